@@ -1,0 +1,238 @@
+package configs
+
+// Config describes one run completely: two runs of equal configurations on one
+// machine give equal losses, bit for bit (CPU).
+type Config struct {
+	Name   string `mapstructure:"name" yaml:"name"`     // name of the run; its directory is output/name
+	Output string `mapstructure:"output" yaml:"output"` // parent directory of run directories
+	Method string `mapstructure:"method" yaml:"method"` // one of [Methods]
+	// Baseline trains source-only first, with the same iterations and seed, and
+	// reports the result against it.
+	Baseline bool   `mapstructure:"baseline" yaml:"baseline"`
+	Seed     uint64 `mapstructure:"seed" yaml:"seed"`
+
+	Data      Data      `mapstructure:"data" yaml:"data"`
+	Model     Model     `mapstructure:"model" yaml:"model"`
+	Translate Translate `mapstructure:"translate" yaml:"translate"`
+	Loss      Loss      `mapstructure:"loss" yaml:"loss"`
+	Train     Train     `mapstructure:"train" yaml:"train"`
+	Runtime   Runtime   `mapstructure:"runtime" yaml:"runtime"`
+}
+
+// Data says where images come from and how crops are drawn.
+type Data struct {
+	Classes string  `mapstructure:"classes" yaml:"classes"` // built-in class list or a YAML file
+	Source  Dataset `mapstructure:"source" yaml:"source"`   // labelled
+	Target  Dataset `mapstructure:"target" yaml:"target"`   // images only, except for method target-only
+	Eval    Dataset `mapstructure:"eval" yaml:"eval"`       // labelled images of the target domain
+
+	Crop        Size    `mapstructure:"crop" yaml:"crop"`
+	Flip        bool    `mapstructure:"flip" yaml:"flip"`                   // mirror left to right with probability 0.5
+	CatMaxRatio float64 `mapstructure:"cat_max_ratio" yaml:"cat_max_ratio"` // re-draw crops in which one class covers more; 1 switches it off
+	RCS         RCS     `mapstructure:"rcs" yaml:"rcs"`
+	Workers     int     `mapstructure:"workers" yaml:"workers"`   // goroutines that prepare batches
+	Prefetch    int     `mapstructure:"prefetch" yaml:"prefetch"` // batches kept ready
+	CacheMB     int     `mapstructure:"cache_mb" yaml:"cache_mb"` // decoded images kept in memory, MiB per data set; 0 decodes every time
+
+	// Streets renders the embedded procedural world into the roots above
+	// before a run when they hold nothing yet.
+	Streets Streets `mapstructure:"streets" yaml:"streets"`
+}
+
+// Dataset is one split of images, with or without labels.
+type Dataset struct {
+	Layout  string   `mapstructure:"layout" yaml:"layout"`
+	Root    string   `mapstructure:"root" yaml:"root"`     // ${VAR} is expanded from the environment
+	Split   string   `mapstructure:"split" yaml:"split"`   // train, val, …
+	Map     string   `mapstructure:"map" yaml:"map"`       // raw id → train id: a built-in name or a YAML file; empty: the layout's own
+	Include []string `mapstructure:"include" yaml:"include"` // glob patterns on file names; empty: all
+	Exclude []string `mapstructure:"exclude" yaml:"exclude"`
+	Resize  Size     `mapstructure:"resize" yaml:"resize"` // 0×0 keeps the files' size
+}
+
+// Size is a width and a height in pixels.
+type Size struct {
+	Width  int `mapstructure:"width" yaml:"width"`
+	Height int `mapstructure:"height" yaml:"height"`
+}
+
+// RCS is rare class sampling (DAFormer §3.3).
+type RCS struct {
+	Enabled     bool    `mapstructure:"enabled" yaml:"enabled"`
+	Temperature float64 `mapstructure:"temperature" yaml:"temperature"`
+	MinPixels   int     `mapstructure:"min_pixels" yaml:"min_pixels"` // of the class, in an image of 2048×1024; scaled with area
+}
+
+// Streets are the sizes of the embedded world.
+type Streets struct {
+	Enabled bool   `mapstructure:"enabled" yaml:"enabled"`
+	Seed    uint64 `mapstructure:"seed" yaml:"seed"`
+	Train   int    `mapstructure:"train" yaml:"train"` // images per domain
+	Val     int    `mapstructure:"val" yaml:"val"`
+	Size    Size   `mapstructure:"size" yaml:"size"`
+}
+
+// Model is the network's architecture.
+type Model struct {
+	Encoder        string  `mapstructure:"encoder" yaml:"encoder"`
+	Head           string  `mapstructure:"head" yaml:"head"`
+	HeadWidth      int     `mapstructure:"head_width" yaml:"head_width"`
+	ProjectorWidth int     `mapstructure:"projector_width" yaml:"projector_width"`
+	ProjectorInput string  `mapstructure:"projector_input" yaml:"projector_input"` // concat | last
+	DropPath       float64 `mapstructure:"drop_path" yaml:"drop_path"`             // of the last block, linear from 0
+	Dropout        float64 `mapstructure:"dropout" yaml:"dropout"`                 // channels before the classifier
+	Init           string  `mapstructure:"init" yaml:"init"`                       // safetensors file to start from; empty: random
+}
+
+// Translate chooses the engine that makes pseudo-target images.
+type Translate struct {
+	Engine string  `mapstructure:"engine" yaml:"engine"`
+	Band   float64 `mapstructure:"band" yaml:"band"`     // FDA's L
+	Box    string  `mapstructure:"box" yaml:"box"`       // FDA's window: min | axis | asymmetric
+	Clip   bool    `mapstructure:"clip" yaml:"clip"`     // FDA: clip to 0–255
+	Folder string  `mapstructure:"folder" yaml:"folder"` // engine folder: translated images under their source's file names
+}
+
+// Loss holds the terms' switches (METHOD: L = L_S + L_T + λ·L_pull).
+type Loss struct {
+	CEDomain      string `mapstructure:"ce_domain" yaml:"ce_domain"`           // supervised images: source | pseudo
+	CEDenominator string `mapstructure:"ce_denominator" yaml:"ce_denominator"` // all | valid pixels
+
+	Delta        float64 `mapstructure:"delta" yaml:"delta"`                 // confidence that counts for q
+	Quality      string  `mapstructure:"quality" yaml:"quality"`             // q per image | batch
+	IgnoreTop    float64 `mapstructure:"ignore_top" yaml:"ignore_top"`       // share of target rows without weight
+	IgnoreBottom float64 `mapstructure:"ignore_bottom" yaml:"ignore_bottom"` // likewise at the bottom
+
+	Pull Pull `mapstructure:"pull" yaml:"pull"`
+
+	DRW     string  `mapstructure:"drw" yaml:"drw"` // none | target | pull
+	DRWBeta float64 `mapstructure:"drw_beta" yaml:"drw_beta"`
+}
+
+// Pull is the term that pulls target to source.
+type Pull struct {
+	Weight      float64 `mapstructure:"weight" yaml:"weight"` // λ
+	Kind        string  `mapstructure:"kind" yaml:"kind"`     // infonce | mse
+	Tau         float64 `mapstructure:"tau" yaml:"tau"`
+	Queries     int     `mapstructure:"queries" yaml:"queries"`     // n, mean per class
+	Negatives   int     `mapstructure:"negatives" yaml:"negatives"` // m per class
+	Block       int     `mapstructure:"block" yaml:"block"`         // queries per block of the batched product
+	Balanced    bool    `mapstructure:"balanced" yaml:"balanced"`   // CBQS; off: CEQS
+	Equalised   bool    `mapstructure:"equalised" yaml:"equalised"` // DENPS: m/2 negatives from each domain
+	Alpha       float64 `mapstructure:"alpha" yaml:"alpha"`         // percentile of confidence below which target features are negatives, %
+	QueryDomain string  `mapstructure:"query_domain" yaml:"query_domain"`
+	KeyDomain   string  `mapstructure:"key_domain" yaml:"key_domain"`
+	GridLabels  string  `mapstructure:"grid_labels" yaml:"grid_labels"`   // nearest | majority
+	GridRatio   float64 `mapstructure:"grid_ratio" yaml:"grid_ratio"`     // majority's share, else ignored
+	WarmupIters int     `mapstructure:"warmup_iters" yaml:"warmup_iters"` // iterations before the term sets in
+}
+
+// Train is the optimisation.
+type Train struct {
+	Iterations   int     `mapstructure:"iterations" yaml:"iterations"`
+	Batch        int     `mapstructure:"batch" yaml:"batch"` // source images, and as many target images, per iteration
+	LR           float64 `mapstructure:"lr" yaml:"lr"`       // encoder
+	HeadLRFactor float64 `mapstructure:"head_lr_factor" yaml:"head_lr_factor"`
+	Beta1        float64 `mapstructure:"beta1" yaml:"beta1"`
+	Beta2        float64 `mapstructure:"beta2" yaml:"beta2"`
+	Epsilon      float64 `mapstructure:"epsilon" yaml:"epsilon"`
+	WeightDecay  float64 `mapstructure:"weight_decay" yaml:"weight_decay"`
+	ClipNorm     float64 `mapstructure:"clip_norm" yaml:"clip_norm"` // 0: no clipping
+	Warmup       int     `mapstructure:"warmup" yaml:"warmup"`       // iterations of linear warm-up
+	WarmupRatio  float64 `mapstructure:"warmup_ratio" yaml:"warmup_ratio"`
+	Power        float64 `mapstructure:"power" yaml:"power"` // of the polynomial decay
+	EMA          float64 `mapstructure:"ema" yaml:"ema"`     // α
+	BNMomentum   float64 `mapstructure:"bn_momentum" yaml:"bn_momentum"`
+
+	EvalEvery       int `mapstructure:"eval_every" yaml:"eval_every"`             // iterations; 0: only at the end
+	CheckpointEvery int `mapstructure:"checkpoint_every" yaml:"checkpoint_every"` // iterations; 0: only at the end
+	Keep            int `mapstructure:"keep" yaml:"keep"`                         // last checkpoints kept, besides the best
+	LogEvery        int `mapstructure:"log_every" yaml:"log_every"`
+}
+
+// Runtime chooses library and device.
+type Runtime struct {
+	Library  string `mapstructure:"library" yaml:"library"` // ONNX Runtime's shared library; empty: discovered
+	Device   string `mapstructure:"device" yaml:"device"`   // cpu | cuda[:n] | auto
+	Threads  int    `mapstructure:"threads" yaml:"threads"` // 0: one per core
+	Spinning bool   `mapstructure:"spinning" yaml:"spinning"`
+	Profile  string `mapstructure:"profile" yaml:"profile"` // prefix of ONNX Runtime profiles; empty: none
+	CUDA     CUDA   `mapstructure:"cuda" yaml:"cuda"`
+}
+
+// CUDA holds the provider options that matter for training.
+type CUDA struct {
+	TF32                bool   `mapstructure:"tf32" yaml:"tf32"`
+	ConvAlgoSearch      string `mapstructure:"conv_algo_search" yaml:"conv_algo_search"`
+	ArenaExtendStrategy string `mapstructure:"arena_extend_strategy" yaml:"arena_extend_strategy"`
+	MemoryLimitMB       int64  `mapstructure:"memory_limit_mb" yaml:"memory_limit_mb"` // 0: none
+}
+
+// The methods of a run.
+const (
+	SourceOnly   = "source-only"   // L_S on source images
+	SelfTraining = "self-training" // L_S + L_T
+	T2S          = "t2s"           // L_S + L_T + λ·L_pull
+	TargetOnly   = "target-only"   // L_S on labelled target images: the oracle
+	Generalise   = "generalise"    // L_S + λ·L_pull, no target images
+)
+
+// Methods lists every method.
+func Methods() []string {
+	return []string{SourceOnly, SelfTraining, T2S, TargetOnly, Generalise}
+}
+
+// UsesTarget reports whether the run reads unlabelled target images.
+func (c *Config) UsesTarget() bool {
+	return c.Method == SelfTraining || c.Method == T2S
+}
+
+// UsesPull reports whether the pull term is trained.
+func (c *Config) UsesPull() bool { return c.Method == T2S || c.Method == Generalise }
+
+// UsesTeacher reports whether the run keeps a momentum teacher.
+func (c *Config) UsesTeacher() bool { return c.UsesTarget() || c.UsesPull() }
+
+// Default returns the paper's configuration: T2S-InfoNCE on the DAFormer
+// recipe. Data roots are empty.
+func Default() Config {
+	return Config{
+		Name: "run", Output: "runs", Method: T2S, Seed: 1,
+		Data: Data{
+			Classes: "cityscapes",
+			Source:  Dataset{Layout: "generic", Split: "train"},
+			Target:  Dataset{Layout: "generic", Split: "train"},
+			Eval:    Dataset{Layout: "generic", Split: "val"},
+			Crop:    Size{512, 512}, Flip: true, CatMaxRatio: 0.75,
+			RCS:     RCS{Enabled: true, Temperature: 0.01, MinPixels: 3000},
+			Workers: 2, Prefetch: 4,
+			Streets: Streets{Seed: 1, Train: 400, Val: 100, Size: Size{256, 128}},
+		},
+		Model: Model{
+			Encoder: "mit_b5", Head: "daformer", HeadWidth: 256, ProjectorWidth: 256,
+			ProjectorInput: "concat", DropPath: 0.1, Dropout: 0.1,
+		},
+		Translate: Translate{Engine: "fda", Band: 0.01, Box: "min", Clip: true},
+		Loss: Loss{
+			CEDomain: "source", CEDenominator: "all",
+			Delta: 0.968, Quality: "image",
+			IgnoreTop: 15.0 / 512, IgnoreBottom: 120.0 / 512, // DAFormer's rows of a 512-row crop
+			Pull: Pull{
+				Weight: 0.1, Kind: "infonce", Tau: 0.2, Queries: 128, Negatives: 1024, Block: 64,
+				Balanced: true, Equalised: true, Alpha: 50,
+				QueryDomain: "pseudo", KeyDomain: "source", GridLabels: "nearest", GridRatio: 0.75,
+			},
+			DRW: "pull", DRWBeta: 0.5,
+		},
+		Train: Train{
+			Iterations: 40000, Batch: 2, LR: 6e-5, HeadLRFactor: 10,
+			Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, WeightDecay: 0.01,
+			Warmup: 1500, WarmupRatio: 1e-6, Power: 1, EMA: 0.999, BNMomentum: 0.1,
+			EvalEvery: 4000, CheckpointEvery: 2000, Keep: 2, LogEvery: 50,
+		},
+		Runtime: Runtime{
+			Device: "auto", Spinning: true,
+			CUDA: CUDA{TF32: true, ConvAlgoSearch: "EXHAUSTIVE", ArenaExtendStrategy: "kSameAsRequested"},
+		},
+	}
+}

@@ -1,0 +1,235 @@
+package configs
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/spf13/viper"
+	"go.yaml.in/yaml/v3"
+)
+
+//go:embed presets/*.yaml
+var presets embed.FS
+
+// Presets lists the names of the embedded presets, sorted.
+func Presets() []string {
+	entries, err := presets.ReadDir("presets")
+	if err != nil {
+		panic(err) // the directory is part of the binary
+	}
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = strings.TrimSuffix(e.Name(), ".yaml")
+	}
+	return names
+}
+
+// Load reads a preset (by name) or a YAML file (by path) over [Default],
+// applies settings of the form key=value, whose keys are dotted paths and whose
+// values are YAML, expands ${VAR} in roots and validates the result.
+func Load(name string, settings []string) (Config, error) {
+	cfg, err := Read(name, settings)
+	if err != nil {
+		return cfg, err
+	}
+	if err := cfg.expand(); err != nil {
+		return cfg, fmt.Errorf("configuration %s: %w", name, err)
+	}
+	if err := cfg.Validate(); err != nil {
+		return cfg, fmt.Errorf("configuration %s: %w", name, err)
+	}
+	return cfg, nil
+}
+
+// Read is [Load] without validation and without expansion of ${VAR}.
+func Read(name string, settings []string) (Config, error) {
+	v := viper.New()
+	v.SetConfigType("yaml")
+	if err := merge(v, name, nil); err != nil {
+		return Config{}, err
+	}
+	for _, s := range settings {
+		key, text, ok := strings.Cut(s, "=")
+		if !ok || key == "" {
+			return Config{}, fmt.Errorf("setting %q: want key=value", s)
+		}
+		if !slices.Contains(keys(), strings.ToLower(key)) {
+			return Config{}, fmt.Errorf("setting %q: no such key%s", key, suggestion(key))
+		}
+		var value any
+		if err := yaml.Unmarshal([]byte(text), &value); err != nil {
+			return Config{}, fmt.Errorf("setting %q: %w", s, err)
+		}
+		v.Set(key, value)
+	}
+	cfg := Default()
+	if err := v.UnmarshalExact(&cfg); err != nil {
+		return Config{}, fmt.Errorf("configuration %s: %w", name, err)
+	}
+	return cfg, nil
+}
+
+// merge reads name's ancestors first, then name itself, into v.
+func merge(v *viper.Viper, name string, seen []string) error {
+	text, err := source(name)
+	if err != nil {
+		return err
+	}
+	if slices.Contains(seen, name) {
+		return fmt.Errorf("configuration %s: extends itself through %s", name, strings.Join(seen, ", "))
+	}
+	tree := map[string]any{}
+	if err := yaml.Unmarshal(text, &tree); err != nil {
+		return fmt.Errorf("configuration %s: %w", name, err)
+	}
+	if base, ok := tree["extends"]; ok {
+		parent, isString := base.(string)
+		if !isString {
+			return fmt.Errorf("configuration %s: extends: want a preset or a file, have %v", name, base)
+		}
+		if filepath.Ext(parent) != "" && !filepath.IsAbs(parent) {
+			parent = filepath.Join(filepath.Dir(name), parent)
+		}
+		if err := merge(v, parent, append(seen, name)); err != nil {
+			return fmt.Errorf("configuration %s: extends: %w", name, err)
+		}
+		delete(tree, "extends")
+	}
+	if err := known(tree, ""); err != nil {
+		return fmt.Errorf("configuration %s: %w", name, err)
+	}
+	return v.MergeConfigMap(tree)
+}
+
+// source returns the YAML text behind a preset's name or a file's path.
+func source(name string) ([]byte, error) {
+	if slices.Contains(Presets(), name) {
+		return presets.ReadFile("presets/" + name + ".yaml")
+	}
+	text, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("configuration %q: neither a preset (%s) nor a file", name, strings.Join(Presets(), ", "))
+	}
+	return text, err
+}
+
+// known reports the first key of the tree that no field reads.
+func known(tree map[string]any, prefix string) error {
+	for key, value := range tree {
+		path := prefix + key
+		if sub, ok := value.(map[string]any); ok {
+			if err := known(sub, path+"."); err != nil {
+				return err
+			}
+			continue
+		}
+		if !slices.Contains(keys(), path) {
+			return fmt.Errorf("unknown key %q%s", path, suggestion(path))
+		}
+	}
+	return nil
+}
+
+// keys lists the dotted path of every scalar or list field.
+func keys() []string {
+	var out []string
+	var walk func(t reflect.Type, prefix string)
+	walk = func(t reflect.Type, prefix string) {
+		for f := range t.Fields() {
+			path := prefix + f.Tag.Get("mapstructure")
+			if f.Type.Kind() == reflect.Struct {
+				walk(f.Type, path+".")
+				continue
+			}
+			out = append(out, path)
+		}
+	}
+	walk(reflect.TypeFor[Config](), "")
+	return out
+}
+
+// suggestion names the known key that ends like the unknown one, if there is
+// exactly one: most mistakes are a forgotten section.
+func suggestion(key string) string {
+	last := key[strings.LastIndexByte(key, '.')+1:]
+	var found []string
+	for _, k := range keys() {
+		if k[strings.LastIndexByte(k, '.')+1:] == last {
+			found = append(found, k)
+		}
+	}
+	if len(found) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (did you mean %s?)", strings.Join(found, " or "))
+}
+
+var variable = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
+
+// expand replaces ${VAR} in every path by the environment's value. A variable
+// that is not set is an error naming the field.
+func (c *Config) expand() error {
+	for _, path := range []struct {
+		field string
+		value *string
+	}{
+		{"data.source.root", &c.Data.Source.Root},
+		{"data.target.root", &c.Data.Target.Root},
+		{"data.eval.root", &c.Data.Eval.Root},
+		{"translate.folder", &c.Translate.Folder},
+		{"model.init", &c.Model.Init},
+		{"runtime.library", &c.Runtime.Library},
+	} {
+		var missing string
+		*path.value = variable.ReplaceAllStringFunc(*path.value, func(m string) string {
+			value, ok := os.LookupEnv(m[2 : len(m)-1])
+			if !ok {
+				missing = m[2 : len(m)-1]
+			}
+			return value
+		})
+		if missing != "" {
+			return fmt.Errorf("%s: environment variable %s is not set", path.field, missing)
+		}
+	}
+	return nil
+}
+
+// YAML returns the configuration as a file that [Load] reads back.
+func (c *Config) YAML() ([]byte, error) {
+	var b bytes.Buffer
+	e := yaml.NewEncoder(&b)
+	e.SetIndent(2)
+	if err := e.Encode(c); err != nil {
+		return nil, err
+	}
+	return b.Bytes(), nil
+}
+
+// Hash identifies what determines the course of training: a checkpoint of
+// another hash is not resumed. Names, places and how often something is logged
+// or saved do not enter.
+func (c *Config) Hash() string {
+	k := *c
+	k.Name, k.Output, k.Baseline = "", "", false
+	k.Data.Workers, k.Data.Prefetch, k.Data.CacheMB = 0, 0, 0
+	k.Train.EvalEvery, k.Train.CheckpointEvery, k.Train.Keep, k.Train.LogEvery = 0, 0, 0, 0
+	k.Runtime = Runtime{}
+	text, err := k.YAML()
+	if err != nil {
+		panic(err) // plain structs of strings and numbers encode
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:8])
+}

@@ -1,0 +1,147 @@
+package configs
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Validate checks every value and returns all faults joined, each as
+// "field: what is wrong".
+func (c *Config) Validate() error {
+	v := &validator{}
+	v.oneOf("method", c.Method, Methods()...)
+	v.check("name", c.Name != "" && !strings.ContainsAny(c.Name, `/\`), "want a non-empty name without slashes, have %q", c.Name)
+	v.check("output", c.Output != "", "is empty")
+	c.validateData(v)
+	c.validateModel(v)
+	c.validateLoss(v)
+	c.validateTrain(v)
+	c.validateRuntime(v)
+	return errors.Join(v.faults...)
+}
+
+func (c *Config) validateData(v *validator) {
+	d := &c.Data
+	v.check("data.source.root", d.Source.Root != "", "is empty: give the folder of the labelled images")
+	v.check("data.eval.root", d.Eval.Root != "", "is empty: give the folder of the labelled target images for evaluation")
+	if c.UsesTarget() || c.Method == TargetOnly {
+		v.check("data.target.root", d.Target.Root != "", "is empty: method %s needs target images", c.Method)
+	}
+	v.check("data.crop", d.Crop.Width >= 32 && d.Crop.Height >= 32, "want at least 32×32, have %d×%d", d.Crop.Width, d.Crop.Height)
+	v.between("data.cat_max_ratio", d.CatMaxRatio, 0.01, 1)
+	if d.RCS.Enabled {
+		v.check("data.rcs.temperature", d.RCS.Temperature > 0, "want > 0, have %g", d.RCS.Temperature)
+		v.atLeast("data.rcs.min_pixels", d.RCS.MinPixels, 1)
+	}
+	v.atLeast("data.workers", d.Workers, 1)
+	v.atLeast("data.prefetch", d.Prefetch, 1)
+	v.atLeast("data.cache_mb", d.CacheMB, 0)
+	v.resize("data.source.resize", d.Source.Resize)
+	v.resize("data.target.resize", d.Target.Resize)
+	v.resize("data.eval.resize", d.Eval.Resize)
+	if d.Streets.Enabled {
+		v.atLeast("data.streets.train", d.Streets.Train, 1)
+		v.atLeast("data.streets.val", d.Streets.Val, 1)
+		v.check("data.streets.size", d.Streets.Size.Width >= 64 && d.Streets.Size.Height >= 32,
+			"want at least 64×32, have %d×%d", d.Streets.Size.Width, d.Streets.Size.Height)
+	}
+}
+
+func (c *Config) validateModel(v *validator) {
+	m := &c.Model
+	v.atLeast("model.head_width", m.HeadWidth, 1)
+	v.atLeast("model.projector_width", m.ProjectorWidth, 1)
+	v.oneOf("model.projector_input", m.ProjectorInput, "concat", "last")
+	v.between("model.drop_path", m.DropPath, 0, 0.99)
+	v.between("model.dropout", m.Dropout, 0, 0.99)
+}
+
+func (c *Config) validateLoss(v *validator) {
+	l := &c.Loss
+	v.oneOf("loss.ce_domain", l.CEDomain, "source", "pseudo")
+	v.oneOf("loss.ce_denominator", l.CEDenominator, "all", "valid")
+	v.oneOf("loss.quality", l.Quality, "image", "batch")
+	v.between("loss.delta", l.Delta, 0, 1)
+	v.between("loss.ignore_top", l.IgnoreTop, 0, 1)
+	v.between("loss.ignore_bottom", l.IgnoreBottom, 0, 1)
+	v.check("loss.ignore_bottom", l.IgnoreTop+l.IgnoreBottom < 1, "leaves no row: with ignore_top it sums to %g", l.IgnoreTop+l.IgnoreBottom)
+	v.oneOf("loss.drw", l.DRW, "none", "target", "pull")
+	v.check("loss.drw_beta", l.DRWBeta >= 0, "want ≥ 0, have %g", l.DRWBeta)
+	p := &l.Pull
+	v.check("loss.pull.weight", p.Weight >= 0, "want ≥ 0, have %g", p.Weight)
+	v.oneOf("loss.pull.kind", p.Kind, "infonce", "mse")
+	v.check("loss.pull.tau", p.Tau > 0, "want > 0, have %g", p.Tau)
+	v.atLeast("loss.pull.queries", p.Queries, 1)
+	v.atLeast("loss.pull.negatives", p.Negatives, 2)
+	v.atLeast("loss.pull.block", p.Block, 1)
+	v.between("loss.pull.alpha", p.Alpha, 0, 100)
+	v.oneOf("loss.pull.query_domain", p.QueryDomain, "source", "pseudo", "target")
+	v.oneOf("loss.pull.key_domain", p.KeyDomain, "source", "pseudo", "target")
+	v.oneOf("loss.pull.grid_labels", p.GridLabels, "nearest", "majority")
+	v.between("loss.pull.grid_ratio", p.GridRatio, 0.01, 1)
+	v.atLeast("loss.pull.warmup_iters", p.WarmupIters, 0)
+	if c.Method == Generalise {
+		v.check("loss.pull.query_domain", p.QueryDomain != "target" && p.KeyDomain != "target", "method generalise has no target images")
+	}
+}
+
+func (c *Config) validateTrain(v *validator) {
+	t := &c.Train
+	v.atLeast("train.iterations", t.Iterations, 1)
+	v.atLeast("train.batch", t.Batch, 1)
+	v.check("train.lr", t.LR > 0, "want > 0, have %g", t.LR)
+	v.check("train.head_lr_factor", t.HeadLRFactor > 0, "want > 0, have %g", t.HeadLRFactor)
+	v.between("train.beta1", t.Beta1, 0, 0.999999)
+	v.between("train.beta2", t.Beta2, 0, 0.999999)
+	v.check("train.epsilon", t.Epsilon > 0, "want > 0, have %g", t.Epsilon)
+	v.check("train.weight_decay", t.WeightDecay >= 0, "want ≥ 0, have %g", t.WeightDecay)
+	v.check("train.clip_norm", t.ClipNorm >= 0, "want ≥ 0, have %g", t.ClipNorm)
+	v.atLeast("train.warmup", t.Warmup, 0)
+	v.between("train.warmup_ratio", t.WarmupRatio, 0, 1)
+	v.check("train.power", t.Power >= 0, "want ≥ 0, have %g", t.Power)
+	v.between("train.ema", t.EMA, 0, 1)
+	v.between("train.bn_momentum", t.BNMomentum, 0, 1)
+	v.atLeast("train.eval_every", t.EvalEvery, 0)
+	v.atLeast("train.checkpoint_every", t.CheckpointEvery, 0)
+	v.atLeast("train.keep", t.Keep, 1)
+	v.atLeast("train.log_every", t.LogEvery, 1)
+}
+
+func (c *Config) validateRuntime(v *validator) {
+	r := &c.Runtime
+	device, _, _ := strings.Cut(r.Device, ":")
+	v.oneOf("runtime.device", device, "cpu", "cuda", "auto")
+	v.atLeast("runtime.threads", r.Threads, 0)
+	v.oneOf("runtime.cuda.conv_algo_search", r.CUDA.ConvAlgoSearch, "EXHAUSTIVE", "HEURISTIC", "DEFAULT")
+	v.oneOf("runtime.cuda.arena_extend_strategy", r.CUDA.ArenaExtendStrategy, "kNextPowerOfTwo", "kSameAsRequested")
+	v.check("runtime.cuda.memory_limit_mb", r.CUDA.MemoryLimitMB >= 0, "want ≥ 0, have %d", r.CUDA.MemoryLimitMB)
+}
+
+// validator collects faults.
+type validator struct{ faults []error }
+
+func (v *validator) check(field string, ok bool, format string, args ...any) {
+	if !ok {
+		v.faults = append(v.faults, fmt.Errorf("%s: "+format, append([]any{field}, args...)...))
+	}
+}
+
+func (v *validator) oneOf(field, have string, want ...string) {
+	v.check(field, slices.Contains(want, have), "want one of %s, have %q", strings.Join(want, ", "), have)
+}
+
+func (v *validator) atLeast(field string, have, least int) {
+	v.check(field, have >= least, "want at least %d, have %d", least, have)
+}
+
+// between also rejects NaN.
+func (v *validator) between(field string, have, low, high float64) {
+	v.check(field, have >= low && have <= high, "want %g to %g, have %g", low, high, have)
+}
+
+func (v *validator) resize(field string, s Size) {
+	v.check(field, (s.Width == 0) == (s.Height == 0) && s.Width >= 0 && s.Height >= 0,
+		"want two positive numbers or 0×0, have %d×%d", s.Width, s.Height)
+}
