@@ -45,6 +45,52 @@ func (g *Graph) Conv(x, w, b *Value, attrs ConvAttrs) *Value {
 	return g.add1("Conv", in, Float32, Shape{x.shape[0], w.shape[0], h, wd}, a.list(w.shape, nil)...)
 }
 
+// convGrad: ∂b = Σ dy over batch and map; ∂x and ∂w as convInputGrad and convWeightGrad say.
+func convGrad(s *step) {
+	x, w, a := s.in(0), s.in(1), convAttrs(s.node)
+	if s.needs(2) {
+		s.give(2, s.ReduceSum(s.fullDy(0), []int{0, 2, 3}, false))
+	}
+	if s.needs(1) {
+		s.give(1, s.convWeightGrad(x, s.fullDy(0), w.shape, a))
+	}
+	if s.needs(0) {
+		s.give(0, s.convInputGrad(s.fullDy(0), w, x.shape, a))
+	}
+}
+
+// convInputGrad returns the adjoint of x ↦ Conv(x, w) at dy.
+func (g *Graph) convInputGrad(dy, w *Value, x Shape, a ConvAttrs) *Value {
+	var extra [2]int // rows and columns of the padded input that no window reaches
+	var pads [4]int
+	flip := a.Strides == [2]int{1, 1}
+	for i := range 2 {
+		span := a.Dilations[i] * (w.shape[2+i] - 1)
+		extra[i] = (x[2+i] + a.Pads[i] + a.Pads[i+2] - span - 1) % a.Strides[i]
+		pads[i], pads[i+2] = span-a.Pads[i], span-a.Pads[i+2]
+		flip = flip && pads[i] >= 0 && pads[i+2] >= 0
+	}
+	if !flip {
+		return g.ConvTranspose(dy, w, nil, a, extra)
+	}
+	a.Pads = pads
+	return g.Conv(dy, g.flipped(w, a.Group), nil, a)
+}
+
+// flipped returns the weights of the adjoint of a convolution with weights w [M,C/group,kH,kW] and stride 1: [C,M/group,kH,kW], turned by 180°.
+func (g *Graph) flipped(w *Value, group int) *Value {
+	m, c, kh, kw := w.shape[0]/group, w.shape[1], w.shape[2], w.shape[3]
+	turn := make([]int64, kh*kw)
+	for i := range turn {
+		turn[i] = int64(kh*kw - 1 - i)
+	}
+	t := g.Transpose(g.Reshape(w, group, m, c, kh*kw), 0, 2, 1, 3)
+	if kh*kw > 1 {
+		t = g.Gather(t, g.Ints(turn, kh*kw), 3)
+	}
+	return g.Reshape(t, group*c, m, kh, kw)
+}
+
 // ConvTranspose returns the transposed convolution (the adjoint of Conv) of x [N,C,H,W] with w [C,M/group,kH,kW] plus the bias b [M], which may be nil.
 // outputPadding rows and columns are added at the bottom and right.
 func (g *Graph) ConvTranspose(x, w, b *Value, attrs ConvAttrs, outputPadding [2]int) *Value {
@@ -59,8 +105,8 @@ func (g *Graph) ConvTranspose(x, w, b *Value, attrs ConvAttrs, outputPadding [2]
 	}
 	shape := Shape{x.shape[0], m, 0, 0}
 	for i := range 2 {
-		if outputPadding[i] < 0 || outputPadding[i] >= max(a.Strides[i], a.Dilations[i]) {
-			g.fail("ConvTranspose", in, "output padding %v must be below stride or dilation", outputPadding)
+		if outputPadding[i] < 0 || outputPadding[i] >= a.Strides[i] {
+			g.fail("ConvTranspose", in, "output padding %v must be below the stride", outputPadding)
 		}
 		shape[2+i] = a.Strides[i]*(x.shape[2+i]-1) + outputPadding[i] + a.Dilations[i]*(w.shape[2+i]-1) + 1 - a.Pads[i] - a.Pads[i+2]
 		if shape[2+i] <= 0 {
@@ -68,6 +114,20 @@ func (g *Graph) ConvTranspose(x, w, b *Value, attrs ConvAttrs, outputPadding [2]
 		}
 	}
 	return g.add1("ConvTranspose", in, Float32, shape, a.list(w.shape, outputPadding[:])...)
+}
+
+// convTransposeGrad: ConvTranspose is the adjoint of Conv, so ∂x = Conv(dy, w), ∂w is Conv's weight gradient for the input dy and the cotangent x, ∂b = Σ dy over batch and map.
+func convTransposeGrad(s *step) {
+	x, w, dy, a := s.in(0), s.in(1), s.fullDy(0), convAttrs(s.node)
+	if s.needs(2) {
+		s.give(2, s.ReduceSum(dy, []int{0, 2, 3}, false))
+	}
+	if s.needs(1) {
+		s.give(1, s.convWeightGrad(dy, x, w.shape, a))
+	}
+	if s.needs(0) {
+		s.give(0, s.Conv(dy, w, nil, a))
+	}
 }
 
 // convOperands checks types and ranks and returns the operands that are there.

@@ -12,11 +12,45 @@ func (g *Graph) Gather(x, idx *Value, axis int) *Value {
 	return g.add1("Gather", []*Value{x, idx}, x.dtype, shape, Attr{"axis", a})
 }
 
+// gatherGrad: ∂x[idx[i]] += dy[i], as ScatterND over the gathered axis moved to the front.
+func gatherGrad(s *step) {
+	x, idx, dy, axis := s.in(0), s.in(1), s.fullDy(0), s.node.Int("axis")
+	k := len(idx.shape)
+	var toFront, back []int // of dy and of ∂x
+	for i := range k {
+		toFront = append(toFront, axis+i)
+	}
+	for i := range dy.shape {
+		if i < axis || i >= axis+k {
+			toFront = append(toFront, i)
+		}
+	}
+	for i := range x.shape {
+		switch {
+		case i < axis:
+			back = append(back, i+1)
+		case i == axis:
+			back = append(back, 0)
+		default:
+			back = append(back, i)
+		}
+	}
+	rest := slices.Delete(x.shape.Clone(), axis, axis+1)
+	zeros := s.zeros(slices.Concat(Shape{x.shape[axis]}, rest))
+	tuples := s.Reshape(s.Cast(idx, Int64), append(idx.shape.Clone(), 1)...)
+	s.give(0, s.Transpose(s.ScatterND(zeros, tuples, s.Transpose(dy, toFront...), "add"), back...))
+}
+
 // GatherElements returns out[i][j][k] = x[idx[i][j][k]][j][k] for axis 0, and so on for other axes. Off axis, idx must not exceed x.
 func (g *Graph) GatherElements(x, idx *Value, axis int) *Value {
 	g.checkIndex("GatherElements", x, idx)
 	a := g.elementsAxis("GatherElements", x, idx, axis)
 	return g.add1("GatherElements", []*Value{x, idx}, x.dtype, idx.shape, Attr{"axis", a})
+}
+
+// gatherElementsGrad: ∂x[idx[i][j]][j] += dy[i][j].
+func gatherElementsGrad(s *step) {
+	s.give(0, s.ScatterElements(s.zeros(s.in(0).shape), s.in(1), s.fullDy(0), s.node.Int("axis"), "add"))
 }
 
 // ScatterElements returns data with data[idx[i][j]][j] = upd[i][j] for axis 0, and so on for other axes; reduction is "none" (indices must then be unique) or "add".
@@ -30,6 +64,21 @@ func (g *Graph) ScatterElements(data, idx, upd *Value, axis int, reduction strin
 	}
 	g.checkReduction("ScatterElements", reduction, in)
 	return g.add1("ScatterElements", in, data.dtype, data.shape, Attr{"axis", a}, Attr{"reduction", reduction})
+}
+
+// scatterElementsGrad: ∂upd = dy[idx]; ∂data = dy, zero where elements were replaced.
+func scatterElementsGrad(s *step) {
+	idx, dy, axis := s.in(1), s.fullDy(0), s.node.Int("axis")
+	if s.needs(2) {
+		s.give(2, s.GatherElements(dy, idx, axis))
+	}
+	switch {
+	case !s.needs(0):
+	case s.node.Text("reduction") == "add":
+		s.give(0, dy)
+	default:
+		s.give(0, s.ScatterElements(dy, idx, s.zeros(idx.shape), axis, "none"))
+	}
 }
 
 // ScatterND returns data with the slices data[idx[i…]] set to upd[i…] or, with reduction "add", increased by it; idx [..,k] holds indices into the first k axes. With reduction "none" indices must be unique.

@@ -1,9 +1,6 @@
 package graphs
 
-import (
-	"math"
-	"slices"
-)
+import "slices"
 
 // Operators that move elements: Reshape, Transpose, Expand, Concat, Split, Slice, Pad.
 
@@ -36,6 +33,15 @@ func (g *Graph) Reshape(x *Value, dims ...int) *Value {
 	return g.add1("Reshape", []*Value{x, g.ints1(shape)}, x.dtype, shape)
 }
 
+// reshapeGrad: ∂x = dy in x's shape.
+func reshapeGrad(s *step) {
+	if dy := s.dy(); dy.shape.Size() == 1 {
+		s.give(0, s.Reshape(dy)) // the same everywhere
+		return
+	}
+	s.give(0, s.Reshape(s.fullDy(0), s.in(0).shape...))
+}
+
 // Transpose returns x with its axes permuted: axis i of the result is axis perm[i] of x.
 func (g *Graph) Transpose(x *Value, perm ...int) *Value {
 	g.check("Transpose", x)
@@ -43,12 +49,11 @@ func (g *Graph) Transpose(x *Value, perm ...int) *Value {
 		g.fail("Transpose", []*Value{x}, "permutation %v has %d axes", perm, len(perm))
 	}
 	seen := make([]bool, len(perm))
-	for i, p := range perm {
+	for _, p := range perm {
 		if p < 0 || p >= len(perm) || seen[p] {
 			g.fail("Transpose", []*Value{x}, "%v is no permutation", perm)
 		}
 		seen[p] = true
-		perm[i] = p
 	}
 	perm = slices.Clone(perm)
 	if n := x.node; n != nil && n.op == "Transpose" {
@@ -62,6 +67,24 @@ func (g *Graph) Transpose(x *Value, perm ...int) *Value {
 		return g.Reshape(x, permuted(x.shape, perm)...)
 	}
 	return g.add1("Transpose", []*Value{x}, x.dtype, permuted(x.shape, perm), Attr{"perm", perm})
+}
+
+// transposeGrad: ∂x = dy permuted back.
+func transposeGrad(s *step) {
+	perm := s.node.Ints("perm")
+	inverse := make([]int, len(perm))
+	for i, p := range perm {
+		inverse[p] = i
+	}
+	dy := s.dy()
+	if dy.shape.Size() == 1 {
+		s.give(0, s.Reshape(dy))
+		return
+	}
+	for len(dy.shape) < len(perm) {
+		dy = s.Reshape(dy, append([]int{1}, dy.shape...)...)
+	}
+	s.give(0, s.Transpose(dy, inverse...))
 }
 
 // movesNothing reports whether a permutation leaves the order of elements as it is: the axes longer than 1 keep their order.
@@ -107,6 +130,9 @@ func (g *Graph) Expand(x *Value, dims ...int) *Value {
 	return g.add1("Expand", []*Value{x, g.ints1(dims)}, x.dtype, dims)
 }
 
+// expandGrad: ∂x = dy summed over the axes that were expanded.
+func expandGrad(s *step) { s.giveSum(0, s.dy) }
+
 // Concat joins values that agree in all dimensions but axis.
 func (g *Graph) Concat(axis int, xs ...*Value) *Value {
 	if len(xs) == 0 {
@@ -131,6 +157,27 @@ func (g *Graph) Concat(axis int, xs ...*Value) *Value {
 	return g.add1("Concat", slices.Clone(xs), xs[0].dtype, shape, Attr{"axis", a})
 }
 
+// concatGrad: every operand gets its piece of dy.
+func concatGrad(s *step) {
+	axis := s.node.Int("axis")
+	sizes, wanted := make([]int, len(s.node.inputs)), 0
+	for i, x := range s.node.inputs {
+		sizes[i] = x.shape[axis]
+		if s.needs(i) {
+			wanted++
+		}
+	}
+	dy, start := s.fullDy(0), 0
+	for i, n := range sizes {
+		if s.needs(i) && wanted > 1 {
+			s.give(i, s.Split(dy, axis, sizes...)[i])
+		} else if s.needs(i) {
+			s.give(i, s.Slice(dy, []int{start}, []int{start + n}, []int{axis}, nil))
+		}
+		start += n
+	}
+}
+
 // Split cuts x along axis into pieces of the given sizes, which must add up to the dimension.
 func (g *Graph) Split(x *Value, axis int, sizes ...int) []*Value {
 	g.check("Split", x)
@@ -153,6 +200,17 @@ func (g *Graph) Split(x *Value, axis int, sizes ...int) []*Value {
 	}
 	n := g.add("Split", "", []*Value{x, g.ints1(sizes)}, []Attr{{"axis", a}}, len(sizes), out...)
 	return slices.Clone(n.outputs)
+}
+
+// splitGrad: ∂x = the pieces' cotangents side by side, zero where a piece is not used.
+func splitGrad(s *step) {
+	parts := make([]*Value, len(s.node.outputs))
+	for i, y := range s.node.outputs {
+		if parts[i] = s.fullDy(i); parts[i] == nil {
+			parts[i] = s.zeros(y.shape)
+		}
+	}
+	s.give(0, s.Concat(s.node.Int("axis"), parts...))
 }
 
 // Slice returns the elements starts[i], starts[i]+steps[i], … below ends[i] along axes[i].
@@ -189,6 +247,36 @@ func (g *Graph) Slice(x *Value, starts, ends, axes, steps []int) *Value {
 	return g.add1("Slice", in, x.dtype, shape)
 }
 
+// sliceGrad: ∂x = dy, spread out by the steps, surrounded by zeros.
+func sliceGrad(s *step) {
+	x, dy := s.in(0), s.fullDy(0)
+	_, starts := s.in(1).Constant()
+	_, axes := s.in(3).Constant()
+	_, steps := s.in(4).Constant()
+	pads := make([]int, 2*len(x.shape))
+	for i, a := range axes {
+		dy = s.spread(dy, int(a), int(steps[i]))
+		pads[a] = int(starts[i])
+		pads[len(x.shape)+int(a)] = x.shape[a] - int(starts[i]) - dy.shape[a]
+	}
+	s.give(0, s.Pad(dy, pads, 0))
+}
+
+// spread inserts step − 1 zeros after every element of x along axis, but not after the last.
+func (g *Graph) spread(x *Value, axis, step int) *Value {
+	n := x.shape[axis]
+	if step == 1 || n == 1 {
+		return x
+	}
+	cells := slices.Insert(x.shape.Clone(), axis+1, 1)
+	pads := make([]int, 2*len(cells))
+	pads[len(cells)+axis+1] = step - 1
+	wide := x.shape.Clone()
+	wide[axis] = n * step
+	y := g.Reshape(g.Pad(g.Reshape(x, cells...), pads, 0), wide...)
+	return g.Slice(y, []int{0}, []int{n*step - step + 1}, []int{axis}, nil)
+}
+
 // bound counts i from the end when negative and limits it to [0, d].
 func bound(i, d int) int {
 	if i < 0 {
@@ -219,5 +307,18 @@ func (g *Graph) Pad(x *Value, pads []int, value float32) *Value {
 	return g.add1("Pad", []*Value{x, g.ints1(pads), g.Scalar(value)}, Float32, shape, Attr{"mode", "constant"})
 }
 
-// sliceAll is the end that reaches to the end of any axis.
-const sliceAll = math.MaxInt32
+// padGrad: ∂x = dy without the padding, zero where x was cropped.
+func padGrad(s *step) {
+	_, list := s.in(1).Constant()
+	rank := len(s.out().shape)
+	dy, back := s.fullDy(0), make([]int, 2*rank)
+	var starts, ends, axes []int
+	for a := range rank {
+		before, after := int(list[a]), int(list[rank+a])
+		back[a], back[rank+a] = max(-before, 0), max(-after, 0)
+		axes = append(axes, a)
+		starts = append(starts, max(before, 0))
+		ends = append(ends, dy.shape[a]-max(after, 0))
+	}
+	s.give(0, s.Pad(s.Slice(dy, starts, ends, axes, nil), back, 0))
+}

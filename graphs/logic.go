@@ -38,6 +38,13 @@ func (g *Graph) Where(c, a, b *Value) *Value {
 	return g.add1("Where", in, a.dtype, g.broadcast("Where", in...))
 }
 
+// whereGrad: ∂a = dy where c holds, ∂b = dy elsewhere.
+func whereGrad(s *step) {
+	c, zero := s.in(0), s.Scalar(0)
+	s.giveSum(1, func() *Value { return s.Where(c, s.dy(), zero) })
+	s.giveSum(2, func() *Value { return s.Where(c, zero, s.dy()) })
+}
+
 // Cast converts the elements of x to another type.
 func (g *Graph) Cast(x *Value, dt DType) *Value {
 	g.check("Cast", x)

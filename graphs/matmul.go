@@ -7,6 +7,9 @@ func (g *Graph) MatMul(a, b *Value) *Value {
 	return g.add1("MatMul", []*Value{a, b}, Float32, g.matmulShape("MatMul", a, b, false, false))
 }
 
+// matMulGrad: ∂a = dy·bᵀ, ∂b = aᵀ·dy.
+func matMulGrad(s *step) { s.productGrad(false, false, 1) }
+
 // FusedMatMul returns alpha · op(a) · op(b), where op transposes the last two dimensions if asked to; leading dimensions broadcast.
 func (g *Graph) FusedMatMul(a, b *Value, transA, transB bool, alpha float32) *Value {
 	shape := g.matmulShape("FusedMatMul", a, b, transA, transB)
@@ -15,6 +18,12 @@ func (g *Graph) FusedMatMul(a, b *Value, transA, transB bool, alpha float32) *Va
 	}
 	attrs := []Attr{{"alpha", alpha}, {"transA", flag(transA)}, {"transB", flag(transB)}}
 	return g.add("FusedMatMul", microsoft, []*Value{a, b}, attrs, 1, result{Float32, shape}).outputs[0]
+}
+
+// fusedMatMulGrad: for y = α·op(a)·op(b), ∂op(a) = α·dy·op(b)ᵀ and ∂op(b) = α·op(a)ᵀ·dy, each transposed back if op transposes.
+func fusedMatMulGrad(s *step) {
+	n := s.node
+	s.productGrad(n.Int("transA") == 1, n.Int("transB") == 1, n.Float("alpha"))
 }
 
 // Gemm returns op(a) · op(b) + c for matrices a and b, where op transposes if asked to. c broadcasts to the product, or is nil.
@@ -33,6 +42,41 @@ func (g *Graph) Gemm(a, b, c *Value, transA, transB bool) *Value {
 	}
 	return g.add1("Gemm", in, Float32, shape, Attr{"transA", flag(transA)}, Attr{"transB", flag(transB)})
 }
+
+// gemmGrad is fusedMatMulGrad with α = 1; ∂c = dy, summed over the axes along which c was broadcast.
+func gemmGrad(s *step) {
+	s.productGrad(s.node.Int("transA") == 1, s.node.Int("transB") == 1, 1)
+	s.giveSum(2, s.dy)
+}
+
+// productGrad gives operands 0 and 1 of a matrix product their cotangents. Where b is one matrix for all leading dimensions of a, these are rows of one product: ∂b needs no sum over them.
+func (s *step) productGrad(transA, transB bool, alpha float32) {
+	a, b, dy := s.in(0), s.in(1), s.fullDy(0)
+	if len(b.shape) == 2 && !transA {
+		a, dy = s.rows(a), s.rows(dy)
+	}
+	if s.needs(0) {
+		var d *Value
+		if transA {
+			d = s.FusedMatMul(b, dy, transB, true, alpha)
+		} else {
+			d = s.FusedMatMul(dy, b, false, !transB, alpha)
+		}
+		s.give(0, s.Reshape(s.sumTo(d, d.shape, a.shape), s.in(0).shape...))
+	}
+	if s.needs(1) {
+		var d *Value
+		if transB {
+			d = s.FusedMatMul(dy, a, true, transA, alpha)
+		} else {
+			d = s.FusedMatMul(a, dy, !transA, false, alpha)
+		}
+		s.give(1, s.sumTo(d, d.shape, b.shape))
+	}
+}
+
+// rows flattens the leading dimensions of x [..,M,K] into one: [..·M,K].
+func (g *Graph) rows(x *Value) *Value { return g.Reshape(x, -1, x.Dim(-1)) }
 
 // matmulShape checks the operands of a product and returns its shape.
 func (g *Graph) matmulShape(op string, a, b *Value, transA, transB bool) Shape {

@@ -14,3 +14,30 @@ func (g *Graph) LayerNormalization(x, scale, bias *Value, eps float32) *Value {
 		result{Float32, x.shape}, result{Float32, stat}, result{Float32, stat}) // y, mean, 1/σ
 	return n.outputs[0]
 }
+
+// layerNormalizationGrad: with x̂ = (x − mean)·r, r = 1/σ and the mean ⟨·⟩ over the last axis,
+// ∂x = r·(dy·scale − ⟨dy·scale⟩ − x̂·⟨dy·scale·x̂⟩), ∂scale = Σ dy·x̂, ∂bias = Σ dy.
+// The means are products with the vector scale/D.
+func layerNormalizationGrad(s *step) {
+	x, scale := s.in(0), s.in(1)
+	mean, r := s.node.outputs[1], s.node.outputs[2]
+	d := x.Dim(-1)
+	dy, target := s.fullDy(0), scale.shape
+	s.giveSum(2, s.dy)
+	if !s.needs(0) && !s.needs(1) {
+		return
+	}
+	xhat := s.Mul(s.Sub(x, mean), r)
+	t := s.Mul(dy, xhat)
+	if s.needs(1) {
+		s.give(1, s.sumTo(t, t.shape, target))
+	}
+	if !s.needs(0) {
+		return
+	}
+	weights := s.Reshape(s.Mul(scale, s.Scalar(1/float32(d))), d, 1)
+	m := s.MatMul(dy, weights) // ⟨dy·scale⟩
+	c := s.MatMul(t, weights)  // ⟨dy·scale·x̂⟩
+	centred := s.Sub(s.Mul(dy, scale), s.Add(s.Mul(xhat, c), m))
+	s.give(0, s.Mul(centred, r))
+}

@@ -3,8 +3,21 @@ package graphs
 // Softmax returns eˣ normalised to sum 1 along axis.
 func (g *Graph) Softmax(x *Value, axis int) *Value { return g.softmax("Softmax", x, axis) }
 
+// softmaxGrad: ∂x = y·dy − y·Σ(y·dy).
+func softmaxGrad(s *step) {
+	y := s.out()
+	t := s.Mul(y, s.dy())
+	s.give(0, s.Sub(t, s.Mul(y, s.ReduceSum(t, []int{s.node.Int("axis")}, true))))
+}
+
 // LogSoftmax returns the logarithm of Softmax.
 func (g *Graph) LogSoftmax(x *Value, axis int) *Value { return g.softmax("LogSoftmax", x, axis) }
+
+// logSoftmaxGrad: ∂x = dy − eʸ·Σ dy.
+func logSoftmaxGrad(s *step) {
+	dy := s.fullDy(0)
+	s.give(0, s.Sub(dy, s.Mul(s.Exp(s.out()), s.ReduceSum(dy, []int{s.node.Int("axis")}, true))))
+}
 
 func (g *Graph) softmax(op string, x *Value, axis int) *Value {
 	g.checkFloat(op, x)
