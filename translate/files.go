@@ -2,23 +2,23 @@ package translate
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"image"
 	"image/png"
-	"os"
+	"io"
 	"path/filepath"
 	"strings"
 
 	"github.com/disintegration/imaging"
 
+	"t2sda/internal/atomicfile"
 	"t2sda/internal/raster"
 	"t2sda/internal/rng"
 )
 
 // Files translates the picture in the file source (PNG or JPEG) and writes the
-// result to out as an 8-bit PNG, under a temporary name first: out is either
-// complete or untouched. The picture in the file target is resized (bicubic)
+// result to out as an 8-bit PNG, atomically: out is either complete or
+// untouched. The picture in the file target is resized (bicubic)
 // to the source's size; the name may be empty for engines that need no target.
 // The draws are those of (o.Seed, 0, "translate"). Errors name the file.
 func Files(ctx context.Context, o Options, source, target, out string) error {
@@ -51,8 +51,9 @@ func Files(ctx context.Context, o Options, source, target, out string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := writePNG(out, result); err != nil {
-		return fmt.Errorf("translate: output %s: %w", out, err)
+	err = atomicfile.WriteFunc(out, func(w io.Writer) error { return png.Encode(w, result.NRGBA()) })
+	if err != nil {
+		return fmt.Errorf("translate: output: %w", err)
 	}
 	return nil
 }
@@ -86,22 +87,4 @@ func open(ctx context.Context, what, file string) (image.Image, error) {
 		return nil, fmt.Errorf("translate: %s picture %s: %w", what, file, err)
 	}
 	return img, nil
-}
-
-// writePNG writes the picture beside its final place and moves it there.
-func writePNG(file string, m *raster.Image) (err error) {
-	tmp, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(tmp.Name()))
-		}
-	}()
-	err = errors.Join(png.Encode(tmp, m.NRGBA()), tmp.Chmod(0o644), tmp.Sync())
-	if err = errors.Join(err, tmp.Close()); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), file)
 }

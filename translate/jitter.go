@@ -134,8 +134,8 @@ func (p JitterParams) Apply(m *raster.Image) {
 	}
 }
 
-// clip limits v to 0–255 (faster than the NaN-aware built-ins).
-func clip(v float32) float32 {
+// clip255 limits v to 0–255 (faster than the NaN-aware built-ins).
+func clip255(v float32) float32 {
 	if v < 0 {
 		return 0
 	}
@@ -153,7 +153,7 @@ func adjustBrightness(m *raster.Image, f float32) {
 		return
 	}
 	for i, v := range m.Pix {
-		m.Pix[i] = clip(f * v)
+		m.Pix[i] = clip255(f * v)
 	}
 }
 
@@ -168,7 +168,7 @@ func adjustContrast(m *raster.Image, f float32) {
 	}
 	offset := (1 - f) * float32(sum/float64(len(red)))
 	for i, v := range m.Pix {
-		m.Pix[i] = clip(f*v + offset)
+		m.Pix[i] = clip255(f*v + offset)
 	}
 }
 
@@ -179,7 +179,7 @@ func adjustSaturation(m *raster.Image, f float32) {
 	red, green, blue := planes(m)
 	for i := range red {
 		offset := (1 - f) * gray(red[i], green[i], blue[i])
-		red[i], green[i], blue[i] = clip(f*red[i]+offset), clip(f*green[i]+offset), clip(f*blue[i]+offset)
+		red[i], green[i], blue[i] = clip255(f*red[i]+offset), clip255(f*green[i]+offset), clip255(f*blue[i]+offset)
 	}
 }
 

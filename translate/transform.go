@@ -126,7 +126,7 @@ func addRow(dst, src []float32, change []float64, clip bool) {
 		return
 	}
 	for i := range dst {
-		dst[i] = min(max(src[i]+float32(change[i]), 0), 255)
+		dst[i] = clip255(src[i] + float32(change[i]))
 	}
 }
 
