@@ -23,9 +23,9 @@ type Confusion struct {
 }
 
 // NewConfusion returns an empty matrix over C classes. It panics unless
-// 0 < classes < 255, the range of train ids.
+// 1 ≤ classes ≤ 255, so that train ids fit.
 func NewConfusion(classes int) *Confusion {
-	if classes <= 0 || classes >= raster.Void {
+	if classes <= 0 || classes > raster.Void {
 		panic(fmt.Sprintf("export: confusion matrix over %d classes", classes))
 	}
 	return &Confusion{classes: classes, counts: make([]int64, classes*(classes+1))}
@@ -258,7 +258,7 @@ func (c *Confusion) UnmarshalJSON(data []byte) error {
 		return fmt.Errorf("confusion matrix: %w", err)
 	}
 	n := len(in.Rows)
-	if n == 0 || n >= raster.Void {
+	if n == 0 || n > raster.Void {
 		return fmt.Errorf("confusion matrix: %d rows", n)
 	}
 	if in.Missed != nil && len(in.Missed) != n {

@@ -1,0 +1,122 @@
+package export
+
+import (
+	"fmt"
+
+	"t2sda/internal/raster"
+)
+
+// logitMap is one image's logits, planar [C,H,W].
+type logitMap struct {
+	c, h, w int
+	pix     []float32
+}
+
+// argmax returns the class with the largest logit per position, the lower id on
+// ties.
+func (m logitMap) argmax() *raster.Labels {
+	out := raster.NewLabels(m.w, m.h)
+	best := make([]float32, m.w)
+	for y := range m.h {
+		copy(best, m.pix[y*m.w:])
+		ids := out.Pix[y*m.w:][:len(best)]
+		for c := 1; c < m.c; c++ {
+			row := m.pix[(c*m.h+y)*m.w:][:len(best)]
+			for x, v := range row {
+				if v > best[x] {
+					best[x], ids[x] = v, uint8(c)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// checkFinite returns an error if a logit of class 0 is NaN: a network whose
+// weights or input are broken gives NaN everywhere, and argmax would hide it as
+// class 0.
+func (m logitMap) checkFinite() error {
+	for i, v := range m.pix[:m.h*m.w] {
+		if v != v {
+			return fmt.Errorf("logits are NaN at column %d, row %d", i%m.w, i/m.w)
+		}
+	}
+	return nil
+}
+
+// argmaxAt returns the labels at w × h pixels: logits resized bilinearly with
+// half-pixel centres (ONNX Resize "linear", torch align_corners=False), then
+// argmax.
+//
+// The resized logits are never stored, and hardly computed: between four
+// positions with one and the same largest class that class wins everywhere,
+// because interpolation (also when rounded) is monotone in each of the four
+// values. Only cells on class borders are interpolated.
+func (m logitMap) argmaxAt(w, h int) *raster.Labels {
+	coarse := m.argmax()
+	if w == m.w && h == m.h {
+		return coarse
+	}
+	out := raster.NewLabels(w, h)
+	columns, rows := taps(m.w, w), taps(m.h, h)
+	best := make([]float32, w)
+	for y, row := range rows {
+		top, bottom := coarse.Pix[row.lo*m.w:], coarse.Pix[row.hi*m.w:]
+		ids := out.Pix[y*w : (y+1)*w]
+		for from := 0; from < w; {
+			lo, hi := columns[from].lo, columns[from].hi
+			to := from + 1
+			for to < w && columns[to].lo == lo && columns[to].hi == hi {
+				to++
+			}
+			if id := top[lo]; id == top[hi] && id == bottom[lo] && id == bottom[hi] {
+				for x := from; x < to; x++ {
+					ids[x] = id
+				}
+			} else {
+				m.argmaxCell(row, columns[from:to], best, ids[from:to])
+			}
+			from = to
+		}
+	}
+	return out
+}
+
+// argmaxCell fills ids of one output row between two columns of logits.
+func (m logitMap) argmaxCell(row tap, columns []tap, best []float32, ids []uint8) {
+	lo, hi := columns[0].lo, columns[0].hi
+	best = best[:len(columns)]
+	for c := range m.c {
+		top, bottom := m.pix[(c*m.h+row.lo)*m.w:], m.pix[(c*m.h+row.hi)*m.w:]
+		left, right := row.mix(top[lo], bottom[lo]), row.mix(top[hi], bottom[hi])
+		for i, column := range columns {
+			if v := column.mix(left, right); c == 0 || v > best[i] {
+				best[i], ids[i] = v, uint8(c)
+			}
+		}
+	}
+}
+
+// tap is one output position of a linear resize: two inputs and their weights.
+type tap struct {
+	lo, hi   int
+	wLo, wHi float32
+}
+
+// mix interpolates. The form a·(1−f)+b·f, unlike a+(b−a)·f, stays monotone in a
+// and b when rounded.
+func (t tap) mix(lo, hi float32) float32 { return lo*t.wLo + hi*t.wHi }
+
+// taps returns the taps of a linear resize from n to m positions, half-pixel
+// centres, edges clamped.
+func taps(n, m int) []tap {
+	out := make([]tap, m)
+	scale := float64(n) / float64(m)
+	for i := range out {
+		at := min(max((float64(i)+0.5)*scale-0.5, 0), float64(n-1))
+		lo := int(at)
+		f := at - float64(lo)
+		out[i] = tap{lo: lo, hi: min(lo+1, n-1), wLo: float32(1 - f), wHi: float32(f)}
+	}
+	return out
+}

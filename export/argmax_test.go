@@ -1,0 +1,102 @@
+package export
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// naiveArgmaxAt interpolates every class at every pixel.
+func naiveArgmaxAt(m logitMap, w, h int) []uint8 {
+	out := make([]uint8, w*h)
+	rows, columns := taps(m.h, h), taps(m.w, w)
+	for y, r := range rows {
+		for x, c := range columns {
+			best := float32(math.Inf(-1))
+			for k := range m.c {
+				plane := m.pix[k*m.h*m.w:]
+				v := c.mix(r.mix(plane[r.lo*m.w+c.lo], plane[r.hi*m.w+c.lo]), r.mix(plane[r.lo*m.w+c.hi], plane[r.hi*m.w+c.hi]))
+				if v > best {
+					best, out[y*w+x] = v, uint8(k)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// smoothLogits draws logits whose classes form regions, with a few exact ties.
+func smoothLogits(r *rand.Rand, c, h, w int) logitMap {
+	m := logitMap{c: c, h: h, w: w, pix: make([]float32, c*h*w)}
+	for k := range c {
+		fx, fy, phase := r.Float64(), r.Float64(), 6*r.Float64()
+		for y := range h {
+			for x := range w {
+				v := math.Sin(fx*float64(x)+fy*float64(y)+phase) + 0.1*r.NormFloat64()
+				m.pix[(k*h+y)*w+x] = float32(math.Round(64*v) / 64)
+			}
+		}
+	}
+	return m
+}
+
+func TestArgmaxAtEqualsFullInterpolation(t *testing.T) {
+	const seed = 3
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, seed))
+	m := smoothLogits(r, 7, 13, 17)
+	for _, size := range [][2]int{{17, 13}, {68, 52}, {34, 26}, {50, 41}, {9, 5}, {1, 1}, {100, 13}} {
+		got := m.argmaxAt(size[0], size[1])
+		if diff := cmp.Diff(naiveArgmaxAt(m, size[0], size[1]), got.Pix); diff != "" {
+			t.Errorf("%d×%d: %s", size[0], size[1], diff)
+		}
+	}
+	one := smoothLogits(r, 3, 1, 1)
+	if got := one.argmaxAt(4, 3); got.Pix[11] != one.argmax().Pix[0] {
+		t.Error("a single position must spread everywhere")
+	}
+}
+
+// TestTapsByHand doubles three positions: centres fall on −¼, ¼, ¾, 1¼, …
+func TestTapsByHand(t *testing.T) {
+	want := []tap{{0, 1, 1, 0}, {0, 1, .75, .25}, {0, 1, .25, .75}, {1, 2, .75, .25}, {1, 2, .25, .75}, {2, 2, 1, 0}}
+	if diff := cmp.Diff(want, taps(3, 6), cmp.AllowUnexported(tap{})); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestArgmaxTiesAndNaN(t *testing.T) {
+	m := logitMap{c: 3, h: 1, w: 2, pix: []float32{1, 0, 1, 2, 0, 2}}
+	if diff := cmp.Diff([]uint8{0, 1}, m.argmax().Pix); diff != "" {
+		t.Errorf("ties must go to the lower id: %s", diff)
+	}
+	if err := m.checkFinite(); err != nil {
+		t.Error(err)
+	}
+	m.pix[1] = float32(math.NaN())
+	if err := m.checkFinite(); err == nil {
+		t.Error("NaN logits passed")
+	}
+}
+
+func BenchmarkArgmaxAt(b *testing.B) {
+	coarse := smoothLogits(rand.New(rand.NewPCG(1, 1)), 19, 16, 32) // regions of about 30 pixels
+	m := logitMap{c: 19, h: 512, w: 1024, pix: make([]float32, 19*512*1024)}
+	rows, columns := taps(coarse.h, m.h), taps(coarse.w, m.w)
+	for i := range m.pix {
+		x, y, plane := i%m.w, i/m.w%m.h, coarse.pix[i/(m.w*m.h)*coarse.h*coarse.w:]
+		r, c := rows[y], columns[x]
+		m.pix[i] = c.mix(r.mix(plane[r.lo*coarse.w+c.lo], plane[r.hi*coarse.w+c.lo]), r.mix(plane[r.lo*coarse.w+c.hi], plane[r.hi*coarse.w+c.hi]))
+	}
+	for _, size := range [][2]int{{1024, 512}, {2048, 1024}} {
+		b.Run(fmt.Sprintf("%d×%d", size[0], size[1]), func(b *testing.B) {
+			b.SetBytes(int64(size[0] * size[1]))
+			for b.Loop() {
+				m.argmaxAt(size[0], size[1])
+			}
+		})
+	}
+}
