@@ -1,0 +1,149 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	ort "github.com/yalue/onnxruntime_go"
+)
+
+// Options chooses the library, the device and what sessions share.
+type Options struct {
+	Library        string // explicit library file; empty lets [Discover] find one
+	Device         string // cpu | cuda | cuda:<n> | auto (CUDA if it works, else cpu); empty is cpu
+	IntraOpThreads int    // threads inside of one operator; 0: one per core
+	// AllowSpinning lets a session's threads spin while they wait for work. It
+	// saves some µs per operator and costs the cores that Go's workers could use.
+	AllowSpinning bool
+	CUDA          CUDAOptions
+	// ProfilePrefix, if not empty, makes every session write a profile to
+	// <prefix>-<session>_<time>.json when it is closed. See [Session.ProfileFile].
+	ProfilePrefix     string
+	OptimizationLevel OptimizationLevel // empty is OptimizeAll
+}
+
+// OptimizationLevel says which graph optimisations ONNX Runtime applies.
+type OptimizationLevel string
+
+// ONNX Runtime's levels; each includes the one before.
+const (
+	OptimizeNone     OptimizationLevel = "none"
+	OptimizeBasic    OptimizationLevel = "basic"    // constant folding, redundant nodes
+	OptimizeExtended OptimizationLevel = "extended" // fusions
+	OptimizeAll      OptimizationLevel = "all"      // memory layouts
+)
+
+func (l OptimizationLevel) level() (ort.GraphOptimizationLevel, error) {
+	switch l {
+	case OptimizeNone:
+		return ort.GraphOptimizationLevelDisableAll, nil
+	case OptimizeBasic:
+		return ort.GraphOptimizationLevelEnableBasic, nil
+	case OptimizeExtended:
+		return ort.GraphOptimizationLevelEnableExtended, nil
+	case OptimizeAll, "":
+		return ort.GraphOptimizationLevelEnableAll, nil
+	}
+	return 0, fmt.Errorf("optimisation level %q: none, basic, extended or all", l)
+}
+
+var errEngineClosed = errors.New("the engine is closed")
+
+// Engine is a loaded ONNX Runtime library with a device. Its methods may be
+// called from several goroutines.
+type Engine struct {
+	options Options
+	file    string
+	device  device
+
+	profiles atomic.Int64 // numbers the profiles of sessions
+
+	mu     sync.RWMutex // held for reading while the library is in use
+	closed bool
+
+	sessionsMu sync.Mutex
+	sessions   map[*Session]struct{}
+}
+
+// Info describes an engine.
+type Info struct {
+	Version   string   // of the loaded library
+	File      string   // of the loaded library
+	Providers []string // execution providers that the library can set up here, e.g. cpu, cuda
+	Device    string   // the device in use: cpu or cuda:<n>
+}
+
+// Open loads ONNX Runtime and chooses the device. Errors about the library are a
+// *[LibraryError]. A process may hold several engines at a time if they use the
+// same library file.
+func Open(o Options) (*Engine, error) {
+	request, err := parseDevice(o.Device)
+	if err != nil {
+		return nil, err
+	}
+	if err := o.validate(); err != nil {
+		return nil, err
+	}
+	file, err := discover(o.Library, request.wantsCUDA(), systemLibraries())
+	if err != nil {
+		return nil, err
+	}
+	if err := acquireEnvironment(file); err != nil {
+		return nil, err
+	}
+	e := &Engine{options: o, file: file, sessions: map[*Session]struct{}{}}
+	if e.device, err = e.choose(request); err != nil {
+		return nil, errors.Join(err, releaseEnvironment())
+	}
+	return e, nil
+}
+
+func (o Options) validate() error {
+	if o.IntraOpThreads < 0 {
+		return fmt.Errorf("intra-op threads: %d is negative", o.IntraOpThreads)
+	}
+	if _, err := o.OptimizationLevel.level(); err != nil {
+		return err
+	}
+	return o.CUDA.validate()
+}
+
+// Info returns what was loaded and chosen. It tries the providers anew at each
+// call; a closed engine has none.
+func (e *Engine) Info() Info {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	info := Info{Version: Version, File: e.file, Device: e.device.String()}
+	if !e.closed {
+		info.Providers = e.providers()
+	}
+	return info
+}
+
+// Close closes the engine's sessions, waiting for runs under way, and unloads the
+// library when no other engine of the process uses it.
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.closed {
+		return nil
+	}
+	e.closed = true
+	var errs []error
+	for _, s := range e.openSessions() {
+		errs = append(errs, s.Close())
+	}
+	return errors.Join(append(errs, releaseEnvironment())...)
+}
+
+func (e *Engine) openSessions() []*Session {
+	e.sessionsMu.Lock()
+	defer e.sessionsMu.Unlock()
+	all := make([]*Session, 0, len(e.sessions))
+	for s := range e.sessions {
+		all = append(all, s)
+	}
+	return all
+}

@@ -1,0 +1,92 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	ort "github.com/yalue/onnxruntime_go"
+)
+
+// environment counts the engines that use ONNX Runtime's process-wide state.
+// onnxruntime_go keeps one library handle and one OrtEnv in package variables,
+// so this package cannot but have one counter beside them.
+var environment struct {
+	sync.Mutex
+	users int
+	file  string // library in use while users > 0
+}
+
+// acquireEnvironment loads the library, or joins the engines that already use
+// the same file, and registers the arena that all sessions share.
+func acquireEnvironment(file string) error {
+	environment.Lock()
+	defer environment.Unlock()
+	if environment.users > 0 {
+		if !sameFile(environment.file, file) {
+			return fmt.Errorf("this process already runs the ONNX Runtime library %s: close its engines before opening %s", environment.file, file)
+		}
+		environment.users++
+		return nil
+	}
+	if err := inspect(file); err != nil {
+		return err
+	}
+	ort.SetSharedLibraryPath(file)
+	// Statuses carry every error to Go; the log would print each a second time.
+	if err := ort.InitializeEnvironment(ort.WithLogLevelFatal()); err != nil {
+		return &LibraryError{File: file, Reason: fmt.Sprintf("cannot be loaded (%v)", err)}
+	}
+	if err := setUpEnvironment(file); err != nil {
+		return errors.Join(err, ort.DestroyEnvironment())
+	}
+	environment.users, environment.file = 1, file
+	return nil
+}
+
+// setUpEnvironment checks the loaded version and registers the shared CPU arena.
+func setUpEnvironment(file string) error {
+	if v := ort.GetVersion(); v != Version {
+		return wrongVersion(file, v)
+	}
+	memory, err := ort.GetMemoryInfo()
+	if err != nil {
+		return fmt.Errorf("shared arena: %w", err)
+	}
+	// Zero and -1 are ONNX Runtime's defaults: no limit, chunks that double.
+	cfg, err := ort.NewArenaCfg(0, -1, -1, -1)
+	if err != nil {
+		return fmt.Errorf("shared arena: %w", err)
+	}
+	defer cfg.Destroy()
+	if err := ort.CreateAndRegisterAllocator(memory, cfg); err != nil {
+		return fmt.Errorf("shared arena: %w", err)
+	}
+	return nil
+}
+
+// releaseEnvironment is the end of one engine; the last one frees the shared
+// arena and unloads the library.
+func releaseEnvironment() error {
+	environment.Lock()
+	defer environment.Unlock()
+	environment.users--
+	if environment.users > 0 {
+		return nil
+	}
+	environment.file = ""
+	if err := ort.DestroyEnvironment(); err != nil {
+		return fmt.Errorf("unload ONNX Runtime: %w", err)
+	}
+	return nil
+}
+
+func sameFile(a, b string) bool {
+	if a == b {
+		return true
+	}
+	x, errA := os.Stat(a)
+	y, errB := os.Stat(b)
+	return errA == nil && errB == nil && os.SameFile(x, y)
+}

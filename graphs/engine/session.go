@@ -1,0 +1,249 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	ort "github.com/yalue/onnxruntime_go"
+)
+
+// SessionOptions override the engine's options for one session; zero values keep them.
+type SessionOptions struct {
+	IntraOpThreads    int
+	OptimizationLevel OptimizationLevel
+}
+
+// Session is a model made ready to run on an engine's device. Its methods may be
+// called from several goroutines.
+type Session struct {
+	name          string
+	engine        *Engine
+	inputs        []IOInfo
+	outputs       []IOInfo
+	metadata      map[string]string
+	profilePrefix string // empty when there is no profile
+
+	mu      sync.RWMutex // held for reading during a run
+	session *ort.DynamicAdvancedSession
+	closed  bool
+
+	bindingsMu  sync.Mutex
+	bindings    map[*Binding]struct{}
+	profileFile string
+}
+
+// NewSession makes a session of a serialised ONNX model. The name appears in
+// errors and in the name of the profile; it need not be unique.
+func (e *Engine) NewSession(name string, model []byte) (*Session, error) {
+	return e.NewSessionWith(name, model, SessionOptions{})
+}
+
+// NewSessionWith is NewSession with options of its own.
+func (e *Engine) NewSessionWith(name string, model []byte, o SessionOptions) (*Session, error) {
+	s, err := e.newSession(name, model, o, func(in, out []string, options *ort.SessionOptions) (*ort.DynamicAdvancedSession, error) {
+		return ort.NewDynamicAdvancedSessionWithONNXData(model, in, out, options)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("session %s: %w", name, err)
+	}
+	return s, nil
+}
+
+// OpenModel makes a session of an ONNX file, named after the file. Weights kept in
+// files of their own beside it are found. Errors name the file.
+func (e *Engine) OpenModel(path string) (*Session, error) {
+	model, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("open model: %w", err)
+	}
+	name := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+	s, err := e.newSession(name, model, SessionOptions{}, func(in, out []string, options *ort.SessionOptions) (*ort.DynamicAdvancedSession, error) {
+		return ort.NewDynamicAdvancedSession(path, in, out, options)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open model %s: %w", path, err)
+	}
+	return s, nil
+}
+
+type creator func(inputs, outputs []string, options *ort.SessionOptions) (*ort.DynamicAdvancedSession, error)
+
+func (e *Engine) newSession(name string, model []byte, o SessionOptions, create creator) (_ *Session, err error) {
+	if len(model) == 0 {
+		return nil, errors.New("the model is empty")
+	}
+	s := &Session{name: name, engine: e, bindings: map[*Binding]struct{}{}}
+	if s.inputs, s.outputs, err = signature(model); err != nil {
+		return nil, fmt.Errorf("not an ONNX model, or a truncated one: %w", err)
+	}
+	if len(s.outputs) == 0 {
+		return nil, errors.New("not an ONNX model, or a truncated one: its graph has no outputs")
+	}
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	if e.closed {
+		return nil, errEngineClosed
+	}
+	if e.options.ProfilePrefix != "" {
+		s.profilePrefix = e.newProfilePrefix(name)
+	}
+	options, err := e.sessionOptions(o, s.profilePrefix)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, options.Destroy()) }()
+	if s.session, err = create(ioNames(s.inputs), ioNames(s.outputs), options); err != nil {
+		return nil, fmt.Errorf("ONNX Runtime does not accept the model: %w", err)
+	}
+	if s.metadata, err = metadata(s.session); err != nil {
+		return nil, errors.Join(fmt.Errorf("metadata: %w", err), s.session.Destroy())
+	}
+	e.sessionsMu.Lock()
+	defer e.sessionsMu.Unlock()
+	e.sessions[s] = struct{}{}
+	return s, nil
+}
+
+// sessionOptions sets what all sessions have in common: one shared CPU arena,
+// which needs memory patterns off (a pattern would claim one more block of peak
+// size per session), operators in sequence, threads and the device.
+func (e *Engine) sessionOptions(o SessionOptions, profilePrefix string) (_ *ort.SessionOptions, err error) {
+	options, err := ort.NewSessionOptions()
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, options.Destroy())
+		}
+	}()
+	if o.OptimizationLevel == "" {
+		o.OptimizationLevel = e.options.OptimizationLevel
+	}
+	level, err := o.OptimizationLevel.level()
+	if err != nil {
+		return nil, err
+	}
+	threads := o.IntraOpThreads
+	if threads == 0 {
+		threads = e.options.IntraOpThreads
+	}
+	if threads == 0 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	spinning := "0"
+	if e.options.AllowSpinning {
+		spinning = "1"
+	}
+	steps := []error{
+		options.AddSessionConfigEntry("session.use_env_allocators", "1"),
+		options.AddSessionConfigEntry("session.intra_op.allow_spinning", spinning),
+		options.SetMemPattern(false),
+		options.SetExecutionMode(ort.ExecutionModeSequential),
+		options.SetIntraOpNumThreads(threads),
+		options.SetGraphOptimizationLevel(level),
+		options.SetLogSeverityLevel(ort.LoggingLevelFatal),
+		e.appendDevice(options, e.device),
+	}
+	if profilePrefix != "" {
+		steps = append(steps, options.EnableProfiling(profilePrefix))
+	}
+	return options, errors.Join(steps...)
+}
+
+// metadata copies the model's custom metadata and its producer.
+func metadata(session *ort.DynamicAdvancedSession) (_ map[string]string, err error) {
+	m, err := session.GetModelMetadata()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, m.Destroy()) }()
+	keys, err := m.GetCustomMetadataMapKeys()
+	if err != nil {
+		return nil, err
+	}
+	all := make(map[string]string, len(keys))
+	for _, k := range keys {
+		if all[k], _, err = m.LookupCustomMetadataMap(k); err != nil {
+			return nil, fmt.Errorf("key %q: %w", k, err)
+		}
+	}
+	return all, nil
+}
+
+// Name returns the session's name.
+func (s *Session) Name() string { return s.name }
+
+// Inputs returns the inputs that a run needs, in the model's order.
+func (s *Session) Inputs() []IOInfo { return cloneInfos(s.inputs) }
+
+// Outputs returns the outputs in the model's order.
+func (s *Session) Outputs() []IOInfo { return cloneInfos(s.outputs) }
+
+// Metadata returns a copy of the model's custom metadata.
+func (s *Session) Metadata() map[string]string {
+	all := make(map[string]string, len(s.metadata))
+	for k, v := range s.metadata {
+		all[k] = v
+	}
+	return all
+}
+
+// Close waits for runs under way, closes the session's bindings and frees the
+// model. A profile that was asked for is written now.
+func (s *Session) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	errs := []error{s.session.Destroy()}
+	s.mu.Unlock()
+
+	for _, b := range s.openBindings() {
+		errs = append(errs, b.Close())
+	}
+	s.engine.sessionsMu.Lock()
+	delete(s.engine.sessions, s)
+	s.engine.sessionsMu.Unlock()
+	if s.profilePrefix != "" {
+		errs = append(errs, s.findProfile())
+	}
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("close session %s: %w", s.name, err)
+	}
+	return nil
+}
+
+func (s *Session) openBindings() []*Binding {
+	s.bindingsMu.Lock()
+	defer s.bindingsMu.Unlock()
+	all := make([]*Binding, 0, len(s.bindings))
+	for b := range s.bindings {
+		all = append(all, b)
+	}
+	return all
+}
+
+func cloneInfos(infos []IOInfo) []IOInfo {
+	out := slices.Clone(infos)
+	for i := range out {
+		out[i].Dims = slices.Clone(out[i].Dims)
+	}
+	return out
+}
+
+func ioNames(infos []IOInfo) []string {
+	names := make([]string, len(infos))
+	for i, info := range infos {
+		names[i] = info.Name
+	}
+	return names
+}
