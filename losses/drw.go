@@ -1,0 +1,88 @@
+package losses
+
+import (
+	"fmt"
+	"math"
+
+	"t2sda/internal/raster"
+)
+
+// Reweighting says which term [DRW]'s class weights multiply.
+type Reweighting string
+
+// The terms that dynamic re-weighting can act on.
+const (
+	ReweightNone Reweighting = "none" // neither
+	ReweightMix  Reweighting = "lt"   // L_T: give the weights to [Mix]
+	ReweightPull Reweighting = "pull" // L_pull: give the weights to [Pull.Plan]
+)
+
+// Validate reports an unknown switch.
+func (r Reweighting) Validate() error {
+	switch r {
+	case ReweightNone, ReweightMix, ReweightPull:
+		return nil
+	}
+	return fmt.Errorf("losses: re-weighting %q is none of %q, %q, %q", r, ReweightNone, ReweightMix, ReweightPull)
+}
+
+// DRW fills weights [C] by dynamic re-weighting:
+//
+//	w_c = ((1 − conf_c) / max_c' (1 − conf_c'))^β
+//
+// where conf_c is the mean confidence over the batch's target pixels that are
+// pseudo-labelled c; pseudo and confidence are [N,H,W] at any resolution. A
+// class absent from the pseudo-labels takes the mean of the others' weights.
+// Where the formula is 0/0 (no class present, or all of them at confidence 1)
+// all weights are 1.
+func DRW(weights []float64, pseudo []uint8, confidence []float32, beta float64) error {
+	if len(pseudo) != len(confidence) {
+		return fmt.Errorf("losses: DRW: %d pseudo-labels, %d confidences", len(pseudo), len(confidence))
+	}
+	if !(beta >= 0) {
+		return fmt.Errorf("losses: DRW: β = %g is negative", beta)
+	}
+	var sums [256]float64
+	var counts [256]int
+	for i, label := range pseudo {
+		sums[label] += float64(confidence[i])
+		counts[label]++
+	}
+	for label := len(weights); label < raster.Void; label++ {
+		if counts[label] > 0 {
+			return labelError(uint8(label), len(weights))
+		}
+	}
+	reweigh(weights, sums[:len(weights)], counts[:len(weights)], beta)
+	return nil
+}
+
+func reweigh(weights, sums []float64, counts []int, beta float64) {
+	largest := 0.0
+	for c, count := range counts {
+		weights[c] = 0
+		if count > 0 {
+			weights[c] = max(0, 1-sums[c]/float64(count)) // a float32 softmax may exceed 1 by rounding
+			largest = max(largest, weights[c])
+		}
+	}
+	if largest == 0 {
+		for c := range weights {
+			weights[c] = 1
+		}
+		return
+	}
+	sum, present := 0.0, 0
+	for c, count := range counts {
+		if count > 0 {
+			weights[c] = math.Pow(weights[c]/largest, beta)
+			sum += weights[c]
+			present++
+		}
+	}
+	for c, count := range counts {
+		if count == 0 {
+			weights[c] = sum / float64(present)
+		}
+	}
+}

@@ -1,0 +1,257 @@
+package losses
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"t2sda/internal/raster"
+)
+
+// FeatureMap is the teacher's view of the batch of one domain, on the feature
+// grid.
+type FeatureMap struct {
+	Features []float32 // [N,D,h,w], ℓ2-normalised per position
+	Labels   []uint8   // [N,h,w], given or pseudo
+	// Confidence is the teacher's softmax maximum [N,h,w]. Only that of the target
+	// map is read; nil elsewhere.
+	Confidence []float32
+}
+
+// PullBatch is what one iteration's plan is drawn from. The package's
+// documentation maps the directions of Table 7 onto it.
+type PullBatch struct {
+	QueryLabels []uint8    // [N,h,w] labels of the student's feature map
+	Keys        FeatureMap // positives
+	Source      FeatureMap // negatives; read by InfoNCE only
+	// Target gives the other negatives. Nil in domain generalisation: all
+	// negatives then come from Source.
+	Target *FeatureMap
+	// ClassWeights [C] are [DRW]'s on L_pull; nil for equal weights.
+	ClassWeights []float64
+}
+
+// Plan draws the queries and keys of one iteration into the bound slices and
+// fills Stats. Equal streams and batches give equal plans, whatever was planned
+// before. It allocates nothing.
+//
+// Queries of a class are drawn without replacement, and so are its negatives
+// unless a pool is too small, from which they are then drawn with replacement.
+// An empty pool's share goes to the other domain; a class with neither pool, or
+// without a prototype, is dropped (Stats.Dropped). Void positions are drawn for
+// nothing. A batch that leaves no class gives weights of 0, hence a loss of 0.
+func (p *Pull) Plan(r *rand.Rand, batch PullBatch) error {
+	if err := p.check(batch); err != nil {
+		return fmt.Errorf("losses: pull: %w", err)
+	}
+	if err := p.queries.fill(batch.QueryLabels, nil, 0); err != nil {
+		return fmt.Errorf("query labels: %w", err)
+	}
+	if err := p.makePrototypes(batch.Keys); err != nil {
+		return fmt.Errorf("keys: %w", err)
+	}
+	if p.Options.Loss == PullInfoNCE {
+		if err := p.makePools(batch); err != nil {
+			return err
+		}
+	}
+	p.allot()
+	p.weigh(batch.ClassWeights)
+	p.drawQueries(r)
+	if p.Options.Loss == PullInfoNCE {
+		p.drawNegatives(r, batch)
+	}
+	return nil
+}
+
+func (p *Pull) check(batch PullBatch) error {
+	positions := p.Grid.Positions()
+	if len(batch.QueryLabels) != positions {
+		return fmt.Errorf("%d query labels for %d positions", len(batch.QueryLabels), positions)
+	}
+	if err := p.checkMap("keys", &batch.Keys); err != nil {
+		return err
+	}
+	if w := batch.ClassWeights; w != nil {
+		if len(w) != p.Options.Classes {
+			return fmt.Errorf("%d class weights for %d classes", len(w), p.Options.Classes)
+		}
+		for c, v := range w {
+			if !(v >= 0) || math.IsInf(v, 0) {
+				return fmt.Errorf("weight %g of class %d", v, c)
+			}
+		}
+	}
+	if p.Options.Loss == PullMSE {
+		return nil
+	}
+	if err := p.checkMap("source", &batch.Source); err != nil {
+		return err
+	}
+	if batch.Target == nil {
+		return nil
+	}
+	if len(batch.Target.Confidence) != positions {
+		return fmt.Errorf("target: %d confidences for %d positions", len(batch.Target.Confidence), positions)
+	}
+	return p.checkMap("target", batch.Target)
+}
+
+func (p *Pull) checkMap(name string, m *FeatureMap) error {
+	positions := p.Grid.Positions()
+	if len(m.Labels) != positions || len(m.Features) != positions*p.Grid.D {
+		return fmt.Errorf("%s: %d labels and %d features for %d positions of width %d", name, len(m.Labels), len(m.Features), positions, p.Grid.D)
+	}
+	return nil
+}
+
+func (p *Pull) makePrototypes(keys FeatureMap) error {
+	for _, label := range keys.Labels {
+		if int(label) >= p.Options.Classes && label != raster.Void {
+			return labelError(label, p.Options.Classes)
+		}
+	}
+	return p.prototyper.fill(p.prototypes, p.Stats.Present, keys.Features, keys.Labels, p.Grid.N)
+}
+
+// makePools groups the candidates for negatives of both domains.
+func (p *Pull) makePools(batch PullBatch) error {
+	if err := p.source.fill(batch.Source.Labels, nil, 0); err != nil {
+		return fmt.Errorf("source: %w", err)
+	}
+	p.target.clear()
+	p.Stats.Gamma = 0
+	if t := batch.Target; t != nil {
+		p.Stats.Gamma = Percentile(t.Confidence, 100*p.Options.Alpha)
+		if math.IsNaN(p.Stats.Gamma) {
+			return errors.New("losses: pull: a target confidence is NaN")
+		}
+		if err := p.target.fill(t.Labels, t.Confidence, p.Stats.Gamma); err != nil {
+			return fmt.Errorf("target: %w", err)
+		}
+	}
+	for c := range p.Options.Classes {
+		p.Stats.SourcePool[c], p.Stats.TargetPool[c] = p.source.others(c), p.target.others(c)
+	}
+	return nil
+}
+
+// allot decides how many queries each class gets.
+func (p *Pull) allot() {
+	for c := range p.available {
+		p.available[c] = p.queries.count(c)
+	}
+	QueryCounts(p.counts, p.available, p.Options.Queries, p.Options.Balanced)
+	s := &p.Stats
+	for c, count := range p.counts {
+		usable := s.Present[c]
+		if p.Options.Loss == PullInfoNCE {
+			usable = usable && s.SourcePool[c]+s.TargetPool[c] > 0
+		}
+		s.Queries[c], s.Dropped[c] = count, 0
+		if !usable {
+			s.Queries[c], s.Dropped[c] = 0, count
+		}
+	}
+}
+
+// weigh sets w̃: the class weights over the classes that have queries, to sum 1.
+// Where all of those weigh 0 they count alike.
+func (p *Pull) weigh(classWeights []float64) {
+	sum, present := 0.0, 0
+	for c, count := range p.Stats.Queries {
+		if count > 0 {
+			present++
+			if classWeights != nil {
+				sum += classWeights[c]
+			}
+		}
+	}
+	for c, count := range p.Stats.Queries {
+		switch {
+		case count == 0:
+			p.Stats.Weights[c] = 0
+		case sum == 0:
+			p.Stats.Weights[c] = 1 / float64(present)
+		default:
+			p.Stats.Weights[c] = classWeights[c] / sum
+		}
+	}
+}
+
+// drawQueries packs the queries of each class into blocks of their own.
+func (p *Pull) drawQueries(r *rand.Rand) {
+	clear(p.Index)
+	clear(p.Weights)
+	clear(p.BlockClass)
+	d, size := p.Grid.D, p.Options.Block
+	block := 0
+	for c, count := range p.Stats.Queries {
+		if count == 0 {
+			continue
+		}
+		positions := p.queries.order[p.queries.start[c]:p.queries.start[c+1]]
+		weight := float32(p.Stats.Weights[c] / float64(count))
+		for i, drawn := range p.sampler.draw(r, count, len(positions)) {
+			slot := block*size + i // the class's blocks follow each other
+			p.Index[slot], p.Weights[slot] = int64(positions[drawn]), weight
+		}
+		for range ceilDiv(count, size) {
+			copy(p.Positives[block*d:(block+1)*d], p.prototypes[c*d:(c+1)*d])
+			if p.BlockClass != nil {
+				p.BlockClass[block] = int64(c)
+			}
+			block++
+		}
+	}
+}
+
+// drawNegatives draws m negatives for every class with queries and fetches
+// their features, all of one domain in one pass.
+func (p *Pull) drawNegatives(r *rand.Rand, batch PullBatch) {
+	m, s := p.Options.Negatives, &p.Stats
+	p.source.keys, p.target.keys = p.source.keys[:0], p.target.keys[:0]
+	for c, count := range s.Queries {
+		if count == 0 {
+			continue
+		}
+		row := int32(c * m)
+		if !p.Options.Equalised {
+			p.drawUnion(r, c, row)
+			continue
+		}
+		fromTarget := m / 2
+		switch {
+		case s.TargetPool[c] == 0:
+			fromTarget = 0
+		case s.SourcePool[c] == 0:
+			fromTarget = m
+		}
+		for _, i := range p.sampler.draw(r, m-fromTarget, s.SourcePool[c]) {
+			p.source.take(c, i, row)
+			row++
+		}
+		for _, i := range p.sampler.draw(r, fromTarget, s.TargetPool[c]) {
+			p.target.take(c, i, row)
+			row++
+		}
+	}
+	p.gatherer.fetch(p.Negatives, batch.Source.Features, p.source.keys)
+	if batch.Target != nil {
+		p.gatherer.fetch(p.Negatives, batch.Target.Features, p.target.keys)
+	}
+}
+
+// drawUnion draws m negatives of class c from both pools together.
+func (p *Pull) drawUnion(r *rand.Rand, c int, row int32) {
+	source := p.Stats.SourcePool[c]
+	for _, i := range p.sampler.draw(r, p.Options.Negatives, source+p.Stats.TargetPool[c]) {
+		if i < source {
+			p.source.take(c, i, row)
+		} else {
+			p.target.take(c, i-source, row)
+		}
+		row++
+	}
+}

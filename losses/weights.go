@@ -1,0 +1,200 @@
+package losses
+
+import (
+	"fmt"
+
+	"t2sda/internal/raster"
+)
+
+// Denominator is what a mean over pixels divides by.
+type Denominator string
+
+// The denominators of the cross-entropy terms.
+const (
+	// AllPixels divides by N·H·W: void pixels contribute 0 and stay in the
+	// denominator (the paper's and DAFormer's convention).
+	AllPixels Denominator = "all"
+	// ValidPixels divides by the number of pixels whose label is not void.
+	ValidPixels Denominator = "valid"
+)
+
+// Validate reports an unknown denominator.
+func (d Denominator) Validate() error {
+	switch d {
+	case AllPixels, ValidPixels:
+		return nil
+	}
+	return fmt.Errorf("losses: denominator %q is neither %q nor %q", d, AllPixels, ValidPixels)
+}
+
+// reciprocal returns 1/denominator, or 0 where no pixel is valid.
+func (d Denominator) reciprocal(labels []uint8) (float64, error) {
+	if err := d.Validate(); err != nil {
+		return 0, err
+	}
+	count := len(labels)
+	if d == ValidPixels {
+		for _, label := range labels {
+			if label == raster.Void {
+				count--
+			}
+		}
+	}
+	if count == 0 {
+		return 0, nil
+	}
+	return 1 / float64(count), nil
+}
+
+// Encode prepares the operands of [CrossEntropy] for labelled images (L_S):
+// ids receives the labels with void mapped to 0, weights 1/denominator, or 0
+// at void pixels. All three slices are [N,H,W]; a label that is neither below
+// classes nor void is an error.
+func Encode(ids []int64, weights []float32, labels []uint8, classes int, d Denominator) error {
+	if len(ids) != len(labels) || len(weights) != len(labels) {
+		return fmt.Errorf("losses: encode: %d ids and %d weights for %d labels", len(ids), len(weights), len(labels))
+	}
+	reciprocal, err := d.reciprocal(labels)
+	if err != nil {
+		return err
+	}
+	var idOf [256]int64
+	var weightOf [256]float32
+	for c := range classes {
+		idOf[c], weightOf[c] = int64(c), float32(reciprocal)
+	}
+	return encode(ids, weights, labels, classes, &idOf, &weightOf)
+}
+
+// encode looks labels up in two tables and fails on an id that is not a class.
+func encode(ids []int64, weights []float32, labels []uint8, classes int, idOf *[256]int64, weightOf *[256]float32) error {
+	weights = weights[:len(labels)]
+	ids = ids[:len(labels)]
+	for i, label := range labels {
+		if int(label) >= classes && label != raster.Void {
+			return labelError(label, classes)
+		}
+		ids[i], weights[i] = idOf[label], weightOf[label]
+	}
+	return nil
+}
+
+func labelError(label uint8, classes int) error {
+	return fmt.Errorf("losses: label %d is neither one of %d classes nor void (%d)", label, classes, raster.Void)
+}
+
+// Mix describes mixed images (ClassMix) and the pixel weights of L_T.
+type Mix struct {
+	N, H, W int
+	Classes int
+	Labels  []uint8  // [N,H,W] source labels where pasted, pseudo-labels elsewhere
+	Pasted  [][]bool // per image [H,W]: pixels that come from the source image
+	// Quality weighs the target pixels of each image, see [Quality].
+	Quality []float64 // [N]
+	// Top and Bottom rows of target pixels weigh 0: sky rim and ego bonnet. In
+	// rows of the crop (the recipe's 15 and 120 hold for crops of 512 rows).
+	Top, Bottom int
+	// ClassWeights multiplies each pixel by the weight of its label: [DRW] on
+	// L_T. Nil for none.
+	ClassWeights []float64 // [Classes]
+	Denominator  Denominator
+}
+
+// Encode prepares the operands of [CrossEntropy] for mixed images: ids receives
+// the labels with void mapped to 0; weights, over the denominator, 1 at pasted
+// pixels, q of the image at target pixels, 0 at target pixels of the rims and
+// at void; times the class weight of the label. Rim pixels stay in the
+// denominator under both conventions, since they have labels.
+func (m *Mix) Encode(ids []int64, weights []float32) error {
+	if err := m.check(len(ids), len(weights)); err != nil {
+		return fmt.Errorf("losses: mix: %w", err)
+	}
+	reciprocal, err := m.Denominator.reciprocal(m.Labels)
+	if err != nil {
+		return err
+	}
+	var idOf [256]int64
+	var weightOf [256]float32
+	for c := range m.Classes {
+		idOf[c], weightOf[c] = int64(c), float32(reciprocal)
+		if m.ClassWeights != nil {
+			weightOf[c] = float32(reciprocal * m.ClassWeights[c])
+		}
+	}
+	if err := encode(ids, weights, m.Labels, m.Classes, &idOf, &weightOf); err != nil {
+		return err
+	}
+	for n, pasted := range m.Pasted {
+		m.weighTarget(weights[n*m.H*m.W:(n+1)*m.H*m.W], pasted, float32(m.Quality[n]))
+	}
+	return nil
+}
+
+// weighTarget multiplies the weights of one image's target pixels by q, or by
+// 0 in the rims.
+func (m *Mix) weighTarget(weights []float32, pasted []bool, q float32) {
+	for y := range m.H {
+		factor := q
+		if y < m.Top || y >= m.H-m.Bottom {
+			factor = 0
+		}
+		row, mask := weights[y*m.W:(y+1)*m.W], pasted[y*m.W:(y+1)*m.W]
+		for x, fromSource := range mask {
+			if !fromSource {
+				row[x] *= factor
+			}
+		}
+	}
+}
+
+func (m *Mix) check(ids, weights int) error {
+	pixels := m.N * m.H * m.W
+	switch {
+	case pixels == 0 || len(m.Labels) != pixels || ids != pixels || weights != pixels:
+		return fmt.Errorf("%d labels, %d ids and %d weights do not fill [%d,%d,%d]", len(m.Labels), ids, weights, m.N, m.H, m.W)
+	case len(m.Pasted) != m.N || len(m.Quality) != m.N:
+		return fmt.Errorf("%d masks and %d qualities for %d images", len(m.Pasted), len(m.Quality), m.N)
+	case m.Top < 0 || m.Bottom < 0:
+		return fmt.Errorf("negative rim of %d and %d rows", m.Top, m.Bottom)
+	case m.ClassWeights != nil && len(m.ClassWeights) != m.Classes:
+		return fmt.Errorf("%d class weights for %d classes", len(m.ClassWeights), m.Classes)
+	}
+	for n, pasted := range m.Pasted {
+		if len(pasted) != m.H*m.W {
+			return fmt.Errorf("mask %d holds %d pixels of %d×%d", n, len(pasted), m.H, m.W)
+		}
+	}
+	return nil
+}
+
+// QualityThreshold is δ, the softmax maximum from which on a teacher's
+// prediction counts as confident (DACS and its successors).
+const QualityThreshold = 0.968
+
+// Quality fills q [N] with the fraction of each image's confidences [N,H,W]
+// (the teacher's softmax maximum on target images) that are at least threshold;
+// with perBatch all images receive the fraction over the whole batch, as in
+// DAFormer's code. It panics when the confidences do not divide into len(q)
+// images.
+func Quality(q []float64, confidence []float32, threshold float32, perBatch bool) {
+	if len(q) == 0 || len(confidence) == 0 || len(confidence)%len(q) != 0 {
+		panic(fmt.Sprintf("losses: quality: %d confidences for %d images", len(confidence), len(q)))
+	}
+	pixels := len(confidence) / len(q)
+	sum := 0
+	for n := range q {
+		count := 0
+		for _, c := range confidence[n*pixels : (n+1)*pixels] {
+			if c >= threshold {
+				count++
+			}
+		}
+		sum += count
+		q[n] = float64(count) / float64(pixels)
+	}
+	if perBatch {
+		for n := range q {
+			q[n] = float64(sum) / float64(len(confidence))
+		}
+	}
+}
