@@ -28,8 +28,8 @@ type Engine interface {
 // in place of Translate, with the whole source image (resized, but before
 // crop and flip) and applies the source's crop and flip to the result: a file
 // holds the translation of a whole image, not of a crop. The id is the source
-// file's path relative to its image folder, slash-separated, with or without
-// extension. The target may be nil.
+// file's path below its image folder, slash-separated, with or without
+// extension (Rel of a dataset's item). The target may be nil.
 type NamedTranslator interface {
 	TranslateNamed(r *rand.Rand, id string, source, target *raster.Image) (*raster.Image, error)
 }

@@ -1,0 +1,273 @@
+package translate
+
+import (
+	"context"
+	"errors"
+	"image"
+	"image/png"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/disintegration/imaging"
+
+	"t2sda/internal/raster"
+)
+
+func TestNewBuildsEveryName(t *testing.T) {
+	for _, name := range Names() {
+		o := DefaultOptions()
+		o.Engine, o.Folder = name, t.TempDir()
+		if _, err := New(o); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestNewRefuses(t *testing.T) {
+	for want, change := range map[string]func(*Options){
+		`engine: "cyclegan" is unknown; there are blur, fda, folder, jitter, none`: func(o *Options) { o.Engine = "cyclegan" },
+		"band: -0.1":       func(o *Options) { o.Band = -0.1 },
+		`box: "b"`:         func(o *Options) { o.Box = "b" },
+		"jitter.hue: 0.7":  func(o *Options) { o.Engine, o.Jitter.Hue = EngineJitter, 0.7 },
+		"blur.sigma_min":   func(o *Options) { o.Engine, o.Blur.SigmaMin = EngineBlur, 0 },
+		"folder: the":      func(o *Options) { o.Engine = EngineFolder },
+		"folder: stat /no": func(o *Options) { o.Engine, o.Folder = EngineFolder, "/no/such/folder" },
+	} {
+		o := DefaultOptions()
+		change(&o)
+		if e, err := New(o); err == nil || e != nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("engine %v, error %v, want %q", e, err, want)
+		}
+	}
+}
+
+func TestEnginesLeaveInputsAndRepeat(t *testing.T) {
+	source, target := scene(1, 48, 32), scene(2, 48, 32)
+	before := source.Clone()
+	for _, name := range []string{EngineNone, EngineFDA, EngineJitter, EngineBlur} {
+		o := DefaultOptions()
+		o.Engine, o.Band = name, 0.1
+		e, err := New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, b := mustTranslate(t, e, source, target), mustTranslate(t, e, source, target)
+		if !slices.Equal(a.Pix, b.Pix) {
+			t.Errorf("%s: two results from equal generators differ", name)
+		}
+		if !slices.Equal(source.Pix, before.Pix) {
+			t.Fatalf("%s modified its source", name)
+		}
+		if same := slices.Equal(a.Pix, source.Pix); same != (name == EngineNone) {
+			t.Errorf("%s: result equals source: %v", name, same)
+		}
+		if name != EngineFDA {
+			mustTranslate(t, e, source, nil)
+		}
+		if _, err := e.Translate(rand.New(rand.NewPCG(1, 1)), nil, target); err == nil || !strings.Contains(err.Error(), "source image is missing") {
+			t.Errorf("%s: error %v for a missing source", name, err)
+		}
+	}
+}
+
+// save writes the image as file, whose extension gives the format.
+func save(t *testing.T, file string, m *raster.Image) {
+	t.Helper()
+	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), imaging.Save(m.NRGBA(), file)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// bytes8 returns the image rounded to 8 bits.
+func bytes8(m *raster.Image) *raster.Image { return raster.FromImage(m.NRGBA()) }
+
+func TestFolderFindsByName(t *testing.T) {
+	root := t.TempDir()
+	source, image := scene(1, 20, 10), bytes8(scene(2, 20, 10))
+	save(t, filepath.Join(root, "city", "a.png"), image)
+	save(t, filepath.Join(root, "flat.png"), image)
+	save(t, filepath.Join(root, "v1.5.png"), image)
+	var e Engine = Folder{Root: root}
+	named := e.(NamedTranslator)
+	for _, id := range []string{"city/a.png", "city/a", "city/a.jpg", "city/a.JPG", "else/flat.png", "flat", "v1.5"} {
+		got, err := named.TranslateNamed(nil, id, source, nil)
+		if err != nil || !slices.Equal(got.Pix, image.Pix) {
+			t.Errorf("%s: wrong image, error %v", id, err)
+		}
+	}
+	if _, err := e.Translate(nil, source, nil); !errors.Is(err, errNoName) {
+		t.Errorf("without a name: error %v", err)
+	}
+}
+
+func TestFolderResizes(t *testing.T) {
+	root := t.TempDir()
+	save(t, filepath.Join(root, "double.png"), scene(2, 40, 20))
+	save(t, filepath.Join(root, "square.png"), scene(2, 20, 20))
+	f, source := Folder{Root: root}, scene(1, 20, 10)
+	got, err := f.TranslateNamed(nil, "double", source, nil)
+	if err != nil || got.W != 20 || got.H != 10 {
+		t.Errorf("image %v, error %v", got, err)
+	}
+	if _, err := f.TranslateNamed(nil, "square", source, nil); err == nil || !strings.Contains(err.Error(), "square.png is 20×20, not of the shape of its source image, 20×10") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestFolderNamesTheFile(t *testing.T) {
+	root := t.TempDir()
+	if err := os.WriteFile(filepath.Join(root, "cut.png"), []byte("\x89PNG\r\n\x1a\n cut"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]string{
+		"city/b.jpg":    filepath.Join(root, "city", "b.jpg") + " is missing",
+		"cut":           filepath.Join(root, "cut.png") + ": ",
+		"../secret.png": "leads out of " + root,
+	} {
+		if _, err := (Folder{Root: root}).TranslateNamed(nil, id, scene(1, 4, 4), nil); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want %q", id, err, want)
+		}
+	}
+}
+
+func TestFiles(t *testing.T) {
+	dir := t.TempDir()
+	source, target := bytes8(scene(1, 30, 20)), bytes8(scene(2, 30, 20))
+	s, tg := filepath.Join(dir, "s.png"), filepath.Join(dir, "t.png")
+	save(t, s, source)
+	save(t, tg, target)
+	save(t, filepath.Join(dir, "big.jpg"), scene(2, 61, 37))
+	save(t, filepath.Join(dir, "styled", "s.png"), target)
+	out := filepath.Join(dir, "o.png")
+	for _, name := range Names() {
+		o := DefaultOptions()
+		o.Engine, o.Folder, o.Band = name, filepath.Join(dir, "styled"), 0.1
+		for _, targetFile := range []string{tg, filepath.Join(dir, "big.jpg")} {
+			if err := Files(context.Background(), o, s, targetFile, out); err != nil {
+				t.Fatalf("%s: %v", name, err)
+			}
+			if b := decode(t, out).Bounds(); b.Dx() != 30 || b.Dy() != 20 {
+				t.Errorf("%s: the result is %v", name, b)
+			}
+		}
+	}
+	o := DefaultOptions()
+	o.Band = 0.1
+	if err := Files(context.Background(), o, s, tg, out); err != nil {
+		t.Fatal(err)
+	}
+	want := bytes8(mustTranslate(t, &FDA{Band: 0.1, Clip: true}, source, target))
+	if got := raster.FromImage(decode(t, out)); !slices.Equal(got.Pix, want.Pix) {
+		t.Error("the file is not the rounded translation")
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, ".*")); len(left) > 0 {
+		t.Errorf("left over: %v", left)
+	}
+}
+
+func decode(t *testing.T, file string) image.Image {
+	t.Helper()
+	f, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	img, err := png.Decode(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return img
+}
+
+func TestFilesSeed(t *testing.T) {
+	dir := t.TempDir()
+	s := filepath.Join(dir, "s.png")
+	save(t, s, scene(1, 20, 20))
+	o := DefaultOptions()
+	o.Engine = EngineJitter
+	var results [3][]byte
+	for i, seed := range []uint64{1, 1, 2} {
+		o.Seed = seed
+		out := filepath.Join(dir, "o.png")
+		if err := Files(context.Background(), o, s, "", out); err != nil {
+			t.Fatal(err)
+		}
+		results[i], _ = os.ReadFile(out)
+	}
+	if !slices.Equal(results[0], results[1]) || slices.Equal(results[0], results[2]) {
+		t.Error("results do not follow the seed")
+	}
+}
+
+func TestFilesRefuses(t *testing.T) {
+	dir := t.TempDir()
+	at := func(name string) string { return filepath.Join(dir, name) }
+	save(t, at("s.png"), scene(1, 20, 20))
+	if err := os.WriteFile(at("cut.png"), []byte("\x89PNG\r\n\x1a\n cut"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cancelled, cancel := context.WithCancel(context.Background())
+	cancel()
+	for _, c := range []struct {
+		ctx                         context.Context
+		engine, source, target, out string
+		want                        string
+	}{
+		{context.Background(), "no", at("s.png"), at("s.png"), at("o.png"), `engine: "no"`},
+		{context.Background(), "fda", at("s.png"), "", at("o.png"), "target: engine fda needs a target"},
+		{context.Background(), "fda", at("none.png"), at("s.png"), at("o.png"), at("none.png")},
+		{context.Background(), "fda", at("s.png"), at("cut.png"), at("o.png"), "target picture " + at("cut.png")},
+		{context.Background(), "fda", "", at("s.png"), at("o.png"), "source: no file"},
+		{context.Background(), "fda", at("s.png"), at("s.png"), at("o.gif"), at("o.gif") + ": the result is a PNG"},
+		{context.Background(), "fda", at("s.png"), at("s.png"), at("no/o.png"), at("no/o.png")},
+		{cancelled, "fda", at("s.png"), at("s.png"), at("o.png"), "context canceled"},
+	} {
+		o := DefaultOptions()
+		o.Engine = c.engine
+		if err := Files(c.ctx, o, c.source, c.target, c.out); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("error %v, want %q", err, c.want)
+		}
+	}
+	if _, err := os.Stat(at("o.png")); err == nil {
+		t.Error("a failed call wrote its output")
+	}
+}
+
+// Real photographs: the window's transfer brings the mean colours of the
+// target, and the file agrees with the full transform.
+func TestFDAOnRealPictures(t *testing.T) {
+	root := os.Getenv("T2SDA_REAL_DATA")
+	if root == "" {
+		t.Skip("T2SDA_REAL_DATA is not set")
+	}
+	folder := filepath.Join(root, "samples", "fda")
+	source, err := imaging.Open(filepath.Join(folder, "source.png"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	target, err := imaging.Open(filepath.Join(folder, "target.png"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := raster.FromImage(imaging.Resize(source, 1024, 512, imaging.CatmullRom))
+	tg := raster.FromImage(imaging.Resize(target, 1024, 512, imaging.CatmullRom))
+	for _, band := range []float64{0.01, 0.09} {
+		f := &FDA{Band: band, Workers: 2}
+		got := mustTranslate(t, f, s, tg)
+		bu, bv := f.Window(1024, 512)
+		d := farthest(got, newRealFFT(1024, 512).translate(s, tg, bu, bv))
+		t.Logf("L = %v: at most %.2g from the full transform", band, d)
+		if d > 1e-3 {
+			t.Errorf("L = %v: %g from the full transform", band, d)
+		}
+		for c := range 3 {
+			if a, b := mean(got.Plane(c)), mean(tg.Plane(c)); a-b > 1e-3 || b-a > 1e-3 {
+				t.Errorf("L = %v, channel %d: mean %v, target's %v", band, c, a, b)
+			}
+		}
+	}
+}
