@@ -1,0 +1,361 @@
+package datasets
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"path"
+	"strings"
+)
+
+// Options selects one split of a data set.
+type Options struct {
+	Layout string // one of [Layouts]; empty: generic
+	Root   string // folder of the data set
+	Split  string // train, val, …; empty: the layout has no splits, or all of them together
+
+	// Images and Labels replace the layout's folders: relative to Root or
+	// absolute, {split} stands for Split. Empty: the layout's.
+	Images, Labels string
+
+	// Map is the label map: a built-in name (see [Maps]) or a YAML file. Empty:
+	// the layout's own. The generic layout has none; without a map its labels
+	// are not read and the data set counts as unlabelled.
+	Map string
+
+	// Channel of colour label files that holds the id: red, green or blue.
+	// Empty: the layout's; most have none, and colour label files are an error.
+	Channel string
+
+	// List names a text file with one image a line (its ID, path below the image
+	// folder or unambiguous file name, extension optional, # starts a comment);
+	// only these are used. Empty: all.
+	List string
+
+	// Include and Exclude are glob patterns (path.Match) on an image's file name
+	// or ID. No Include: all.
+	Include, Exclude []string
+
+	Width, Height int  // size in pixels that images and labels are brought to; 0×0: as they are
+	RequireLabels bool // every image needs a label, and every label an image
+
+	// CacheBytes bounds the memory for decoded, resized images (4 bytes a pixel)
+	// and labels (1 byte a pixel). What fits when it is first read stays, the
+	// rest is decoded every time: with draws at random nothing is gained by
+	// eviction. Files that change on disk during a run go unnoticed. 0: no cache.
+	CacheBytes int64
+}
+
+// Item names the files of one image.
+type Item struct {
+	ID    string // path below the image folder without extension and the layout's suffix, e.g. "aachen/aachen_000000_000019"
+	Image string // path of the image file
+	Label string // path of the label file; empty: none
+	Rel   string // the image file's path below the image folder, slash-separated
+}
+
+// Dataset is an ordered set of images, with or without labels. It is safe for
+// concurrent use.
+type Dataset struct {
+	opts    Options
+	layout  layout
+	items   []Item
+	labels  *LabelMap // nil: none
+	channel int       // of colour label files; -1: none
+	cache   *cache
+}
+
+// Open finds the images of a split and pairs them with their labels, in lexical
+// order of their IDs. No label folder is needed unless RequireLabels asks for
+// it. Errors name the folder, file or option at fault; image files are not
+// opened here.
+func Open(o Options) (*Dataset, error) {
+	if o.Layout == "" {
+		o.Layout = "generic"
+	}
+	l, err := findLayout(o.Layout)
+	if err != nil {
+		return nil, err
+	}
+	if o.Channel == "" {
+		o.Channel = l.Channel
+	}
+	d := &Dataset{opts: o, layout: l, channel: channelIndex(o.Channel), cache: newCache(o.CacheBytes)}
+	if err := d.checkOptions(); err != nil {
+		return nil, err
+	}
+	images, err := d.findImages()
+	if err != nil {
+		return nil, err
+	}
+	labels, err := d.findLabels()
+	if err != nil {
+		return nil, err
+	}
+	chosen, err := d.selectFiles(images)
+	if err != nil {
+		return nil, err
+	}
+	if err := d.pair(images, chosen, labels); err != nil {
+		return nil, err
+	}
+	return d, nil
+}
+
+func (d *Dataset) checkOptions() error {
+	o := d.opts
+	switch {
+	case o.Root == "":
+		return errors.New("datasets: root is empty: where does the data set lie?")
+	case !isDir(o.Root):
+		if _, err := os.Stat(o.Root); err != nil {
+			return fmt.Errorf("datasets: root: %w", err)
+		}
+		return fmt.Errorf("datasets: root %s is not a folder", o.Root)
+	case (o.Width == 0) != (o.Height == 0) || o.Width < 0 || o.Height < 0:
+		return fmt.Errorf("datasets: %s: size %d×%d: give both width and height, or 0×0 to keep the files' size", o.Root, o.Width, o.Height)
+	case d.channel == badChannel:
+		return fmt.Errorf("datasets: %s: channel %q is none of red, green, blue", o.Root, o.Channel)
+	case o.Split != "" && !strings.Contains(strings.Join(append(d.layout.Images, o.Images), " "), "{split}"):
+		return fmt.Errorf("datasets: %s: layout %s has no splits, but split %q is asked for (list: names a file of images instead)", o.Root, o.Layout, o.Split)
+	}
+	for _, p := range append(append([]string(nil), o.Include...), o.Exclude...) {
+		if _, err := path.Match(p, "x"); err != nil {
+			return fmt.Errorf("datasets: %s: pattern %q: %w", o.Root, p, err)
+		}
+	}
+	return nil
+}
+
+func (d *Dataset) findImages() ([]file, error) {
+	dirs, tried := folders(d.opts.Root, d.opts.Split, d.opts.Images, d.layout.Images)
+	if len(dirs) == 0 {
+		return nil, fmt.Errorf("datasets: layout %s: no image folder %s", d.opts.Layout, strings.Join(tried, " or "))
+	}
+	images, err := listFiles(dirs, imageExtensions, d.layout.ImageSuffix)
+	if err != nil {
+		return nil, err
+	}
+	if len(images) == 0 {
+		return nil, fmt.Errorf("datasets: no images in %s (looked for *%s with %s)",
+			strings.Join(dirs, ", "), d.layout.ImageSuffix, strings.Join(imageExtensions, ", "))
+	}
+	return images, nil
+}
+
+// findLabels returns the label files and loads the label map that fits them. It
+// returns none when there is no map, or no folder and none is required.
+func (d *Dataset) findLabels() ([]file, error) {
+	o := d.opts
+	dirs, tried := folders(o.Root, o.Split, o.Labels, d.layout.Labels)
+	if len(dirs) == 0 && o.RequireLabels {
+		return nil, fmt.Errorf("datasets: layout %s: labels are required, but there is no label folder %s", o.Layout, strings.Join(tried, " or "))
+	}
+	var found []file
+	name := o.Map
+	for i, kind := range d.kinds() {
+		files, err := listFiles(dirs, labelExtensions, kind.Suffix)
+		if err != nil {
+			return nil, err
+		}
+		if i == 0 || len(files) > 0 {
+			found = files
+			if o.Map == "" {
+				name = kind.Map
+			}
+		}
+		if len(files) > 0 {
+			break
+		}
+	}
+	if name == "" {
+		if o.RequireLabels {
+			return nil, fmt.Errorf("datasets: %s: labels are required, but no label map is given and layout %s has none (built in: %s; or a .yaml file)",
+				o.Root, o.Layout, strings.Join(Maps(), ", "))
+		}
+		return nil, nil
+	}
+	m, err := LoadLabelMap(name)
+	if err != nil {
+		return nil, err
+	}
+	d.labels = m
+	return found, nil
+}
+
+// kinds returns the ways in which labels may be named: the one whose map is
+// asked for, else all.
+func (d *Dataset) kinds() []labelKind {
+	for _, k := range d.layout.Kinds {
+		if k.Map != "" && k.Map == d.opts.Map {
+			return []labelKind{k}
+		}
+	}
+	return d.layout.Kinds
+}
+
+// selectFiles applies List, Include and Exclude.
+func (d *Dataset) selectFiles(images []file) ([]file, error) {
+	listed, err := readList(d.opts.List, d.layout.ImageSuffix, images)
+	if err != nil {
+		return nil, err
+	}
+	var chosen []file
+	for _, f := range images {
+		if listed != nil && !listed[f.key] {
+			continue
+		}
+		if len(d.opts.Include) > 0 && !matchAny(d.opts.Include, f) || matchAny(d.opts.Exclude, f) {
+			continue
+		}
+		chosen = append(chosen, f)
+	}
+	if len(chosen) == 0 {
+		return nil, fmt.Errorf("datasets: %s: none of the %d images is left by list %q, include %q, exclude %q",
+			d.opts.Root, len(images), d.opts.List, d.opts.Include, d.opts.Exclude)
+	}
+	return chosen, nil
+}
+
+func matchAny(patterns []string, f file) bool {
+	for _, p := range patterns {
+		for _, name := range []string{path.Base(f.rel), f.key} {
+			if ok, _ := path.Match(p, name); ok { // patterns were checked by Open
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// readList returns the keys of the images that a list file names; nil without
+// a list.
+func readList(name, suffix string, images []file) (map[string]bool, error) {
+	if name == "" {
+		return nil, nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("datasets: list: %w", err)
+	}
+	defer f.Close()
+	keys := make(map[string]string, 2*len(images)) // ID or unambiguous file name → ID
+	for _, img := range images {
+		base := path.Base(img.key)
+		if _, taken := keys[base]; taken {
+			keys[base] = "" // ambiguous
+		} else {
+			keys[base] = img.key
+		}
+	}
+	for _, img := range images {
+		keys[img.key] = img.key
+	}
+	listed := map[string]bool{}
+	lines := bufio.NewScanner(f)
+	for n := 1; lines.Scan(); n++ {
+		entry, _, _ := strings.Cut(lines.Text(), "#")
+		if entry = strings.TrimSpace(entry); entry == "" {
+			continue
+		}
+		stem := entry
+		for _, ext := range imageExtensions {
+			stem = strings.TrimSuffix(stem, ext)
+		}
+		key := keys[strings.TrimSuffix(stem, suffix)]
+		if key == "" {
+			return nil, fmt.Errorf("datasets: list %s, line %d: no image (or more than one) is named %q", name, n, entry)
+		}
+		listed[key] = true
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("datasets: list %s: %w", name, err)
+	}
+	return listed, nil
+}
+
+// pair joins the chosen images with their labels.
+func (d *Dataset) pair(images, chosen, labels []file) error {
+	byKey := make(map[string]string, len(labels))
+	for _, l := range labels {
+		byKey[l.key] = l.path
+	}
+	var missing []string
+	for _, f := range chosen {
+		item := Item{ID: f.key, Image: f.path, Rel: f.rel, Label: byKey[f.key]}
+		if item.Label == "" {
+			missing = append(missing, f.path)
+		}
+		d.items = append(d.items, item)
+	}
+	if !d.opts.RequireLabels {
+		return nil
+	}
+	if len(missing) > 0 {
+		return fmt.Errorf("datasets: image %s has no label (a .png of the same name%s)%s", missing[0], d.labelName(), andMore(missing))
+	}
+	known := make(map[string]bool, len(images))
+	for _, f := range images {
+		known[f.key] = true
+	}
+	var orphans []string
+	for _, l := range labels {
+		if !known[l.key] {
+			orphans = append(orphans, l.path)
+		}
+	}
+	if len(orphans) > 0 {
+		return fmt.Errorf("datasets: label %s has no image of the same name%s", orphans[0], andMore(orphans))
+	}
+	return nil
+}
+
+// labelName tells in messages where a label was expected.
+func (d *Dataset) labelName() string {
+	_, tried := folders(d.opts.Root, d.opts.Split, d.opts.Labels, d.layout.Labels)
+	suffix := ""
+	if s := d.kinds()[0].Suffix; s != "" {
+		suffix = " with " + s
+	}
+	return suffix + " in " + tried[0]
+}
+
+func andMore(names []string) string {
+	if len(names) == 1 {
+		return ""
+	}
+	return fmt.Sprintf(", nor have %d others", len(names)-1)
+}
+
+// Len returns the number of images.
+func (d *Dataset) Len() int { return len(d.items) }
+
+// Item returns the names of image i.
+func (d *Dataset) Item(i int) Item { return d.items[i] }
+
+// Root returns the folder that the data set was opened in.
+func (d *Dataset) Root() string { return d.opts.Root }
+
+// Labelled reports whether every image has a label.
+func (d *Dataset) Labelled() bool { return d.firstUnlabelled() < 0 }
+
+func (d *Dataset) firstUnlabelled() int {
+	for i, it := range d.items {
+		if it.Label == "" {
+			return i
+		}
+	}
+	return -1
+}
+
+// Space returns the classes of the label map; without a map it has none.
+func (d *Dataset) Space() Space {
+	if d.labels == nil {
+		return Space{}
+	}
+	return d.labels.space
+}
+
+// Map returns the label map, nil when there is none.
+func (d *Dataset) Map() *LabelMap { return d.labels }

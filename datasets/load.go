@@ -1,0 +1,189 @@
+package datasets
+
+import (
+	"context"
+	"fmt"
+	"image"
+	"sync"
+
+	"t2sda/internal/raster"
+)
+
+// Sample is one image with its labels, both at the data set's size.
+type Sample struct {
+	ID     string
+	Image  *raster.Image  // RGB 0–255
+	Labels *raster.Labels // train ids; nil when the image has none
+	W0, H0 int            // size of the image file
+}
+
+// picture is a decoded, resized image. Pictures may be shared by the cache and
+// must not be written to.
+type picture struct {
+	img    *image.NRGBA
+	w0, h0 int // size of the file
+}
+
+// idMap is a decoded, mapped and resized label file, shared like [picture].
+type idMap struct {
+	*raster.Labels
+	w0, h0 int // size of the file
+}
+
+// Load reads image i and, when it has one, its label, resized to the data set's
+// size (images bilinearly, labels to the nearest pixel). The result is the
+// caller's own.
+func (d *Dataset) Load(ctx context.Context, i int) (Sample, error) {
+	p, l, err := d.loadPair(ctx, i, d.items[i].Label != "")
+	if err != nil {
+		return Sample{}, err
+	}
+	s := Sample{ID: d.items[i].ID, Image: raster.FromImage(p.img), W0: p.w0, H0: p.h0}
+	if l != nil {
+		s.Labels = l.Labels
+		if d.cache.limit > 0 {
+			s.Labels = l.Clone()
+		}
+	}
+	return s, nil
+}
+
+// LoadLabels reads the label of image i at the size of its file: what
+// predictions are scored against.
+func (d *Dataset) LoadLabels(ctx context.Context, i int) (*raster.Labels, error) {
+	if err := d.needLabel(i); err != nil {
+		return nil, err
+	}
+	if l := d.cache.label(i); l != nil && l.w0 == l.W && l.h0 == l.H {
+		return l.Clone(), nil
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	return decodeLabels(d.items[i].Label, d.labels, d.channel)
+}
+
+func (d *Dataset) needLabel(i int) error {
+	if d.items[i].Label == "" {
+		return fmt.Errorf("datasets: image %s has no label", d.items[i].Image)
+	}
+	return nil
+}
+
+// loadPair returns the shared picture of image i and, when asked for, its
+// labels; it is an error when their files differ in size.
+func (d *Dataset) loadPair(ctx context.Context, i int, withLabels bool) (*picture, *idMap, error) {
+	p, err := d.picture(ctx, i)
+	if err != nil || !withLabels {
+		return p, nil, err
+	}
+	l, err := d.idMap(ctx, i)
+	if err != nil {
+		return nil, nil, err
+	}
+	if p.w0 != l.w0 || p.h0 != l.h0 {
+		return nil, nil, fmt.Errorf("datasets: image %s has %d×%d pixels, but its label %s has %d×%d",
+			d.items[i].Image, p.w0, p.h0, d.items[i].Label, l.w0, l.h0)
+	}
+	return p, l, nil
+}
+
+func (d *Dataset) picture(ctx context.Context, i int) (*picture, error) {
+	if p := d.cache.picture(i); p != nil {
+		return p, nil
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	img, err := decodeImage(d.items[i].Image)
+	if err != nil {
+		return nil, err
+	}
+	p := &picture{img: img, w0: img.Rect.Dx(), h0: img.Rect.Dy()}
+	if d.opts.Width > 0 {
+		p.img = resizeImage(img, d.opts.Width, d.opts.Height)
+	}
+	d.cache.addPicture(i, p)
+	return p, nil
+}
+
+func (d *Dataset) idMap(ctx context.Context, i int) (*idMap, error) {
+	if err := d.needLabel(i); err != nil {
+		return nil, err
+	}
+	if l := d.cache.label(i); l != nil {
+		return l, nil
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	labels, err := decodeLabels(d.items[i].Label, d.labels, d.channel)
+	if err != nil {
+		return nil, err
+	}
+	l := &idMap{Labels: labels, w0: labels.W, h0: labels.H}
+	if d.opts.Width > 0 && (labels.W != d.opts.Width || labels.H != d.opts.Height) {
+		l.Labels = labels.ResizeNearest(d.opts.Width, d.opts.Height)
+	}
+	d.cache.addLabel(i, l)
+	return l, nil
+}
+
+// size returns the size of image i as loaded; it opens the file only when the
+// data set keeps the files' sizes.
+func (d *Dataset) size(i int) (w, h int, err error) {
+	if d.opts.Width > 0 {
+		return d.opts.Width, d.opts.Height, nil
+	}
+	return imageSize(d.items[i].Image)
+}
+
+// cache keeps decoded files up to a limit; see Options.CacheBytes.
+type cache struct {
+	limit    int64
+	mu       sync.RWMutex
+	used     int64
+	pictures map[int]*picture
+	labels   map[int]*idMap
+}
+
+func newCache(limit int64) *cache {
+	return &cache{limit: limit, pictures: map[int]*picture{}, labels: map[int]*idMap{}}
+}
+
+func (c *cache) picture(i int) *picture {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.pictures[i]
+}
+
+func (c *cache) label(i int) *idMap {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	return c.labels[i]
+}
+
+func (c *cache) addPicture(i int, p *picture) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, ok := c.pictures[i]; !ok && c.fits(len(p.img.Pix)) {
+		c.pictures[i] = p
+	}
+}
+
+func (c *cache) addLabel(i int, l *idMap) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, ok := c.labels[i]; !ok && c.fits(len(l.Pix)) {
+		c.labels[i] = l
+	}
+}
+
+// fits takes n bytes of the budget if they are left. The caller holds the lock.
+func (c *cache) fits(n int) bool {
+	if c.used+int64(n) > c.limit {
+		return false
+	}
+	c.used += int64(n)
+	return true
+}

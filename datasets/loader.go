@@ -1,0 +1,331 @@
+package datasets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+
+	"t2sda/internal/raster"
+	"t2sda/internal/rng"
+)
+
+// Translator gives a source image the target's appearance and keeps its
+// content, so that its labels still hold. The target is nil when there are no
+// target images (domain generalisation). It must return a new image of the
+// source's size and keep neither of the two: their memory is used again. It is
+// called from several goroutines at once.
+type Translator interface {
+	Translate(r *rand.Rand, source, target *raster.Image) (*raster.Image, error)
+}
+
+// namedTranslator is a [Translator] that needs to know which image it gets:
+// its path below the image folder, slash-separated.
+type namedTranslator interface {
+	TranslateNamed(r *rand.Rand, id string, source, target *raster.Image) (*raster.Image, error)
+}
+
+// LoaderOptions say how batches are drawn.
+type LoaderOptions struct {
+	Seed   uint64
+	Batch  int      // source images in a batch, and as many target images
+	Source *Dataset // labelled
+	Target *Dataset // nil: no target images
+
+	CropW, CropH int     // pixels
+	Flip         bool    // mirror left to right with probability 0.5
+	CatMaxRatio  float64 // source crops in which one class covers more of the valid pixels are drawn again; 0 or 1: never
+
+	RCS          *RCSOptions // rare class sampling of source images; nil: uniform
+	Translate    Translator  // makes pseudo-target images; nil: none
+	TargetLabels bool        // load the target's labels: for oracles only
+
+	Workers  int // goroutines of a stream; 0: one per core
+	Prefetch int // batches that a stream keeps ready; 0: twice the workers
+}
+
+// Batch holds the crops of one iteration. Element i of Pseudo is element i of
+// Source, translated towards the whole image that element i of Target was cut
+// from; it has the source's crop, flip and labels.
+type Batch struct {
+	Iteration            int
+	SourceIDs, TargetIDs []string
+	Source               []*raster.Image
+	Pseudo               []*raster.Image // nil without a translator
+	Target               []*raster.Image // nil without a target
+	SourceLabels         []*raster.Labels
+	TargetLabels         []*raster.Labels // nil unless LoaderOptions.TargetLabels
+}
+
+// Images returns the number of images in the batch that came from files.
+func (b *Batch) Images() int { return len(b.Source) + len(b.Target) }
+
+// Loader makes batches. It is safe for concurrent use.
+type Loader struct {
+	opts  LoaderOptions
+	rcs   *RCS // nil: uniform
+	crop  cropper
+	whole sync.Pool // *raster.Image, whole pictures on their way through the translator
+}
+
+// NewLoader checks the options against the data. Where a data set keeps its
+// files' sizes, it reads every image's header to see that the crop fits.
+func NewLoader(o LoaderOptions) (*Loader, error) {
+	if o.Workers <= 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	if o.Prefetch <= 0 {
+		o.Prefetch = 2 * o.Workers
+	}
+	l := &Loader{opts: o, crop: cropper{w: o.CropW, h: o.CropH, catMax: o.CatMaxRatio}}
+	if err := l.check(); err != nil {
+		return nil, err
+	}
+	if o.RCS != nil {
+		rcs, err := NewRCS(*o.RCS)
+		if err != nil {
+			return nil, err
+		}
+		l.rcs = rcs
+	}
+	for _, d := range []*Dataset{o.Source, o.Target} {
+		if d == nil {
+			continue
+		}
+		if err := l.checkSizes(d); err != nil {
+			return nil, err
+		}
+	}
+	return l, nil
+}
+
+func (l *Loader) check() error {
+	o := l.opts
+	switch {
+	case o.Source == nil:
+		return errors.New("datasets: loader: no source data set")
+	case o.Batch < 1:
+		return fmt.Errorf("datasets: loader: batch of %d images", o.Batch)
+	case o.CropW < 1 || o.CropH < 1:
+		return fmt.Errorf("datasets: loader: crop of %d×%d pixels", o.CropW, o.CropH)
+	case !(o.CatMaxRatio >= 0 && o.CatMaxRatio <= 1):
+		return fmt.Errorf("datasets: loader: cat_max_ratio %v is outside of 0–1", o.CatMaxRatio)
+	case o.TargetLabels && o.Target == nil:
+		return errors.New("datasets: loader: labels of the target are asked for, but there is no target")
+	}
+	if i := o.Source.firstUnlabelled(); i >= 0 {
+		return fmt.Errorf("datasets: loader: the source must be labelled: %w", o.Source.needLabel(i))
+	}
+	if o.TargetLabels {
+		if i := o.Target.firstUnlabelled(); i >= 0 {
+			return fmt.Errorf("datasets: loader: labels of the target are asked for: %w", o.Target.needLabel(i))
+		}
+		if s, t := o.Source.Space(), o.Target.Space(); !s.Equal(t) {
+			return fmt.Errorf("datasets: loader: source and target have different classes: %q and %q", s.Names(), t.Names())
+		}
+	}
+	if o.RCS != nil && o.RCS.Stats != nil && !o.RCS.Stats.describes(o.Source) {
+		return fmt.Errorf("datasets: loader: the class statistics of %s are not those of the source %s", o.RCS.Stats.Root, o.Source.Root())
+	}
+	return nil
+}
+
+// describes reports whether the counts are of the data set's files and classes.
+func (s *Stats) describes(d *Dataset) bool {
+	if len(s.Files) != d.Len() || len(s.Pixels) != len(d.Space().Classes) {
+		return false
+	}
+	for i, f := range s.Files {
+		if f.ID != d.items[i].ID {
+			return false
+		}
+	}
+	return true
+}
+
+func (l *Loader) checkSizes(d *Dataset) error {
+	n := d.Len()
+	if d.opts.Width > 0 {
+		n = 1 // all have that size
+	}
+	for i := range n {
+		w, h, err := d.size(i)
+		if err != nil {
+			return err
+		}
+		if err := l.fits(d, i, w, h); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *Loader) fits(d *Dataset, i, w, h int) error {
+	if w >= l.opts.CropW && h >= l.opts.CropH {
+		return nil
+	}
+	return fmt.Errorf("datasets: the crop of %d×%d pixels is larger than image %s of %d×%d pixels (after resizing, if any)",
+		l.opts.CropW, l.opts.CropH, d.items[i].Image, w, h)
+}
+
+// RCS returns the distribution of rare class sampling, nil when images are
+// drawn uniformly.
+func (l *Loader) RCS() *RCS { return l.rcs }
+
+// Batch makes the batch of an iteration: a pure function of the seed, the
+// iteration and the files.
+func (l *Loader) Batch(ctx context.Context, iteration int) (*Batch, error) {
+	b := &Batch{Iteration: iteration}
+	for k := range l.opts.Batch {
+		if err := l.add(ctx, b, k); err != nil {
+			return nil, fmt.Errorf("iteration %d: %w", iteration, err)
+		}
+	}
+	return b, nil
+}
+
+// stream returns the generator of one purpose for element k of a batch.
+func (l *Loader) stream(b *Batch, k int, purpose string) *rand.Rand {
+	return rng.New(l.opts.Seed, b.Iteration, fmt.Sprintf("datasets/%s/%d", purpose, k))
+}
+
+// add appends element k: source, pseudo-target and target.
+func (l *Loader) add(ctx context.Context, b *Batch, k int) error {
+	src := l.opts.Source
+	class, i := l.drawSource(l.stream(b, k, "source"))
+	p, labels, err := src.loadPair(ctx, i, true)
+	if err != nil {
+		return err
+	}
+	w, h := labels.W, labels.H
+	if err := l.fits(src, i, w, h); err != nil {
+		return err
+	}
+	need := 0.0
+	if class >= 0 {
+		need = l.rcs.cropPixels(w, h)
+	}
+	rect := l.crop.drawLabelled(l.stream(b, k, "source crop"), labels.Labels, class, need)
+	flip := l.opts.Flip && l.stream(b, k, "source flip").IntN(2) == 1
+
+	b.SourceIDs = append(b.SourceIDs, src.items[i].ID)
+	b.Source = append(b.Source, l.cutImage(p.img, rect, flip))
+	b.SourceLabels = append(b.SourceLabels, l.cutLabels(labels.Labels, rect, flip))
+
+	var style *picture
+	if l.opts.Target != nil {
+		if style, err = l.addTarget(ctx, b, k); err != nil {
+			return err
+		}
+	}
+	if l.opts.Translate == nil {
+		return nil
+	}
+	pseudo, err := l.translate(b, k, src.items[i], p, style)
+	if err != nil {
+		return err
+	}
+	cut := pseudo.Crop(rect.Min.X, rect.Min.Y, l.opts.CropW, l.opts.CropH)
+	if flip {
+		cut.FlipH()
+	}
+	b.Pseudo = append(b.Pseudo, cut)
+	return nil
+}
+
+// drawSource returns a file and the class it was drawn for, -1 for none.
+func (l *Loader) drawSource(r *rand.Rand) (class, file int) {
+	if l.rcs != nil {
+		return l.rcs.draw(r)
+	}
+	return -1, r.IntN(l.opts.Source.Len())
+}
+
+// addTarget appends a target crop and returns the image it was cut from.
+func (l *Loader) addTarget(ctx context.Context, b *Batch, k int) (*picture, error) {
+	d := l.opts.Target
+	i := l.stream(b, k, "target").IntN(d.Len())
+	p, labels, err := d.loadPair(ctx, i, l.opts.TargetLabels)
+	if err != nil {
+		return nil, err
+	}
+	w, h := p.img.Rect.Dx(), p.img.Rect.Dy()
+	if err := l.fits(d, i, w, h); err != nil {
+		return nil, err
+	}
+	rect := l.crop.draw(l.stream(b, k, "target crop"), w, h)
+	flip := l.opts.Flip && l.stream(b, k, "target flip").IntN(2) == 1
+	b.TargetIDs = append(b.TargetIDs, d.items[i].ID)
+	b.Target = append(b.Target, l.cutImage(p.img, rect, flip))
+	if labels != nil {
+		b.TargetLabels = append(b.TargetLabels, l.cutLabels(labels.Labels, rect, flip))
+	}
+	return p, nil
+}
+
+func (l *Loader) cutImage(p *image.NRGBA, rect image.Rectangle, flip bool) *raster.Image {
+	out := raster.NewImage(rect.Dx(), rect.Dy())
+	cropImage(out, p, rect)
+	if flip {
+		out.FlipH()
+	}
+	return out
+}
+
+func (l *Loader) cutLabels(labels *raster.Labels, rect image.Rectangle, flip bool) *raster.Labels {
+	out := labels.Crop(rect.Min.X, rect.Min.Y, rect.Dx(), rect.Dy())
+	if flip {
+		out.FlipH()
+	}
+	return out
+}
+
+// translate gives the whole source image the target's appearance; a target of
+// another size is resized to the source's.
+func (l *Loader) translate(b *Batch, k int, item Item, p, style *picture) (*raster.Image, error) {
+	source := l.takeWhole(p.img)
+	var target *raster.Image
+	if style != nil {
+		target = l.takeWhole(resizeImage(style.img, source.W, source.H))
+	}
+	r := l.stream(b, k, "translate")
+	var out *raster.Image
+	var err error
+	if named, ok := l.opts.Translate.(namedTranslator); ok {
+		out, err = named.TranslateNamed(r, item.Rel, source, target)
+	} else {
+		out, err = l.opts.Translate.Translate(r, source, target)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("datasets: translating %s: %w", item.Image, err)
+	}
+	if out == nil || out.W != source.W || out.H != source.H {
+		return nil, fmt.Errorf("datasets: translating %s: the result has another size than the image's %d×%d", item.Image, source.W, source.H)
+	}
+	l.giveWhole(out, source)
+	l.giveWhole(out, target)
+	return out, nil
+}
+
+// takeWhole converts a whole picture into memory that is used again.
+func (l *Loader) takeWhole(p *image.NRGBA) *raster.Image {
+	w, h := p.Rect.Dx(), p.Rect.Dy()
+	m, _ := l.whole.Get().(*raster.Image)
+	if m == nil || cap(m.Pix) < 3*w*h {
+		m = raster.NewImage(w, h)
+	}
+	m.W, m.H, m.Pix = w, h, m.Pix[:3*w*h]
+	cropImage(m, p, p.Rect)
+	return m
+}
+
+// giveWhole takes memory back, unless a translator that changes nothing
+// returned it.
+func (l *Loader) giveWhole(out, m *raster.Image) {
+	if m != nil && &m.Pix[0] != &out.Pix[0] {
+		l.whole.Put(m)
+	}
+}
