@@ -1,0 +1,137 @@
+package export
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"t2sda/datasets"
+)
+
+// ModelInfo is what only the trainer knows about a model. Zero values are left
+// out of the file.
+type ModelInfo struct {
+	Version    string   // of t2sda
+	ConfigHash string   // of the training configuration
+	CropW      int      // training crop, pixels
+	CropH      int      // likewise
+	MIoU       *float64 // on the target domain's validation split, 0–1; nil: not measured
+}
+
+// Metadata is what a model file says about itself, in ONNX's metadata_props.
+// Keys: t2sda_version, config_hash, crop, miou, label_space, class_names,
+// palette, mean, std, architecture, input, output. Structured values are JSON.
+type Metadata struct {
+	ModelInfo
+	Space        datasets.Space
+	Mean, Std    [3]float32 // RGB, scale 0–255; the model normalises by itself
+	Architecture Architecture
+	Input        InputInfo
+	Output       OutputInfo
+}
+
+// Architecture names the network.
+type Architecture struct {
+	Encoder   string `json:"encoder"`
+	Head      string `json:"head"`
+	HeadWidth int    `json:"head_width"`
+}
+
+// InputInfo describes the image that a model takes: [1,3,Height,Width], RGB,
+// values 0–255.
+type InputInfo struct {
+	Name   string `json:"name"`
+	Type   string `json:"type"` // float32 or uint8
+	Width  int    `json:"width"`
+	Height int    `json:"height"`
+	Layout string `json:"layout"` // nchw
+	Colour string `json:"colour"` // rgb
+	Scale  int    `json:"scale"`  // value of full brightness
+}
+
+// OutputInfo describes what a model gives: "logits", float32
+// [1,classes,Height,Width], or "labels", uint8 [1,Height,Width].
+type OutputInfo struct {
+	Name string `json:"name"`
+	Kind string `json:"kind"`
+}
+
+// Encode returns the metadata as ONNX key-value pairs.
+func (m Metadata) Encode() (map[string]string, error) {
+	palette := make([][3]uint8, len(m.Space.Classes))
+	for i, c := range m.Space.Classes {
+		palette[i] = c.Color
+	}
+	structured := map[string]any{
+		"class_names": m.Space.Names(), "palette": palette, "mean": m.Mean, "std": m.Std,
+		"architecture": m.Architecture, "input": m.Input, "output": m.Output,
+	}
+	if m.CropW != 0 {
+		structured["crop"] = [2]int{m.CropW, m.CropH}
+	}
+	if m.MIoU != nil {
+		structured["miou"] = Score(*m.MIoU)
+	}
+	props := map[string]string{}
+	for key, value := range structured {
+		text, err := json.Marshal(value)
+		if err != nil {
+			return nil, fmt.Errorf("model metadata %s: %w", key, err)
+		}
+		props[key] = string(text)
+	}
+	for key, value := range map[string]string{"t2sda_version": m.Version, "config_hash": m.ConfigHash, "label_space": m.Space.Name} {
+		if value != "" {
+			props[key] = value
+		}
+	}
+	return props, nil
+}
+
+// errForeign is returned for models that t2sda did not write.
+var errForeign = errors.New("no metadata of t2sda (class_names, input, output): the model was not exported by it")
+
+// ParseMetadata reads what [Metadata.Encode] wrote. Errors name the key.
+func ParseMetadata(props map[string]string) (Metadata, error) {
+	var (
+		m       Metadata
+		names   []string
+		palette [][3]uint8
+		crop    [2]int
+		miou    *float64
+	)
+	if props["class_names"] == "" && props["input"] == "" && props["output"] == "" {
+		return m, errForeign
+	}
+	for _, f := range []struct {
+		key      string
+		into     any
+		required bool
+	}{
+		{"class_names", &names, true}, {"palette", &palette, true}, {"input", &m.Input, true}, {"output", &m.Output, true},
+		{"mean", &m.Mean, false}, {"std", &m.Std, false}, {"architecture", &m.Architecture, false}, {"crop", &crop, false}, {"miou", &miou, false},
+	} {
+		text, ok := props[f.key]
+		if !ok {
+			if f.required {
+				return m, fmt.Errorf("model metadata: %s is missing", f.key)
+			}
+			continue
+		}
+		if err := json.Unmarshal([]byte(text), f.into); err != nil {
+			return m, fmt.Errorf("model metadata: %s is %q: %w", f.key, text, err)
+		}
+	}
+	if len(palette) != len(names) {
+		return m, fmt.Errorf("model metadata: palette has %d colours for %d class_names", len(palette), len(names))
+	}
+	m.Space.Name = props["label_space"]
+	for i, name := range names {
+		m.Space.Classes = append(m.Space.Classes, datasets.Class{Name: name, Color: palette[i]})
+	}
+	if err := m.Space.Validate(); err != nil {
+		return m, fmt.Errorf("model metadata: class_names: %w", err)
+	}
+	m.ModelInfo = ModelInfo{Version: props["t2sda_version"], ConfigHash: props["config_hash"], CropW: crop[0], CropH: crop[1], MIoU: miou}
+	return m, nil
+}

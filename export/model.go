@@ -1,0 +1,131 @@
+package export
+
+import (
+	"fmt"
+
+	"t2sda/datasets"
+	"t2sda/graphs"
+	"t2sda/graphs/nets"
+	"t2sda/internal/atomicfile"
+)
+
+// Element types of a model's input.
+const (
+	InputFloat32 = "float32"
+	InputUint8   = "uint8"
+)
+
+// What a model gives.
+const (
+	OutputLogits = "logits" // float32 [1,classes,H,W]
+	OutputLabels = "labels" // uint8 [1,H,W], argmax of the logits
+)
+
+// imageInput is the name of a model's input; its output is called by its kind.
+const imageInput = "image"
+
+// ModelOptions say what [Build] makes.
+type ModelOptions struct {
+	Arch   nets.Arch
+	Space  datasets.Space // the classes, one per channel of the logits
+	Width  int            // of the input, pixels; fixed, as the graph's shapes are static
+	Height int            // likewise
+	Input  string         // InputFloat32 (also if empty) or InputUint8
+	Output string         // OutputLogits (also if empty) or OutputLabels
+	Info   ModelInfo
+}
+
+func (o ModelOptions) withDefaults() ModelOptions {
+	if o.Input == "" {
+		o.Input = InputFloat32
+	}
+	if o.Output == "" {
+		o.Output = OutputLogits
+	}
+	return o
+}
+
+// validate returns an error that names the field at fault.
+func (o ModelOptions) validate() error {
+	least, err := o.Arch.MinSize() // validates
+	if err != nil {
+		return fmt.Errorf("architecture: %w", err)
+	}
+	if err := o.Space.Validate(); err != nil {
+		return fmt.Errorf("classes: %w", err)
+	}
+	switch {
+	case len(o.Space.Classes) != o.Arch.Classes:
+		return fmt.Errorf("classes: %q has %d, the network has %d", o.Space.Name, len(o.Space.Classes), o.Arch.Classes)
+	case o.Width < least || o.Height < least:
+		return fmt.Errorf("size %d×%d: %s needs at least %d×%d pixels", o.Width, o.Height, o.Arch.Encoder, least, least)
+	case o.Input != InputFloat32 && o.Input != InputUint8:
+		return fmt.Errorf("input %q is neither %s nor %s", o.Input, InputFloat32, InputUint8)
+	case o.Output != OutputLogits && o.Output != OutputLabels:
+		return fmt.Errorf("output %q is neither %s nor %s", o.Output, OutputLogits, OutputLabels)
+	}
+	return nil
+}
+
+// metadata describes the model that the options make.
+func (o ModelOptions) metadata() Metadata {
+	return Metadata{
+		ModelInfo: o.Info, Space: o.Space, Mean: o.Arch.Mean, Std: o.Arch.Std,
+		Architecture: Architecture{Encoder: o.Arch.Encoder, Head: o.Arch.Head, HeadWidth: o.Arch.HeadWidth},
+		Input:        InputInfo{Name: imageInput, Type: o.Input, Width: o.Width, Height: o.Height, Layout: "nchw", Colour: "rgb", Scale: 255},
+		Output:       OutputInfo{Name: o.Output, Kind: o.Output},
+	}
+}
+
+// Build returns the network as one ONNX model for one image size: input "image"
+// [1,3,Height,Width], RGB 0–255; normalisation, network under running
+// statistics, bilinear resize of the logits to the input's size; output "logits"
+// or "labels". The model describes itself, see [Metadata].
+//
+// weights gives parameters and running statistics by the names of
+// [nets.Arch.Params] and [nets.Arch.Buffers].
+func Build(o ModelOptions, weights func(name string) ([]float32, error)) ([]byte, error) {
+	o = o.withDefaults()
+	if err := o.validate(); err != nil {
+		return nil, fmt.Errorf("export: %w", err)
+	}
+	props, err := o.metadata().Encode()
+	if err != nil {
+		return nil, fmt.Errorf("export: %w", err)
+	}
+	g, err := graphs.Build("t2sda", func(g *graphs.Graph) {
+		var pixels *graphs.Value
+		if o.Input == InputUint8 {
+			pixels = g.Cast(g.Input(imageInput, graphs.Uint8, 1, 3, o.Height, o.Width), graphs.Float32)
+		} else {
+			pixels = g.Input(imageInput, graphs.Float32, 1, 3, o.Height, o.Width)
+		}
+		n := nets.New(g, o.Arch, nets.Deploy, weights)
+		logits := g.Resize(n.Segment(n.Encode(n.Normalize(pixels))), o.Height, o.Width, "linear")
+		if o.Output == OutputLabels {
+			g.Output(OutputLabels, g.Cast(g.ArgMax(logits, 1, false), graphs.Uint8))
+		} else {
+			g.Output(OutputLogits, logits)
+		}
+		for key, value := range props {
+			g.SetMetadata(key, value)
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("export: %w", err)
+	}
+	model, err := g.Marshal()
+	if err != nil {
+		return nil, fmt.Errorf("export: %w", err)
+	}
+	return model, nil
+}
+
+// Write builds the model and replaces path by it in one step.
+func Write(path string, o ModelOptions, weights func(name string) ([]float32, error)) error {
+	model, err := Build(o, weights)
+	if err != nil {
+		return err
+	}
+	return atomicfile.Write(path, model)
+}
