@@ -19,18 +19,17 @@ func (g *Graph) LayerNormalization(x, scale, bias *Value, eps float32) *Value {
 // ∂x = r·(dy·scale − ⟨dy·scale⟩ − x̂·⟨dy·scale·x̂⟩), ∂scale = Σ dy·x̂, ∂bias = Σ dy.
 // The means are products with the vector scale/D.
 func layerNormalizationGrad(s *step) {
-	x, scale := s.in(0), s.in(1)
-	mean, r := s.node.outputs[1], s.node.outputs[2]
-	d := x.Dim(-1)
-	dy, target := s.fullDy(0), scale.shape
+	scale, d := s.in(1), s.in(0).Dim(-1)
 	s.giveSum(2, s.dy)
 	if !s.needs(0) && !s.needs(1) {
 		return
 	}
-	xhat := s.Mul(s.Sub(x, mean), r)
+	rows := func(v *Value, d int) *Value { return s.Reshape(v, -1, d) }
+	dy, r := rows(s.fullDy(0), d), rows(s.node.outputs[2], 1)
+	xhat := s.Mul(s.Sub(rows(s.in(0), d), rows(s.node.outputs[1], 1)), r)
 	t := s.Mul(dy, xhat)
 	if s.needs(1) {
-		s.give(1, s.sumTo(t, t.shape, target))
+		s.give(1, s.ReduceSum(t, []int{0}, false))
 	}
 	if !s.needs(0) {
 		return
@@ -39,5 +38,5 @@ func layerNormalizationGrad(s *step) {
 	m := s.MatMul(dy, weights) // ⟨dy·scale⟩
 	c := s.MatMul(t, weights)  // ⟨dy·scale·x̂⟩
 	centred := s.Sub(s.Mul(dy, scale), s.Add(s.Mul(xhat, c), m))
-	s.give(0, s.Mul(centred, r))
+	s.give(0, s.Reshape(s.Mul(centred, r), s.in(0).shape...))
 }

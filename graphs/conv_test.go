@@ -1,0 +1,82 @@
+package graphs_test
+
+import (
+	"fmt"
+
+	"t2sda/graphs"
+)
+
+func convRows() (rows []row) {
+	for _, c := range []struct {
+		variant string
+		x, w    []int
+		a       graphs.ConvAttrs
+		bias    bool
+	}{
+		{"3×3", []int{2, 3, 5, 6}, []int{4, 3, 3, 3}, graphs.ConvAttrs{Pads: [4]int{1, 1, 1, 1}}, true},
+		{"3×3 no pads", []int{1, 2, 5, 4}, []int{3, 2, 3, 3}, graphs.ConvAttrs{}, false},
+		{"3×3 one-sided pads", []int{2, 5, 4, 5}, []int{2, 5, 3, 3}, graphs.ConvAttrs{Pads: [4]int{0, 1, 2, 0}}, false},
+		{"pads beyond the kernel", []int{1, 2, 3, 3}, []int{2, 2, 2, 2}, graphs.ConvAttrs{Pads: [4]int{2, 2, 1, 1}}, false},
+		{"2×3", []int{2, 2, 5, 4}, []int{3, 2, 2, 3}, graphs.ConvAttrs{Pads: [4]int{1, 0, 0, 2}}, false},
+		{"dilation", []int{2, 2, 7, 8}, []int{3, 2, 3, 3}, graphs.ConvAttrs{Dilations: [2]int{2, 3}, Pads: [4]int{2, 3, 2, 3}}, false},
+		{"stride 2, odd", []int{2, 3, 7, 5}, []int{4, 3, 3, 3}, graphs.ConvAttrs{Strides: [2]int{2, 2}, Pads: [4]int{1, 1, 1, 1}}, true},
+		{"stride 2, even", []int{1, 5, 8, 6}, []int{2, 5, 3, 3}, graphs.ConvAttrs{Strides: [2]int{2, 2}, Pads: [4]int{1, 1, 1, 1}}, false},
+		{"stride 2×3, dilation 2×1", []int{2, 2, 9, 8}, []int{3, 2, 2, 3}, graphs.ConvAttrs{Strides: [2]int{2, 3}, Dilations: [2]int{2, 1}, Pads: [4]int{0, 1, 1, 0}}, false},
+		{"stem 7×7 stride 4", []int{2, 3, 13, 12}, []int{4, 3, 7, 7}, graphs.ConvAttrs{Strides: [2]int{4, 4}, Pads: [4]int{3, 3, 3, 3}}, true},
+		{"1×1", []int{2, 3, 4, 3}, []int{5, 3, 1, 1}, graphs.ConvAttrs{}, true},
+		{"1×1 stride 2", []int{2, 3, 4, 5}, []int{2, 3, 1, 1}, graphs.ConvAttrs{Strides: [2]int{2, 2}}, false},
+		{"1×1 padded", []int{2, 3, 2, 3}, []int{2, 3, 1, 1}, graphs.ConvAttrs{Pads: [4]int{1, 0, 0, 1}}, false},
+		{"patches", []int{2, 3, 4, 6}, []int{5, 3, 2, 2}, graphs.ConvAttrs{Strides: [2]int{2, 2}}, true},
+		{"patches with a rest", []int{2, 5, 5, 8}, []int{2, 5, 2, 3}, graphs.ConvAttrs{Strides: [2]int{2, 3}}, false},
+		{"groups", []int{2, 4, 5, 4}, []int{6, 2, 3, 3}, graphs.ConvAttrs{Group: 2, Pads: [4]int{1, 1, 1, 1}}, true},
+		{"groups, stride 2", []int{2, 4, 5, 4}, []int{6, 2, 3, 3}, graphs.ConvAttrs{Group: 2, Strides: [2]int{2, 2}, Pads: [4]int{1, 1, 1, 1}}, false},
+		{"grouped 1×1", []int{2, 4, 3, 4}, []int{6, 2, 1, 1}, graphs.ConvAttrs{Group: 2}, false},
+		{"grouped patches", []int{2, 4, 4, 6}, []int{6, 2, 2, 2}, graphs.ConvAttrs{Group: 2, Strides: [2]int{2, 2}}, false},
+		{"depthwise", []int{2, 3, 5, 6}, []int{3, 1, 3, 3}, graphs.ConvAttrs{Group: 3, Pads: [4]int{1, 1, 1, 1}}, true},
+		{"depthwise, large", []int{2, 2, 9, 20}, []int{2, 1, 3, 3}, graphs.ConvAttrs{Group: 2, Pads: [4]int{1, 1, 1, 1}}, false},
+		{"depthwise, stride 2", []int{2, 3, 7, 6}, []int{3, 1, 3, 3}, graphs.ConvAttrs{Group: 3, Strides: [2]int{2, 2}, Pads: [4]int{1, 1, 1, 1}}, false},
+		{"depthwise, dilation", []int{1, 3, 9, 8}, []int{3, 1, 3, 3}, graphs.ConvAttrs{Group: 3, Dilations: [2]int{2, 2}, Pads: [4]int{2, 2, 2, 2}}, false},
+		{"depthwise, one-sided pads", []int{2, 3, 4, 5}, []int{3, 1, 2, 3}, graphs.ConvAttrs{Group: 3, Pads: [4]int{0, 2, 1, 0}}, false},
+		{"depthwise, two per channel", []int{2, 3, 4, 5}, []int{6, 1, 3, 3}, graphs.ConvAttrs{Group: 3, Pads: [4]int{1, 1, 1, 1}}, false},
+	} {
+		args := []arg{f(c.x...), f(c.w...)}
+		if c.bias {
+			args = append(args, f(c.w[0]))
+		}
+		rows = append(rows, row{op: "Conv", variant: c.variant, args: args, build: func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
+			return g.Conv(v[0], v[1], bias(v), c.a)
+		}})
+	}
+	return append(rows, convTransposeRows()...)
+}
+
+func convTransposeRows() (rows []row) {
+	for i, c := range []struct {
+		x, w  []int
+		a     graphs.ConvAttrs
+		extra [2]int
+		bias  bool
+	}{
+		{[]int{2, 3, 3, 4}, []int{3, 2, 3, 3}, graphs.ConvAttrs{Pads: [4]int{1, 1, 1, 1}}, [2]int{}, true},
+		{[]int{2, 3, 3, 4}, []int{3, 2, 3, 3}, graphs.ConvAttrs{Strides: [2]int{2, 2}, Pads: [4]int{1, 1, 1, 1}}, [2]int{1, 0}, false},
+		{[]int{1, 4, 3, 2}, []int{4, 2, 2, 3}, graphs.ConvAttrs{Strides: [2]int{2, 3}, Dilations: [2]int{2, 1}, Group: 2}, [2]int{1, 2}, true},
+		{[]int{2, 3, 3, 3}, []int{3, 1, 3, 3}, graphs.ConvAttrs{Strides: [2]int{2, 2}, Group: 3, Pads: [4]int{0, 1, 1, 0}}, [2]int{}, false},
+	} {
+		args := []arg{f(c.x...), f(c.w...)}
+		if c.bias {
+			args = append(args, f(c.w[1]*max(c.a.Group, 1)))
+		}
+		rows = append(rows, row{op: "ConvTranspose", variant: fmt.Sprint(i), args: args, build: func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
+			return g.ConvTranspose(v[0], v[1], bias(v), c.a, c.extra)
+		}})
+	}
+	return rows
+}
+
+// bias returns the third operand if there is one.
+func bias(v []*graphs.Value) *graphs.Value {
+	if len(v) < 3 {
+		return nil
+	}
+	return v[2]
+}
