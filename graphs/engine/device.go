@@ -3,6 +3,8 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -97,10 +99,26 @@ func (e *Engine) choose(request device) (device, error) {
 	case request.kind == "auto":
 		return device{kind: "cpu"}, nil
 	}
-	return device{}, &LibraryError{
-		File:   e.file,
-		Reason: fmt.Sprintf("cannot use device %s (%s)", request, firstLine(err)),
-		Fix:    installCommand + " --cuda` on a machine with an NVIDIA driver, CUDA 13 and cuDNN 9, or choose `device: cpu",
+	return device{}, e.noCUDA(cuda, err)
+}
+
+// noCUDA explains why a CUDA device cannot be had: the library lacks the provider,
+// or the provider lacks a driver, a device or NVIDIA's libraries.
+func (e *Engine) noCUDA(d device, cause error) error {
+	provider := filepath.Join(filepath.Dir(e.file), "libonnxruntime_providers_cuda.so")
+	if _, err := os.Stat(provider); err != nil {
+		return &LibraryError{
+			File: e.file, Reason: fmt.Sprintf("has no CUDA provider, which device %s needs", d),
+			Fix: "run `" + installCommand + " --cuda` or choose device cpu",
+		}
+	}
+	why, _, _ := strings.Cut(cause.Error(), "\n")
+	if _, after, ok := strings.Cut(why, " with error: "); ok {
+		why = after // the rest is a place in ONNX Runtime's sources
+	}
+	return &LibraryError{
+		File: e.file, Reason: fmt.Sprintf("cannot use device %s (%s)", d, why),
+		Fix: "install an NVIDIA driver, CUDA 13 and cuDNN 9, or choose device cpu",
 	}
 }
 
@@ -150,9 +168,4 @@ func (e *Engine) providers() []string {
 		found = append(found, "cuda")
 	}
 	return found
-}
-
-func firstLine(err error) string {
-	line, _, _ := strings.Cut(err.Error(), "\n")
-	return line
 }

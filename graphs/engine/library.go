@@ -22,23 +22,23 @@ const LibraryEnv = "ONNXRUNTIME_LIB"
 const installCommand = "t2sda runtime install"
 
 // LibraryError says in one sentence what is wrong with the ONNX Runtime library
-// and which command mends it.
+// and what mends it.
 type LibraryError struct {
 	File   string // empty when none was found
 	Reason string // completes "the ONNX Runtime library <File> …"
-	Fix    string // overrides the command that is named
+	Fix    string // what to do; empty is to run the install command
 }
 
 // Error returns the sentence.
 func (e *LibraryError) Error() string {
 	fix := e.Fix
 	if fix == "" {
-		fix = installCommand
+		fix = "run `" + installCommand + "`"
 	}
 	if e.File == "" {
-		return fmt.Sprintf("no ONNX Runtime library found (%s): run `%s`", e.Reason, fix)
+		return fmt.Sprintf("no ONNX Runtime library found (%s): %s", e.Reason, fix)
 	}
-	return fmt.Sprintf("the ONNX Runtime library %s %s: run `%s`", e.File, e.Reason, fix)
+	return fmt.Sprintf("the ONNX Runtime library %s %s: %s", e.File, e.Reason, fix)
 }
 
 func wrongVersion(file, got string) error {
