@@ -108,8 +108,15 @@ func ParseMetadata(props map[string]string) (Metadata, error) {
 		into     any
 		required bool
 	}{
-		{"class_names", &names, true}, {"palette", &palette, true}, {"input", &m.Input, true}, {"output", &m.Output, true},
-		{"mean", &m.Mean, false}, {"std", &m.Std, false}, {"architecture", &m.Architecture, false}, {"crop", &crop, false}, {"miou", &miou, false},
+		{"class_names", &names, true},
+		{"palette", &palette, true},
+		{"input", &m.Input, true},
+		{"output", &m.Output, true},
+		{"mean", &m.Mean, false},
+		{"std", &m.Std, false},
+		{"architecture", &m.Architecture, false},
+		{"crop", &crop, false},
+		{"miou", &miou, false},
 	} {
 		text, ok := props[f.key]
 		if !ok {

@@ -1,0 +1,375 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"t2sda/datasets"
+	"t2sda/graphs"
+	"t2sda/graphs/engine"
+	"t2sda/graphs/nets"
+	"t2sda/internal/raster"
+)
+
+// openEngine skips the test when no ONNX Runtime is installed.
+func openEngine(t testing.TB) *engine.Engine {
+	t.Helper()
+	if _, err := engine.Discover(""); err != nil {
+		t.Skipf("no ONNX Runtime: %v", err)
+	}
+	e, err := engine.Open(engine.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return e
+}
+
+// nanoOptions describe a small model for 64×32 images of 5 classes.
+func nanoOptions(head string) ModelOptions {
+	miou := 0.25
+	return ModelOptions{
+		Arch: nets.Arch{
+			Encoder: "mit_nano", Head: head, Classes: 5, HeadWidth: 16, DropPath: 0.1, Dropout: 0.1,
+			Mean: [3]float32{123.675, 116.28, 103.53}, Std: [3]float32{58.395, 57.12, 57.375},
+		},
+		Space: fiveClasses(), Width: 64, Height: 32,
+		Info: ModelInfo{Version: "1.2.3", ConfigHash: "cafe", CropW: 64, CropH: 32, MIoU: &miou},
+	}
+}
+
+func fiveClasses() datasets.Space {
+	s := datasets.Cityscapes19()
+	return datasets.Space{Name: "five", Classes: s.Classes[:5]}
+}
+
+// randomWeights draws parameters by their initialisers, scaled up and with
+// statistics that are neither 0 nor 1, so that nothing is folded by luck.
+func randomWeights(t testing.TB, a nets.Arch) func(string) ([]float32, error) {
+	t.Helper()
+	const seed = 11
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, seed))
+	all := map[string][]float32{}
+	params, err := a.Params()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range params {
+		w := make([]float32, p.Shape.Size())
+		p.Init(r, w)
+		for i := range w {
+			w[i] = 2*w[i] + 0.05*float32(r.NormFloat64())
+		}
+		all[p.Name] = w
+	}
+	buffers, err := a.Buffers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, b := range buffers {
+		w := make([]float32, b.Len)
+		for i := range w {
+			w[i] = 0.3 * float32(r.NormFloat64())
+			if strings.HasSuffix(b.Name, "var") {
+				w[i] = 0.5 + r.Float32()
+			}
+		}
+		all[b.Name] = w
+	}
+	return func(name string) ([]float32, error) {
+		if w, ok := all[name]; ok {
+			return w, nil
+		}
+		return nil, errors.New("no weight called " + name)
+	}
+}
+
+// randomImages draws pictures with regions and noise, whole numbers 0–255.
+func randomImages(r *rand.Rand, n, w, h int) []*raster.Image {
+	images := make([]*raster.Image, n)
+	for i := range images {
+		images[i] = raster.NewImage(w, h)
+		for c := range 3 {
+			fx, fy := r.Float64(), r.Float64()
+			for j := range images[i].Plane(c) {
+				v := 128 + 90*math.Sin(fx*float64(j%w)+fy*float64(j/w)) + 20*r.NormFloat64()
+				images[i].Plane(c)[j] = float32(math.Round(min(max(v, 0), 255)))
+			}
+		}
+	}
+	return images
+}
+
+func predictor(t testing.TB, e *engine.Engine, o ModelOptions, weights func(string) ([]float32, error)) *Predictor {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "model.onnx")
+	if err := Write(path, o, weights); err != nil {
+		t.Fatal(err)
+	}
+	p, err := OpenPredictor(e, path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+func TestVerifyAgainstTrainingNetwork(t *testing.T) {
+	e := openEngine(t)
+	for _, head := range nets.Heads() {
+		t.Run(head, func(t *testing.T) {
+			o := nanoOptions(head)
+			weights := randomWeights(t, o.Arch)
+			images := randomImages(rand.New(rand.NewPCG(5, 5)), 3, o.Width, o.Height)
+			a, err := Verify(t.Context(), e, o, weights, images)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("%d of %d labels equal", a.Equal, a.Pixels)
+			if err := a.Err(); err != nil || a.Pixels != 3*64*32 {
+				t.Errorf("%+v: %v", a, err)
+			}
+		})
+	}
+}
+
+// TestVerifyNoticesWrongExport exports with a normalisation that the network was
+// not trained with.
+func TestVerifyNoticesWrongExport(t *testing.T) {
+	e := openEngine(t)
+	o := nanoOptions("segformer")
+	weights := randomWeights(t, o.Arch)
+	images := randomImages(rand.New(rand.NewPCG(5, 5)), 2, o.Width, o.Height)
+	references, _, err := runTrained(t.Context(), e, o, weights, images)
+	if err != nil {
+		t.Fatal(err)
+	}
+	varied := slices.ContainsFunc(references[0].Pix, func(id uint8) bool { return id != references[0].Pix[0] })
+	if !varied {
+		t.Fatal("the network predicts a single class, so agreement means nothing")
+	}
+	o.Arch.Mean, o.Arch.Std = [3]float32{}, [3]float32{1, 1, 1}
+	a, err := Compare(t.Context(), predictor(t, e, o, weights), images, references)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a.Err() == nil {
+		t.Errorf("a model without normalisation agrees at %d of %d pixels", a.Equal, a.Pixels)
+	}
+}
+
+// TestInputsAndOutputsAgree runs all four kinds of model on one image; labels at
+// the model's size and at another one.
+func TestInputsAndOutputsAgree(t *testing.T) {
+	e := openEngine(t)
+	o := nanoOptions("segformer")
+	weights := randomWeights(t, o.Arch)
+	img := randomImages(rand.New(rand.NewPCG(6, 6)), 1, o.Width, o.Height)[0]
+	var reference *raster.Labels
+	for _, input := range []string{InputFloat32, InputUint8} {
+		for _, output := range []string{OutputLogits, OutputLabels} {
+			o.Input, o.Output = input, output
+			p := predictor(t, e, o, weights)
+			labels, err := p.Predict(t.Context(), img)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if reference == nil {
+				reference = labels
+			}
+			var a Agreement
+			if err := a.Add(reference, labels); err != nil {
+				t.Fatal(err)
+			}
+			if err := a.Err(); err != nil {
+				t.Errorf("%s → %s: %v", input, output, err)
+			}
+			large, err := p.PredictAt(t.Context(), img, 128, 64)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if large.W != 128 || large.H != 64 || large.Pix[0] != labels.Pix[0] {
+				t.Errorf("%s → %s: labels of %d×%d pixels, corner %d, want 128×64, %d", input, output, large.W, large.H, large.Pix[0], labels.Pix[0])
+			}
+		}
+	}
+}
+
+func TestModelMetadata(t *testing.T) {
+	e := openEngine(t)
+	o := nanoOptions("segformer")
+	p := predictor(t, e, o, randomWeights(t, o.Arch))
+	if diff := cmp.Diff(o.withDefaults().metadata(), p.Metadata()); diff != "" {
+		t.Error(diff)
+	}
+	props := p.session.Metadata()
+	for key, want := range map[string]string{
+		"class_names": `["road","sidewalk","building","wall","fence"]`, "palette": `[[128,64,128],[244,35,232],[70,70,70],[102,102,156],[190,153,153]]`,
+		"mean": "[123.675,116.28,103.53]", "crop": "[64,32]", "config_hash": "cafe", "miou": "0.25", "t2sda_version": "1.2.3",
+	} {
+		if props[key] != want {
+			t.Errorf("metadata %s is %s, want %s", key, props[key], want)
+		}
+	}
+}
+
+func TestBuildErrors(t *testing.T) {
+	weights := randomWeights(t, nanoOptions("segformer").Arch)
+	tests := []struct {
+		name   string
+		change func(o *ModelOptions)
+		want   string
+	}{
+		{"class count", func(o *ModelOptions) { o.Space = datasets.Cityscapes19() }, `"cityscapes" has 19, the network has 5`},
+		{"size", func(o *ModelOptions) { o.Height = 8 }, "size 64×8: mit_nano needs at least"},
+		{"input", func(o *ModelOptions) { o.Input = "float16" }, `input "float16" is neither float32 nor uint8`},
+		{"output", func(o *ModelOptions) { o.Output = "boxes" }, `output "boxes" is neither logits nor labels`},
+		{"encoder", func(o *ModelOptions) { o.Arch.Encoder = "vgg" }, `encoder "vgg" does not exist`},
+		{"weights", func(o *ModelOptions) { o.Arch.HeadWidth = 24 }, "decode_head."},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			o := nanoOptions("segformer")
+			tt.change(&o)
+			path := filepath.Join(t.TempDir(), "model.onnx")
+			err := Write(path, o, weights)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error %v, want %q", err, tt.want)
+			}
+			if _, err := os.Stat(path); err == nil {
+				t.Error("a file was written in spite of the error")
+			}
+		})
+	}
+}
+
+// foreign marshals a graph with the given metadata.
+func foreign(t *testing.T, meta map[string]string, build func(g *graphs.Graph)) []byte {
+	t.Helper()
+	g, err := graphs.Build("foreign", func(g *graphs.Graph) {
+		build(g)
+		for k, v := range meta {
+			g.SetMetadata(k, v)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	model, err := g.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return model
+}
+
+func TestOpenPredictorErrors(t *testing.T) {
+	e := openEngine(t)
+	props, err := nanoOptions("segformer").withDefaults().metadata().Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	with := func(key, value string) map[string]string {
+		m := map[string]string{}
+		for k, v := range props {
+			m[k] = v
+		}
+		m[key] = value
+		return m
+	}
+	conv := func(classes int, dims ...int) func(g *graphs.Graph) {
+		return func(g *graphs.Graph) {
+			x := g.Input("image", graphs.Float32, dims...)
+			w := g.Floats(make([]float32, classes*3), classes, 3, 1, 1)
+			g.Output("logits", g.Conv(x, w, nil, graphs.ConvAttrs{}))
+		}
+	}
+	rank3 := func(g *graphs.Graph) {
+		g.Output("logits", g.Relu(g.Input("image", graphs.Float32, 3, 32, 64)))
+	}
+	two := func(g *graphs.Graph) {
+		g.Output("logits", g.Add(g.Input("image", graphs.Float32, 1, 3, 32, 64), g.Input("mask", graphs.Float32, 1)))
+	}
+	tests := []struct {
+		name  string
+		model []byte
+		want  string
+	}{
+		{"no ONNX", []byte("\x89PNG this is no model"), "not an ONNX model"},
+		{"empty", nil, "the model is empty"},
+		{"foreign", foreign(t, nil, conv(5, 1, 3, 32, 64)), "the model was not exported by it"},
+		{"rank", foreign(t, props, rank3), `input "image" has shape [3 32 64], want [1 3 32 64]`},
+		{"size", foreign(t, props, conv(5, 1, 3, 16, 64)), "want [1 3 32 64] by its metadata"},
+		{"two inputs", foreign(t, props, two), "it has 2 inputs"},
+		{"classes", foreign(t, props, conv(4, 1, 3, 32, 64)), "logits of 4 classes, class_names lists 5"},
+		{"output", foreign(t, with("output", `{"name":"scores","kind":"logits"}`), conv(5, 1, 3, 32, 64)), `no output "scores"`},
+		{"kind", foreign(t, with("output", `{"name":"logits","kind":"boxes"}`), conv(5, 1, 3, 32, 64)), `kind "boxes"`},
+		{"labels", foreign(t, with("output", `{"name":"logits","kind":"labels"}`), conv(5, 1, 3, 32, 64)), "want uint8 labels"},
+		{"palette", foreign(t, with("palette", `[[1,2,3]]`), conv(5, 1, 3, 32, 64)), "palette has 1 colours for 5"},
+		{"broken JSON", foreign(t, with("class_names", `["road`), conv(5, 1, 3, 32, 64)), "model metadata: class_names is"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), "broken.onnx")
+			if err := os.WriteFile(path, tt.model, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			_, err := OpenPredictor(e, path)
+			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), path) {
+				t.Errorf("error %v, want %q and the file's name", err, tt.want)
+			}
+		})
+	}
+	if _, err := OpenPredictor(e, filepath.Join(t.TempDir(), "missing.onnx")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("missing file: %v", err)
+	}
+}
+
+func TestPredictErrors(t *testing.T) {
+	e := openEngine(t)
+	o := nanoOptions("segformer")
+	weights := randomWeights(t, o.Arch)
+	p := predictor(t, e, o, weights)
+	if _, err := p.Predict(t.Context(), &raster.Image{}); err == nil || !strings.Contains(err.Error(), "image of 0×0 pixels") {
+		t.Errorf("empty image: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := p.Predict(ctx, raster.NewImage(3, 2)); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	one, err := p.Predict(t.Context(), raster.NewImage(1, 1)) // resized, so fine
+	if err != nil || len(one.Pix) != 1 {
+		t.Errorf("1×1 image: %v, %v", one, err)
+	}
+	broken := predictor(t, e, o, func(name string) ([]float32, error) {
+		w, err := weights(name)
+		if strings.HasSuffix(name, "running_mean") {
+			w = slices.Clone(w)
+			for i := range w {
+				w[i] = float32(math.NaN())
+			}
+		}
+		return w, err
+	})
+	if _, err := broken.Predict(t.Context(), raster.NewImage(64, 32)); err == nil || !strings.Contains(err.Error(), "logits are NaN") {
+		t.Errorf("NaN weights: %v", err)
+	}
+}

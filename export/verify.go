@@ -1,0 +1,223 @@
+package export
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"t2sda/graphs"
+	"t2sda/graphs/engine"
+	"t2sda/graphs/nets"
+	"t2sda/internal/raster"
+)
+
+// MinAgreement is the share of equal labels from which on an exported model
+// counts as equal to its network: rounding may decide single pixels on class
+// borders differently.
+const MinAgreement = 0.999
+
+// Agreement compares the labels of two models.
+type Agreement struct {
+	Pixels int64 `json:"pixels"`
+	Equal  int64 `json:"equal"`
+}
+
+// Add counts the pixels of one image. Void in the reference is left out.
+func (a *Agreement) Add(reference, labels *raster.Labels) error {
+	if reference.W != labels.W || reference.H != labels.H {
+		return fmt.Errorf("compare labels of %d×%d pixels with %d×%d", labels.W, labels.H, reference.W, reference.H)
+	}
+	for i, id := range reference.Pix {
+		if id == raster.Void {
+			continue
+		}
+		a.Pixels++
+		if labels.Pix[i] == id {
+			a.Equal++
+		}
+	}
+	return nil
+}
+
+// Share returns the share of equal labels, NaN without any.
+func (a Agreement) Share() float64 { return ratio(a.Equal, a.Pixels) }
+
+// Err returns nil from [MinAgreement] on.
+func (a Agreement) Err() error {
+	if share := a.Share(); !(share >= MinAgreement) {
+		return fmt.Errorf("the exported model gives the same label as the training network at %d of %d pixels (%.3f %%, want %.1f %%)",
+			a.Equal, a.Pixels, 100*share, 100*MinAgreement)
+	}
+	return nil
+}
+
+// Compare predicts the images and counts how many labels equal the references,
+// of the images' sizes. Its result may be below [MinAgreement]: see
+// [Agreement.Err].
+func Compare(ctx context.Context, p *Predictor, images []*raster.Image, references []*raster.Labels) (Agreement, error) {
+	var a Agreement
+	if len(images) != len(references) {
+		return a, fmt.Errorf("compare labels: %d images, %d references", len(images), len(references))
+	}
+	for i, img := range images {
+		labels, err := p.Predict(ctx, img)
+		if err == nil {
+			err = a.Add(references[i], labels)
+		}
+		if err != nil {
+			return a, fmt.Errorf("image %d: %w", i, err)
+		}
+	}
+	return a, nil
+}
+
+// Verify checks the way from the training network to the exported model on a
+// batch of images of o's size (W×H): it runs the network as it is trained, batch
+// norm composed and over the batch's statistics, all noise at its mean, and then
+// exports the same weights with those statistics in place of the running ones.
+// Folding, names, normalisation, resize and output must then reproduce the
+// network's labels. The running statistics themselves are weights like any
+// other, so the check covers them as far as names and folding go.
+//
+// The error is about the check failing to run; whether the labels agree is said
+// by [Agreement.Err].
+func Verify(ctx context.Context, e *engine.Engine, o ModelOptions, weights func(name string) ([]float32, error), images []*raster.Image) (Agreement, error) {
+	a, err := verify(ctx, e, o.withDefaults(), weights, images)
+	if err != nil {
+		return a, fmt.Errorf("verify export: %w", err)
+	}
+	return a, nil
+}
+
+func verify(ctx context.Context, e *engine.Engine, o ModelOptions, weights func(name string) ([]float32, error), images []*raster.Image) (a Agreement, err error) {
+	if err := o.validate(); err != nil {
+		return a, err
+	}
+	if len(images) == 0 {
+		return a, errors.New("no images")
+	}
+	for i, img := range images {
+		if img.W != o.Width || img.H != o.Height {
+			return a, fmt.Errorf("image %d has %d×%d pixels, the model takes %d×%d", i, img.W, img.H, o.Width, o.Height)
+		}
+	}
+	references, statistics, err := runTrained(ctx, e, o, weights, images)
+	if err != nil {
+		return a, err
+	}
+	model, err := Build(o, func(name string) ([]float32, error) {
+		if s, ok := statistics[name]; ok {
+			return s, nil
+		}
+		return weights(name)
+	})
+	if err != nil {
+		return a, err
+	}
+	s, err := e.NewSession("verify.export", model)
+	if err != nil {
+		return a, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	p, err := NewPredictor(s)
+	if err != nil {
+		return a, err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
+	return Compare(ctx, p, images, references)
+}
+
+// runTrained runs the training network once and returns its labels at the
+// images' size, and the batch's statistics under the names of the running ones.
+func runTrained(ctx context.Context, e *engine.Engine, o ModelOptions, weights func(name string) ([]float32, error), images []*raster.Image) (_ []*raster.Labels, _ map[string][]float32, err error) {
+	const statistic = "statistic:"
+	var n *nets.Net
+	g, err := graphs.Build("verify", func(g *graphs.Graph) {
+		n = nets.New(g, o.Arch, nets.Train, nil)
+		x := g.Input(imageInput, graphs.Float32, len(images), 3, o.Height, o.Width)
+		g.Output(OutputLogits, n.Segment(n.Encode(n.Normalize(x))))
+		for _, s := range n.BatchStats() {
+			g.Output(statistic+s.Name+".running_mean", s.Mean)
+			g.Output(statistic+s.Name+".running_var", s.Var)
+		}
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	inputs, err := trainedInputs(g, n, weights, images)
+	if err != nil {
+		return nil, nil, err
+	}
+	model, err := g.Marshal()
+	if err != nil {
+		return nil, nil, err
+	}
+	s, err := e.NewSession("verify.train", model)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	outputs, err := s.Run(ctx, inputs)
+	if err != nil {
+		return nil, nil, err
+	}
+	statistics := map[string][]float32{}
+	for name, t := range outputs {
+		if name, ok := strings.CutPrefix(name, statistic); ok {
+			statistics[name] = t.Floats()
+		}
+	}
+	logits := outputs[OutputLogits]
+	shape := logits.Shape() // [N,C,h,w]
+	size := shape[1] * shape[2] * shape[3]
+	labels := make([]*raster.Labels, len(images))
+	for i := range labels {
+		m := logitMap{c: shape[1], h: shape[2], w: shape[3], pix: logits.Floats()[i*size : (i+1)*size]}
+		if err := m.checkFinite(); err != nil {
+			return nil, nil, fmt.Errorf("training network: %w", err)
+		}
+		labels[i] = m.argmaxAt(o.Width, o.Height)
+	}
+	return labels, statistics, nil
+}
+
+// trainedInputs gives the training graph its images, its parameters and noise
+// that changes nothing.
+func trainedInputs(g *graphs.Graph, n *nets.Net, weights func(name string) ([]float32, error), images []*raster.Image) (map[string]*engine.Tensor, error) {
+	inputs := map[string]*engine.Tensor{}
+	add := func(name string, data []float32, dims ...int) error {
+		t, err := engine.NewTensor(data, dims...)
+		if err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+		inputs[name] = t
+		return nil
+	}
+	var pixels []float32
+	for _, img := range images {
+		pixels = append(pixels, img.Pix...)
+	}
+	if err := add(imageInput, pixels, len(images), 3, images[0].H, images[0].W); err != nil {
+		return nil, err
+	}
+	for _, v := range g.Params() {
+		data, err := weights(v.Name())
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", v.Name(), err)
+		}
+		if err := add(v.Name(), data, v.Shape()...); err != nil {
+			return nil, err
+		}
+	}
+	for _, noise := range n.Noise() {
+		ones := make([]float32, noise.Shape.Size())
+		for i := range ones {
+			ones[i] = 1
+		}
+		if err := add(noise.Name, ones, noise.Shape...); err != nil {
+			return nil, err
+		}
+	}
+	return inputs, nil
+}
