@@ -1,0 +1,271 @@
+package nets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"t2sda/graphs"
+	"t2sda/graphs/engine"
+	"t2sda/graphs/weights"
+)
+
+// golden values come from PyTorch: testdata/golden.py says how.
+
+const goldenTolerance = 1e-4
+
+// draw returns n numbers in [-1,1), the generator of golden.py: FNV-1a of the name, then SplitMix64 counted from it; the upper 24 bits.
+func draw(name string, n int) []float64 {
+	h := uint64(0xcbf29ce484222325)
+	for _, b := range []byte(name) {
+		h = (h ^ uint64(b)) * 0x100000001b3
+	}
+	out := make([]float64, n)
+	for i := range out {
+		h += 0x9e3779b97f4a7c15
+		z := (h ^ h>>30) * 0xbf58476d1ce4e5b9
+		z = (z ^ z>>27) * 0x94d049bb133111eb
+		z ^= z >> 31
+		out[i] = float64(z>>40)/(1<<23) - 1
+	}
+	return out
+}
+
+func drawFloats(name string, n int) []float32 {
+	out := make([]float32, n)
+	for i, x := range draw(name, n) {
+		out[i] = float32(x)
+	}
+	return out
+}
+
+// goldenParam is golden.py's `weight`: scales near 1, shifts and biases small, weights of variance 1/fan_in.
+func goldenParam(p ParamSpec) []float32 {
+	n := p.Shape.Size()
+	scale, offset := math.Sqrt(3*float64(p.Shape[0])/float64(n)), 0.0
+	if len(p.Shape) == 1 {
+		scale = 0.2
+		if strings.HasSuffix(p.Name, ".weight") {
+			scale, offset = 0.3, 1
+		}
+	}
+	out := make([]float32, n)
+	for i, u := range draw(p.Name, n) {
+		out[i] = float32(offset + scale*u)
+	}
+	return out
+}
+
+// compact is golden.py's: a vector's norm and its projections on 16 random directions.
+func compact(name string, x []float32) (norm float64, projections [16]float64) {
+	r := draw("projection."+name, 16*len(x))
+	for i, v := range x {
+		norm += float64(v) * float64(v)
+		for k := range projections {
+			projections[k] += float64(v) * r[k*len(x)+i] * math.Sqrt(3)
+		}
+	}
+	return math.Sqrt(norm), projections
+}
+
+type goldenCase struct {
+	name    string
+	arch    Arch
+	n, h, w int
+}
+
+func imageNet(a Arch) Arch {
+	a.Mean, a.Std = [3]float32{123.675, 116.28, 103.53}, [3]float32{58.395, 57.12, 57.375}
+	return a
+}
+
+func goldenCases() []goldenCase {
+	return []goldenCase{
+		{"daformer", imageNet(Arch{Encoder: "mit_b0", Head: "daformer", Classes: 19, HeadWidth: 64, ProjectorWidth: 32, ProjectorInput: ProjectConcat}), 2, 64, 96},
+		{"segformer", imageNet(Arch{Encoder: "mit_b0", Head: "segformer", Classes: 11, HeadWidth: 48, ProjectorWidth: 24, ProjectorInput: ProjectConcat}), 2, 53, 75},
+		{"last", imageNet(Arch{Encoder: "mit_b0", Head: "segformer", Classes: 3, HeadWidth: 32, ProjectorWidth: 16, ProjectorInput: ProjectLast}), 3, 37, 64},
+	}
+}
+
+// TestGolden compares forward values, batch statistics and all gradients of MiT-B0 with both heads and the projector, on ONNX Runtime in float32, with PyTorch's in float64.
+func TestGolden(t *testing.T) {
+	tensors, _, err := weights.Load(filepath.Join("testdata", "golden.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string][]float32{}
+	for _, x := range tensors {
+		want[x.Name] = x.Data
+	}
+	e := openEngine(t)
+	for _, c := range goldenCases() {
+		t.Run(c.name, func(t *testing.T) {
+			got := runGolden(t, e, c)
+			c.check(t, got, want)
+		})
+	}
+}
+
+// runGolden returns all outputs of the case's graph.
+func runGolden(t *testing.T, e *engine.Engine, c goldenCase) map[string][]float32 {
+	t.Helper()
+	g, err := graphs.Build("golden", func(g *graphs.Graph) {
+		net := New(g, c.arch, Train, nil)
+		levels := net.Encode(net.Normalize(g.Input("image", graphs.Float32, c.n, 3, c.h, c.w)))
+		logits, features := net.Segment(levels), net.Project(levels)
+		loss := g.Add(weighted(g, logits, "cotangent.logits"), weighted(g, features, "cotangent.features"))
+		params := g.Params()
+		for i, d := range graphs.Gradients(loss, params...) {
+			g.Output("grad."+params[i].Name(), d)
+		}
+		g.Output("logits", logits)
+		g.Output("features", features)
+		for i, l := range levels {
+			g.Output(fmt.Sprintf("level%d", i), l)
+		}
+		for _, s := range net.BatchStats() {
+			g.Output("mean."+s.Name, s.Mean)
+			g.Output("var."+s.Name, s.Var)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	image := drawFloats("image", c.n*3*c.h*c.w)
+	for i, u := range draw("image", len(image)) {
+		image[i] = float32((u + 1) * 127.5)
+	}
+	inputs := map[string]*engine.Tensor{"image": tensor(t, image, c.n, 3, c.h, c.w)}
+	specs, err := c.arch.Params()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range specs {
+		inputs[p.Name] = tensor(t, goldenParam(p), p.Shape...)
+	}
+	return runGraph(t, e, g, inputs)
+}
+
+// check compares got with the case's golden values. Errors are relative to the norm of the tensor, but at least to 1e-4 of the largest among the gradients: that concerns the gradients that are exactly 0
+// (of what only shifts a batch norm's input: the SegFormer head's linear biases, the last stage's norm4.bias) and in float32 are rounding errors; all others are above 4e-4 of the largest.
+func (c goldenCase) check(t *testing.T, got, want map[string][]float32) {
+	checked, largest, worst := 0, 0.0, 0.0
+	for name, w := range want {
+		if strings.HasPrefix(name, c.name+".grad.") {
+			largest = max(largest, float64(w[0]))
+		}
+	}
+	for full, w := range want {
+		name, ours := strings.CutPrefix(full, c.name+".")
+		if !ours {
+			continue
+		}
+		checked++
+		g, ok := got[name]
+		if !ok {
+			t.Errorf("no output %s", name)
+			continue
+		}
+		var e float64
+		if name == "logits" || name == "features" {
+			e = relativeError(g, w)
+		} else {
+			e = projectedError(name, g, w, largest*1e-4)
+		}
+		worst = max(worst, e)
+		if !(e <= goldenTolerance) {
+			t.Errorf("%s: relative error %.2g", name, e)
+		}
+	}
+	if checked != len(got) {
+		t.Errorf("%d golden values for %d outputs", checked, len(got))
+	}
+	t.Logf("%d tensors, worst relative error %.2g", checked, worst)
+}
+
+// projectedError estimates ‖got − want‖ / max(‖want‖, floor) from the norm and projections of want.
+func projectedError(name string, got, want []float32, floor float64) float64 {
+	key := strings.TrimPrefix(strings.TrimPrefix(strings.TrimPrefix(name, "grad."), "mean."), "var.")
+	norm, projections := compact(key, got)
+	e := math.Abs(norm - float64(want[0]))
+	sum := 0.0
+	for k, p := range projections {
+		d := p - float64(want[1+k])
+		sum += d * d
+	}
+	return max(e, math.Sqrt(sum/16)) / max(float64(want[0]), floor)
+}
+
+// relativeError is ‖got − want‖ / ‖want‖.
+func relativeError[T float32 | float64](got, want []T) float64 {
+	if len(got) != len(want) {
+		return math.Inf(1)
+	}
+	var d, n float64
+	for i := range got {
+		d += float64(got[i]-want[i]) * float64(got[i]-want[i])
+		n += float64(want[i]) * float64(want[i])
+	}
+	return math.Sqrt(d / n)
+}
+
+// weighted returns the sum of v's elements times the numbers drawn under name.
+func weighted(g *graphs.Graph, v *value, name string) *value {
+	c := g.Floats(drawFloats(name, v.Shape().Size()), v.Shape()...)
+	return g.ReduceSum(g.Mul(v, c), nil, false)
+}
+
+// openEngine opens ONNX Runtime, or skips the test when there is none.
+func openEngine(t testing.TB) *engine.Engine {
+	t.Helper()
+	e, err := engine.Open(engine.Options{})
+	var missing *engine.LibraryError
+	if errors.As(err, &missing) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return e
+}
+
+func tensor(t testing.TB, data []float32, dims ...int) *engine.Tensor {
+	t.Helper()
+	x, err := engine.NewTensor(data, dims...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+// runGraph runs g once and returns its outputs.
+func runGraph(t testing.TB, e *engine.Engine, g *graphs.Graph, inputs map[string]*engine.Tensor) map[string][]float32 {
+	t.Helper()
+	model, err := g.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := e.NewSession(g.Name(), model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	out, err := s.Run(context.Background(), inputs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := map[string][]float32{}
+	for name, x := range out {
+		values[name] = x.Floats()
+	}
+	return values
+}
