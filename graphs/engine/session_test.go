@@ -1,0 +1,129 @@
+package engine
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+func TestSessionDescribesItsModel(t *testing.T) {
+	e := open(t, Options{})
+	s := accumulate(3).meta("classes", "road,sky").meta("empty", "").session(t, e, "acc")
+	if s.Name() != "acc" || len(s.Inputs()) != 3 || s.Inputs()[1].Name != "a" || s.Outputs()[0].Name != "g_out" {
+		t.Errorf("%s %v %v", s.Name(), s.Inputs(), s.Outputs())
+	}
+	s.Inputs()[0].Dims[0] = 9
+	if s.Inputs()[0].Dims[0] != 3 {
+		t.Error("Inputs gives away the session's own dimensions")
+	}
+	m := s.Metadata()
+	if v, ok := m["empty"]; m["classes"] != "road,sky" || !ok || v != "" || len(m) != 2 {
+		t.Errorf("metadata %v", m)
+	}
+	m["classes"] = ""
+	if s.Metadata()["classes"] != "road,sky" {
+		t.Error("Metadata gives away the session's own map")
+	}
+}
+
+func TestOpenModel(t *testing.T) {
+	e := open(t, Options{})
+	dir := t.TempDir()
+	write := func(name string, data []byte) string {
+		path := filepath.Join(dir, name)
+		must(t, os.WriteFile(path, data, 0o644))
+		return path
+	}
+	model := accumulate(2).bytes()
+	s, err := e.OpenModel(write("acc.onnx", model))
+	must(t, err)
+	if s.Name() != "acc" {
+		t.Errorf("name %s", s.Name())
+	}
+	for _, c := range []struct{ path, want string }{
+		{filepath.Join(dir, "gone.onnx"), "no such file"},
+		{write("empty.onnx", nil), "the model is empty"},
+		{write("text.onnx", []byte("# not a model, but a text\n")), "not an ONNX model"},
+		{write("png.onnx", []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR")), "not an ONNX model"},
+		{write("truncated.onnx", model[:len(model)*2/3]), "not an ONNX model, or a truncated one"},
+		{write("nograph.onnx", appendVarint(nil, 1, 8)), "there is no graph in it"},
+		{write("badop.onnx", newModel().node("n", "NoSuchOp", "x", "y").in("x", Float32, 1).out("y", Float32, 1).bytes()), "NoSuchOp"},
+		{write("future.onnx", append(appendBytes(nil, 8, appendVarint(appendBytes(nil, 1, nil), 2, 9999)), model...)), "does not accept the model"},
+	} {
+		_, err := e.OpenModel(c.path)
+		wantError(t, err, c.path, c.want)
+	}
+	_, err = e.NewSession("broken", model[:20])
+	wantError(t, err, "session broken: not an ONNX model")
+	_, err = e.NewSession("none", nil)
+	wantError(t, err, "session none: the model is empty")
+}
+
+func TestElementTypesThatAreNotSupported(t *testing.T) {
+	const float64Type = 11
+	e := open(t, Options{})
+	s := newModel().node("c", "Cast", "x", "y", "to", float64Type).in("x", Float32, 2).out("y", float64Type, 2).session(t, e, "cast")
+	_, err := s.Run(t.Context(), map[string]*Tensor{"x": tensor(t, make([]float32, 2), 2)})
+	wantError(t, err, "session cast", `output "y"`, "float64 is not supported")
+	s = newModel().node("c", "Cast", "x", "y", "to", float64Type).in("x", Float32, -1).out("y", float64Type, -1).session(t, e, "free")
+	_, err = s.Run(t.Context(), map[string]*Tensor{"x": tensor(t, make([]float32, 2), 2)})
+	wantError(t, err, "session free", `output "y"`, "not supported")
+}
+
+func TestRunErrorsNameTheNode(t *testing.T) {
+	e := open(t, Options{})
+	s := newModel().node("encoder/Gather_7", "Gather", "x i", "y").
+		in("x", Float32, 3).in("i", Int64, 1).out("y", Float32, 1).session(t, e, "gather")
+	_, err := s.Run(t.Context(), map[string]*Tensor{"x": tensor(t, make([]float32, 3), 3), "i": tensor(t, []int64{7}, 1)})
+	wantError(t, err, "session gather", "encoder/Gather_7")
+}
+
+func TestProfile(t *testing.T) {
+	dir := t.TempDir()
+	e := open(t, Options{ProfilePrefix: filepath.Join(dir, "prof"), OptimizationLevel: OptimizeNone})
+	for range 2 { // equal names must not share a file
+		s := accumulate(8).session(t, e, "student/mix")
+		x := tensor(t, make([]float32, 64), 8, 8)
+		for range 3 {
+			_, err := s.Run(t.Context(), map[string]*Tensor{"g_in": x, "a": x, "b": x})
+			must(t, err)
+		}
+		must(t, s.Close())
+		p, err := ReadProfile(s.ProfileFile())
+		must(t, err)
+		if p.Runs != 3 || len(p.Ops) != 2 || len(p.Nodes) != 2 || p.Ops[0].Calls != 3 {
+			t.Errorf("profile %+v", p)
+		}
+		if p.Total != p.Ops[0].Time+p.Ops[1].Time {
+			t.Errorf("the rows do not sum to the total: %+v", p)
+		}
+		scopes := p.Scopes(1)
+		if len(scopes) != 2 || (scopes[0].Name != "mm" && scopes[1].Name != "mm") {
+			t.Errorf("scopes %+v", scopes)
+		}
+	}
+	files, err := filepath.Glob(filepath.Join(dir, "prof-student-mix-*.json"))
+	must(t, err)
+	if len(files) != 2 {
+		t.Errorf("profiles %v", files)
+	}
+}
+
+func TestProfileScopes(t *testing.T) {
+	p := &Profile{Nodes: []ProfileRow{
+		{"encoder.block1.0/Conv_3", 2, 5}, {"encoder.block2.1/Conv_9", 2, 7}, {"head/Gemm_1", 1, 4}, {"fused", 1, 1},
+	}}
+	one := p.Scopes(1)
+	if len(one) != 3 || one[0] != (ProfileRow{"encoder", 4, 12}) || one[1].Name != "head" || one[2].Name != "" {
+		t.Errorf("depth 1: %v", one)
+	}
+	if two := p.Scopes(2); len(two) != 4 || two[0] != (ProfileRow{"encoder.block2", 2, 7}) {
+		t.Errorf("depth 2: %v", two)
+	}
+	bad := filepath.Join(t.TempDir(), "p.json")
+	must(t, os.WriteFile(bad, []byte("[{"), 0o644))
+	_, err := ReadProfile(bad)
+	wantError(t, err, "read profile", bad)
+	_, err = ReadProfile(bad + "x")
+	wantError(t, err, "read profile", bad+"x")
+}
