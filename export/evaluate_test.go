@@ -1,0 +1,322 @@
+package export
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"t2sda/datasets"
+	"t2sda/internal/raster"
+)
+
+// fiveMap is the label map of the data sets made here: ids are train ids.
+const fiveMap = `classes:
+  - {name: road, ids: [0]}
+  - {name: sidewalk, ids: [1]}
+  - {name: building, ids: [2]}
+  - {name: wall, ids: [3]}
+  - {name: fence, ids: [4]}
+ignore: [255]
+`
+
+// evalSet is a data set in a test's folder.
+type evalSet struct {
+	t    testing.TB
+	root string
+}
+
+func newEvalSet(t testing.TB) evalSet {
+	s := evalSet{t, t.TempDir()}
+	for _, dir := range []string{"images", "labels"} {
+		if err := os.Mkdir(filepath.Join(s.root, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.file("map.yaml", []byte(fiveMap))
+	return s
+}
+
+func (s evalSet) file(name string, data []byte) {
+	s.t.Helper()
+	if err := os.WriteFile(filepath.Join(s.root, name), data, 0o600); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s evalSet) png(name string, picture image.Image) {
+	s.t.Helper()
+	if err := WritePNG(filepath.Join(s.root, name), picture); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// add writes an image and its labels (nil: none).
+func (s evalSet) add(id string, img *raster.Image, l *raster.Labels) {
+	s.t.Helper()
+	s.png("images/"+id+".png", img.NRGBA())
+	if l != nil {
+		s.png("labels/"+id+".png", l.Gray())
+	}
+}
+
+// open reads images at the size of the nano model.
+func (s evalSet) open() *datasets.Dataset {
+	s.t.Helper()
+	d, err := datasets.Open(datasets.Options{Root: s.root, Images: "images", Labels: "labels", Map: filepath.Join(s.root, "map.yaml"), Width: 64, Height: 32})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return d
+}
+
+func nanoPredictor(t testing.TB) *Predictor {
+	o := nanoOptions("segformer")
+	return predictor(t, openEngine(t), o, randomWeights(t, o.Arch))
+}
+
+// predicted returns n images of 96×48 pixels and what the model says to them.
+func predicted(t testing.TB, p *Predictor, n int) ([]*raster.Image, []*raster.Labels) {
+	t.Helper()
+	images := randomImages(rand.New(rand.NewPCG(8, 8)), n, 96, 48)
+	labels := make([]*raster.Labels, n)
+	for i, img := range images {
+		var err error
+		if labels[i], err = p.Predict(t.Context(), img); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return images, labels
+}
+
+func TestEvaluatePerfectLabels(t *testing.T) {
+	p := nanoPredictor(t)
+	s := newEvalSet(t)
+	images, labels := predicted(t, p, 5)
+	occurs := map[uint8]bool{}
+	for i, img := range images {
+		s.add(fmt.Sprintf("img%d", i), img, labels[i])
+		for _, id := range labels[i].Pix {
+			occurs[id] = true
+		}
+	}
+	var steps []int
+	r, err := Evaluate(t.Context(), p, s.open(), EvalOptions{Name: "self", Progress: func(done, total int) { steps = append(steps, 10*done+total) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.MIoU != 1 || r.PixelAccuracy != 1 || r.Images != 5 || r.Confusion.Pixels() != 5*96*48 {
+		t.Errorf("mIoU %v, pixel accuracy %v over %d images, %d pixels", r.MIoU, r.PixelAccuracy, r.Images, r.Confusion.Pixels())
+	}
+	for k, c := range r.Classes {
+		if occurs[uint8(k)] == math.IsNaN(float64(c.IoU)) {
+			t.Errorf("class %s: IoU %v, occurs: %v", c.Name, c.IoU, occurs[uint8(k)])
+		}
+	}
+	if diff := cmp.Diff([]int{15, 25, 35, 45, 55}, steps); diff != "" {
+		t.Errorf("progress: %s", diff)
+	}
+	if r.Dataset != "self" || r.ConfigHash != "cafe" || r.Width != 64 || r.Seconds <= 0 || r.ImagesPerSecond <= 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestEvaluateByHand spoils known numbers of labels.
+func TestEvaluateByHand(t *testing.T) {
+	p := nanoPredictor(t)
+	s := newEvalSet(t)
+	images, labels := predicted(t, p, 3)
+	want := NewConfusion(5)
+	for i, truth := range labels {
+		spoiled := truth.Clone()
+		for j := range spoiled.Pix {
+			switch {
+			case i == 2:
+				spoiled.Pix[j] = raster.Void // nothing but void
+			case j%(7-4*i) == 0: // every 7th pixel of image 0, every third of image 1
+				spoiled.Pix[j] = (truth.Pix[j] + 1) % 5
+			case j%11 == 1:
+				spoiled.Pix[j] = raster.Void
+			}
+		}
+		mustAdd(t, want, spoiled, truth)
+		s.add(fmt.Sprintf("img%d", i), images[i], spoiled)
+	}
+	var results []*Result
+	for _, workers := range []int{1, 4} {
+		r, err := Evaluate(t.Context(), p, s.open(), EvalOptions{Workers: workers, Worst: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want.counts, r.Confusion.counts); diff != "" {
+			t.Errorf("%d workers: %s", workers, diff)
+		}
+		if len(r.Worst) != 2 || r.Worst[0].ID != "img1" || r.Worst[1].ID != "img0" {
+			t.Errorf("worst images: %v", r.Worst)
+		}
+		r.Seconds, r.ImagesPerSecond = 0, 0
+		results = append(results, r)
+	}
+	if diff := cmp.Diff(results[0], results[1], cmp.AllowUnexported(Confusion{}), equateNaN); diff != "" {
+		t.Errorf("1 and 4 workers differ: %s", diff)
+	}
+}
+
+var equateNaN = cmp.Comparer(func(a, b Score) bool { return same(float64(a), float64(b)) })
+
+func TestEvaluateOneImageOfVoid(t *testing.T) {
+	p := nanoPredictor(t)
+	s := newEvalSet(t)
+	void := raster.NewLabels(1, 1)
+	void.Pix[0] = raster.Void
+	s.add("single", raster.NewImage(1, 1), void)
+	r, err := Evaluate(t.Context(), p, s.open(), EvalOptions{Worst: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !math.IsNaN(float64(r.MIoU)) || !math.IsNaN(float64(r.PixelAccuracy)) || r.Images != 1 || len(r.Worst) != 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestEvaluateBadInput(t *testing.T) {
+	p := nanoPredictor(t)
+	images, labels := predicted(t, p, 2)
+	var whole bytes.Buffer
+	if err := encodePNG(&whole, images[0].NRGBA()); err != nil {
+		t.Fatal(err)
+	}
+	outside := labels[1].Clone()
+	outside.Pix[0] = 77
+	tests := []struct {
+		name string
+		bad  func(s evalSet)
+		want string
+	}{
+		{"image without label", func(s evalSet) { s.add("bad", images[1], nil) }, "bad.png has no label"},
+		{"truncated image", func(s evalSet) {
+			s.add("bad", images[1], labels[1])
+			s.file("images/bad.png", whole.Bytes()[:whole.Len()/2])
+		}, "bad.png cannot be decoded"},
+		{"label of another size", func(s evalSet) { s.add("bad", images[1], raster.NewLabels(95, 48)) }, "95×48"},
+		{"id outside of the map", func(s evalSet) { s.add("bad", images[1], outside) }, "id 77"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newEvalSet(t)
+			s.add("good", images[0], labels[0])
+			tt.bad(s)
+			_, err := Evaluate(t.Context(), p, s.open(), EvalOptions{})
+			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "bad.png") {
+				t.Errorf("error %v, want %q", err, tt.want)
+			}
+			r, err := Evaluate(t.Context(), p, s.open(), EvalOptions{KeepGoing: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Images != 1 || r.MIoU != 1 || len(r.Skipped) != 1 || r.Skipped[0].ID != "bad" || !strings.Contains(r.Skipped[0].Error, tt.want) {
+				t.Errorf("%d images, mIoU %v, skipped %v", r.Images, r.MIoU, r.Skipped)
+			}
+			if !strings.Contains(r.Summary(), "1 left out") {
+				t.Errorf("summary does not speak of what is left out: %s", r.Summary())
+			}
+		})
+	}
+}
+
+func TestEvaluateOtherClasses(t *testing.T) {
+	p := nanoPredictor(t)
+	images, labels := predicted(t, p, 1)
+	for _, tt := range []struct{ name, labelMap, want string }{
+		{"count", strings.Replace(fiveMap, "  - {name: fence, ids: [4]}\n", "", 1), "the model has 5 classes"},
+		{"name", strings.Replace(fiveMap, "wall", "hedge", 1), `class 3 is "wall" in the model and "hedge" in data set`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := newEvalSet(t)
+			s.add("img", images[0], labels[0])
+			s.file("map.yaml", []byte(tt.labelMap))
+			_, err := Evaluate(t.Context(), p, s.open(), EvalOptions{})
+			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), s.root) {
+				t.Errorf("error %v, want %q and the folder", err, tt.want)
+			}
+		})
+	}
+	t.Run("no labels", func(t *testing.T) {
+		s := newEvalSet(t)
+		s.add("img", images[0], nil)
+		d, err := datasets.Open(datasets.Options{Root: s.root, Images: "images", Width: 64, Height: 32})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Evaluate(t.Context(), p, d, EvalOptions{}); err == nil || !strings.Contains(err.Error(), "has no labels") {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
+func TestEvaluateCancelled(t *testing.T) {
+	p := nanoPredictor(t)
+	s := newEvalSet(t)
+	images, labels := predicted(t, p, 6)
+	for i, img := range images {
+		s.add(fmt.Sprintf("img%d", i), img, labels[i])
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := Evaluate(ctx, p, s.open(), EvalOptions{KeepGoing: true, Progress: func(int, int) { cancel() }})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	if r, err := Evaluate(t.Context(), p, s.open(), EvalOptions{}); err != nil || r.MIoU != 1 {
+		t.Errorf("after a cancelled evaluation: %v, %v", r, err)
+	}
+}
+
+// BenchmarkEvaluate compares the evaluation with bare runs of the session.
+func BenchmarkEvaluate(b *testing.B) {
+	e := openEngine(b)
+	o := nanoOptions("segformer")
+	o.Width, o.Height = 256, 128
+	o.Arch.HeadWidth = 64
+	p := predictor(b, e, o, randomWeights(b, o.Arch))
+	s := newEvalSet(b)
+	images := randomImages(rand.New(rand.NewPCG(8, 8)), 16, 256, 128)
+	for i, img := range images {
+		s.add(fmt.Sprintf("img%d", i), img, raster.NewLabels(256, 128))
+	}
+	d, err := datasets.Open(datasets.Options{Root: s.root, Images: "images", Labels: "labels", Map: filepath.Join(s.root, "map.yaml")})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("evaluate", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := Evaluate(b.Context(), p, d, EvalOptions{}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(16*b.N)/b.Elapsed().Seconds(), "images/s")
+	})
+	b.Run("bare session", func(b *testing.B) {
+		slot, err := p.take()
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer p.put(slot)
+		for b.Loop() {
+			for range 16 {
+				if err := slot.binding.Run(b.Context()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+		b.ReportMetric(float64(16*b.N)/b.Elapsed().Seconds(), "images/s")
+	})
+}
