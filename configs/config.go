@@ -21,10 +21,9 @@ type Config struct {
 
 // Data says where images come from and how crops are drawn.
 type Data struct {
-	Classes string  `mapstructure:"classes" yaml:"classes"` // built-in class list or a YAML file
-	Source  Dataset `mapstructure:"source" yaml:"source"`   // labelled
-	Target  Dataset `mapstructure:"target" yaml:"target"`   // images only, except for method target-only
-	Eval    Dataset `mapstructure:"eval" yaml:"eval"`       // labelled images of the target domain
+	Source Dataset `mapstructure:"source" yaml:"source"` // labelled
+	Target Dataset `mapstructure:"target" yaml:"target"` // images only, except for method target-only
+	Eval   Dataset `mapstructure:"eval" yaml:"eval"`     // labelled images of the target domain
 
 	Crop        Size    `mapstructure:"crop" yaml:"crop"`
 	Flip        bool    `mapstructure:"flip" yaml:"flip"`                   // mirror left to right with probability 0.5
@@ -42,9 +41,12 @@ type Data struct {
 // Dataset is one split of images, with or without labels.
 type Dataset struct {
 	Layout  string   `mapstructure:"layout" yaml:"layout"`
-	Root    string   `mapstructure:"root" yaml:"root"`     // ${VAR} is expanded from the environment
-	Split   string   `mapstructure:"split" yaml:"split"`   // train, val, …
-	Map     string   `mapstructure:"map" yaml:"map"`       // raw id → train id: a built-in name or a YAML file; empty: the layout's own
+	Root    string   `mapstructure:"root" yaml:"root"`       // ${VAR} is expanded from the environment
+	Split   string   `mapstructure:"split" yaml:"split"`     // train, val, …
+	Images  string   `mapstructure:"images" yaml:"images"`   // folder below root in place of the layout's; {split} stands for the split
+	Labels  string   `mapstructure:"labels" yaml:"labels"`   // likewise
+	List    string   `mapstructure:"list" yaml:"list"`       // text file that names the images to use, one a line; empty: all
+	Map     string   `mapstructure:"map" yaml:"map"`         // raw id → train id: a built-in name or a YAML file; empty: the layout's own
 	Include []string `mapstructure:"include" yaml:"include"` // glob patterns on file names; empty: all
 	Exclude []string `mapstructure:"exclude" yaml:"exclude"`
 	Resize  Size     `mapstructure:"resize" yaml:"resize"` // 0×0 keeps the files' size
@@ -87,10 +89,12 @@ type Model struct {
 // Translate chooses the engine that makes pseudo-target images.
 type Translate struct {
 	Engine string  `mapstructure:"engine" yaml:"engine"`
-	Band   float64 `mapstructure:"band" yaml:"band"`     // FDA's L
-	Box    string  `mapstructure:"box" yaml:"box"`       // FDA's window: min | axis | asymmetric
-	Clip   bool    `mapstructure:"clip" yaml:"clip"`     // FDA: clip to 0–255
-	Folder string  `mapstructure:"folder" yaml:"folder"` // engine folder: translated images under their source's file names
+	Band   float64 `mapstructure:"band" yaml:"band"` // FDA's L
+	Box    string  `mapstructure:"box" yaml:"box"`   // FDA's window: min | axes
+	// Asymmetric takes the public FDA training code's 2b×2b window.
+	Asymmetric bool   `mapstructure:"asymmetric" yaml:"asymmetric"`
+	Clip       bool   `mapstructure:"clip" yaml:"clip"`     // FDA: clip to 0–255
+	Folder     string `mapstructure:"folder" yaml:"folder"` // engine folder: translated images under their source's file names
 }
 
 // Loss holds the terms' switches (METHOD: L = L_S + L_T + λ·L_pull).
@@ -105,7 +109,7 @@ type Loss struct {
 
 	Pull Pull `mapstructure:"pull" yaml:"pull"`
 
-	DRW     string  `mapstructure:"drw" yaml:"drw"` // none | target | pull
+	DRW     string  `mapstructure:"drw" yaml:"drw"` // none | lt | pull: the term that class weights multiply
 	DRWBeta float64 `mapstructure:"drw_beta" yaml:"drw_beta"`
 }
 
@@ -122,8 +126,7 @@ type Pull struct {
 	Alpha       float64 `mapstructure:"alpha" yaml:"alpha"`         // percentile of confidence below which target features are negatives, %
 	QueryDomain string  `mapstructure:"query_domain" yaml:"query_domain"`
 	KeyDomain   string  `mapstructure:"key_domain" yaml:"key_domain"`
-	GridLabels  string  `mapstructure:"grid_labels" yaml:"grid_labels"`   // nearest | majority
-	GridRatio   float64 `mapstructure:"grid_ratio" yaml:"grid_ratio"`     // majority's share, else ignored
+	GridLabels  string  `mapstructure:"grid_labels" yaml:"grid_labels"`   // nearest | majority (of 3/4 of a cell, else ignored)
 	WarmupIters int     `mapstructure:"warmup_iters" yaml:"warmup_iters"` // iterations before the term sets in
 }
 
@@ -199,11 +202,10 @@ func Default() Config {
 	return Config{
 		Name: "run", Output: "runs", Method: T2S, Seed: 1,
 		Data: Data{
-			Classes: "cityscapes",
-			Source:  Dataset{Layout: "generic", Split: "train"},
-			Target:  Dataset{Layout: "generic", Split: "train"},
-			Eval:    Dataset{Layout: "generic", Split: "val"},
-			Crop:    Size{512, 512}, Flip: true, CatMaxRatio: 0.75,
+			Source: Dataset{Layout: "generic", Split: "train"},
+			Target: Dataset{Layout: "generic", Split: "train"},
+			Eval:   Dataset{Layout: "generic", Split: "val"},
+			Crop:   Size{512, 512}, Flip: true, CatMaxRatio: 0.75,
 			RCS:     RCS{Enabled: true, Temperature: 0.01, MinPixels: 3000},
 			Workers: 2, Prefetch: 4,
 			Streets: Streets{Seed: 1, Train: 400, Val: 100, Size: Size{256, 128}},
@@ -220,7 +222,7 @@ func Default() Config {
 			Pull: Pull{
 				Weight: 0.1, Kind: "infonce", Tau: 0.2, Queries: 128, Negatives: 1024, Block: 64,
 				Balanced: true, Equalised: true, Alpha: 50,
-				QueryDomain: "pseudo", KeyDomain: "source", GridLabels: "nearest", GridRatio: 0.75,
+				QueryDomain: "pseudo", KeyDomain: "source", GridLabels: "nearest",
 			},
 			DRW: "pull", DRWBeta: 0.5,
 		},

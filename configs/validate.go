@@ -67,9 +67,17 @@ func (c *Config) validateLoss(v *validator) {
 	v.between("loss.ignore_top", l.IgnoreTop, 0, 1)
 	v.between("loss.ignore_bottom", l.IgnoreBottom, 0, 1)
 	v.check("loss.ignore_bottom", l.IgnoreTop+l.IgnoreBottom < 1, "leaves no row: with ignore_top it sums to %g", l.IgnoreTop+l.IgnoreBottom)
-	v.oneOf("loss.drw", l.DRW, "none", "target", "pull")
+	v.oneOf("loss.drw", l.DRW, "none", "lt", "pull")
 	v.check("loss.drw_beta", l.DRWBeta >= 0, "want ≥ 0, have %g", l.DRWBeta)
-	p := &l.Pull
+	v.validatePull(&l.Pull)
+	if c.Method == Generalise {
+		v.check("loss.pull.query_domain", l.Pull.QueryDomain != "target", "method generalise has no target images")
+		v.check("loss.pull.key_domain", l.Pull.KeyDomain != "target", "method generalise has no target images")
+		v.check("loss.drw", l.DRW == "none", "method generalise has no target images to weigh classes by: want none, have %q", l.DRW)
+	}
+}
+
+func (v *validator) validatePull(p *Pull) {
 	v.check("loss.pull.weight", p.Weight >= 0, "want ≥ 0, have %g", p.Weight)
 	v.oneOf("loss.pull.kind", p.Kind, "infonce", "mse")
 	v.check("loss.pull.tau", p.Tau > 0, "want > 0, have %g", p.Tau)
@@ -80,11 +88,7 @@ func (c *Config) validateLoss(v *validator) {
 	v.oneOf("loss.pull.query_domain", p.QueryDomain, "source", "pseudo", "target")
 	v.oneOf("loss.pull.key_domain", p.KeyDomain, "source", "pseudo", "target")
 	v.oneOf("loss.pull.grid_labels", p.GridLabels, "nearest", "majority")
-	v.between("loss.pull.grid_ratio", p.GridRatio, 0.01, 1)
 	v.atLeast("loss.pull.warmup_iters", p.WarmupIters, 0)
-	if c.Method == Generalise {
-		v.check("loss.pull.query_domain", p.QueryDomain != "target" && p.KeyDomain != "target", "method generalise has no target images")
-	}
 }
 
 func (c *Config) validateTrain(v *validator) {

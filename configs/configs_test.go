@@ -1,0 +1,157 @@
+package configs
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestPresetsAreValid(t *testing.T) {
+	t.Setenv("CAMVID_ROOT", "x")
+	t.Setenv("GTA5_ROOT", "x")
+	t.Setenv("CITYSCAPES_ROOT", "x")
+	for _, name := range Presets() {
+		if _, err := Load(name, nil); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+func TestDefaultNeedsOnlyRoots(t *testing.T) {
+	cfg := Default()
+	cfg.Data.Source.Root, cfg.Data.Target.Root, cfg.Data.Eval.Root = "s", "t", "e"
+	if err := cfg.Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestYAMLRoundTrip(t *testing.T) {
+	want, err := Load("streets", []string{"seed=7", "data.source.include=[a*, b*]"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := want.YAML()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "run.yaml")
+	if err := os.WriteFile(path, text, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Load(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want.Hash(), got.Hash()); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{"a*", "b*"}, got.Data.Source.Include); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestExtendsAndSettings(t *testing.T) {
+	path := write(t, "mine.yaml", "extends: streets\nseed: 5\ntrain: {iterations: 9}\n")
+	cfg, err := Load(path, []string{"train.lr=3e-4", "method=self-training"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if cfg.Seed != 5 || cfg.Train.Iterations != 9 || cfg.Train.LR != 3e-4 || cfg.Method != SelfTraining || cfg.Model.Encoder != "mit_nano" {
+		t.Errorf("have %+v", cfg)
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	path := write(t, "c.yaml", "extends: streets\ndata: {eval: {root: \"${T2SDA_TEST_ROOT}/val\"}}\n")
+	_, err := Load(path, nil)
+	if err == nil || !strings.Contains(err.Error(), "data.eval.root: environment variable T2SDA_TEST_ROOT is not set") {
+		t.Errorf("have %v", err)
+	}
+	t.Setenv("T2SDA_TEST_ROOT", "/d")
+	cfg, err := Load(path, nil)
+	if err != nil || cfg.Data.Eval.Root != "/d/val" {
+		t.Errorf("have %q, %v", cfg.Data.Eval.Root, err)
+	}
+}
+
+// TestHash: what changes the course of training changes the hash, nothing else.
+func TestHash(t *testing.T) {
+	base := Default()
+	same, other := base, base
+	same.Name, same.Train.EvalEvery, same.Runtime.Threads, same.Data.Workers = "x", 1, 1, 9
+	other.Loss.Pull.Tau = 0.1
+	if base.Hash() != same.Hash() {
+		t.Error("a name changed the hash")
+	}
+	if base.Hash() == other.Hash() {
+		t.Error("a temperature did not change the hash")
+	}
+}
+
+// TestBadConfigurations pairs each fault with its message.
+func TestBadConfigurations(t *testing.T) {
+	for _, c := range []struct{ name, text, want string }{
+		{"unknown key", "extends: streets\nloss: {tau: 1}", `unknown key "loss.tau" (did you mean loss.pull.tau?)`},
+		{"unknown section", "extends: streets\nlosses: {a: 1}", `unknown key "losses.a"`},
+		{"wrong type", "extends: streets\ntrain: {iterations: many}", "train.iterations"},
+		{"not YAML", "a: [", "c.yaml: yaml:"},
+		{"no such base", "extends: nothing", `"nothing": neither a preset`},
+		{"own base", "extends: c.yaml", "extends itself"},
+		{"method", "extends: streets\nmethod: magic", `method: want one of source-only, self-training, t2s, target-only, generalise, have "magic"`},
+		{"no roots", "method: t2s", "data.source.root: is empty"},
+		{"no target", "extends: streets\ndata: {target: {root: \"\"}}", "data.target.root: is empty: method t2s needs target images"},
+		{"crop", "extends: streets\ndata: {crop: {width: 8}}", "data.crop: want at least 32×32, have 8×128"},
+		{"tau", "extends: streets\nloss: {pull: {tau: 0}}", "loss.pull.tau: want > 0, have 0"},
+		{"NaN", "extends: streets\nloss: {delta: .nan}", "loss.delta: want 0 to 1, have NaN"},
+		{"rims", "extends: streets\nloss: {ignore_top: 0.5, ignore_bottom: 0.5}", "leaves no row"},
+		{"resize", "extends: streets\ndata: {source: {resize: {width: 5}}}", "data.source.resize: want two positive numbers or 0×0, have 5×0"},
+		{"device", "extends: streets\nruntime: {device: tpu}", `runtime.device: want one of cpu, cuda, auto, have "tpu"`},
+		{"generalise", "extends: streets\nmethod: generalise\nloss: {drw: none, pull: {key_domain: target}}", "loss.pull.key_domain: method generalise has no target images"},
+		{"name", "extends: streets\nname: a/b", "without slashes"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := Load(write(t, "c.yaml", c.text), nil)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("have %v\nwant … %s", err, c.want)
+			}
+		})
+	}
+}
+
+func TestBadSettings(t *testing.T) {
+	for _, c := range []struct{ setting, want string }{
+		{"seed", "want key=value"},
+		{"=1", "want key=value"},
+		{"iterations=5", "did you mean train.iterations?"},
+		{"train=5", "no such key"},
+		{"seed=[", "yaml"},
+		{"seed=many", "seed"},
+		{"train.iterations=0", "train.iterations: want at least 1, have 0"},
+	} {
+		_, err := Load("streets", []string{c.setting})
+		if err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: have %v, want … %s", c.setting, err, c.want)
+		}
+	}
+}
+
+func TestAllFaultsAtOnce(t *testing.T) {
+	_, err := Load("streets", []string{"train.lr=-1", "train.batch=0"})
+	for _, want := range []string{"train.lr", "train.batch"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("have %v, want %s in it", err, want)
+		}
+	}
+}
+
+func write(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}

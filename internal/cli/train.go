@@ -1,0 +1,64 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"t2sda/orchestrator"
+)
+
+func trainCommand() *cobra.Command {
+	var flags configFlags
+	var resume bool
+	cmd := &cobra.Command{
+		Use:   "train [key=value …]",
+		Short: "Train, evaluate and export one network",
+		Long: `Train, evaluate and export one network.
+
+The configuration is a preset or a YAML file; key=value arguments override it,
+for example: t2sda train method=self-training train.iterations=2000 seed=7`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := flags.load(args)
+			if err != nil {
+				return err
+			}
+			_, err = orchestrator.Run(cmd.Context(), cfg, options(cmd, resume))
+			return err
+		},
+	}
+	flags.add(cmd)
+	cmd.Flags().BoolVar(&resume, "resume", false, "continue the configuration's newest run from its last checkpoint")
+	return cmd
+}
+
+// options are the orchestrator's options for a command.
+func options(cmd *cobra.Command, resume bool) orchestrator.Options {
+	return orchestrator.Options{
+		Log: newLogger(cmd.ErrOrStderr()), Out: cmd.OutOrStdout(),
+		Terminal: isTerminal(cmd.OutOrStdout()), Resume: resume, Version: version(),
+	}
+}
+
+func compareCommand() *cobra.Command {
+	var flags configFlags
+	var o orchestrator.CompareOptions
+	cmd := &cobra.Command{
+		Use:   "compare [key=value …]",
+		Short: "Train methods × seeds on one configuration and tabulate them",
+		Long: `Train methods × seeds on one configuration and tabulate target mIoU as
+mean ± standard deviation, and the share of the gap between source-only and
+target-only that each method recovers. Every run has the same iterations. Runs
+that are complete are not repeated; an interrupted comparison continues.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			cfg, err := flags.load(args)
+			if err != nil {
+				return err
+			}
+			_, err = orchestrator.Compare(cmd.Context(), cfg, o, options(cmd, true))
+			return err
+		},
+	}
+	flags.add(cmd)
+	cmd.Flags().StringSliceVar(&o.Methods, "methods", orchestrator.DefaultCompareMethods(), "methods to train")
+	cmd.Flags().UintSliceVar(&o.Seeds, "seeds", []uint{1, 2, 3}, "seeds of each method")
+	return cmd
+}

@@ -1,0 +1,130 @@
+package orchestrator
+
+import (
+	"math"
+	"runtime"
+	"sync"
+
+	"t2sda/configs"
+)
+
+// span is a range [From, To) of the parameter arena that shares its step size
+// and weight decay.
+type span struct {
+	From, To int
+	LRFactor float64 // times the encoder's learning rate
+	Decay    float64 // decoupled weight decay
+}
+
+// adamW is AdamW (Loshchilov and Hutter 2019, algorithm 2) over flat arenas, with
+// PyTorch's order of operations.
+type adamW struct {
+	beta1, beta2, eps float64
+	clipNorm          float64
+	spans             []span
+}
+
+func newAdamW(c configs.Train, spans []span) *adamW {
+	return &adamW{beta1: c.Beta1, beta2: c.Beta2, eps: c.Epsilon, clipNorm: c.ClipNorm, spans: spans}
+}
+
+// step updates p in place from the gradients g and both moments. t counts
+// updates from 0; lr is the encoder's learning rate. It returns the gradients'
+// Euclidean norm before clipping.
+func (o *adamW) step(p, g, m, v []float32, t int, lr float64) float64 {
+	norm := norm2(g)
+	scale := float32(1)
+	if o.clipNorm > 0 && norm > o.clipNorm {
+		scale = float32(o.clipNorm / norm)
+	}
+	c1 := 1 - math.Pow(o.beta1, float64(t+1))
+	c2 := 1 - math.Pow(o.beta2, float64(t+1))
+	for _, s := range o.spans {
+		k := adamWScalars{
+			beta1: float32(o.beta1), beta2: float32(o.beta2), eps: float32(o.eps), grad: scale,
+			keep:   float32(1 - lr*s.LRFactor*s.Decay),
+			rate:   float32(lr * s.LRFactor / c1),
+			rsqrtC: float32(1 / math.Sqrt(c2)),
+		}
+		inParallel(s.From, s.To, func(from, to int) {
+			k.update(p[from:to], g[from:to], m[from:to], v[from:to])
+		})
+	}
+	return norm
+}
+
+// adamWScalars are the constants of one span's update.
+type adamWScalars struct {
+	beta1, beta2, eps, grad, keep, rate, rsqrtC float32
+}
+
+func (k adamWScalars) update(p, g, m, v []float32) {
+	g, m, v = g[:len(p)], m[:len(p)], v[:len(p)]
+	for i := range p {
+		d := g[i] * k.grad
+		m[i] = k.beta1*m[i] + (1-k.beta1)*d
+		v[i] = k.beta2*v[i] + (1-k.beta2)*d*d
+		root := float32(math.Sqrt(float64(v[i]))) * k.rsqrtC
+		p[i] = p[i]*k.keep - k.rate*m[i]/(root+k.eps)
+	}
+}
+
+// emaUpdate moves teacher ← α·teacher + (1−α)·student.
+func emaUpdate(teacher, student []float32, alpha float64) {
+	a, b := float32(alpha), float32(1-alpha)
+	inParallel(0, len(teacher), func(from, to int) {
+		t, s := teacher[from:to], student[from:to]
+		for i := range t {
+			t[i] = a*t[i] + b*s[i]
+		}
+	})
+}
+
+// norm2 is the Euclidean norm, summed in float64 in fixed blocks so that the
+// result does not depend on the number of cores.
+func norm2(x []float32) float64 {
+	const block = 1 << 14
+	sums := make([]float64, (len(x)+block-1)/block)
+	inParallel(0, len(sums), func(from, to int) {
+		for b := from; b < to; b++ {
+			var s float64
+			for _, v := range x[b*block : min((b+1)*block, len(x))] {
+				s += float64(v) * float64(v)
+			}
+			sums[b] = s
+		}
+	})
+	var total float64
+	for _, s := range sums {
+		total += s
+	}
+	return math.Sqrt(total)
+}
+
+// allFinite reports whether x holds neither NaN nor an infinity.
+func allFinite(x []float32) bool {
+	for _, v := range x {
+		if v-v != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// inParallel runs f on disjoint ranges that cover [from, to), one per core.
+// f must write only what belongs to its range's elements.
+func inParallel(from, to int, f func(from, to int)) {
+	n := to - from
+	workers := min(runtime.GOMAXPROCS(0), n)
+	if workers <= 1 {
+		if n > 0 {
+			f(from, to)
+		}
+		return
+	}
+	var wait sync.WaitGroup
+	for w := range workers {
+		wait.Go(func() { f(from+w*n/workers, from+(w+1)*n/workers) })
+	}
+	wait.Wait()
+}

@@ -1,0 +1,173 @@
+package orchestrator
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"t2sda/graphs/weights"
+	"t2sda/internal/atomicfile"
+)
+
+// progress is a checkpoint's state.json: what training needs besides tensors.
+// No generator state is here, because every draw depends on (seed, iteration,
+// purpose) only.
+type progress struct {
+	Iteration     int     `json:"iteration"` // iterations done
+	ConfigHash    string  `json:"config_hash"`
+	BestMIoU      float64 `json:"best_miou"` // 0 to 1; negative before the first evaluation
+	BestIteration int     `json:"best_iteration"`
+}
+
+const (
+	checkpointDir = "checkpoints"
+	lastPrefix    = "iter_" // + iteration, zero-padded: every checkpoint_every iterations
+	bestPrefix    = "best_" // likewise: after the best evaluation so far
+	stateFile     = "state.json"
+	studentFile   = "student.safetensors" // parameters and running statistics
+	teacherFile   = "teacher.safetensors"
+	optimFile     = "optimizer.safetensors" // AdamW's moments, m/NAME and v/NAME
+)
+
+// save writes a complete checkpoint directory under a temporary name and
+// renames it to dir, so that a reader sees all of it or nothing. What was saved
+// before stays untouched when anything fails.
+func (s *state) save(dir string, p progress) (err error) {
+	parent := filepath.Dir(dir)
+	if err := os.MkdirAll(parent, 0o755); err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	temp, err := os.MkdirTemp(parent, ".writing-*")
+	if err != nil {
+		return fmt.Errorf("checkpoint: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("checkpoint %s was not saved: %w", dir, errors.Join(err, os.RemoveAll(temp)))
+		}
+	}()
+	if err := s.saveTensors(temp); err != nil {
+		return err
+	}
+	text, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := atomicfile.Write(filepath.Join(temp, stateFile), append(text, '\n')); err != nil {
+		return err
+	}
+	return atomicfile.RenameDir(temp, dir)
+}
+
+// files lists the tensors of each of a checkpoint's files. They share the
+// state's memory.
+func (s *state) files() map[string][]weights.Tensor {
+	files := map[string][]weights.Tensor{
+		studentFile: append(s.tensors("", s.student), s.bufferTensors()...),
+		optimFile:   append(s.tensors("m/", s.moment1), s.tensors("v/", s.moment2)...),
+	}
+	if s.teacher != nil {
+		files[teacherFile] = s.tensors("", s.teacher)
+	}
+	return files
+}
+
+func (s *state) saveTensors(dir string) error {
+	files := s.files()
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if err := weights.Save(filepath.Join(dir, name), files[name], nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// load fills the state from a checkpoint directory whose configuration hash
+// must be hash.
+func (s *state) load(dir, hash string) (progress, error) {
+	var p progress
+	text, err := os.ReadFile(filepath.Join(dir, stateFile))
+	if err != nil {
+		return p, fmt.Errorf("checkpoint: %w", err)
+	}
+	if err := json.Unmarshal(text, &p); err != nil {
+		return p, fmt.Errorf("checkpoint %s: %w", filepath.Join(dir, stateFile), err)
+	}
+	if p.ConfigHash != hash {
+		return p, fmt.Errorf("checkpoint %s belongs to another configuration (hash %s, this run has %s): resume with the run's own config.yaml or start in another directory", dir, p.ConfigHash, hash)
+	}
+	files := s.files()
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if err := fill(filepath.Join(dir, name), files[name]); err != nil {
+			return p, fmt.Errorf("checkpoint: %w", err)
+		}
+	}
+	return p, nil
+}
+
+// fill copies the file's tensors over the data of `want`, by name; both must
+// hold the same names in the same shapes.
+func fill(path string, want []weights.Tensor) error {
+	have, _, err := weights.Load(path)
+	if err != nil {
+		return err
+	}
+	return weights.Assign(path, want, have)
+}
+
+// checkpoints lists a run's checkpoints of one kind, oldest first.
+func checkpoints(run, prefix string) ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(run, checkpointDir))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	type numbered struct {
+		path      string
+		iteration int
+	}
+	var found []numbered
+	for _, e := range entries {
+		digits, ok := strings.CutPrefix(e.Name(), prefix)
+		n, err := strconv.Atoi(digits)
+		if ok && err == nil && e.IsDir() {
+			found = append(found, numbered{filepath.Join(run, checkpointDir, e.Name()), n})
+		}
+	}
+	slices.SortFunc(found, func(a, b numbered) int { return cmp.Compare(a.iteration, b.iteration) })
+	paths := make([]string, len(found))
+	for i, f := range found {
+		paths[i] = f.path
+	}
+	return paths, nil
+}
+
+// prune removes all but the last keep checkpoints and the best one, and
+// whatever a killed run left half written.
+func prune(run string, keep int) error {
+	doomed, err := filepath.Glob(filepath.Join(run, checkpointDir, ".writing-*"))
+	errs := []error{err}
+	for prefix, keep := range map[string]int{lastPrefix: keep, bestPrefix: 1} {
+		paths, err := checkpoints(run, prefix)
+		errs = append(errs, err)
+		doomed = append(doomed, paths[:max(0, len(paths)-keep)]...)
+	}
+	for _, p := range doomed {
+		errs = append(errs, os.RemoveAll(p))
+	}
+	return errors.Join(errs...)
+}
+
+func checkpointPath(run, prefix string, iteration int) string {
+	return filepath.Join(run, checkpointDir, fmt.Sprintf("%s%06d", prefix, iteration))
+}

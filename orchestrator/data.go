@@ -1,0 +1,131 @@
+package orchestrator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.uber.org/zap"
+
+	"t2sda/configs"
+	"t2sda/datasets"
+	"t2sda/translate"
+)
+
+// data is what a run reads: the loader of training batches and the split that
+// the student is scored on.
+type data struct {
+	space  datasets.Space
+	loader *datasets.Loader
+	source *datasets.Dataset // labelled training images; of the target domain for the oracle
+	target *datasets.Dataset // nil for methods that see no target images
+	eval   *datasets.Dataset
+}
+
+// openData opens the data sets of cfg and counts class statistics where rare
+// class sampling needs them (cached in cacheDir).
+func openData(ctx context.Context, cfg configs.Config, cacheDir string, log *zap.Logger) (d *data, err error) {
+	d = &data{}
+	name, labelled := "data.source", cfg.Data.Source
+	if cfg.Method == configs.TargetOnly {
+		name, labelled = "data.target", cfg.Data.Target
+	}
+	if d.source, err = openDataset(name, labelled, cfg, true); err != nil {
+		return nil, err
+	}
+	if d.eval, err = openDataset("data.eval", cfg.Data.Eval, cfg, true); err != nil {
+		return nil, err
+	}
+	d.space = d.source.Space()
+	if !d.space.Equal(d.eval.Space()) {
+		return nil, fmt.Errorf("%s.map and data.eval.map lead to different classes: %v and %v", name, d.space.Names(), d.eval.Space().Names())
+	}
+	if cfg.UsesTarget() {
+		if d.target, err = openDataset("data.target", cfg.Data.Target, cfg, false); err != nil {
+			return nil, err
+		}
+	}
+	return d, d.openLoader(ctx, cfg, cacheDir, log)
+}
+
+func openDataset(field string, c configs.Dataset, cfg configs.Config, labelled bool) (*datasets.Dataset, error) {
+	o := datasets.Options{
+		Layout: c.Layout, Root: c.Root, Split: c.Split, Images: c.Images, Labels: c.Labels, Map: c.Map, List: c.List,
+		Include: c.Include, Exclude: c.Exclude, Width: c.Resize.Width, Height: c.Resize.Height,
+		RequireLabels: labelled, CacheBytes: int64(cfg.Data.CacheMB) << 20,
+	}
+	d, err := datasets.Open(o)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", field, err)
+	}
+	if d.Len() == 0 {
+		return nil, fmt.Errorf("%s: %s has no images", field, c.Root)
+	}
+	return d, nil
+}
+
+func (d *data) openLoader(ctx context.Context, cfg configs.Config, cacheDir string, log *zap.Logger) error {
+	o := datasets.LoaderOptions{
+		Seed: cfg.Seed, Batch: cfg.Train.Batch, Source: d.source, Target: d.target,
+		CropW: cfg.Data.Crop.Width, CropH: cfg.Data.Crop.Height,
+		Flip: cfg.Data.Flip, CatMaxRatio: cfg.Data.CatMaxRatio,
+		Workers: cfg.Data.Workers, Prefetch: cfg.Data.Prefetch,
+	}
+	if readsPseudo(cfg) {
+		engine, err := newTranslator(cfg)
+		if err != nil {
+			return err
+		}
+		o.Translate = engine
+	}
+	if cfg.Data.RCS.Enabled {
+		stats, err := d.source.Stats(ctx, cfg.Data.Workers, cacheDir)
+		if err != nil {
+			return err
+		}
+		var empty *datasets.EmptyClassError
+		if err := stats.CheckClasses(); errors.As(err, &empty) {
+			log.Warn(err.Error())
+		}
+		rcs := datasets.DefaultRCS(stats)
+		rcs.Temperature, rcs.MinPixels = cfg.Data.RCS.Temperature, cfg.Data.RCS.MinPixels
+		o.RCS = &rcs
+	}
+	var err error
+	if d.loader, err = datasets.NewLoader(o); err != nil {
+		return err
+	}
+	if rcs := d.loader.RCS(); rcs != nil {
+		for _, w := range rcs.Warnings {
+			log.Warn(w)
+		}
+	}
+	return nil
+}
+
+// readsPseudo reports whether any term looks at translated images.
+func readsPseudo(cfg configs.Config) bool {
+	p := cfg.Loss.Pull
+	return cfg.Loss.CEDomain == domainPseudo || cfg.UsesPull() && (p.QueryDomain == domainPseudo || p.KeyDomain == domainPseudo)
+}
+
+func newTranslator(cfg configs.Config) (translate.Engine, error) {
+	c := cfg.Translate
+	o := translate.DefaultOptions()
+	o.Engine, o.Band, o.Box, o.Asymmetric, o.Clip, o.Folder = c.Engine, c.Band, c.Box, c.Asymmetric, c.Clip, c.Folder
+	engine, err := translate.New(o)
+	if err != nil {
+		return nil, fmt.Errorf("translate: %w", err)
+	}
+	return engine, nil
+}
+
+// evalSize is the size at which the student is scored and exported: that of the
+// evaluation images as they are resized, or else of the first image.
+func (d *data) evalSize(ctx context.Context) (w, h int, err error) {
+	s, err := d.eval.Load(ctx, 0)
+	if err != nil {
+		return 0, 0, err
+	}
+	return s.Image.W, s.Image.H, nil
+}

@@ -1,0 +1,142 @@
+package orchestrator
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"t2sda/internal/tbevent"
+)
+
+// Event is what a run records of one iteration, one JSON line in
+// events.jsonl. Terms that a method does not train are absent.
+type Event struct {
+	Iteration int                `json:"iteration"`
+	Losses    map[string]float64 `json:"losses,omitempty"`
+	LR        float64            `json:"lr,omitempty"`
+	GradNorm  float64            `json:"grad_norm,omitempty"`
+	Quality   []float64          `json:"q,omitempty"`       // share of confident target pixels, per image
+	Queries   []int              `json:"queries,omitempty"` // pull queries per class
+	Weights   []float64          `json:"weights,omitempty"` // dynamic class weights
+	Seconds   map[string]float64 `json:"seconds,omitempty"` // wall time per stage
+	MIoU      *float64           `json:"miou,omitempty"`    // 0 to 1, where the iteration ended with an evaluation
+	IoU       map[string]float64 `json:"iou,omitempty"`     // per class
+}
+
+const eventsFile = "events.jsonl"
+
+// eventLog writes events to events.jsonl and to TensorBoard.
+type eventLog struct {
+	file  *os.File
+	board *tbevent.Writer
+}
+
+// openEvents opens dir's logs. Lines from iteration `from` on, which a killed
+// run wrote after its last checkpoint, are dropped: the resumed run writes them
+// again.
+func openEvents(dir string, from int) (*eventLog, error) {
+	path := filepath.Join(dir, eventsFile)
+	kept, err := ReadEvents(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	kept = slices.DeleteFunc(kept, func(e Event) bool { return e.Iteration >= from })
+	file, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	l := &eventLog{file: file}
+	encoder := json.NewEncoder(file)
+	for _, e := range kept {
+		if err := encoder.Encode(e); err != nil {
+			file.Close()
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	if l.board, err = tbevent.Create(dir); err != nil {
+		file.Close()
+		return nil, err
+	}
+	return l, nil
+}
+
+func (l *eventLog) write(e Event) error {
+	line, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("%s: iteration %d: %w", eventsFile, e.Iteration, err)
+	}
+	if _, err := l.file.Write(append(line, '\n')); err != nil {
+		return err
+	}
+	return l.board.Write(e.Iteration, e.scalars())
+}
+
+func (l *eventLog) close() error { return errors.Join(l.file.Close(), l.board.Close()) }
+
+// scalars flattens the event into TensorBoard's tags, sorted.
+func (e Event) scalars() []tbevent.Scalar {
+	var out []tbevent.Scalar
+	add := func(prefix string, values map[string]float64) {
+		for k, v := range values {
+			out = append(out, tbevent.Scalar{Tag: prefix + k, Value: v})
+		}
+	}
+	add("loss/", e.Losses)
+	add("seconds/", e.Seconds)
+	add("iou/", e.IoU)
+	if e.LR > 0 {
+		out = append(out, tbevent.Scalar{Tag: "train/lr", Value: e.LR}, tbevent.Scalar{Tag: "train/grad_norm", Value: e.GradNorm})
+	}
+	if len(e.Quality) > 0 {
+		out = append(out, tbevent.Scalar{Tag: "train/q", Value: mean(e.Quality)})
+	}
+	if e.MIoU != nil {
+		out = append(out, tbevent.Scalar{Tag: "eval/miou", Value: *e.MIoU})
+	}
+	slices.SortFunc(out, func(a, b tbevent.Scalar) int {
+		if a.Tag < b.Tag {
+			return -1
+		}
+		return 1
+	})
+	return out
+}
+
+func mean(x []float64) float64 {
+	var s float64
+	for _, v := range x {
+		s += v
+	}
+	return s / float64(len(x))
+}
+
+// ReadEvents reads an events.jsonl. A last line that a killed run left
+// unfinished is ignored; any other unreadable line is an error.
+func ReadEvents(path string) ([]Event, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	var events []Event
+	var torn error
+	scanner := bufio.NewScanner(file)
+	scanner.Buffer(nil, 1<<24)
+	for line := 1; scanner.Scan(); line++ {
+		if torn != nil {
+			return nil, torn
+		}
+		var e Event
+		if err := json.Unmarshal(scanner.Bytes(), &e); err != nil {
+			torn = fmt.Errorf("%s: line %d: %w", path, line, err)
+			continue
+		}
+		events = append(events, e)
+	}
+	return events, scanner.Err()
+}

@@ -1,0 +1,58 @@
+package orchestrator
+
+import (
+	"fmt"
+	"math"
+
+	"t2sda/configs"
+	"t2sda/datasets"
+	"t2sda/internal/raster"
+	"t2sda/internal/rng"
+	"t2sda/losses"
+	"t2sda/translate"
+)
+
+// mixer makes the images of L_T: classes of source images pasted over target
+// images, strongly augmented, with the teacher's pseudo-labels and the weights
+// they deserve (DACS; METHOD §1 and §4).
+type mixer struct {
+	cfg     configs.Config
+	classes int
+	augment translate.StrongAugment
+}
+
+func newMixer(c configs.Config, classes int) (*mixer, error) {
+	m := &mixer{cfg: c, classes: classes, augment: translate.DefaultStrongAugment()}
+	return m, m.augment.Validate()
+}
+
+// mix draws iteration it's mixed images from the batch and from what the teacher
+// says of its target images, together with their labels and weights.
+func (m *mixer) mix(it int, b *datasets.Batch, t *teacher) ([]*raster.Image, *losses.Mix, error) {
+	h, w := b.Target[0].H, b.Target[0].W
+	mix := &losses.Mix{
+		N: len(b.Target), H: h, W: w, Classes: m.classes, Denominator: losses.AllPixels,
+		Top: int(math.Round(m.cfg.Loss.IgnoreTop * float64(h))), Bottom: int(math.Round(m.cfg.Loss.IgnoreBottom * float64(h))),
+		Quality: make([]float64, len(b.Target)),
+	}
+	losses.Quality(mix.Quality, t.confidence, float32(m.cfg.Loss.Delta), m.cfg.Loss.Quality == "batch")
+	if m.cfg.Loss.DRW == string(losses.ReweightMix) {
+		mix.ClassWeights = make([]float64, m.classes)
+		if err := losses.DRW(mix.ClassWeights, t.pseudo, t.confidence, m.cfg.Loss.DRWBeta); err != nil {
+			return nil, nil, err
+		}
+	}
+	images := make([]*raster.Image, len(b.Target))
+	for i, target := range b.Target {
+		r := rng.New(m.cfg.Seed, it, fmt.Sprintf("classmix/%d", i))
+		mixed, labels, pasted, err := translate.ClassMix(r, b.Source[i], b.SourceLabels[i], target, t.pseudoLabels(i, w, h))
+		if err != nil {
+			return nil, nil, fmt.Errorf("mixing %s into %s: %w", b.SourceIDs[i], b.TargetIDs[i], err)
+		}
+		images[i] = mixed
+		mix.Labels = append(mix.Labels, labels.Pix...)
+		mix.Pasted = append(mix.Pasted, pasted)
+	}
+	m.augment.Draw(rng.New(m.cfg.Seed, it, "augment")).Apply(images...)
+	return images, mix, nil
+}

@@ -1,0 +1,33 @@
+package orchestrator
+
+import (
+	"context"
+	"fmt"
+
+	"t2sda/configs"
+	"t2sda/datasets/streets"
+)
+
+// renderStreets writes the embedded world to the roots of cfg, unless it is
+// there already.
+func renderStreets(ctx context.Context, cfg configs.Config, o Options) error {
+	s := cfg.Data.Streets
+	if !s.Enabled {
+		return nil
+	}
+	for _, d := range []struct {
+		field, root string
+		domain      streets.Domain
+	}{
+		{"data.source.root", cfg.Data.Source.Root, streets.Game},
+		{"data.target.root", cfg.Data.Target.Root, streets.Camera},
+	} {
+		err := streets.Write(ctx, d.root, streets.WriteOptions{
+			Seed: s.Seed, Domain: d.domain, Train: s.Train, Val: s.Val, W: s.Size.Width, H: s.Size.Height, Workers: cfg.Data.Workers,
+		})
+		if err != nil {
+			return fmt.Errorf("%s: %w", d.field, err)
+		}
+	}
+	return nil
+}

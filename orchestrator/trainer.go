@@ -1,0 +1,396 @@
+package orchestrator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"t2sda/configs"
+	"t2sda/datasets"
+	"t2sda/export"
+	"t2sda/graphs/engine"
+	"t2sda/graphs/nets"
+	"t2sda/internal/raster"
+	"t2sda/internal/rng"
+	"t2sda/losses"
+)
+
+// trainer trains one student by one method.
+type trainer struct {
+	cfg     configs.Config
+	dir     string // run directory
+	version string // of the program
+	log     *zap.Logger
+	meter   meter
+	engine  *engine.Engine
+	arch    nets.Arch
+
+	data      *data
+	state     *state
+	optimizer *adamW
+	progress  progress
+
+	supervised *supervised // L_S and L_T
+	pull       *pull       // L_pull; nil unless the method pulls
+	target     *teacher    // pseudo-labels (and features) of target images; nil unless used
+	keys       *teacher    // features of labelled images; nil unless the method pulls
+	mixer      *mixer      // nil unless self-training
+}
+
+// newTrainer builds networks, terms and state for cfg. The caller keeps e and d
+// open until it has closed the trainer.
+func newTrainer(cfg configs.Config, dir string, o Options, e *engine.Engine, d *data) (t *trainer, err error) {
+	t = &trainer{
+		cfg: cfg, dir: dir, version: o.Version, log: o.Log, engine: e, data: d,
+		meter: newMeter(o.Out, o.Terminal, cfg.Train.LogEvery), progress: progress{ConfigHash: cfg.Hash(), BestMIoU: -1},
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, t.close())
+		}
+	}()
+	t.arch = archOf(cfg, len(d.space.Classes))
+	if err := t.arch.Validate(); err != nil {
+		return nil, fmt.Errorf("model: %w", err)
+	}
+	if t.state, err = newState(t.arch, cfg.UsesTeacher(), cfg.Train.HeadLRFactor, cfg.Train.WeightDecay, cfg.Seed); err != nil {
+		return nil, err
+	}
+	if cfg.Model.Init != "" {
+		if err := t.state.initialise(cfg.Model.Init, o.Log); err != nil {
+			return nil, fmt.Errorf("model.init: %w", err)
+		}
+	}
+	t.optimizer = newAdamW(cfg.Train, t.state.spans)
+	return t, t.buildTerms()
+}
+
+// archOf translates the configuration. Methods without the pull have no
+// projector.
+func archOf(cfg configs.Config, classes int) nets.Arch {
+	m := cfg.Model
+	a := nets.Arch{
+		Encoder: m.Encoder, Head: m.Head, Classes: classes, HeadWidth: m.HeadWidth,
+		ProjectorWidth: m.ProjectorWidth, ProjectorInput: m.ProjectorInput,
+		DropPath: m.DropPath, Dropout: m.Dropout,
+		Mean: [3]float32{123.675, 116.28, 103.53}, Std: [3]float32{58.395, 57.12, 57.375}, // ImageNet's
+	}
+	if !cfg.UsesPull() {
+		a.ProjectorWidth = 0
+	}
+	return a
+}
+
+func (t *trainer) buildTerms() (err error) {
+	c := t.cfg
+	size := imageBatch{c.Train.Batch, c.Data.Crop.Height, c.Data.Crop.Width}
+	if t.supervised, err = newSupervised(t.engine, t.arch, size, t.state); err != nil {
+		return err
+	}
+	if c.UsesTarget() {
+		if t.target, err = newTeacher(t.engine, "teacher/target", t.arch, size, t.state, true, c.UsesPull()); err != nil {
+			return err
+		}
+		if t.mixer, err = newMixer(c, t.arch.Classes); err != nil {
+			return err
+		}
+	}
+	if c.UsesPull() {
+		if t.keys, err = newTeacher(t.engine, "teacher/keys", t.arch, size, t.state, false, true); err != nil {
+			return err
+		}
+		if t.pull, err = newPull(t.engine, c, t.arch, size, t.keys.grid, t.state); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (t *trainer) close() error {
+	var errs []error
+	if t.supervised != nil {
+		errs = append(errs, t.supervised.close())
+	}
+	if t.pull != nil {
+		errs = append(errs, t.pull.close())
+	}
+	for _, n := range []*teacher{t.target, t.keys} {
+		if n != nil {
+			errs = append(errs, n.close())
+		}
+	}
+	if t.state != nil {
+		errs = append(errs, t.state.close())
+	}
+	return errors.Join(errs...)
+}
+
+// run trains from the current iteration to the last. When ctx ends, it finishes
+// the iteration, saves a checkpoint and returns the context's error.
+func (t *trainer) run(ctx context.Context) (err error) {
+	c := t.cfg.Train
+	log, err := openEvents(t.dir, t.progress.Iteration)
+	if err != nil {
+		return err
+	}
+	// A batch under way is finished when ctx ends: its iteration is saved.
+	work := context.WithoutCancel(ctx)
+	stream := t.data.loader.Stream(work, t.progress.Iteration)
+	defer func() {
+		stream.Close()
+		err = errors.Join(err, log.close())
+	}()
+
+	t.meter.start(t.cfg.Method, t.progress.Iteration, c.Iterations)
+	defer t.meter.stop()
+	for it := t.progress.Iteration; it < c.Iterations; it++ {
+		event, err := t.iterate(work, it, stream)
+		if err != nil {
+			return fmt.Errorf("iteration %d: %w", it, err)
+		}
+		t.progress.Iteration = it + 1
+		stopped := ctx.Err() != nil
+		if due(it+1, c.EvalEvery, c.Iterations) && !stopped {
+			if err := t.evaluateStudent(ctx, &event); err != nil {
+				if ctx.Err() == nil {
+					return fmt.Errorf("evaluation at iteration %d: %w", it+1, err)
+				}
+				stopped = true
+			}
+		}
+		if err := log.write(event); err != nil {
+			return err
+		}
+		t.meter.tick(event, t.cfg.Train.Batch)
+		if stopped || due(it+1, c.CheckpointEvery, c.Iterations) {
+			if err := t.checkpoint(lastPrefix); err != nil {
+				return err
+			}
+		}
+		if stopped {
+			return fmt.Errorf("stopped after iteration %d: %w", it+1, ctx.Err())
+		}
+	}
+	return nil
+}
+
+// due reports whether something happens after `done` iterations: every `every`
+// (0: never before the end) and at the end.
+func due(done, every, last int) bool {
+	return done == last || every > 0 && done%every == 0
+}
+
+// iterate is one training iteration.
+func (t *trainer) iterate(ctx context.Context, it int, batches *datasets.Stream) (Event, error) {
+	e := Event{Iteration: it, LR: learningRate(t.cfg.Train, it), Losses: map[string]float64{}, Seconds: map[string]float64{}}
+	var b *datasets.Batch
+	pulls := t.pull != nil && it >= t.cfg.Loss.Pull.WarmupIters
+	stages := []struct {
+		name string
+		on   bool
+		run  func() error
+	}{
+		{"data", true, func() (err error) { b, err = batches.Next(ctx); return err }},         // crops [B,3,H,W], translated
+		{"teacher", t.target != nil || pulls, func() error { return t.teach(ctx, b, pulls) }}, // labels, confidences [B,H,W], features [B,D,h,w]
+		{"source", true, func() error { return t.learnSource(ctx, it, b, &e) }},               // L_S
+		{"plan", pulls, func() error { return t.planPull(it, b, &e) }},                        // queries, keys, weights
+		{"pull", pulls, func() error { return t.learnPull(ctx, it, b, &e) }},                  // λ·L_pull
+		{"mix", t.mixer != nil, func() error { return t.learnMixed(ctx, it, b, &e) }},         // L_T
+		{"update", true, func() error { return t.update(it, &e) }},                            // AdamW
+		{"ema", t.state.teacher != nil, func() error { return t.follow(it) }},                 // teacher
+	}
+	clear(t.state.grads.Floats())
+	for _, s := range stages {
+		if !s.on {
+			continue
+		}
+		start := time.Now()
+		if err := s.run(); err != nil {
+			return e, err
+		}
+		e.Seconds[s.name] = time.Since(start).Seconds()
+	}
+	return e, nil
+}
+
+// teach runs the teacher on the target images, and on the images that keys are
+// taken from.
+func (t *trainer) teach(ctx context.Context, b *datasets.Batch, pulls bool) error {
+	if t.target != nil {
+		if err := t.target.run(ctx, b.Target); err != nil {
+			return err
+		}
+	}
+	if !pulls {
+		return nil
+	}
+	return t.keys.run(ctx, t.pull.labelledImages(b))
+}
+
+// learnSource adds the gradient of L_S, on source images or on pseudo-target
+// ones.
+func (t *trainer) learnSource(ctx context.Context, it int, b *datasets.Batch, e *Event) (err error) {
+	images := b.Source
+	if t.cfg.Loss.CEDomain == "pseudo" {
+		images = b.Pseudo
+	}
+	fillImages(t.supervised.image, images)
+	denominator := losses.Denominator(t.cfg.Loss.CEDenominator)
+	if err := losses.Encode(t.supervised.labels, t.supervised.weights, flatten(b.SourceLabels), t.arch.Classes, denominator); err != nil {
+		return err
+	}
+	e.Losses["source"], err = t.supervised.run(ctx, rng.New(t.cfg.Seed, it, "noise/source"))
+	t.supervised.updateRunning(t.state.buffers, t.cfg.Train.BNMomentum)
+	return err
+}
+
+// flatten joins the labels of a batch, [B,H,W].
+func flatten(labels []*raster.Labels) []uint8 {
+	var out []uint8
+	for _, l := range labels {
+		out = append(out, l.Pix...)
+	}
+	return out
+}
+
+// learnMixed adds the gradient of L_T on class-mixed images.
+func (t *trainer) learnMixed(ctx context.Context, it int, b *datasets.Batch, e *Event) (err error) {
+	images, mix, err := t.mixer.mix(it, b, t.target)
+	if err != nil {
+		return err
+	}
+	e.Quality = mix.Quality
+	if mix.ClassWeights != nil {
+		e.Weights = mix.ClassWeights
+	}
+	fillImages(t.supervised.image, images)
+	if err := mix.Encode(t.supervised.labels, t.supervised.weights); err != nil {
+		return err
+	}
+	e.Losses["mix"], err = t.supervised.run(ctx, rng.New(t.cfg.Seed, it, "noise/mix"))
+	t.supervised.updateRunning(t.state.buffers, t.cfg.Train.BNMomentum)
+	return err
+}
+
+// planPull chooses queries, keys and weights.
+func (t *trainer) planPull(it int, b *datasets.Batch, e *Event) error {
+	if err := t.pull.plan(rng.New(t.cfg.Seed, it, "pull"), b, t.keys, t.target); err != nil {
+		return err
+	}
+	e.Queries, e.Weights = slices.Clone(t.pull.planned.Stats.Queries), slices.Clone(t.pull.planned.Stats.Weights)
+	return nil
+}
+
+// learnPull adds the gradient of λ·L_pull.
+func (t *trainer) learnPull(ctx context.Context, it int, b *datasets.Batch, e *Event) (err error) {
+	fillImages(t.pull.image, t.pull.queryImages(b))
+	e.Losses["pull"], err = t.pull.run(ctx, rng.New(t.cfg.Seed, it, "noise/pull"))
+	return err
+}
+
+// update moves the student one AdamW step.
+func (t *trainer) update(it int, e *Event) error {
+	s := t.state
+	e.GradNorm = t.optimizer.step(s.student.Floats(), s.grads.Floats(), s.moment1.Floats(), s.moment2.Floats(), it, e.LR)
+	if e.GradNorm-e.GradNorm != 0 {
+		return fmt.Errorf("the gradient's norm is %v", e.GradNorm)
+	}
+	return nil
+}
+
+// follow moves the teacher towards the student. The update after iteration t is
+// the one that METHOD's recipe makes at the beginning of iteration t+1.
+func (t *trainer) follow(it int) error {
+	emaUpdate(t.state.teacher.Floats(), t.state.student.Floats(), emaDecay(t.cfg.Train.EMA, it+1))
+	return nil
+}
+
+// evaluateStudent scores the student on the evaluation split, records the score
+// and keeps a checkpoint of the best.
+func (t *trainer) evaluateStudent(ctx context.Context, e *Event) error {
+	result, err := t.score(ctx)
+	if err != nil {
+		return err
+	}
+	miou := float64(result.MIoU)
+	e.MIoU, e.IoU = &miou, map[string]float64{}
+	for _, c := range result.Classes {
+		if iou := float64(c.IoU); iou-iou == 0 { // JSON has no NaN
+			e.IoU[c.Name] = iou
+		}
+	}
+	t.meter.evaluated(t.progress.Iteration, result)
+	if miou <= t.progress.BestMIoU {
+		return nil
+	}
+	t.progress.BestMIoU, t.progress.BestIteration = miou, t.progress.Iteration
+	return t.checkpoint(bestPrefix)
+}
+
+// score exports the student in memory and evaluates that model, so that what is
+// scored is what is deployed.
+func (t *trainer) score(ctx context.Context) (_ *export.Result, err error) {
+	o, err := t.modelOptions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	model, err := export.Build(o, t.state.lookup(t.state.student))
+	if err != nil {
+		return nil, err
+	}
+	session, err := t.engine.NewSession("student", model)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, session.Close()) }()
+	p, err := export.NewPredictor(session)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
+	return export.Evaluate(ctx, p, t.data.eval, export.EvalOptions{Workers: t.cfg.Data.Workers})
+}
+
+// modelOptions describe the student for export at the evaluation images' size.
+func (t *trainer) modelOptions(ctx context.Context) (export.ModelOptions, error) {
+	w, h, err := t.data.evalSize(ctx)
+	return export.ModelOptions{
+		Arch: t.arch, Space: t.data.space, Width: w, Height: h,
+		Info: export.ModelInfo{
+			Version: t.version, ConfigHash: t.progress.ConfigHash,
+			CropW: t.cfg.Data.Crop.Width, CropH: t.cfg.Data.Crop.Height,
+		},
+	}, err
+}
+
+// checkpoint saves the state under the prefix's name for the current iteration
+// and removes what is no longer kept. State that is not finite is never saved.
+func (t *trainer) checkpoint(prefix string) error {
+	if !allFinite(t.state.student.Floats()) {
+		return fmt.Errorf("iteration %d: a weight of the student is not finite; the last good checkpoint is kept", t.progress.Iteration)
+	}
+	if err := t.state.save(checkpointPath(t.dir, prefix, t.progress.Iteration), t.progress); err != nil {
+		return err
+	}
+	return prune(t.dir, t.cfg.Train.Keep)
+}
+
+// resume continues from the newest checkpoint of the run directory, if it has
+// one.
+func (t *trainer) resume() error {
+	paths, err := checkpoints(t.dir, lastPrefix)
+	if err != nil || len(paths) == 0 {
+		return err
+	}
+	newest := paths[len(paths)-1]
+	if t.progress, err = t.state.load(newest, t.cfg.Hash()); err != nil {
+		return err
+	}
+	t.log.Info("resumed", zap.String("checkpoint", filepath.Base(newest)), zap.Int("iteration", t.progress.Iteration))
+	return nil
+}
