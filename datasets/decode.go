@@ -59,11 +59,8 @@ func headerSize(r io.Reader, what, name string) (w, h int, err error) {
 }
 
 func decodeError(what, name string, err error) error {
-	hint := "damaged?"
-	switch {
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		hint = "truncated?"
-	case errors.Is(err, image.ErrFormat):
+	hint := "truncated or damaged?"
+	if errors.Is(err, image.ErrFormat) {
 		hint = "neither PNG nor JPEG"
 	}
 	return fmt.Errorf("datasets: %s %s cannot be decoded (%s): %w", what, name, hint, err)

@@ -1,0 +1,195 @@
+package datasets
+
+import (
+	"image"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestGenericLayout(t *testing.T) {
+	o := genericSet(t, 5, 12, 10)
+	writePicture(t, filepath.Join(o.Root, "images/train/sub/zz.jpg"), photo(9, 12, 10))
+	writePicture(t, filepath.Join(o.Root, "labels/train/sub/zz.png"), grayIDs(12, 10, constant(1)))
+	writeFile(t, filepath.Join(o.Root, "images/train/readme.txt"), []byte("no image"))
+	writeFile(t, filepath.Join(o.Root, "images/train/.hidden.png"), nil)
+	d := mustOpen(t, o)
+	if diff := cmp.Diff([]string{"aa", "ab", "ac", "ad", "ae", "sub/zz"}, itemIDs(d)); diff != "" {
+		t.Error(diff)
+	}
+	if !d.Labelled() || d.Item(5).Rel != "sub/zz.jpg" {
+		t.Errorf("labelled %v, item %+v", d.Labelled(), d.Item(5))
+	}
+}
+
+func TestSelection(t *testing.T) {
+	base := genericSet(t, 5, 12, 10)
+	list := writeFile(t, filepath.Join(t.TempDir(), "list.txt"), []byte("# chosen\nad.png\n\naa # the first\n"))
+	tests := map[string]struct {
+		set  func(*Options)
+		want []string
+	}{
+		"include stem":      {func(o *Options) { o.Include = []string{"a[ab]*"} }, []string{"aa", "ab"}},
+		"include extension": {func(o *Options) { o.Include = []string{"*d.png", "ac"} }, []string{"ac", "ad"}},
+		"exclude":           {func(o *Options) { o.Exclude = []string{"a[a-c]*"} }, []string{"ad", "ae"}},
+		"both":              {func(o *Options) { o.Include, o.Exclude = []string{"a[ab]*"}, []string{"aa.*"} }, []string{"ab"}},
+		"list":              {func(o *Options) { o.List = list }, []string{"aa", "ad"}},
+		"all splits":        {func(o *Options) { o.Split = "" }, []string{"train/aa", "train/ab", "train/ac", "train/ad", "train/ae"}},
+		"folders":           {func(o *Options) { o.Images, o.Labels, o.Split = "images/train", "labels/train", "" }, []string{"aa", "ab", "ac", "ad", "ae"}},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			o := base
+			test.set(&o)
+			d := mustOpen(t, o)
+			if diff := cmp.Diff(test.want, itemIDs(d)); diff != "" {
+				t.Error(diff)
+			}
+			if !d.Labelled() {
+				t.Error("labels are not found")
+			}
+		})
+	}
+}
+
+func TestUnlabelledTarget(t *testing.T) {
+	root := t.TempDir()
+	writePicture(t, filepath.Join(root, "images/train/a.jpg"), photo(1, 8, 8))
+	d := mustOpen(t, Options{Root: root, Split: "train"})
+	if d.Labelled() || d.Len() != 1 || len(d.Space().Classes) != 0 || d.Map() != nil {
+		t.Errorf("an unlabelled set: %+v", d)
+	}
+	s, err := d.Load(t.Context(), 0)
+	if err != nil || s.Labels != nil || s.Image.W != 8 {
+		t.Errorf("Load: %+v, %v", s, err)
+	}
+	_, err = d.LoadLabels(t.Context(), 0)
+	wantError(t, err, d.Item(0).Image, "has no label")
+	_, err = d.Stats(t.Context(), 1, "")
+	wantError(t, err, "class statistics need labels", d.Item(0).Image)
+
+	root = t.TempDir()
+	writePicture(t, filepath.Join(root, "leftImg8bit/test/rome/rome_1_leftImg8bit.png"), photo(1, 8, 8))
+	d = mustOpen(t, Options{Layout: "cityscapes", Root: root, Split: "test"})
+	if d.Labelled() || d.Item(0).ID != "rome/rome_1" || len(d.Space().Classes) != 19 {
+		t.Errorf("an unlabelled Cityscapes split: %+v", d.Item(0))
+	}
+}
+
+func TestCityscapesLabelKinds(t *testing.T) {
+	root := t.TempDir()
+	pair := func(city string, suffix string, id uint8) {
+		writePicture(t, filepath.Join(root, "leftImg8bit/val", city, city+"_0_leftImg8bit.png"), photo(1, 8, 8))
+		writePicture(t, filepath.Join(root, "gtFine/val", city, city+"_0_gtFine_"+suffix+".png"), grayIDs(8, 8, constant(id)))
+	}
+	first := func(o Options) (*Dataset, uint8) {
+		o.Layout, o.Root, o.Split, o.RequireLabels = "cityscapes", root, "val", true
+		d := mustOpen(t, o)
+		l, err := d.LoadLabels(t.Context(), 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d, l.Pix[0]
+	}
+	pair("bonn", "labelTrainIds", 13)
+	if d, id := first(Options{}); id != 13 || d.Map().Name() != "cityscapes-trainids" {
+		t.Errorf("train ids alone: id %d by map %s", id, d.Map().Name())
+	}
+	pair("bonn", "labelIds", 24)
+	if d, id := first(Options{}); id != 11 || d.Map().Name() != "cityscapes" {
+		t.Errorf("both: id %d by map %s", id, d.Map().Name())
+	}
+	if _, id := first(Options{Map: "cityscapes-trainids"}); id != 13 {
+		t.Errorf("train ids asked for: id %d", id)
+	}
+}
+
+// The trees of GTA5 (ten folders), SYNTHIA, CARLA and SegNet's CamVid.
+func TestOtherLayouts(t *testing.T) {
+	red16 := func(id uint16) image.Image {
+		img := image.NewNRGBA64(image.Rect(0, 0, 4, 4))
+		for i := 0; i < len(img.Pix); i += 8 {
+			img.Pix[i], img.Pix[i+1] = byte(id>>8), byte(id)
+			img.Pix[i+3], img.Pix[i+6], img.Pix[i+7] = 77, 255, 255
+		}
+		return img
+	}
+	red8 := func(id uint8) image.Image {
+		img := photo(3, 4, 4)
+		for i := 0; i < len(img.Pix); i += 4 {
+			img.Pix[i] = id
+		}
+		return img
+	}
+	tests := []struct {
+		layout, split string
+		images        []string
+		labels        map[string]image.Image
+		ids           []string
+		train         uint8
+	}{
+		{"gta5", "", []string{"01_images/images/00001.png", "02_images/images/02501.png"}, map[string]image.Image{
+			"01_labels/labels/00001.png": paletted(4, 4, 26), "02_labels/labels/02501.png": paletted(4, 4, 26),
+		}, []string{"00001", "02501"}, 13},
+		{"gta5", "", []string{"images/00001.png"}, map[string]image.Image{"labels/00001.png": paletted(4, 4, 26)}, []string{"00001"}, 13},
+		{"synthia", "", []string{"RGB/0000000.png"}, map[string]image.Image{"GT/LABELS/0000000.png": red16(21)}, []string{"0000000"}, 3},
+		{"synthia-seqs", "", []string{"RGB/0.png"}, map[string]image.Image{"GT/LABELS/0.png": red16(12)}, []string{"0"}, 0},
+		{"carla", "", []string{"CameraRGB/7.png"}, map[string]image.Image{"CameraSeg/7.png": red8(10)}, []string{"7"}, 13},
+		{"camvid", "val", []string{"val/f.png"}, map[string]image.Image{"valannot/f.png": grayIDs(4, 4, constant(8))}, []string{"f"}, 8},
+	}
+	for _, test := range tests {
+		t.Run(test.layout, func(t *testing.T) {
+			root := t.TempDir()
+			for _, name := range test.images {
+				writePicture(t, filepath.Join(root, name), photo(1, 4, 4))
+			}
+			for name, img := range test.labels {
+				writePicture(t, filepath.Join(root, name), img)
+			}
+			d := mustOpen(t, Options{Layout: test.layout, Root: root, Split: test.split, RequireLabels: true})
+			if diff := cmp.Diff(test.ids, itemIDs(d)); diff != "" {
+				t.Error(diff)
+			}
+			for i := range d.Len() {
+				l, err := d.LoadLabels(t.Context(), i)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if l.Pix[5] != test.train {
+					t.Errorf("%s: train id %d, want %d", d.Item(i).ID, l.Pix[5], test.train)
+				}
+			}
+		})
+	}
+}
+
+func TestSymbolicLinks(t *testing.T) {
+	o := genericSet(t, 2, 8, 8)
+	link := func(to, from string) {
+		if err := os.Symlink(to, filepath.Join(o.Root, from)); err != nil {
+			t.Skipf("no symbolic links here: %v", err)
+		}
+	}
+	elsewhere := t.TempDir()
+	writePicture(t, filepath.Join(elsewhere, "x.png"), photo(4, 8, 8))
+	writePicture(t, filepath.Join(elsewhere, "l.png"), grayIDs(8, 8, constant(1)))
+	link(filepath.Join(elsewhere, "x.png"), "images/train/ba.png")
+	link(filepath.Join(elsewhere, "l.png"), "labels/train/ba.png")
+	link(filepath.Join(elsewhere, "gone.txt"), "images/train/note.txt")
+	if d := mustOpen(t, o); d.Len() != 3 || !d.Labelled() {
+		t.Errorf("links to files are not followed: %v", itemIDs(d))
+	}
+
+	link(filepath.Join(elsewhere, "gone.png"), "images/train/bb.png")
+	_, err := Open(o)
+	wantError(t, err, "symbolic link cannot be followed", "bb.png")
+	if err := os.Remove(filepath.Join(o.Root, "images/train/bb.png")); err != nil {
+		t.Fatal(err)
+	}
+
+	link("..", "images/train/round")
+	_, err = Open(o)
+	wantError(t, err, "a loop", filepath.Join("images", "train", "round"))
+}

@@ -1,0 +1,170 @@
+package datasets
+
+import (
+	"context"
+	"errors"
+	"image"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"t2sda/internal/raster"
+)
+
+func TestStatsCount(t *testing.T) {
+	o := genericSet(t, 7, 12, 10)
+	d := mustOpen(t, o)
+	var reported []int
+	s, err := d.Stats(t.Context(), 3, "", func(done, total int) {
+		if total != 7 {
+			t.Errorf("total is %d", total)
+		}
+		reported = append(reported, done)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]int{1, 2, 3, 4, 5, 6, 7}, reported); diff != "" {
+		t.Errorf("progress: %s", diff)
+	}
+	want := make([]int64, 3)
+	var void int64
+	for i := range d.Len() {
+		l, err := d.LoadLabels(t.Context(), i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := make([]int64, 3)
+		for _, id := range l.Pix {
+			if id == raster.Void {
+				void++
+				continue
+			}
+			want[id]++
+			file[id]++
+		}
+		if f := s.Files[i]; f.ID != d.Item(i).ID || f.W != 12 || f.H != 10 || !cmp.Equal(file, f.Pixels) {
+			t.Errorf("file %d: %+v, want %v", i, f, file)
+		}
+	}
+	if !cmp.Equal(want, s.Pixels) || s.Void != void || void != 7*(2*12+2*8) {
+		t.Errorf("counts %v and %d void, want %v and %d", s.Pixels, s.Void, want, void)
+	}
+}
+
+func TestStatsCache(t *testing.T) {
+	o := genericSet(t, 4, 12, 10)
+	dir := filepath.Join(t.TempDir(), "deep", "cache")
+	counted := 0
+	count := func() *Stats {
+		t.Helper()
+		counted = 0
+		s, err := mustOpen(t, o).Stats(t.Context(), 2, dir, func(int, int) { counted++ })
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	first := count()
+	if counted != 4 {
+		t.Fatalf("%d files counted", counted)
+	}
+	second := count()
+	if diff := cmp.Diff(first, second); counted != 0 || diff != "" {
+		t.Errorf("not from the cache (%d counted), or different: %s", counted, diff)
+	}
+
+	label := mustOpen(t, o).Item(2).Label
+	writePicture(t, label, grayIDs(12, 10, constant(3)))
+	if s := count(); counted != 4 || s.Files[2].Pixels[2] != 120 {
+		t.Errorf("a changed label goes unnoticed: %d counted, %+v", counted, s.Files[2])
+	}
+
+	before, err := os.ReadFile(label)
+	if err != nil {
+		t.Fatal(err)
+	}
+	later := time.Now().Add(time.Minute)
+	writeFile(t, label, before)
+	if err := os.Chtimes(label, later, later); err != nil {
+		t.Fatal(err)
+	}
+	if count(); counted != 4 {
+		t.Error("another modification time goes unnoticed")
+	}
+
+	writeFile(t, o.Map, []byte("classes:\n - {name: a, ids: [1, 2]}\n - {name: b, ids: [3]}\nignore: [0]\n"))
+	if s := count(); counted != 4 || len(s.Pixels) != 2 {
+		t.Errorf("another map goes unnoticed: %d counted", counted)
+	}
+
+	o.Exclude = []string{"aa*"}
+	if s := count(); counted != 3 || len(s.Files) != 3 {
+		t.Errorf("another selection goes unnoticed: %d counted", counted)
+	}
+
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil || len(files) != 5 {
+		t.Fatalf("cache files: %v, %v", files, err)
+	}
+	for _, damage := range []string{"", "{}", `{"files": [{"id": "zz"}, {}, {}], "pixels": [1, 2]}`} {
+		for _, f := range files {
+			writeFile(t, f, []byte(damage))
+		}
+		if count(); counted != 3 {
+			t.Errorf("damaged cache %q: %d counted", damage, counted)
+		}
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, ".class-stats-*")); len(left) > 0 {
+		t.Errorf("temporary files stay: %v", left)
+	}
+}
+
+func TestStatsErrors(t *testing.T) {
+	o := genericSet(t, 4, 12, 10)
+	d := mustOpen(t, o)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := d.Stats(ctx, 2, ""); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+	blocked := writeFile(t, filepath.Join(t.TempDir(), "file"), nil)
+	_, err := d.Stats(t.Context(), 2, blocked)
+	wantError(t, err, "class statistics", blocked)
+	writePicture(t, d.Item(3).Label, grayIDs(12, 10, constant(99)))
+	_, err = d.Stats(t.Context(), 2, "")
+	wantError(t, err, d.Item(3).Label, "id 99 at column 0, row 0")
+}
+
+func TestEmptyClass(t *testing.T) {
+	o := genericSet(t, 2, 12, 10)
+	writeFile(t, o.Map, []byte("classes:\n - {name: a, ids: [1, 2, 3]}\n - {name: unicorn, ids: [4]}\n - {name: yeti, ids: [5]}\nignore: [0]\n"))
+	s, err := mustOpen(t, o).Stats(t.Context(), 1, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = s.CheckClasses()
+	wantError(t, err, o.Root, `no pixel of classes "unicorn", "yeti" in any of the 2 label files`)
+	var empty *EmptyClassError
+	if !errors.As(err, &empty) || !cmp.Equal(empty.Classes, s.Missing()) {
+		t.Errorf("%#v", err)
+	}
+	if s, _ := mustOpen(t, genericSet(t, 2, 12, 10)).Stats(t.Context(), 1, ""); s.CheckClasses() != nil {
+		t.Error("no class is empty here")
+	}
+}
+
+func TestHistogram(t *testing.T) {
+	l := &raster.Labels{W: 4, H: 3, Pix: []uint8{
+		0, 1, 1, 2,
+		0, 1, 255, 2,
+		3, 3, 1, 2,
+	}}
+	h := histogram(l, image.Rect(1, 0, 3, 2))
+	if h[1] != 3 || h[255] != 1 || h[0]+h[2]+h[3] != 0 {
+		t.Errorf("%v", h[:4])
+	}
+}
