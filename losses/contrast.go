@@ -69,21 +69,23 @@ func MSE(features, index, weights, positives *graphs.Value) *graphs.Value {
 // gatherQueries returns the features at the flat positions index as [B,Q,D].
 //
 // Elements of a planar feature vector lie h·w apart. Reading them by flat index,
-// plane by plane, spares the transposition of the whole map, whose gradient would
-// have to be transposed back.
+// plane by plane, spares the transposition of the whole map, and that of its
+// gradient. GatherElements and its gradient are faster at single elements than
+// Gather.
 func gatherQueries(features, index, weights *graphs.Value) *graphs.Value {
 	g := features.Graph()
 	n, d, area := features.Dim(0), features.Dim(1), features.Dim(2)*features.Dim(3)
 	b, q := weights.Dim(0), weights.Dim(1)
-	image := g.Div(g.Reshape(index, b*q), g.Ints([]int64{int64(area)}, 1))
-	first := g.Add(g.Mul(image, g.Ints([]int64{int64((d - 1) * area)}, 1)), index) // n·D·area + position in the image
+	position := g.Reshape(index, 1, b*q)
+	image := g.Div(position, g.Ints([]int64{int64(area)}, 1))
+	first := g.Add(position, g.Mul(image, g.Ints([]int64{int64((d - 1) * area)}, 1))) // n·D·area + y·w + x
 	planes := make([]int64, d)
 	for i := range planes {
 		planes[i] = int64(i * area)
 	}
-	flat := g.Add(g.Reshape(first, 1, b*q), g.Ints(planes, d, 1)) // [D,B·Q]
-	gathered := g.Gather(g.Reshape(features, n*d*area), flat, 0)  // [D,B·Q]
-	return g.Transpose(g.Reshape(gathered, d, b, q), 1, 2, 0)     // [B,Q,D]
+	flat := g.Reshape(g.Add(first, g.Ints(planes, d, 1)), d*b*q)
+	gathered := g.GatherElements(g.Reshape(features, n*d*area), flat, 0)
+	return g.Transpose(g.Reshape(gathered, d, b, q), 1, 2, 0)
 }
 
 func checkPull(op string, features, index, weights, positives *graphs.Value) {
