@@ -103,21 +103,25 @@ func run(b *testing.B, g *graphs.Graph, a Arch) {
 func macs(g *graphs.Graph) int {
 	sum := 0
 	for _, n := range g.Nodes() {
-		in, out := n.Inputs(), n.Outputs()[0].Shape()
-		switch n.Op() {
-		case "MatMul", "Gemm":
-			sum += out.Size() * in[0].Dim(-1)
-		case "FusedMatMul":
-			inner := in[0].Dim(-1)
-			if n.Int("transA") != 0 {
-				inner = in[0].Dim(-2)
-			}
-			sum += out.Size() * inner
-		case "Conv":
-			sum += out.Size() * in[1].Shape().Size() / in[1].Dim(0)
-		case "ConvTranspose":
-			sum += in[0].Shape().Size() * in[1].Shape().Size() / in[1].Dim(0)
-		}
+		sum += nodeMacs(n)
 	}
 	return sum
+}
+
+func nodeMacs(n *graphs.Node) int {
+	in, out := n.Inputs(), n.Outputs()[0].Shape()
+	switch n.Op() {
+	case "MatMul", "Gemm":
+		return out.Size() * in[0].Dim(-1)
+	case "FusedMatMul":
+		if n.Int("transA") != 0 {
+			return out.Size() * in[0].Dim(-2)
+		}
+		return out.Size() * in[0].Dim(-1)
+	case "Conv":
+		return out.Size() * in[1].Shape().Size() / in[1].Dim(0)
+	case "ConvTranspose":
+		return in[0].Shape().Size() * in[1].Shape().Size() / in[1].Dim(0)
+	}
+	return 0
 }

@@ -61,18 +61,23 @@ type Net struct {
 
 // New prepares a network. weights gives the content of a parameter or buffer by name; Deploy needs it, the other modes ignore it. Like all of its methods it panics with *graphs.Error, which graphs.Build returns: here when a is not valid or Deploy has no weights.
 func New(g *graphs.Graph, a Arch, m Mode, weights func(name string) ([]float32, error)) *Net {
-	l, err := a.specs()
-	if err != nil {
+	if err := a.Validate(); err != nil {
 		panic(&graphs.Error{Op: "nets.New", Message: err.Error()})
 	}
 	if m == Deploy && weights == nil {
 		panic(&graphs.Error{Op: "nets.New", Message: "mode Deploy needs weights"})
 	}
+	return newNet(g, a, encoders[a.Encoder], m, weights)
+}
+
+// newNet is New for a valid architecture whose encoder has the numbers e.
+func newNet(g *graphs.Graph, a Arch, e encoder, m Mode, weights func(name string) ([]float32, error)) *Net {
 	n := &Net{
-		g: g, arch: a, enc: encoders[a.Encoder], mode: m, weights: weights,
+		g: g, arch: a, enc: e, mode: m, weights: weights,
 		shapes: map[string]graphs.Shape{}, params: map[string]*value{}, taken: map[string]int{},
 	}
-	n.head, _ = headNamed(a.Head) // specs has looked
+	n.head, _ = headNamed(a.Head) // the architecture is valid
+	l := a.specs(e)
 	for _, p := range l.params {
 		n.shapes[p.Name] = p.Shape
 	}

@@ -45,10 +45,10 @@ type BufferSpec struct {
 
 // Params returns all parameters in arena order: encoder with decay, encoder without, head with, head without; within these, in order of use.
 func (a Arch) Params() ([]ParamSpec, error) {
-	l, err := a.specs()
-	if err != nil {
+	if err := a.Validate(); err != nil {
 		return nil, err
 	}
+	l := a.specs(encoders[a.Encoder])
 	var out []ParamSpec
 	for _, group := range []Group{Encoder, Head} {
 		for _, decay := range []bool{true, false} {
@@ -64,27 +64,23 @@ func (a Arch) Params() ([]ParamSpec, error) {
 
 // Buffers returns the running statistics of all batch norms, mean before variance, in order of use.
 func (a Arch) Buffers() ([]BufferSpec, error) {
-	l, err := a.specs()
-	if err != nil {
-		return nil, err
-	}
-	return l.buffers, nil
-}
-
-func (a Arch) specs() (*specList, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err
 	}
-	e := encoders[a.Encoder]
+	return a.specs(encoders[a.Encoder]).buffers, nil
+}
+
+// specs returns what a valid architecture has, in order of use, for the encoder's numbers e.
+func (a Arch) specs(e encoder) *specList {
 	l := &specList{group: Encoder}
 	encoderSpecs(l, e)
 	l.group = Head
-	h, _ := headNamed(a.Head) // Validate has looked
+	h, _ := headNamed(a.Head) // the architecture is valid
 	h.specs(l, a, e)
 	if a.ProjectorWidth > 0 {
 		projectorSpecs(l, a, e)
 	}
-	return l, nil
+	return l
 }
 
 // specList collects specifications layer by layer.
