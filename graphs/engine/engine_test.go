@@ -225,6 +225,16 @@ func TestCUDAIsMissed(t *testing.T) {
 	}
 }
 
+func TestCUDAProviderThatCannotBeLoaded(t *testing.T) {
+	onlyLinux(t)
+	dir := t.TempDir()
+	file := filepath.Join(dir, "libonnxruntime.so.1")
+	must(t, os.Symlink(needLibrary(t), file))
+	must(t, os.WriteFile(filepath.Join(dir, "libonnxruntime_providers_cuda.so"), []byte("junk"), 0o644))
+	_, err := Open(Options{Library: file, Device: "cuda"})
+	wantError(t, err, "cannot use device cuda:0 (", "install an NVIDIA driver, CUDA 13 and cuDNN 9, or choose device cpu")
+}
+
 func TestGEMMRate(t *testing.T) {
 	e := open(t, Options{})
 	rate, err := e.GEMMRate(t.Context(), 64, 1)

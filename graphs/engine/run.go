@@ -142,7 +142,8 @@ func (b *Binding) collect(out []ort.Value) (fresh map[string]*Tensor, err error)
 // call hands the values to ONNX Runtime. It uses the plain Run with given outputs
 // rather than an IoBinding: on the CPU both read and write the same memory
 // without copies, on a device it takes host inputs anew each time, and only it
-// takes the run options that cancelling needs.
+// takes the run options that cancelling needs. It costs about 0.2 µs more per
+// tensor than an IoBinding (BenchmarkBindingRun).
 func (s *Session) call(ctx context.Context, in, out []ort.Value) (err error) {
 	if len(in) == 0 {
 		return s.callWithoutInputs(out)

@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -123,20 +125,11 @@ func (e *Engine) sessionOptions(o SessionOptions, profilePrefix string) (_ *ort.
 			err = errors.Join(err, options.Destroy())
 		}
 	}()
-	if o.OptimizationLevel == "" {
-		o.OptimizationLevel = e.options.OptimizationLevel
-	}
-	level, err := o.OptimizationLevel.level()
+	level, err := cmp.Or(o.OptimizationLevel, e.options.OptimizationLevel).level()
 	if err != nil {
 		return nil, err
 	}
-	threads := o.IntraOpThreads
-	if threads == 0 {
-		threads = e.options.IntraOpThreads
-	}
-	if threads == 0 {
-		threads = runtime.GOMAXPROCS(0)
-	}
+	threads := cmp.Or(o.IntraOpThreads, e.options.IntraOpThreads, runtime.GOMAXPROCS(0))
 	spinning := "0"
 	if e.options.AllowSpinning {
 		spinning = "1"
@@ -188,11 +181,7 @@ func (s *Session) Outputs() []IOInfo { return cloneInfos(s.outputs) }
 
 // Metadata returns a copy of the model's custom metadata.
 func (s *Session) Metadata() map[string]string {
-	all := make(map[string]string, len(s.metadata))
-	for k, v := range s.metadata {
-		all[k] = v
-	}
-	return all
+	return maps.Clone(s.metadata)
 }
 
 // Close waits for runs under way, closes the session's bindings and frees the

@@ -80,7 +80,7 @@ func TestRunErrorsNameTheNode(t *testing.T) {
 
 func TestProfile(t *testing.T) {
 	dir := t.TempDir()
-	e := open(t, Options{ProfilePrefix: filepath.Join(dir, "prof"), OptimizationLevel: OptimizeNone})
+	e := open(t, Options{ProfilePrefix: filepath.Join(dir, "made", "prof"), OptimizationLevel: OptimizeNone})
 	for range 2 { // equal names must not share a file
 		s := accumulate(8).session(t, e, "student/mix")
 		x := tensor(t, make([]float32, 64), 8, 8)
@@ -102,11 +102,13 @@ func TestProfile(t *testing.T) {
 			t.Errorf("scopes %+v", scopes)
 		}
 	}
-	files, err := filepath.Glob(filepath.Join(dir, "prof-student-mix-*.json"))
+	files, err := filepath.Glob(filepath.Join(dir, "made", "prof-student-mix-*.json"))
 	must(t, err)
 	if len(files) != 2 {
 		t.Errorf("profiles %v", files)
 	}
+	_, err = Open(Options{ProfilePrefix: filepath.Join(files[0], "prof")}) // a file where a folder should be
+	wantError(t, err, "profile "+files[0], "not a directory")
 }
 
 func TestProfileScopes(t *testing.T) {
