@@ -1,0 +1,296 @@
+package streets
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"image"
+	"image/png"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
+
+	"t2sda/internal/raster"
+)
+
+// manifestName is the file in the root of a tree that tells how it was made.
+const manifestName = "streets.json"
+
+// valOffset separates the streets of the two splits: training takes indices
+// from 0, validation from here.
+const valOffset = 1 << 30
+
+// WriteOptions says what [Write] renders.
+type WriteOptions struct {
+	Seed       uint64
+	Domain     Domain
+	Train, Val int                   // pictures per split
+	W, H       int                   // pixels
+	Workers    int                   // 0: one per core
+	Progress   func(done, total int) // may be nil; called from one goroutine at a time
+}
+
+// manifest is the record of a tree.
+type manifest struct {
+	Version int    `json:"version"`
+	Seed    uint64 `json:"seed"`
+	Domain  Domain `json:"domain"`
+	Width   int    `json:"width"`
+	Height  int    `json:"height"`
+	Train   int    `json:"train"`
+	Val     int    `json:"val"`
+}
+
+// sameLook tells whether equal indices give equal pictures in both trees.
+func (m manifest) sameLook(o manifest) bool {
+	m.Train, m.Val = o.Train, o.Val
+	return m == o
+}
+
+// Write renders a tree as Cityscapes distributes it below root:
+//
+//	leftImg8bit/{train,val}/<city>/<city>_000000_000019_leftImg8bit.png
+//	gtFine/{train,val}/<city>/<city>_000000_000019_gtFine_labelIds.png
+//
+// The label files hold the raw Cityscapes ids as 8-bit gray. A tree that is
+// there already is completed, enlarged or cut to the options; when seed,
+// domain, size or [Version] changed, its files are replaced. Only files that
+// its manifest (streets.json) accounts for are ever removed, and a root with
+// pictures but without manifest is refused. Files are written atomically, so
+// that a run that was stopped can be continued. Errors name the file; a
+// cancelled context gives its error.
+func Write(ctx context.Context, root string, o WriteOptions) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	want := manifest{Version, o.Seed, o.Domain, o.W, o.H, o.Train, o.Val}
+	if err := prepare(root, want); err != nil {
+		return fmt.Errorf("streets: %w", err)
+	}
+	jobs := want.shots()
+	workers := o.Workers
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	var mu sync.Mutex
+	done := 0
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(workers)
+	for _, j := range jobs {
+		if ctx.Err() != nil {
+			break
+		}
+		group.Go(func() error {
+			if err := ctx.Err(); err != nil {
+				return err
+			}
+			if err := j.write(root, want); err != nil {
+				return fmt.Errorf("streets: %w", err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if done++; o.Progress != nil {
+				o.Progress(done, len(jobs))
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	return context.Cause(ctx)
+}
+
+func (o *WriteOptions) check() error {
+	switch {
+	case !o.Domain.Valid():
+		return fmt.Errorf("streets: domain %q is neither %q nor %q", o.Domain, Game, Camera)
+	case o.W < 16 || o.H < 16:
+		return fmt.Errorf("streets: size %d×%d is below 16×16", o.W, o.H)
+	case o.Train < 0 || o.Val < 0 || o.Train+o.Val == 0:
+		return fmt.Errorf("streets: %d training and %d validation pictures asked for", o.Train, o.Val)
+	case o.Train > valOffset || o.Val > valOffset:
+		return fmt.Errorf("streets: more than %d pictures in a split", valOffset)
+	}
+	return nil
+}
+
+// prepare removes files of an earlier tree that the new one does not have and
+// records the new one before its first file is written.
+func prepare(root string, want manifest) error {
+	path := filepath.Join(root, manifestName)
+	data, err := os.ReadFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		for _, dir := range []string{"leftImg8bit", "gtFine"} {
+			if _, err := os.Lstat(filepath.Join(root, dir)); err == nil {
+				return fmt.Errorf("%s exists, but without %s: it was not rendered here and is left alone", filepath.Join(root, dir), manifestName)
+			}
+		}
+	case err != nil:
+		return err
+	default:
+		var have manifest
+		if err := json.Unmarshal(data, &have); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+		if err := prune(root, have, want); err != nil {
+			return err
+		}
+	}
+	data, err = json.MarshalIndent(want, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(root, 0o777); err != nil {
+		return err
+	}
+	return replace(path, append(data, '\n'))
+}
+
+// prune deletes the files of have that are not part of want.
+func prune(root string, have, want manifest) error {
+	keep := map[shot]bool{}
+	if have.sameLook(want) {
+		for _, j := range want.shots() {
+			keep[j] = true
+		}
+	}
+	for _, j := range have.shots() {
+		if keep[j] {
+			continue
+		}
+		img, lab := j.paths(root, have.Domain)
+		for _, p := range []string{lab, img} {
+			if err := os.Remove(p); err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// shot is one picture of a tree.
+type shot struct {
+	split string
+	n     int // within the split
+}
+
+func (m manifest) shots() []shot {
+	js := make([]shot, 0, m.Train+m.Val)
+	for n := range m.Train {
+		js = append(js, shot{"train", n})
+	}
+	for n := range m.Val {
+		js = append(js, shot{"val", n})
+	}
+	return js
+}
+
+// cities are the invented towns of a domain's split.
+func cities(d Domain, split string) []string {
+	switch {
+	case d == Game && split == "train":
+		return []string{"santavera", "eastmoor", "palmerton", "cordova"}
+	case d == Game:
+		return []string{"northgate"}
+	case split == "train":
+		return []string{"altenfurt", "brunnau", "eschenweiler", "lindental"}
+	}
+	return []string{"morheim", "steinach"}
+}
+
+// index is the street that the shot shows.
+func (j shot) index() int {
+	if j.split == "val" {
+		return valOffset + j.n
+	}
+	return j.n
+}
+
+// paths gives the files of the picture and of its labels.
+func (j shot) paths(root string, d Domain) (img, lab string) {
+	towns := cities(d, j.split)
+	town := towns[j.n%len(towns)]
+	stem := fmt.Sprintf("%s_%06d_000019", town, j.n/len(towns))
+	return filepath.Join(root, "leftImg8bit", j.split, town, stem+"_leftImg8bit.png"),
+		filepath.Join(root, "gtFine", j.split, town, stem+"_gtFine_labelIds.png")
+}
+
+// write renders the shot unless both of its files exist. The labels come
+// last: where they are, the picture is complete.
+func (j shot) write(root string, m manifest) error {
+	imgPath, labPath := j.paths(root, m.Domain)
+	if regular(imgPath) && regular(labPath) {
+		return nil
+	}
+	img, lab := Render(m.Seed, j.index(), m.Domain, m.Width, m.Height)
+	if err := encode(imgPath, img.NRGBA()); err != nil {
+		return err
+	}
+	return encode(labPath, rawIDs(lab))
+}
+
+func regular(path string) bool {
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular() && info.Size() > 0
+}
+
+// rawIDs gives the Cityscapes ids of train ids; void is 1, the ego vehicle.
+func rawIDs(l *raster.Labels) *image.Gray {
+	raw := [numClasses]uint8{7, 8, 11, 12, 13, 17, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 31, 32, 33}
+	g := l.Gray()
+	for i, id := range g.Pix {
+		if id == raster.Void {
+			g.Pix[i] = 1
+		} else {
+			g.Pix[i] = raw[id]
+		}
+	}
+	return g
+}
+
+// encode writes a PNG atomically, making its folder.
+func encode(path string, img image.Image) error {
+	var buf bytes.Buffer
+	enc := png.Encoder{CompressionLevel: png.BestSpeed}
+	if err := enc.Encode(&buf, img); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+		return err
+	}
+	return replace(path, buf.Bytes())
+}
+
+// replace writes a file under a temporary name beside it and renames it.
+func replace(path string, data []byte) (err error) {
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".streets-*")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	defer func() {
+		if err != nil {
+			os.Remove(tmp.Name())
+			err = fmt.Errorf("write %s: %w", path, err)
+		}
+	}()
+	if _, err = tmp.Write(data); err != nil {
+		tmp.Close()
+		return err
+	}
+	if err = tmp.Chmod(0o644); err != nil {
+		tmp.Close()
+		return err
+	}
+	if err = tmp.Close(); err != nil {
+		return err
+	}
+	return os.Rename(tmp.Name(), path)
+}
