@@ -105,11 +105,14 @@ func (c canvas) bar(r barRow, x0, y int, compare bool) {
 	c.box(x0, y+18, length(r.after), 14, accent)
 	c.text(text, numbers+44, y+barsLine/2+5, right, faint, percent1(r.before))
 	c.text(bold, numbers+100, y+barsLine/2+5, right, ink, percent1(r.after))
-	col := good
-	if r.after < r.before {
-		col = bad
-	}
 	if gain := 100 * float64(r.after-r.before); !math.IsNaN(gain) {
+		col := faint
+		switch {
+		case gain >= 0.05:
+			col = good
+		case gain <= -0.05:
+			col = bad
+		}
 		c.text(text, numbers+164, y+barsLine/2+5, right, col, fmt.Sprintf("%+.1f", gain))
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"image"
 	"image/color"
 	"math"
+	"strconv"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
@@ -28,8 +29,8 @@ type Series struct {
 // CurvesOptions names the parts of a plot.
 type CurvesOptions struct {
 	Title, X, Y string
-	Log         bool    // logarithmic y axis; points ≤ 0 are left out
-	YMin, YMax  float64 // fixed range of y; both 0: from the data
+	Log         bool // logarithmic y axis; points ≤ 0 are left out
+	FromZero    bool // the y axis starts at 0, unless there are negative values
 }
 
 // lineColors are Okabe and Ito's (2008), told apart by the colour-blind too;
@@ -44,11 +45,12 @@ var lineColors = []color.NRGBA{
 	{34, 40, 49, 255},
 }
 
-// Size of a plot: 960 × 420 pixels.
+// Size of a plot, pixels.
 const (
-	curvesDPI    = 96
-	curvesWidth  = 10 * vg.Inch
-	curvesHeight = 420. / 96 * vg.Inch
+	plotWidth  = 960
+	plotHeight = 380
+	plotHead   = 80 // title and legend
+	plotDPI    = 96
 )
 
 // Curves plots lines over a common x axis (usually iterations), with a legend.
@@ -56,7 +58,7 @@ const (
 // all is left.
 func Curves(o CurvesOptions, series ...Series) (image.Image, error) {
 	p := newPlot(o)
-	drawn := 0
+	var drawn []plotted
 	for i, s := range series {
 		if len(s.X) != len(s.Y) {
 			return nil, fmt.Errorf("plot %q: series %q has %d x and %d y", o.Title, s.Name, len(s.X), len(s.Y))
@@ -65,39 +67,56 @@ func Curves(o CurvesOptions, series ...Series) (image.Image, error) {
 		if len(points) == 0 {
 			continue
 		}
-		drawn++
-		if err := addSeries(p, s, points, lineColors[i%len(lineColors)]); err != nil {
+		c := lineColors[i%len(lineColors)]
+		drawn = append(drawn, plotted{s.Name, c})
+		if err := addSeries(p, s, points, c); err != nil {
 			return nil, fmt.Errorf("plot %q: series %q: %w", o.Title, s.Name, err)
 		}
 	}
-	if drawn == 0 {
+	if len(drawn) == 0 {
 		return nil, fmt.Errorf("plot %q: no finite points", o.Title)
 	}
-	if o.YMin != o.YMax {
-		p.Y.Min, p.Y.Max = o.YMin, o.YMax
-	}
-	if o.Log {
+	switch {
+	case o.FromZero:
+		p.Y.Min = min(p.Y.Min, 0)
+	case o.Log:
 		p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
 	}
-	c := vgimg.NewWith(vgimg.UseWH(curvesWidth, curvesHeight), vgimg.UseDPI(curvesDPI))
-	area := draw.New(c)
-	p.Draw(draw.Crop(area, 12, -20, 8, -10)) // points of margin: left, right, bottom, top
-	return c.Image(), nil
+	c := vgimg.NewWith(vgimg.UseWH(plotWidth*vg.Inch/plotDPI, plotHeight*vg.Inch/plotDPI), vgimg.UseDPI(plotDPI))
+	p.Draw(draw.Crop(draw.New(c), 12, -20, 8, -6)) // margins in points: left, right, bottom, top
+	return framed(o.Title, drawn, c.Image()), nil
+}
+
+// plotted is one entry above a plot.
+type plotted struct {
+	name  string
+	color color.NRGBA
+}
+
+// framed puts title and legend above a plot.
+func framed(title string, lines []plotted, picture image.Image) image.Image {
+	head, text := face(boldFont(), 22), face(regularFont(), 16)
+	c := newCanvas(plotWidth, plotHead+plotHeight)
+	c.text(head, 24, 38, left, ink, title)
+	x := 24
+	for _, l := range lines {
+		c.box(x, 59, 26, 4, l.color)
+		c.text(text, x+34, 67, left, ink, l.name)
+		x += 34 + textWidth(text, l.name) + 28
+	}
+	c.put(0, plotHead, picture)
+	return c.NRGBA
 }
 
 // newPlot returns an empty plot in this package's looks.
 func newPlot(o CurvesOptions) *plot.Plot {
 	p := plot.New()
 	sans := font.Font{Variant: "Sans"}
-	p.Title.Text, p.X.Label.Text, p.Y.Label.Text = o.Title, o.X, o.Y
-	p.Title.TextStyle.Font = font.From(sans, 15)
-	p.Title.TextStyle.Font.Weight = 1 // bold
-	p.Title.Padding = 8
-	p.Legend.TextStyle.Font = font.From(sans, 11)
-	p.Legend.Top, p.Legend.Padding, p.Legend.ThumbnailWidth = true, 4, 22
+	p.X.Label.Text, p.Y.Label.Text = o.X, o.Y
 	for _, a := range []*plot.Axis{&p.X, &p.Y} {
 		a.Label.TextStyle.Font = font.From(sans, 12)
 		a.Tick.Label.Font = font.From(sans, 11)
+		a.Tick.Marker = roundTicks{}
 		a.LineStyle.Color, a.Tick.LineStyle.Color = faint, faint
 		a.Label.Padding = 4
 	}
@@ -137,7 +156,6 @@ func addSeries(p *plot.Plot, s Series, points plotter.XYs, c color.NRGBA) error 
 	}
 	line.Color, line.Width = c, 1.8
 	p.Add(line)
-	p.Legend.Add(s.Name, line)
 	if s.Dots {
 		dots, err := plotter.NewScatter(points)
 		if err != nil {
@@ -149,8 +167,7 @@ func addSeries(p *plot.Plot, s Series, points plotter.XYs, c color.NRGBA) error 
 	return nil
 }
 
-// runningMean averages each point with up to n neighbours on either side, as
-// many on one as on the other.
+// runningMean averages each point with up to n neighbours on either side.
 func runningMean(points plotter.XYs, n int) plotter.XYs {
 	cumulated := make([]float64, len(points)+1)
 	for i, p := range points {
@@ -158,8 +175,27 @@ func runningMean(points plotter.XYs, n int) plotter.XYs {
 	}
 	out := make(plotter.XYs, len(points))
 	for i, p := range points {
-		k := min(n, i, len(points)-1-i)
-		out[i] = plotter.XY{X: p.X, Y: (cumulated[i+k+1] - cumulated[i-k]) / float64(2*k+1)}
+		lo, hi := max(0, i-n), min(len(points), i+n+1)
+		out[i] = plotter.XY{X: p.X, Y: (cumulated[hi] - cumulated[lo]) / float64(hi-lo)}
 	}
 	return out
+}
+
+// roundTicks puts about six labelled ticks on round numbers.
+type roundTicks struct{}
+
+// Ticks implements [plot.Ticker].
+func (roundTicks) Ticks(lo, hi float64) []plot.Tick {
+	step := math.Pow(10, math.Floor(math.Log10((hi-lo)/6)))
+	for _, k := range []float64{1, 2, 5, 10} {
+		if (hi-lo)/(k*step) <= 7 {
+			step *= k
+			break
+		}
+	}
+	var ticks []plot.Tick
+	for i := math.Ceil(lo / step); i*step <= hi*(1+1e-12); i++ {
+		ticks = append(ticks, plot.Tick{Value: i * step, Label: strconv.FormatFloat(i*step, 'g', 6, 64)})
+	}
+	return ticks
 }

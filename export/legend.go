@@ -23,14 +23,14 @@ type legendItem struct {
 
 const (
 	legendSwatch = 18
-	legendLine   = 28
+	legendLine   = 32
 	legendGap    = 22
 )
 
 // layoutLegend flows the classes into lines of the given width; the last entry
 // is void.
 func layoutLegend(space datasets.Space, width int) legend {
-	l := legend{face: face(regularFont(), 15)}
+	l := legend{face: face(regularFont(), 20)}
 	x, y := 0, 0
 	add := func(name string, c color.NRGBA) {
 		w := legendSwatch + 7 + textWidth(l.face, name)
@@ -52,7 +52,7 @@ func (l legend) draw(c canvas, x, y int) {
 	for _, item := range l.items {
 		c.box(x+item.x, y+item.y, legendSwatch, legendSwatch, grid)
 		c.box(x+item.x+1, y+item.y+1, legendSwatch-2, legendSwatch-2, item.color)
-		c.text(l.face, x+item.x+legendSwatch+7, y+item.y+legendSwatch-4, left, ink, item.name)
+		c.text(l.face, x+item.x+legendSwatch+7, y+item.y+legendSwatch-2, left, ink, item.name)
 	}
 }
 

@@ -61,15 +61,15 @@ func Strip(space datasets.Space, columns []string, rows []StripRow) (image.Image
 }
 
 func drawStrip(space datasets.Space, columns []string, rows []StripRow, cellW, cellH int) image.Image {
-	head, small := face(boldFont(), 19), face(regularFont(), 14)
+	head, small := face(boldFont(), 26), face(regularFont(), 18)
 	width := 2*stripMargin + len(columns)*(cellW+stripGap) - stripGap
-	rowTop := func(i int) int { return stripMargin + 36 + i*(cellH+26) }
+	rowTop := func(i int) int { return stripMargin + 44 + i*(cellH+34) }
 	legendTop := rowTop(len(rows)) + 8
 	legend := layoutLegend(space, width-2*stripMargin)
 	c := newCanvas(width, legendTop+legend.height+stripMargin)
 	for j, title := range columns {
 		x := stripMargin + j*(cellW+stripGap)
-		c.text(head, x, stripMargin+16, left, ink, clipText(head, title, cellW))
+		c.text(head, x, stripMargin+22, left, ink, clipText(head, title, cellW))
 	}
 	for i, row := range rows {
 		y := rowTop(i)
@@ -80,7 +80,7 @@ func drawStrip(space datasets.Space, columns []string, rows []StripRow, cellW, c
 				c.put(x+(cellW-b.Dx())/2, y+(cellH-b.Dy())/2, picture)
 			}
 		}
-		c.text(small, stripMargin, y+cellH+16, left, faint, clipText(small, row.Title, width-2*stripMargin))
+		c.text(small, stripMargin, y+cellH+20, left, faint, clipText(small, row.Title, width-2*stripMargin))
 	}
 	legend.draw(c, stripMargin, legendTop)
 	return c.NRGBA

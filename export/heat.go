@@ -1,0 +1,121 @@
+package export
+
+import (
+	"fmt"
+	"image"
+	"image/color"
+	"math"
+	"strconv"
+
+	"t2sda/datasets"
+)
+
+// ClassHistory is a number per class that changes during training: queries
+// drawn, weights, IoU.
+type ClassHistory struct {
+	Iterations []float64
+	Values     [][]float64 // [time][class]; NaN: none
+}
+
+// Geometry of a heat map, pixels.
+const (
+	heatLine    = 24
+	heatWidth   = 680
+	heatColumns = 170 // at most; more iterations are averaged
+)
+
+// Heat draws a class history: one line per class, time to the right, dark where
+// the value is large; the largest value of the picture is full dark. The last
+// column's mean stands at the right. It returns an error when there is no finite
+// value or when the history's shape does not fit the classes.
+func Heat(space datasets.Space, title string, h ClassHistory) (image.Image, error) {
+	if len(h.Iterations) != len(h.Values) || len(h.Values) == 0 {
+		return nil, fmt.Errorf("picture %q: %d iterations, %d lines of values", title, len(h.Iterations), len(h.Values))
+	}
+	for i, v := range h.Values {
+		if len(v) != len(space.Classes) {
+			return nil, fmt.Errorf("picture %q: line %d has %d values for %d classes", title, i, len(v), len(space.Classes))
+		}
+	}
+	columns := h.binned(heatColumns)
+	top := math.Inf(-1)
+	for _, column := range columns {
+		for _, v := range column {
+			if !math.IsNaN(v) {
+				top = max(top, v)
+			}
+		}
+	}
+	if math.IsInf(top, 0) {
+		return nil, fmt.Errorf("picture %q: no finite values", title)
+	}
+	return drawHeat(space, title, h, columns, top), nil
+}
+
+// binned averages the history into at most n columns [column][class].
+func (h ClassHistory) binned(n int) [][]float64 {
+	n = min(n, len(h.Values))
+	out := make([][]float64, n)
+	for i := range out {
+		lo, hi := i*len(h.Values)/n, (i+1)*len(h.Values)/n
+		out[i] = make([]float64, len(h.Values[0]))
+		for k := range out[i] {
+			var finite []float64
+			for _, v := range h.Values[lo:hi] {
+				if !math.IsInf(v[k], 0) {
+					finite = append(finite, v[k])
+				}
+			}
+			out[i][k] = meanValid(finite)
+		}
+	}
+	return out
+}
+
+func drawHeat(space datasets.Space, title string, h ClassHistory, columns [][]float64, top float64) image.Image {
+	names := face(regularFont(), 16)
+	nameW := 0
+	for _, k := range space.Classes {
+		nameW = max(nameW, textWidth(names, k.Name))
+	}
+	x0, y0 := 24+nameW+legendSwatch+16, 84
+	bottom := y0 + len(space.Classes)*heatLine
+	c := newCanvas(x0+heatWidth+110, bottom+52)
+	c.text(face(boldFont(), 22), 24, 38, left, ink, title)
+	c.text(names, 24, 64, left, faint, "by iteration; white: 0 or none, darkest: "+short(top))
+	c.text(names, x0+heatWidth+90, 64, right, faint, "at the end")
+	for k, class := range space.Classes {
+		y := y0 + k*heatLine
+		c.text(names, x0-legendSwatch-14, y+17, right, ink, class.Name)
+		c.box(x0-legendSwatch-7, y+3, legendSwatch, legendSwatch, classColor(class))
+		c.box(x0, y, heatWidth, heatLine-2, grid)
+		for i, column := range columns {
+			from, to := i*heatWidth/len(columns), (i+1)*heatWidth/len(columns)
+			c.box(x0+from, y, to-from, heatLine-2, heatColor(column[k], top))
+		}
+		c.text(names, x0+heatWidth+90, y+17, right, ink, short(columns[len(columns)-1][k]))
+	}
+	c.text(names, x0, bottom+22, left, faint, short(h.Iterations[0]))
+	c.text(names, x0+heatWidth, bottom+22, right, faint, short(h.Iterations[len(h.Iterations)-1]))
+	return c.NRGBA
+}
+
+// heatColor is white for 0, negative and missing values.
+func heatColor(v, top float64) color.NRGBA {
+	if !(v > 0) {
+		return paper
+	}
+	fill, _ := shareColor(v / top)
+	return fill
+}
+
+// short prints a number with three digits, "–" for NaN.
+func short(v float64) string {
+	switch {
+	case math.IsNaN(v):
+		return "–"
+	case math.Abs(v) >= 100:
+		return strconv.FormatFloat(v, 'f', 0, 64)
+	}
+	return strconv.FormatFloat(v, 'g', 3, 64)
+}

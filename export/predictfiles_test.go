@@ -1,0 +1,123 @@
+package export
+
+import (
+	"image"
+	"image/color"
+	"image/png"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"t2sda/datasets"
+	"t2sda/internal/raster"
+)
+
+// readPNG decodes a file.
+func readPNG(t *testing.T, path string) image.Image {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	picture, err := png.Decode(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return picture
+}
+
+func TestPredictFiles(t *testing.T) {
+	p := nanoPredictor(t)
+	s := newEvalSet(t)
+	images, labels := predicted(t, p, 2)
+	s.add("a", images[0], nil)
+	if err := os.Mkdir(filepath.Join(s.root, "images", "sub"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s.png("images/sub/b.png", images[1].NRGBA())
+	s.file("map.yaml", []byte(strings.NewReplacer("[0]", "[9, 7]", "[1]", "[8]", "[2]", "[11]", "[3]", "[12]", "[4]", "[13]").Replace(fiveMap)))
+	m, err := datasets.LoadLabelMap(filepath.Join(s.root, "map.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rawIDs := []uint8{7, 8, 11, 12, 13}
+	at := func(l *raster.Labels) (uint8, datasets.Class) {
+		id := l.Pix[5*l.W+7]
+		return id, p.Metadata().Space.Classes[id]
+	}
+	for _, format := range Formats() {
+		t.Run(format, func(t *testing.T) {
+			out := filepath.Join(t.TempDir(), "new", "folder")
+			steps := 0
+			written, err := PredictFiles(t.Context(), p, []string{filepath.Join(s.root, "images")}, out, PredictOptions{Format: format, Map: m, Progress: func(int, int) { steps++ }})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(written) != 2 || written[0] != filepath.Join(out, "a.png") || written[1] != filepath.Join(out, "sub", "b.png") || steps != 2 {
+				t.Fatalf("wrote %v with %d steps", written, steps)
+			}
+			for i, path := range written {
+				id, class := at(labels[i])
+				picture := readPNG(t, path)
+				if picture.Bounds() != image.Rect(0, 0, 96, 48) {
+					t.Fatalf("%s has bounds %v", path, picture.Bounds())
+				}
+				got := picture.At(7, 5)
+				var want color.Color
+				switch format {
+				case FormatTrainIDs:
+					want = color.Gray{Y: id}
+				case FormatLabelIDs:
+					want = color.Gray{Y: rawIDs[id]}
+				case FormatColor:
+					want = color.RGBA{class.Color[0], class.Color[1], class.Color[2], 255}
+				case FormatOverlay:
+					c := images[i].NRGBA().NRGBAAt(7, 5)
+					half := func(a, b uint8) uint8 { return uint8((int(a) + int(b) + 1) / 2) }
+					want = color.RGBA{half(c.R, class.Color[0]), half(c.G, class.Color[1]), half(c.B, class.Color[2]), 255}
+				}
+				if got != want {
+					t.Errorf("%s: pixel is %v, want %v", path, got, want)
+				}
+			}
+		})
+	}
+}
+
+func TestPredictFilesErrors(t *testing.T) {
+	p := nanoPredictor(t)
+	s := newEvalSet(t)
+	img := raster.NewImage(8, 8)
+	s.add("a", img, nil)
+	s.png("labels/a.png", img.NRGBA())
+	s.file("broken.png", []byte("no picture"))
+	out, file := t.TempDir(), func(name string) string { return filepath.Join(s.root, name) }
+	if err := os.Mkdir(file("empty"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name  string
+		paths []string
+		out   string
+		opts  PredictOptions
+		want  string
+	}{
+		{"format", []string{file("images")}, out, PredictOptions{Format: "jpeg"}, `format "jpeg" is none of overlay, color, trainids, labelids`},
+		{"missing", []string{file("nowhere.png")}, out, PredictOptions{}, "nowhere.png"},
+		{"broken", []string{file("broken.png")}, out, PredictOptions{}, "broken.png: it cannot be decoded"},
+		{"no images", []string{file("empty")}, out, PredictOptions{}, "no PNG or JPEG files in"},
+		{"same name", []string{file("images/a.png"), file("labels/a.png")}, out, PredictOptions{}, "would both become"},
+		{"overwrite", []string{file("images")}, file("images"), PredictOptions{}, "is one of the images"},
+		{"map", []string{file("images")}, out, PredictOptions{Format: FormatLabelIDs}, "has other classes than the model"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := PredictFiles(t.Context(), p, tt.paths, tt.out, tt.opts)
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error %v, want %q", err, tt.want)
+			}
+		})
+	}
+}
