@@ -106,6 +106,9 @@ func (d *Dataset) Stats(ctx context.Context, workers int, cacheDir string, progr
 		if s := d.readStats(file); s != nil {
 			return s, nil
 		}
+		if err := checkWritable(cacheDir); err != nil { // before the work, not after it
+			return nil, fmt.Errorf("datasets: class statistics: %w", err)
+		}
 	}
 	s, err := d.count(ctx, workers, progress)
 	if err != nil {
@@ -242,14 +245,23 @@ func (d *Dataset) readStats(file string) *Stats {
 	return s
 }
 
-// writeStats replaces the file in one step, so that a reader or a crash never
-// meets half of it.
-func writeStats(file string, s *Stats) (err error) {
-	data, err := json.Marshal(s)
+func checkWritable(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	probe, err := os.CreateTemp(dir, ".class-stats-*")
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+	probe.Close()
+	return os.Remove(probe.Name())
+}
+
+// writeStats replaces the file in one step, so that a reader or a crash never
+// meets half of it. The folder exists.
+func writeStats(file string, s *Stats) (err error) {
+	data, err := json.Marshal(s)
+	if err != nil {
 		return err
 	}
 	tmp, err := os.CreateTemp(filepath.Dir(file), ".class-stats-*")
