@@ -31,12 +31,12 @@ func array(x []float32, dims ...int) graphtest.Array {
 	return a
 }
 
-// TestGradients checks the gradient of every parameter, and of the image, by finite differences in float64: both heads and both inputs of the projector, at a size at which every reduction drops rows or columns.
+// TestGradients checks the gradient of every parameter, and of the image, by finite differences in float64: both heads and both inputs of the projector, at a size at which reductions drop columns.
 func TestGradients(t *testing.T) {
 	for _, c := range []struct{ head, input string }{{"segformer", ProjectConcat}, {"daformer", ProjectLast}} {
 		t.Run(c.head+"/"+c.input, func(t *testing.T) {
 			a := imageNet(Arch{Encoder: "mit_nano", Head: c.head, Classes: 3, HeadWidth: 3, ProjectorWidth: 4, ProjectorInput: c.input})
-			inputs := map[string]graphtest.Array{"image": graphtest.Uniform(rand.New(rand.NewPCG(1, 2)), -2, 2, 2, 3, 30, 45)}
+			inputs := map[string]graphtest.Array{"image": graphtest.Uniform(rand.New(rand.NewPCG(1, 2)), -2, 2, 2, 3, 29, 33)}
 			for _, p := range a.specs(tiny).params {
 				inputs[p.Name] = array(goldenParam(p), p.Shape...)
 			}
