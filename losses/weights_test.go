@@ -1,0 +1,137 @@
+package losses
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestEncode(t *testing.T) {
+	labels := []uint8{0, 255, 2, 1}
+	for _, k := range []struct {
+		d    Denominator
+		want []float32
+	}{
+		{AllPixels, []float32{0.25, 0, 0.25, 0.25}},
+		{ValidPixels, []float32{1. / 3, 0, 1. / 3, 1. / 3}},
+	} {
+		ids, weights := []int64{9, 9, 9, 9}, []float32{9, 9, 9, 9}
+		if err := Encode(ids, weights, labels, 3, k.d); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(ids, []int64{0, 0, 2, 1}) || !slices.Equal(weights, k.want) {
+			t.Errorf("%s: ids %v, weights %v", k.d, ids, weights)
+		}
+	}
+}
+
+func TestEncodeOfVoid(t *testing.T) {
+	for _, d := range []Denominator{AllPixels, ValidPixels} {
+		ids, weights := make([]int64, 3), []float32{1, 1, 1}
+		if err := Encode(ids, weights, []uint8{255, 255, 255}, 2, d); err != nil || !slices.Equal(weights, []float32{0, 0, 0}) {
+			t.Errorf("%s: %v %v", d, weights, err)
+		}
+	}
+}
+
+func TestEncodeErrors(t *testing.T) {
+	for _, k := range []struct {
+		ids    int
+		labels []uint8
+		d      Denominator
+		want   string
+	}{
+		{2, []uint8{0, 3}, AllPixels, "label 3"},
+		{2, []uint8{0, 1}, "most", `"most"`},
+		{1, []uint8{0, 1}, AllPixels, "1 ids"},
+	} {
+		err := Encode(make([]int64, k.ids), make([]float32, 2), k.labels, 3, k.d)
+		if err == nil || !strings.Contains(err.Error(), k.want) {
+			t.Errorf("%+v: error %v", k, err)
+		}
+	}
+}
+
+// mix is two images of 4×2 with rims of one row above and two below.
+func mix() *Mix {
+	return &Mix{
+		N: 2, H: 4, W: 2, Classes: 3,
+		Labels: []uint8{0, 1, 1, 2, 0, 0, 255, 1, 2, 2, 2, 2, 1, 1, 1, 255},
+		Pasted: [][]bool{
+			{true, false, true, false, false, true, true, false},
+			{false, false, false, false, false, false, false, true},
+		},
+		Quality: []float64{0.5, 0.25}, Top: 1, Bottom: 2, Denominator: AllPixels,
+	}
+}
+
+func TestMixByHand(t *testing.T) {
+	const u = 1. / 16
+	want := []float32{u, 0, u, u / 2, 0, u, 0, 0, 0, 0, u / 4, u / 4, 0, 0, 0, 0}
+	ids, weights := make([]int64, 16), make([]float32, 16)
+	m := mix()
+	if err := m.Encode(ids, weights); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(weights, want) {
+		t.Errorf("weights %v, want %v", weights, want)
+	}
+	if ids[6] != 0 || ids[3] != 2 || ids[15] != 0 {
+		t.Errorf("ids %v", ids)
+	}
+
+	m.ClassWeights = []float64{1, 0.5, 0} // DRW on L_T
+	m.Denominator = ValidPixels
+	if err := m.Encode(ids, weights); err != nil {
+		t.Fatal(err)
+	}
+	const v = 1. / 14
+	for i, w := range map[int]float64{0: v, 2: v / 2, 3: 0, 5: v, 10: 0} {
+		near(t, "weight", float64(weights[i]), w, 1e-7)
+	}
+}
+
+func TestMixWithRimsThatMeet(t *testing.T) {
+	m := mix()
+	m.Top, m.Bottom = 3, 9
+	ids, weights := make([]int64, 16), make([]float32, 16)
+	if err := m.Encode(ids, weights); err != nil {
+		t.Fatal(err)
+	}
+	for i, pasted := range slices.Concat(m.Pasted...) {
+		if !pasted && weights[i] != 0 {
+			t.Errorf("target pixel %d weighs %g", i, weights[i])
+		}
+	}
+}
+
+func TestMixErrors(t *testing.T) {
+	for want, change := range map[string]func(m *Mix){
+		"label 2":       func(m *Mix) { m.Classes = 2 },
+		"1 qualities":   func(m *Mix) { m.Quality = m.Quality[:1] },
+		"mask 1":        func(m *Mix) { m.Pasted[1] = nil },
+		"class weights": func(m *Mix) { m.ClassWeights = []float64{1} },
+		"negative rim":  func(m *Mix) { m.Top = -1 },
+		"do not fill":   func(m *Mix) { m.Labels = m.Labels[1:] },
+		"denominator":   func(m *Mix) { m.Denominator = "" },
+	} {
+		m := mix()
+		change(m)
+		if err := m.Encode(make([]int64, 16), make([]float32, 16)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v", want, err)
+		}
+	}
+}
+
+func TestQuality(t *testing.T) {
+	confidence := []float32{0.968, 1, 0.9, 0.5, 0.99, 0.1, 0.2, 0.967}
+	q := make([]float64, 2)
+	Quality(q, confidence, QualityThreshold, false)
+	if q[0] != 0.5 || q[1] != 0.25 {
+		t.Errorf("per image %v", q)
+	}
+	Quality(q, confidence, QualityThreshold, true)
+	if q[0] != 0.375 || q[1] != 0.375 {
+		t.Errorf("per batch %v", q)
+	}
+}
