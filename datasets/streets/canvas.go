@@ -76,6 +76,9 @@ func (c *canvas) polygon(sh shader, bias float32, vs ...vertex) {
 
 // clipped cuts the polygon at the near plane, projects and fills it.
 func (c *canvas) clipped(sh shader, bias float32, in []corner) {
+	if c.outside(in) {
+		return
+	}
 	out := c.clip[1][:0]
 	for i, a := range in {
 		b := in[(i+1)%len(in)]
@@ -102,6 +105,41 @@ func (c *canvas) clipped(sh shader, bias float32, in []corner) {
 		}
 	}
 	c.fill(sh, bias, buf[:n])
+}
+
+// outside tells whether all corners lie beyond one edge of the picture.
+func (c *canvas) outside(in []corner) bool {
+	tx, ty := c.edge()
+	var l, r, u, d, n int
+	for i := range in {
+		p := &in[i].p
+		l += bit(p.x < -tx*p.z)
+		r += bit(p.x > tx*p.z)
+		u += bit(p.y > ty*p.z)
+		d += bit(p.y < -ty*p.z)
+		n += bit(p.z < nearPlane)
+	}
+	return max(l, r, u, d, n) == len(in)
+}
+
+// edge gives the largest slopes |x/z| and |y/z| within the picture.
+func (c *canvas) edge() (tx, ty float32) {
+	return max(c.cam.cx, float32(c.w)-c.cam.cx) / c.cam.focal, max(c.cam.cy, float32(c.h)-c.cam.cy) / c.cam.focal
+}
+
+func bit(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// ballHidden tells whether a ball of radius r lies outside of the picture.
+func (c *canvas) ballHidden(o vec3, r float32) bool {
+	p := c.cam.local(o)
+	tx, ty := c.edge()
+	r *= 1 + max(tx, ty) // bounds the distance to the slanted planes
+	return p.z < nearPlane-r || abs(p.x) > tx*p.z+r || abs(p.y) > ty*p.z+r
 }
 
 // rows writes the polygon's horizontal extent on every sample row it covers
@@ -189,15 +227,18 @@ func (c *canvas) fill(sh shader, bias float32, vs []screen) {
 // and hands them to the shader.
 func (c *canvas) span(sh shader, i0, i1 int, bias, zLo, zHi float32, pz, pu, pv plane) {
 	fs := c.frags[:0]
-	iz, uz, vz := pz.o, pu.o, pv.o
+	end := pz.o + pz.dx*float32(i1-i0-1)
+	if lo, hi := min(pz.o, end), max(pz.o, end); lo < zLo || hi > zHi {
+		pz.o = clamp(pz.o, zLo, zHi)
+		pz.dx = (clamp(end, zLo, zHi) - pz.o) / float32(max(i1-i0-1, 1))
+	}
+	iz := pz.o
 	for k, d := range c.depth[i0:i1] {
-		if q := min(max(iz, zLo), zHi); q*bias > d {
-			z := 1 / q
-			fs = append(fs, frag{int32(i0 + k), q, z, uz * z, vz * z})
+		if iz*bias > d {
+			z, t := 1/iz, float32(k)
+			fs = append(fs, frag{int32(i0 + k), iz, z, (pu.o + t*pu.dx) * z, (pv.o + t*pv.dx) * z})
 		}
 		iz += pz.dx
-		uz += pu.dx
-		vz += pv.dx
 	}
 	if len(fs) > 0 {
 		sh.shade(c, fs)

@@ -37,7 +37,7 @@ func filmOf(d Domain, r *rand.Rand) *film {
 	}
 	cast := u(-0.05, 0.05)
 	return &film{
-		exposure: u(0.62, 0.95), balance: rgb{0.95 + cast, 1.02, 0.97 - cast}, black: u(0.015, 0.05), contrast: u(0.1, 0.3), gamma: 2.1,
+		exposure: u(0.75, 1.15), balance: rgb{0.95 + cast, 1.02, 0.97 - cast}, black: u(0.01, 0.035), contrast: u(0.2, 0.45), gamma: 2.1,
 		saturate: u(0.6, 0.85), vignette: u(0.15, 0.4), blur: u(0.35, 0.7), motion: u(0, 1.4),
 		shot: u(0.0004, 0.0016), read: u(0.002, 0.006), chroma: true,
 	}

@@ -38,7 +38,8 @@ func (s *scene) paintGround() {
 	lawn := s.surface(s.vary(s.paint(s.p.grass), 0.15), terrain, 0.9, 0.5, 0, 0)
 	asphalt := s.surface(s.vary(s.paint(s.p.asphalt), 0.12), road, 0.35, 0.3, 0, 0)
 	asphalt.tracks = st.lane
-	s.strip(lawn, 1, -150, 150, -0.03, -6, 330)
+	s.strip(lawn, 1, -150, -st.half, -0.03, -6, 330)
+	s.strip(lawn, 1, st.half, 150, -0.03, -6, 330)
 	s.strip(asphalt, 1, -st.half, st.half, 0, -6, 330)
 	s.patches(asphalt)
 	s.markings()

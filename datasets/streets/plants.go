@@ -62,7 +62,7 @@ func (s *scene) puff(o vec3, rx, ry float32, leaf rgb) {
 		col: lit.mul(1.25), dark: leaf.times(s.light.sky.mul(0.28)), label: vegetation, n: s.n,
 		scale: cells, ou: s.uni(0, 256), ov: s.uni(0, 256),
 		lu: s.light.dir.dot(s.cam.right) * s.light.sunlit, lv: 0.9,
-		ragged: 0.75, contrast: s.p.texture.leafContrast,
+		ragged: 1.1, contrast: s.p.texture.leafContrast,
 	}, o, rx*1.15, ry*1.15)
 }
 

@@ -114,12 +114,14 @@ func (s *foliage) shade(c *canvas, fs []frag) {
 		f := &fs[k]
 		r2 := f.u*f.u + f.v*f.v
 		tu, tv := f.u*s.scale+s.ou, f.v*s.scale+s.ov
-		n := s.n.leaf.at(tu, tv)
-		if r2+s.ragged*(n+0.1) > 0.92 {
+		if r2 > 1 {
 			continue
 		}
-		m := s.n.grain.at(tu*1.7, tv*1.7)
-		t := 0.5 + 0.33*(f.u*s.lu+f.v*s.lv) + s.contrast*(0.9*n+0.5*m) - 0.1*r2
+		n, m := s.n.leaf.at(tu, tv), s.n.grain.at(tu*1.3, tv*1.3)
+		if r2+s.ragged*(n+0.45*m+0.12) > 0.9 {
+			continue
+		}
+		t := 0.5 + 0.33*(f.u*s.lu+f.v*s.lv) + s.contrast*(0.8*n+0.7*m) - 0.12*r2
 		c.put(f, s.dark.mix(s.col, clamp(t, 0, 1.25)), s.label)
 	}
 }

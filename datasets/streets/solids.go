@@ -135,6 +135,9 @@ var unitCircle = func() (c [12][2]float32) {
 
 // billboard draws an ellipse that faces the camera; u and v run from -1 to 1.
 func (s *scene) billboard(sh shader, o vec3, rx, ry float32) {
+	if s.ballHidden(o, max(rx, ry)) {
+		return
+	}
 	var vs [len(unitCircle)]vertex
 	r, u := s.cam.right.mul(rx), s.cam.up.mul(ry)
 	for i, c := range unitCircle {

@@ -51,7 +51,7 @@ func (s *scene) laneAt(i int) (x float32, oncoming bool) {
 func (s *scene) drive() {
 	st := &s.st
 	density := s.in(s.p.traffic)
-	if st.rails && s.chance(0.62) {
+	if st.rails && s.chance(0.8) {
 		on := s.chance(0.5)
 		x := float32(1.6)
 		if on {
@@ -65,15 +65,15 @@ func (s *scene) drive() {
 		if oncoming {
 			yaw = 3.1415927
 		}
-		z := s.uni(5, 16)
+		z := s.uni(5, 24)
 		if abs(x-s.cam.pos.x) < 1.5 {
-			z = s.uni(8, 26)
+			z = s.uni(10, 36)
 		}
 		for z < 130 {
 			if st.rails && abs(x) < st.lane {
 				z += 25 // the tram's lane stays emptier
 			}
-			z += s.vehicle(x+s.uni(-0.25, 0.25), z, yaw) + s.uni(0.3, 1.7)*100/(density*3+0.5)*0.5
+			z += s.vehicle(x+s.uni(-0.25, 0.25), z, yaw) + s.uni(0.3, 1.7)*60/(density+0.4)
 		}
 	}
 	s.twoWheelers()
@@ -110,7 +110,7 @@ func (s *scene) twoWheelers() {
 	}
 	ride := func(mean float32, far float32, place func(x, z, yaw float32)) {
 		for range s.count(mean) {
-			z := s.uni(5, far)
+			z := s.uni(6, far)
 			x, yaw := edge+s.uni(-0.3, 0.3), s.uni(-0.15, 0.15)
 			switch s.rnd.IntN(5) {
 			case 0:

@@ -202,7 +202,9 @@ func (s *scene) tram(x, z float32, oncoming bool) {
 // tramCar draws one car of a tram.
 func (s *scene) tramCar(f *frame, w, l float32, col, stripe rgb, head, oncoming bool) {
 	s.box(f, -w+0.15, 0.05, -l+0.4, w-0.15, 0.4, l-0.4, paint(0x202224), train)
-	s.box(f, -w+0.3, 0.5, -l-0.3, w-0.3, 3, l+0.3, paint(0x303234), train)
+	if !head { // the bellows towards the car in front
+		s.box(f, -w+0.2, 0.5, -l-0.5, w-0.2, 3, l+0.5, paint(0x303234), train)
+	}
 	b, t := rect{-w, -l, w, l, 0.35}, rect{-w + 0.08, -l, w - 0.08, l, 3.3}
 	if head && oncoming {
 		t.z1 -= 0.7

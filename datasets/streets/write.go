@@ -16,6 +16,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"t2sda/internal/atomicfile"
 	"t2sda/internal/raster"
 )
 
@@ -151,7 +152,7 @@ func prepare(root string, want manifest) error {
 	if err := os.MkdirAll(root, 0o777); err != nil {
 		return err
 	}
-	return replace(path, append(data, '\n'))
+	return atomicfile.Write(path, append(data, '\n'))
 }
 
 // prune deletes the files of have that are not part of want.
@@ -266,31 +267,5 @@ func encode(path string, img image.Image) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return err
 	}
-	return replace(path, buf.Bytes())
-}
-
-// replace writes a file under a temporary name beside it and renames it.
-func replace(path string, data []byte) (err error) {
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".streets-*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(tmp.Name())
-			err = fmt.Errorf("write %s: %w", path, err)
-		}
-	}()
-	if _, err = tmp.Write(data); err != nil {
-		tmp.Close()
-		return err
-	}
-	if err = tmp.Chmod(0o644); err != nil {
-		tmp.Close()
-		return err
-	}
-	if err = tmp.Close(); err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), path)
+	return atomicfile.Write(path, buf.Bytes())
 }
