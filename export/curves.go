@@ -186,6 +186,9 @@ type roundTicks struct{}
 
 // Ticks implements [plot.Ticker].
 func (roundTicks) Ticks(lo, hi float64) []plot.Tick {
+	if hi <= lo {
+		return []plot.Tick{{Value: lo, Label: tickLabel(lo)}}
+	}
 	step := math.Pow(10, math.Floor(math.Log10((hi-lo)/6)))
 	for _, k := range []float64{1, 2, 5, 10} {
 		if (hi-lo)/(k*step) <= 7 {
@@ -195,7 +198,10 @@ func (roundTicks) Ticks(lo, hi float64) []plot.Tick {
 	}
 	var ticks []plot.Tick
 	for i := math.Ceil(lo / step); i*step <= hi*(1+1e-12); i++ {
-		ticks = append(ticks, plot.Tick{Value: i * step, Label: strconv.FormatFloat(i*step, 'g', 6, 64)})
+		ticks = append(ticks, plot.Tick{Value: i * step, Label: tickLabel(i * step)})
 	}
 	return ticks
 }
+
+// tickLabel prints six digits at most; adding 0 turns −0 into 0.
+func tickLabel(v float64) string { return strconv.FormatFloat(v+0, 'g', 6, 64) }

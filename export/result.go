@@ -157,15 +157,16 @@ func (r *Result) Table(w io.Writer, baseline *Result) error {
 		if i == 1 || i == len(rows)-3 { // below the head, above the means
 			b.WriteString(rule)
 		}
+		var line strings.Builder
 		for j, cell := range row {
 			pad := strings.Repeat(" ", widths[j]-utf8.RuneCountInString(cell))
 			if j == 0 {
-				b.WriteString(cell + pad)
+				line.WriteString(cell + pad)
 				continue
 			}
-			b.WriteString("  " + pad + cell)
+			line.WriteString("  " + pad + cell)
 		}
-		b.WriteByte('\n')
+		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
 	}
 	fmt.Fprintf(&b, "%s\n", r.Summary())
 	_, err := io.WriteString(w, b.String())

@@ -1,0 +1,242 @@
+package export
+
+import (
+	"image"
+	"image/color"
+	"math"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"t2sda/datasets"
+	"t2sda/internal/raster"
+)
+
+// holds reports whether a picture has a pixel of the colour within a rectangle.
+func holds(picture image.Image, r image.Rectangle, c color.NRGBA) bool {
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		for x := r.Min.X; x < r.Max.X; x++ {
+			if color.NRGBAModel.Convert(picture.At(x, y)) == c {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func constantLabels(w, h int, id uint8) *raster.Labels {
+	l := raster.NewLabels(w, h)
+	for i := range l.Pix {
+		l.Pix[i] = id
+	}
+	return l
+}
+
+func TestStrip(t *testing.T) {
+	space := datasets.Cityscapes19()
+	white := raster.NewImage(40, 20)
+	for i := range white.Pix {
+		white.Pix[i] = 255
+	}
+	picture, err := Strip(space, []string{"target", "prediction", "overlay", "nothing"}, []StripRow{
+		{Title: "first", Cells: []Cell{{Image: white}, {Labels: constantLabels(40, 20, 13)}, {Image: white, Labels: constantLabels(40, 20, 13)}, {}}},
+		{Title: "second", Cells: []Cell{{Image: white}, {Labels: constantLabels(10, 20, 2)}, {}, {}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := picture.Bounds()
+	column := (stripWidth-2*stripMargin-3*stripGap)/4 + stripGap
+	cells := func(j int) image.Rectangle {
+		return image.Rect(stripMargin+j*column, stripMargin+44, stripMargin+(j+1)*column-stripGap, b.Max.Y-100)
+	}
+	car := color.NRGBA{0, 0, 142, 255}
+	if !holds(picture, cells(1), car) || holds(picture, cells(0), car) || holds(picture, cells(3), car) {
+		t.Error("labels stand in the wrong column")
+	}
+	if half := (color.NRGBA{128, 128, 199, 255}); !holds(picture, cells(2), half) {
+		t.Error("the overlay is not half image, half class colour")
+	}
+	if legend := image.Rect(0, b.Max.Y-100, b.Max.X, b.Max.Y); !holds(picture, legend, car) || !holds(picture, legend, color.NRGBA{107, 142, 35, 255}) {
+		t.Error("the legend lacks colours")
+	}
+	for _, tt := range []struct {
+		columns []string
+		rows    []StripRow
+		want    string
+	}{
+		{nil, nil, "0 columns"},
+		{[]string{"a"}, []StripRow{{Title: "x", Cells: make([]Cell, 2)}}, `row "x" has 2 cells for 1 columns`},
+		{[]string{"a"}, []StripRow{{Cells: make([]Cell, 1)}}, "all 1 rows are empty"},
+	} {
+		if _, err := Strip(space, tt.columns, tt.rows); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("error %v, want %q", err, tt.want)
+		}
+	}
+}
+
+func TestOverlayLeavesVoid(t *testing.T) {
+	img := raster.NewImage(2, 1)
+	for i := range img.Pix {
+		img.Pix[i] = 100
+	}
+	out := Overlay(datasets.Cityscapes19(), img, labels(0, raster.Void))
+	if got, want := out.NRGBAAt(0, 0), (color.NRGBA{114, 82, 114, 255}); got != want {
+		t.Errorf("road is %v, want %v", got, want)
+	}
+	if got, want := out.NRGBAAt(1, 0), (color.NRGBA{100, 100, 100, 255}); got != want {
+		t.Errorf("void is %v, want %v", got, want)
+	}
+}
+
+func TestConfusionPicture(t *testing.T) {
+	space := fiveClasses()
+	c := NewConfusion(5)
+	mustAdd(t, c, labels(0, 0, 1, 1), labels(0, 0, 1, 0))
+	picture, err := ConfusionPicture(space, c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := picture.Bounds()
+	x0, y0 := b.Max.X-matrixMargin-10-5*matrixCell, b.Max.Y-matrixMargin-5*matrixCell
+	cell := func(t, p int) color.Color {
+		return color.NRGBAModel.Convert(picture.At(x0+p*matrixCell+3, y0+t*matrixCell+3))
+	}
+	full, _ := shareColor(1)
+	half, _ := shareColor(0.5)
+	for _, tt := range []struct {
+		truth, prediction int
+		want              color.NRGBA
+	}{{0, 0, full}, {0, 1, paper}, {1, 0, half}, {1, 1, half}, {4, 4, paper}} {
+		if got := cell(tt.truth, tt.prediction); got != tt.want {
+			t.Errorf("cell (%d,%d) is %v, want %v", tt.truth, tt.prediction, got, tt.want)
+		}
+	}
+	if _, err := ConfusionPicture(datasets.Cityscapes19(), c); err == nil {
+		t.Error("a matrix over 5 classes was drawn with 19 names")
+	}
+}
+
+func TestIoUBars(t *testing.T) {
+	r := threeResult(t)
+	space := datasets.Space{Classes: []datasets.Class{{Name: "road"}, {Name: "car"}, {Name: "train"}}}
+	for _, baseline := range []*Result{nil, threeResult(t)} {
+		picture, err := IoUBars(space, "after", r, "before", baseline)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bars := image.Rect(0, barsHead, picture.Bounds().Max.X, picture.Bounds().Max.Y)
+		if !holds(picture, bars, accent) || holds(picture, bars, gray) != (baseline != nil) {
+			t.Errorf("wrong bars (baseline: %v)", baseline != nil)
+		}
+	}
+	if _, err := IoUBars(fiveClasses(), "after", r, "", nil); err == nil || !strings.Contains(err.Error(), `no class "sidewalk"`) {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestCurves(t *testing.T) {
+	const seed = 4
+	r := rand.New(rand.NewPCG(seed, seed))
+	var x, y []float64
+	for i := range 200 {
+		x, y = append(x, float64(i)), append(y, math.Exp(-float64(i)/50)+0.1*r.Float64())
+	}
+	y[3], y[7] = math.NaN(), math.Inf(1)
+	for _, o := range []CurvesOptions{{Title: "linear", FromZero: true}, {Title: "log", Log: true}} {
+		picture, err := Curves(o, Series{Name: "smooth", X: x, Y: y, Smooth: true}, Series{Name: "empty"}, Series{Name: "one point", X: []float64{5}, Y: []float64{1}, Dots: true})
+		if err != nil {
+			t.Fatalf("%s: %v", o.Title, err)
+		}
+		plot := image.Rect(0, plotHead, plotWidth, plotHead+plotHeight)
+		if !holds(picture, plot, lineColors[0]) || !holds(picture, plot, lineColors[2]) || holds(picture, plot, lineColors[1]) {
+			t.Errorf("%s: wrong lines", o.Title)
+		}
+	}
+	for _, tt := range []struct {
+		s    Series
+		want string
+	}{
+		{Series{Name: "a", X: x, Y: y[:3]}, `series "a" has 200 x and 3 y`},
+		{Series{Name: "a", X: x[:1], Y: []float64{math.NaN()}}, "no finite points"},
+	} {
+		if _, err := Curves(CurvesOptions{Title: "t"}, tt.s); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("error %v, want %q", err, tt.want)
+		}
+	}
+	if _, err := Curves(CurvesOptions{}, Series{X: []float64{0, 1}, Y: []float64{2, 2}}); err != nil {
+		t.Errorf("a constant series: %v", err)
+	}
+}
+
+func TestTicksAreRound(t *testing.T) {
+	for _, tt := range []struct {
+		lo, hi float64
+		want   string
+	}{{0, 100, "0 20 40 60 80 100"}, {0.52, 3.4, "1 1.5 2 2.5 3"}, {0, 2995, "0 500 1000 1500 2000 2500"}, {2, 2, "2"}, {-0.1, 0.1, "-0.1 -0.05 0 0.05 0.1"}} {
+		var got []string
+		for _, tick := range (roundTicks{}).Ticks(tt.lo, tt.hi) {
+			got = append(got, tick.Label)
+		}
+		if s := strings.Join(got, " "); s != tt.want {
+			t.Errorf("ticks of %g…%g are %s, want %s", tt.lo, tt.hi, s, tt.want)
+		}
+	}
+}
+
+func TestHeat(t *testing.T) {
+	nan := math.NaN()
+	h := ClassHistory{Iterations: []float64{0, 10, 20}, Values: [][]float64{{1, 0, nan, 4, 2}, {1, 0, nan, 4, 2}, {1, 0, nan, 4, 4}}}
+	picture, err := Heat(fiveClasses(), "queries", h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	x0 := picture.Bounds().Max.X - heatWidth - 110
+	at := func(class, column int) color.Color {
+		return color.NRGBAModel.Convert(picture.At(x0+column*heatWidth/3+20, 84+class*heatLine+5))
+	}
+	dark, _ := shareColor(1)
+	half, _ := shareColor(0.5)
+	quarter, _ := shareColor(0.25)
+	for _, tt := range []struct {
+		class, column int
+		want          color.NRGBA
+	}{{0, 0, quarter}, {1, 0, paper}, {2, 2, paper}, {3, 1, dark}, {4, 0, half}, {4, 2, dark}} {
+		if got := at(tt.class, tt.column); got != tt.want {
+			t.Errorf("class %d, column %d is %v, want %v", tt.class, tt.column, got, tt.want)
+		}
+	}
+	long := ClassHistory{}
+	for i := range 1000 {
+		long.Iterations, long.Values = append(long.Iterations, float64(i)), append(long.Values, []float64{float64(i % 2)})
+	}
+	for i, column := range long.binned(100) {
+		if len(column) != 1 || column[0] != 0.5 {
+			t.Fatalf("column %d averages to %v, want 0.5", i, column)
+		}
+	}
+	for _, bad := range []ClassHistory{{}, {Iterations: []float64{1}, Values: [][]float64{{1}}}, {Iterations: []float64{1}, Values: [][]float64{{nan, nan, nan, nan, nan}}}} {
+		if _, err := Heat(fiveClasses(), "queries", bad); err == nil || !strings.Contains(err.Error(), `"queries"`) {
+			t.Errorf("%v: error %v", bad, err)
+		}
+	}
+}
+
+func TestWritePNGErrors(t *testing.T) {
+	dir := t.TempDir()
+	if err := WritePNG(filepath.Join(dir, "none", "a.png"), image.NewGray(image.Rect(0, 0, 1, 1))); err == nil || !strings.Contains(err.Error(), "a.png") {
+		t.Errorf("missing folder: %v", err)
+	}
+	path := filepath.Join(dir, "kept.png")
+	if err := os.WriteFile(path, []byte("before"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := WritePNG(path, image.NewGray(image.Rectangle{})); err == nil {
+		t.Error("an empty picture was written")
+	}
+	if data, err := os.ReadFile(path); err != nil || string(data) != "before" {
+		t.Errorf("the old file was lost: %q, %v", data, err)
+	}
+}
