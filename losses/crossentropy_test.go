@@ -16,8 +16,13 @@ type ceCase struct{ n, c, h, w, height, width int }
 // ceCases cover phases of even, odd and mixed factors, single rows, general
 // factors, shrinking and no resizing.
 var ceCases = []ceCase{
-	{2, 3, 3, 4, 12, 16}, {1, 2, 2, 2, 6, 10}, {1, 4, 3, 2, 3, 8}, {2, 2, 1, 3, 4, 12},
-	{1, 3, 3, 4, 7, 9}, {1, 3, 4, 6, 2, 3}, {2, 3, 3, 4, 3, 4},
+	{2, 3, 3, 4, 12, 16},
+	{1, 2, 2, 2, 6, 10},
+	{1, 4, 3, 2, 3, 8},
+	{2, 2, 1, 3, 4, 12},
+	{1, 3, 3, 4, 7, 9},
+	{1, 3, 4, 6, 2, 3},
+	{2, 3, 3, 4, 3, 4},
 }
 
 // operands draws logits, labels and weights, of which every fifth is 0 (void).

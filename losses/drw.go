@@ -50,7 +50,7 @@ func DRW(weights []float64, pseudo []uint8, confidence []float32, beta float64) 
 	}
 	for label := len(weights); label < raster.Void; label++ {
 		if counts[label] > 0 {
-			return labelError(uint8(label), len(weights))
+			return fmt.Errorf("losses: DRW: %w", labelError(uint8(label), len(weights)))
 		}
 	}
 	reweigh(weights, sums[:len(weights)], counts[:len(weights)], beta)

@@ -20,12 +20,10 @@ func Prototypes(dst []float32, present []bool, features []float32, labels []uint
 	if len(dst) != classes*width || len(features) != len(labels)*width || images < 1 || len(labels)%images != 0 {
 		return fmt.Errorf("losses: prototypes: %d features and %d labels do not fill %d images of width %d", len(features), len(labels), images, width)
 	}
-	for _, label := range labels {
-		if int(label) >= classes && label != raster.Void {
-			return labelError(label, classes)
-		}
+	if err := p.fill(dst, present, features, labels, images); err != nil {
+		return fmt.Errorf("losses: prototypes: %w", err)
 	}
-	return p.fill(dst, present, features, labels, images)
+	return nil
 }
 
 // run is a stretch of equal labels within one image.
@@ -60,7 +58,9 @@ func (p *prototyper) fill(dst []float32, present []bool, features []float32, lab
 	clear(p.counts)
 	area := len(labels) / images
 	for n := range images {
-		p.findRuns(labels[n*area : (n+1)*area])
+		if err := p.findRuns(labels[n*area : (n+1)*area]); err != nil {
+			return err
+		}
 		planes := features[n*p.width*area : (n+1)*p.width*area]
 		d := 0
 		for ; d+4 <= p.width; d += 4 {
@@ -73,19 +73,23 @@ func (p *prototyper) fill(dst []float32, present []bool, features []float32, lab
 	return p.normalise(dst, present)
 }
 
-func (p *prototyper) findRuns(labels []uint8) {
+func (p *prototyper) findRuns(labels []uint8) error {
 	p.runs = p.runs[:0]
 	for start := 0; start < len(labels); {
 		label, end := labels[start], start+1
 		for end < len(labels) && labels[end] == label && end < start+maxRun {
 			end++
 		}
-		if int(label) < len(p.counts) {
+		switch {
+		case int(label) < len(p.counts):
 			p.counts[label] += end - start
 			p.runs = append(p.runs, run{int32(label), int32(start), int32(end)})
+		case label != raster.Void:
+			return labelError(label, len(p.counts))
 		}
 		start = end
 	}
+	return nil
 }
 
 func (p *prototyper) addFour(d int, planes []float32, area int) {
@@ -127,7 +131,7 @@ func (p *prototyper) normalise(dst []float32, present []bool) error {
 			square += v * v
 		}
 		if math.IsNaN(square) || math.IsInf(square, 0) {
-			return fmt.Errorf("losses: the features of class %d are not finite", c)
+			return fmt.Errorf("the features of class %d are not finite", c)
 		}
 		norm := math.Sqrt(square)
 		present[c] = norm > 1e-6*float64(count) // unit features: a shorter mean is rounding

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-
-	"t2sda/internal/raster"
 )
 
 // FeatureMap is the teacher's view of the batch of one domain, on the feature
@@ -42,25 +40,31 @@ type PullBatch struct {
 // without a prototype, is dropped (Stats.Dropped). Void positions are drawn for
 // nothing. A batch that leaves no class gives weights of 0, hence a loss of 0.
 func (p *Pull) Plan(r *rand.Rand, batch PullBatch) error {
-	if err := p.check(batch); err != nil {
+	if err := p.prepare(batch); err != nil {
 		return fmt.Errorf("losses: pull: %w", err)
-	}
-	if err := p.queries.fill(batch.QueryLabels, nil, 0); err != nil {
-		return fmt.Errorf("query labels: %w", err)
-	}
-	if err := p.makePrototypes(batch.Keys); err != nil {
-		return fmt.Errorf("keys: %w", err)
-	}
-	if p.Options.Loss == PullInfoNCE {
-		if err := p.makePools(batch); err != nil {
-			return err
-		}
 	}
 	p.allot()
 	p.weigh(batch.ClassWeights)
 	p.drawQueries(r)
 	if p.Options.Loss == PullInfoNCE {
 		p.drawNegatives(r, batch)
+	}
+	return nil
+}
+
+// prepare does what needs no draw: prototypes and pools.
+func (p *Pull) prepare(batch PullBatch) error {
+	if err := p.check(batch); err != nil {
+		return err
+	}
+	if err := p.queries.fill(batch.QueryLabels, nil, 0); err != nil {
+		return fmt.Errorf("query labels: %w", err)
+	}
+	if err := p.prototyper.fill(p.prototypes, p.Stats.Present, batch.Keys.Features, batch.Keys.Labels, p.Grid.N); err != nil {
+		return fmt.Errorf("keys: %w", err)
+	}
+	if p.Options.Loss == PullInfoNCE {
+		return p.makePools(batch)
 	}
 	return nil
 }
@@ -106,15 +110,6 @@ func (p *Pull) checkMap(name string, m *FeatureMap) error {
 	return nil
 }
 
-func (p *Pull) makePrototypes(keys FeatureMap) error {
-	for _, label := range keys.Labels {
-		if int(label) >= p.Options.Classes && label != raster.Void {
-			return labelError(label, p.Options.Classes)
-		}
-	}
-	return p.prototyper.fill(p.prototypes, p.Stats.Present, keys.Features, keys.Labels, p.Grid.N)
-}
-
 // makePools groups the candidates for negatives of both domains.
 func (p *Pull) makePools(batch PullBatch) error {
 	if err := p.source.fill(batch.Source.Labels, nil, 0); err != nil {
@@ -125,7 +120,7 @@ func (p *Pull) makePools(batch PullBatch) error {
 	if t := batch.Target; t != nil {
 		p.Stats.Gamma = Percentile(t.Confidence, 100*p.Options.Alpha)
 		if math.IsNaN(p.Stats.Gamma) {
-			return errors.New("losses: pull: a target confidence is NaN")
+			return errors.New("a target confidence is NaN")
 		}
 		if err := p.target.fill(t.Labels, t.Confidence, p.Stats.Gamma); err != nil {
 			return fmt.Errorf("target: %w", err)

@@ -63,7 +63,10 @@ func Encode(ids []int64, weights []float32, labels []uint8, classes int, d Denom
 	for c := range classes {
 		idOf[c], weightOf[c] = int64(c), float32(reciprocal)
 	}
-	return encode(ids, weights, labels, classes, &idOf, &weightOf)
+	if err := encode(ids, weights, labels, classes, &idOf, &weightOf); err != nil {
+		return fmt.Errorf("losses: encode: %w", err)
+	}
+	return nil
 }
 
 // encode looks labels up in two tables and fails on an id that is not a class.
@@ -80,7 +83,7 @@ func encode(ids []int64, weights []float32, labels []uint8, classes int, idOf *[
 }
 
 func labelError(label uint8, classes int) error {
-	return fmt.Errorf("losses: label %d is neither one of %d classes nor void (%d)", label, classes, raster.Void)
+	return fmt.Errorf("label %d is neither one of %d classes nor void (%d)", label, classes, raster.Void)
 }
 
 // Mix describes mixed images (ClassMix) and the pixel weights of L_T.
@@ -122,7 +125,7 @@ func (m *Mix) Encode(ids []int64, weights []float32) error {
 		}
 	}
 	if err := encode(ids, weights, m.Labels, m.Classes, &idOf, &weightOf); err != nil {
-		return err
+		return fmt.Errorf("losses: mix: %w", err)
 	}
 	for n, pasted := range m.Pasted {
 		m.weighTarget(weights[n*m.H*m.W:(n+1)*m.H*m.W], pasted, float32(m.Quality[n]))

@@ -1,0 +1,154 @@
+package losses
+
+import (
+	"context"
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"t2sda/graphs"
+	"t2sda/graphs/engine"
+	"t2sda/graphs/graphtest"
+)
+
+// openEngine returns an engine of one thread, or skips without the library.
+func openEngine(t testing.TB) *engine.Engine {
+	t.Helper()
+	if _, err := engine.Discover(""); err != nil {
+		t.Skipf("needs ONNX Runtime: %v", err)
+	}
+	e, err := engine.Open(engine.Options{IntraOpThreads: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return e
+}
+
+func tensor[T engine.Element](t testing.TB, data []T, dims ...int) *engine.Tensor {
+	t.Helper()
+	x, err := engine.NewTensor(data, dims...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+func session(t testing.TB, e *engine.Engine, g *graphs.Graph) *engine.Session {
+	t.Helper()
+	model, err := g.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := e.NewSession(g.Name(), model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// convert turns the interpreter's operands into tensors of the graph's types.
+func convert(t testing.TB, g *graphs.Graph, arrays map[string]graphtest.Array) map[string]*engine.Tensor {
+	t.Helper()
+	in := map[string]*engine.Tensor{}
+	for _, v := range g.Inputs() {
+		a := arrays[v.Name()]
+		if v.DType() == graphs.Int64 {
+			data := make([]int64, len(a.Data))
+			for i, x := range a.Data {
+				data[i] = int64(x)
+			}
+			in[v.Name()] = tensor(t, data, a.Shape...)
+			continue
+		}
+		data := make([]float32, len(a.Data))
+		for i, x := range a.Data {
+			data[i] = float32(x)
+		}
+		in[v.Name()] = tensor(t, data, a.Shape...)
+	}
+	return in
+}
+
+// compare runs g in ONNX Runtime and in the interpreter.
+func compare(t *testing.T, e *engine.Engine, g *graphs.Graph, arrays map[string]graphtest.Array) {
+	t.Helper()
+	out, err := session(t, e, g).Run(context.Background(), convert(t, g, arrays))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range graphtest.Run(g, arrays) {
+		scale := 1e-6
+		for _, v := range want.Data {
+			scale = max(scale, math.Abs(v))
+		}
+		for i, v := range out[name].Floats() {
+			if !(math.Abs(float64(v)-want.Data[i]) <= 2e-5*scale) {
+				t.Fatalf("%s: %s[%d] is %g in ONNX Runtime, %g in the interpreter", g.Name(), name, i, v, want.Data[i])
+			}
+		}
+	}
+}
+
+func TestLossesInONNXRuntime(t *testing.T) {
+	e := openEngine(t)
+	for _, k := range ceCases {
+		compare(t, e, k.build(t), k.operands(rand.New(rand.NewPCG(11, 1))))
+	}
+	o, w := smallPull(4), newWorld(1, 4)
+	for _, loss := range []PullLoss{PullInfoNCE, PullMSE} {
+		o.Loss = loss
+		p := plan(t, o, w, w.batch(), 3)
+		r := rand.New(rand.NewPCG(12, 1))
+		for i := range p.Positives { // the world's features are far from unit length
+			p.Positives[i] = float32(r.NormFloat64())
+		}
+		for i := range p.Negatives {
+			p.Negatives[i] = float32(r.NormFloat64())
+		}
+		compare(t, e, buildPull(t, p), pullArrays(p, graphtest.Uniform(r, -1, 1, p.Grid.N, p.Grid.D, p.Grid.H, p.Grid.W)))
+	}
+}
+
+func buildPull(t testing.TB, p *Pull) *graphs.Graph {
+	t.Helper()
+	g, err := graphs.Build(string(p.Options.Loss), func(g *graphs.Graph) {
+		features := g.Param("features", p.Grid.N, p.Grid.D, p.Grid.H, p.Grid.W)
+		loss := p.Loss(g, features)
+		g.Output("loss", loss)
+		g.Output("gradient", graphs.Gradients(loss, features)[0])
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+func pullArrays(p *Pull, features graphtest.Array) map[string]graphtest.Array {
+	o, b, d := p.Options, p.Blocks, p.Grid.D
+	return map[string]graphtest.Array{
+		"features":     features,
+		PullIndex:      array(p.Index, b*o.Block),
+		PullWeights:    array(p.Weights, b, o.Block),
+		PullPositives:  array(p.Positives, b, d),
+		PullNegatives:  array(p.Negatives, o.Classes, o.Negatives, d),
+		PullBlockClass: array(p.BlockClass, b),
+	}
+}
+
+func array[T int64 | float32](v []T, dims ...int) graphtest.Array {
+	a := graphtest.Array{Shape: dims, Data: make([]float64, len(v))}
+	for i, x := range v {
+		a.Data[i] = float64(x)
+	}
+	return a
+}
