@@ -11,6 +11,6 @@
 //   - [Evaluate] scores a file over a data set into a [Result]; the measures are
 //     those of the official Cityscapes scripts ([Confusion]).
 //   - [PredictFiles] writes label maps, colours or overlays of loose images.
-//   - [Strip], [ConfusionPicture], [Curves] and [IoUBars] draw, [WriteReport]
+//   - [Strip], [ConfusionPicture], [Curves], [Heat] and [IoUBars] draw, [WriteReport]
 //     puts everything on one HTML page that needs no network.
 package export
