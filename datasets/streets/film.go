@@ -32,13 +32,13 @@ func filmOf(d Domain, r *rand.Rand) *film {
 		warm := u(-0.03, 0.06)
 		return &film{
 			exposure: u(0.85, 1.1), balance: rgb{1 + warm, 1, 1 - warm}, black: 0, contrast: u(0.35, 0.6), gamma: 2.2,
-			saturate: u(1.1, 1.35), vignette: u(0, 0.08), sharpen: u(0.1, 0.35),
+			saturate: u(0.95, 1.2), vignette: u(0, 0.08), sharpen: u(0.1, 0.35),
 		}
 	}
 	cast := u(-0.05, 0.05)
 	return &film{
 		exposure: u(0.75, 1.15), balance: rgb{0.95 + cast, 1.02, 0.97 - cast}, black: u(0.01, 0.035), contrast: u(0.2, 0.45), gamma: 2.1,
-		saturate: u(0.6, 0.85), vignette: u(0.15, 0.4), blur: u(0.35, 0.7), motion: u(0, 1.4),
+		saturate: u(0.75, 1), vignette: u(0.12, 0.35), blur: u(0.35, 0.7), motion: u(0, 1.4),
 		shot: u(0.0004, 0.0016), read: u(0.002, 0.006), chroma: true,
 	}
 }
@@ -75,7 +75,7 @@ func (s *scene) develop(fm *film, r *rand.Rand, w, h int) (*raster.Image, *raste
 // the pixel the label that most of them have; a tie goes to the nearest.
 func (s *scene) reduce(img *raster.Image, lab *raster.Labels) {
 	red, green, blue := img.Plane(0), img.Plane(1), img.Plane(2)
-	air := s.light.rim.mul(0.25)
+	air := s.light.rim
 	for y := range img.H {
 		for x := range img.W {
 			a := (y*s.w + x) * superSampling
@@ -102,7 +102,7 @@ func (s *scene) reduce(img *raster.Image, lab *raster.Labels) {
 			i := ids[best]
 			sum = sum.mul(0.25)
 			if d := s.depth[i]; d > 0 {
-				sum = sum.mix(air.mul(4), 1-haze(s.light.haze/d))
+				sum = sum.mix(air, 1-haze(s.light.haze/d))
 			}
 			o := y*img.W + x
 			lab.Pix[o] = s.lab[i]

@@ -1,14 +1,14 @@
 package streets
 
 // stations are the distances at which strips of ground are split, so that
-// they follow the bend of the road.
-var stations = []float32{-6, 3, 7, 11, 16, 22, 29, 38, 50, 65, 85, 110, 145, 190, 250, 330}
+// they follow the bend of the road; nothing lies beyond the last.
+var stations = [...]float32{-6, 3, 7, 11, 16, 22, 29, 38, 50, 65, 85, 110, 145, 190, 250, 330}
 
 // strip draws ground between lateral positions x0 < x1 and distances z0 < z1.
 func (s *scene) strip(sh shader, bias, x0, x1, y, z0, z1 float32) {
 	a := z0
-	for _, b := range append(stations, z1) {
-		b = min(b, z1)
+	for i := 0; a < z1 && i < len(stations); i++ {
+		b := min(stations[i], z1)
 		if b <= a {
 			continue
 		}
@@ -91,7 +91,7 @@ func (s *scene) kerbFace(sd *side, z0, z1 float32) {
 	col := paint(0x8a877f).times(s.light.on(vec3{-sd.sign, 0, 0}))
 	sh := &solid{col, sidewalk}
 	a := z0
-	for _, b := range append(stations, z1) {
+	for _, b := range stations {
 		b = min(b, z1)
 		if b <= a {
 			continue

@@ -33,7 +33,12 @@ func (s *scene) tree(x, z, h float32) {
 func (s *scene) crown(f *frame, h, bare, width float32, leaf rgb) {
 	mid, tall := h*(1+bare)/2, h*(1-bare)/2
 	s.puff(f.at(0, mid, 0), width*0.85, tall*0.9, leaf.mul(0.8))
-	n := 7 + s.rnd.IntN(5)
+	n := 7 + s.rnd.IntN(4)
+	if z := s.cam.local(f.o).z; z > 70 { // too small for detail
+		n = 3
+	} else if z > 35 {
+		n = 5
+	}
 	for i := range n {
 		sn, cs := sincos(float32(i)*2.4 + s.uni(0, 1))
 		ring := s.uni(0.35, 0.72)
@@ -59,7 +64,7 @@ func (s *scene) puff(o vec3, rx, ry float32, leaf rgb) {
 	lit := leaf.times(l)
 	cells := s.p.texture.leaf * max(rx, ry)
 	s.billboard(&foliage{
-		col: lit.mul(1.25), dark: leaf.times(s.light.sky.mul(0.28)), label: vegetation, n: s.n,
+		col: lit.mul(1.25), dark: leaf.times(s.light.sky.mul(0.36)), label: vegetation, n: s.n,
 		scale: cells, ou: s.uni(0, 256), ov: s.uni(0, 256),
 		lu: s.light.dir.dot(s.cam.right) * s.light.sunlit, lv: 0.9,
 		ragged: 1.1, contrast: s.p.texture.leafContrast,

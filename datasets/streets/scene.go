@@ -60,8 +60,7 @@ type street struct {
 	lane         float32 // lane width
 	park         [2]bool // parking lane on the left, right
 	sides        [2]side
-	rails        bool    // tram tracks in the middle
-	length       float32 // metres to the end of the modelled world
+	rails        bool // tram tracks in the middle
 }
 
 // side is what lies beside the carriageway.

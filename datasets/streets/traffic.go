@@ -19,7 +19,7 @@ func (s *scene) park() {
 			case s.chance(0.05):
 				s.motorbike(x+sd*0.3, z, sd*s.uni(0.6, 1.5), false)
 				s.motorbike(x+sd*0.3, z+1.4, sd*s.uni(0.6, 1.5), false)
-			case s.chance(0.03):
+			case s.chance(0.02):
 				s.lorry(x, z+2, yaw)
 				z += 4
 			default:

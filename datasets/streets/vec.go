@@ -23,9 +23,6 @@ func (a rgb) times(b rgb) rgb          { return rgb{a.r * b.r, a.g * b.g, a.b * 
 func (a rgb) mul(s float32) rgb        { return rgb{a.r * s, a.g * s, a.b * s} }
 func (a rgb) mix(b rgb, t float32) rgb { return a.mul(1 - t).add(b.mul(t)) }
 
-// luma is the Rec. 709 luminance.
-func (a rgb) luma() float32 { return 0.2126*a.r + 0.7152*a.g + 0.0722*a.b }
-
 // paint converts an sRGB colour 0xRRGGBB to linear light (gamma 2.2).
 func paint(hex uint32) rgb {
 	ch := func(shift uint) float32 { return pow(float32(hex>>shift&255)/255, 2.2) }
@@ -34,7 +31,6 @@ func paint(hex uint32) rgb {
 
 func sqrt(x float32) float32   { return float32(math.Sqrt(float64(x))) }
 func pow(x, e float32) float32 { return float32(math.Pow(float64(x), float64(e))) }
-func exp(x float32) float32    { return float32(math.Exp(float64(x))) }
 func sincos(a float32) (s, c float32) {
 	s64, c64 := math.Sincos(float64(a))
 	return float32(s64), float32(c64)

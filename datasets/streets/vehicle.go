@@ -78,8 +78,8 @@ func (s *scene) drawCar(f *frame, k *carShape, col rgb) {
 	s.mark(low[back], 0.36, 0.5, 0.64, 0.85, 0xdcdcd4, car)
 	s.mark(low[front], 0.36, 0.3, 0.64, 0.6, 0xdcdcd4, car)
 	s.mark(up[front], 0.25, 0.1, 0.75, 0.5, 0x202224, car)
-	s.mark(up[back], 0.0, 0.15, 0.18, 0.85, 0xa01014, car)
-	s.mark(up[back], 0.82, 0.15, 1, 0.85, 0xa01014, car)
+	s.mark(up[back], 0.0, 0.35, 0.13, 0.85, 0xb81418, car)
+	s.mark(up[back], 0.87, 0.35, 1, 0.85, 0xb81418, car)
 	s.mark(up[front], 0.01, 0.1, 0.2, 0.7, 0xf0f0e8, car)
 	s.mark(up[front], 0.8, 0.1, 0.99, 0.7, 0xf0f0e8, car)
 	for _, q := range []face{low[left], low[right]} {

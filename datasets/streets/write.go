@@ -81,14 +81,14 @@ func Write(ctx context.Context, root string, o WriteOptions) error {
 	}
 	var mu sync.Mutex
 	done := 0
-	group, ctx := errgroup.WithContext(ctx)
+	group, inner := errgroup.WithContext(ctx)
 	group.SetLimit(workers)
 	for _, j := range jobs {
-		if ctx.Err() != nil {
+		if inner.Err() != nil {
 			break
 		}
 		group.Go(func() error {
-			if err := ctx.Err(); err != nil {
+			if err := inner.Err(); err != nil {
 				return err
 			}
 			if err := j.write(root, want); err != nil {
@@ -105,7 +105,7 @@ func Write(ctx context.Context, root string, o WriteOptions) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	return context.Cause(ctx)
+	return ctx.Err()
 }
 
 func (o *WriteOptions) check() error {
