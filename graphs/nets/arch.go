@@ -36,6 +36,10 @@ type encoder struct {
 // publicLinearStd is the standard deviation of linear weights in the public models.
 const publicLinearStd = 0.02
 
+// nanoLinearStd is mit_nano's: the public value suits widths of some hundreds, of which it is about half of 1/√width, and leaves the branches of a network this narrow nearly silent. On rendered streets,
+// 300 iterations from scratch ended at a cross-entropy of 0.59 with 0.1, of 0.69 with 0.02 and of 0.67 with 0.2.
+const nanoLinearStd = 0.1
+
 func mit(first int, depths [4]int) encoder {
 	widths := [4]int{64, 128, 320, 512}
 	if first == 32 {
@@ -51,7 +55,7 @@ func mit(first int, depths [4]int) encoder {
 var encoders = map[string]encoder{
 	"mit_nano": {
 		widths: [4]int{16, 32, 64, 128}, heads: [4]int{1, 2, 4, 8}, depths: [4]int{1, 2, 2, 2}, mlp: [4]int{4, 4, 4, 2},
-		ratios: [4]int{8, 4, 2, 1}, linearStd: publicLinearStd,
+		ratios: [4]int{8, 4, 2, 1}, linearStd: nanoLinearStd,
 	},
 	"mit_b0": mit(32, [4]int{2, 2, 2, 2}),
 	"mit_b1": mit(64, [4]int{2, 2, 2, 2}),
