@@ -233,7 +233,7 @@ func Default() Config {
 			EvalEvery: 4000, CheckpointEvery: 2000, Keep: 2, LogEvery: 50,
 		},
 		Runtime: Runtime{
-			Device: "auto", Spinning: true,
+			Device: "auto",
 			CUDA: CUDA{TF32: true, ConvAlgoSearch: "EXHAUSTIVE", ArenaExtendStrategy: "kSameAsRequested"},
 		},
 	}

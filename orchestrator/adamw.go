@@ -42,6 +42,8 @@ func (o *adamW) step(p, g, m, v []float32, t int, lr float64) float64 {
 	for _, s := range o.spans {
 		k := adamWScalars{
 			beta1: float32(o.beta1), beta2: float32(o.beta2), eps: float32(o.eps), grad: scale,
+			// Not 1 − float32(β): that is off by 1e-5 of the moment.
+			new1: float32(1 - o.beta1), new2: float32(1 - o.beta2),
 			keep:   float32(1 - lr*s.LRFactor*s.Decay),
 			rate:   float32(lr * s.LRFactor / c1),
 			rsqrtC: float32(1 / math.Sqrt(c2)),
@@ -55,15 +57,15 @@ func (o *adamW) step(p, g, m, v []float32, t int, lr float64) float64 {
 
 // adamWScalars are the constants of one span's update.
 type adamWScalars struct {
-	beta1, beta2, eps, grad, keep, rate, rsqrtC float32
+	beta1, beta2, new1, new2, eps, grad, keep, rate, rsqrtC float32
 }
 
 func (k adamWScalars) update(p, g, m, v []float32) {
 	g, m, v = g[:len(p)], m[:len(p)], v[:len(p)]
 	for i := range p {
 		d := g[i] * k.grad
-		m[i] = k.beta1*m[i] + (1-k.beta1)*d
-		v[i] = k.beta2*v[i] + (1-k.beta2)*d*d
+		m[i] = k.beta1*m[i] + k.new1*d
+		v[i] = k.beta2*v[i] + k.new2*d*d
 		root := float32(math.Sqrt(float64(v[i]))) * k.rsqrtC
 		p[i] = p[i]*k.keep - k.rate*m[i]/(root+k.eps)
 	}

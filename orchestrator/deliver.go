@@ -3,14 +3,21 @@ package orchestrator
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 
 	"t2sda/export"
+	"t2sda/internal/raster"
 )
 
-// deliver writes the trained student as a model file and fills the outcome with
-// that file's score.
-func (t *trainer) deliver(ctx context.Context, out *Outcome) (err error) {
+// reportSamples is the number of rows of the report's strip of pictures, and of
+// images that the export is checked on.
+const reportSamples = 4
+
+// deliver writes the trained student as a model file, checks that file against
+// the network, fills the outcome with its score and writes the report.
+// baselineModel is the model file of the source-only run, empty for none.
+func (t *trainer) deliver(ctx context.Context, out *Outcome, baselineModel string) (err error) {
 	measured, err := t.score(ctx)
 	if err != nil {
 		return err
@@ -25,11 +32,49 @@ func (t *trainer) deliver(ctx context.Context, out *Outcome) (err error) {
 	if err := export.Write(path, o, t.state.lookup(t.state.student)); err != nil {
 		return err
 	}
+	if out.Agreement, err = t.verify(ctx, o); err != nil {
+		return err
+	}
 	p, err := export.OpenPredictor(t.engine, path)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
-	out.Result, err = export.Evaluate(ctx, p, t.data.eval, export.EvalOptions{Workers: t.cfg.Data.Workers})
-	return err
+	if out.Result, err = export.Evaluate(ctx, p, t.data.eval, t.evalOptions()); err != nil {
+		return err
+	}
+	return t.report(ctx, out, p, baselineModel)
+}
+
+// verify compares the exported model with the training network on the first
+// evaluation images and returns the share of pixels that get the same label.
+func (t *trainer) verify(ctx context.Context, o export.ModelOptions) (float64, error) {
+	images, err := t.evalImages(ctx)
+	if err != nil {
+		return 0, err
+	}
+	agreement, err := export.Verify(ctx, t.engine, o, t.state.lookup(t.state.student), images)
+	if err != nil {
+		return 0, err
+	}
+	if err := agreement.Err(); err != nil {
+		return 0, fmt.Errorf("the exported model differs from the trained network: %w", err)
+	}
+	return agreement.Share(), nil
+}
+
+// evalImages loads the first few evaluation images of the model's size.
+func (t *trainer) evalImages(ctx context.Context) ([]*raster.Image, error) {
+	var images []*raster.Image
+	for i := 0; i < t.data.eval.Len() && len(images) < reportSamples; i++ {
+		s, err := t.data.eval.Load(ctx, i)
+		if err != nil {
+			return nil, err
+		}
+		if len(images) > 0 && (s.Image.W != images[0].W || s.Image.H != images[0].H) {
+			continue // a batch has one size
+		}
+		images = append(images, s.Image)
+	}
+	return images, nil
 }

@@ -38,7 +38,7 @@ func newPull(e *engine.Engine, c configs.Config, arch nets.Arch, size imageBatch
 	o := c.Loss.Pull
 	planned, err := losses.NewPull(losses.PullOptions{
 		Classes: arch.Classes, Loss: losses.PullLoss(o.Kind), Queries: o.Queries, Balanced: o.Balanced, Block: o.Block,
-		Negatives: o.Negatives, Equalised: o.Equalised, Alpha: o.Alpha, Temperature: o.Tau,
+		Negatives: o.Negatives, Equalised: o.Equalised, Alpha: o.Alpha / 100, Temperature: o.Tau,
 	}, grid)
 	if err != nil {
 		return nil, err

@@ -47,6 +47,7 @@ const (
 	resultFile   = "result.json"
 	modelFile    = "model.onnx"
 	reportFile   = "report.html"
+	stripFile    = "strip.png" // the report's samples, for a quick look
 	baselineName = "baseline"
 )
 
@@ -126,10 +127,11 @@ func runOne(ctx context.Context, cfg configs.Config, dir string, baseline *Outco
 		return nil, err
 	}
 	out := &Outcome{Method: cfg.Method, Seed: cfg.Seed, Iterations: cfg.Train.Iterations, ConfigHash: cfg.Hash(), Dir: dir}
+	baselineModel := ""
 	if baseline != nil {
-		out.Baseline = baseline.Result
+		out.Baseline, baselineModel = baseline.Result, filepath.Join(baseline.Dir, modelFile)
 	}
-	if err := t.deliver(ctx, out); err != nil {
+	if err := t.deliver(ctx, out, baselineModel); err != nil {
 		return nil, err
 	}
 	out.Seconds = time.Since(began).Seconds()
@@ -242,7 +244,7 @@ func (out *Outcome) print(w io.Writer, baseline *Outcome) error {
 	}
 	fmt.Fprintf(w, "trained, evaluated and exported in %s\n", time.Duration(seconds*float64(time.Second)).Round(time.Second))
 	for _, line := range [][2]string{
-		{"model", modelFile}, {"report", reportFile}, {"checkpoints", checkpointDir}, {"events", eventsFile}, {"result", resultFile},
+		{"model", modelFile}, {"report", reportFile}, {"pictures", stripFile}, {"checkpoints", checkpointDir}, {"events", eventsFile}, {"result", resultFile},
 	} {
 		fmt.Fprintf(w, "  %-12s %s\n", line[0], filepath.Join(out.Dir, line[1]))
 	}

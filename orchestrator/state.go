@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"t2sda/configs"
 	"t2sda/graphs/engine"
 	"t2sda/graphs/nets"
 	"t2sda/graphs/weights"
@@ -29,7 +30,7 @@ type state struct {
 }
 
 // newState allocates the state for arch and draws initial weights from seed.
-func newState(arch nets.Arch, withTeacher bool, headLRFactor, weightDecay float64, seed uint64) (*state, error) {
+func newState(arch nets.Arch, withTeacher bool, c configs.Train, seed uint64) (*state, error) {
 	specs, err := arch.Params()
 	if err != nil {
 		return nil, err
@@ -40,7 +41,7 @@ func newState(arch nets.Arch, withTeacher bool, headLRFactor, weightDecay float6
 		s.index[p.Name] = i
 		s.offsets = append(s.offsets, total)
 		total += p.Shape.Size()
-		s.addSpan(total, p, headLRFactor, weightDecay)
+		s.addSpan(total, p, c)
 	}
 	if err := s.allocate(total, withTeacher); err != nil {
 		return nil, errors.Join(err, s.close())
@@ -68,13 +69,13 @@ func newState(arch nets.Arch, withTeacher bool, headLRFactor, weightDecay float6
 
 // addSpan extends the last span to end, or begins a new one where step size or
 // decay change.
-func (s *state) addSpan(end int, p nets.ParamSpec, headLRFactor, weightDecay float64) {
+func (s *state) addSpan(end int, p nets.ParamSpec, c configs.Train) {
 	next := span{From: end - p.Shape.Size(), To: end, LRFactor: 1}
 	if p.Group == nets.Head {
-		next.LRFactor = headLRFactor
+		next.LRFactor = c.HeadLRFactor
 	}
 	if p.Decay {
-		next.Decay = weightDecay
+		next.Decay = c.WeightDecay
 	}
 	if n := len(s.spans); n > 0 && s.spans[n-1].LRFactor == next.LRFactor && s.spans[n-1].Decay == next.Decay {
 		s.spans[n-1].To = end

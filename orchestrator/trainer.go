@@ -58,7 +58,7 @@ func newTrainer(cfg configs.Config, dir string, o Options, e *engine.Engine, d *
 	if err := t.arch.Validate(); err != nil {
 		return nil, fmt.Errorf("model: %w", err)
 	}
-	if t.state, err = newState(t.arch, cfg.UsesTeacher(), cfg.Train.HeadLRFactor, cfg.Train.WeightDecay, cfg.Seed); err != nil {
+	if t.state, err = newState(t.arch, cfg.UsesTeacher(), cfg.Train, cfg.Seed); err != nil {
 		return nil, err
 	}
 	if cfg.Model.Init != "" {
@@ -353,7 +353,11 @@ func (t *trainer) score(ctx context.Context) (_ *export.Result, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
-	return export.Evaluate(ctx, p, t.data.eval, export.EvalOptions{Workers: t.cfg.Data.Workers})
+	return export.Evaluate(ctx, p, t.data.eval, t.evalOptions())
+}
+
+func (t *trainer) evalOptions() export.EvalOptions {
+	return export.EvalOptions{Workers: t.cfg.Data.Workers}
 }
 
 // modelOptions describe the student for export at the evaluation images' size.

@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"t2sda/datasets"
+	"t2sda/export"
+	"t2sda/graphs/engine"
+	"t2sda/internal/atomicfile"
+)
+
+// engineFlags choose library and device.
+type engineFlags struct{ options engine.Options }
+
+func (f *engineFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.options.Library, "library", "", "ONNX Runtime library file (default: discovered)")
+	cmd.Flags().StringVar(&f.options.Device, "device", "auto", "cpu, cuda, cuda:N or auto")
+	cmd.Flags().IntVar(&f.options.IntraOpThreads, "threads", 0, "threads inside of an operator (0: one per core)")
+}
+
+// datasetFlags choose a split of images.
+type datasetFlags struct{ options datasets.Options }
+
+func (f *datasetFlags) add(cmd *cobra.Command) {
+	o := &f.options
+	cmd.Flags().StringVar(&o.Layout, "dataset", "cityscapes", fmt.Sprintf("folder layout, one of %v", datasets.Layouts()))
+	cmd.Flags().StringVar(&o.Root, "root", "", "folder of the data set")
+	cmd.Flags().StringVar(&o.Split, "split", "val", "split, for layouts that have them")
+	cmd.Flags().StringVar(&o.Images, "images", "", "image folder below root in place of the layout's")
+	cmd.Flags().StringVar(&o.Labels, "labels", "", "label folder below root in place of the layout's")
+	cmd.Flags().StringVar(&o.Map, "map", "", fmt.Sprintf("label map: one of %v or a YAML file (default: the layout's)", datasets.Maps()))
+	cmd.Flags().StringVar(&o.List, "list", "", "text file that names the images to use")
+	cmd.Flags().StringSliceVar(&o.Include, "include", nil, "glob patterns of file names to use")
+	cmd.Flags().StringSliceVar(&o.Exclude, "exclude", nil, "glob patterns of file names to leave out")
+	_ = cmd.MarkFlagRequired("root") // fails only for flags that do not exist
+}
+
+func evaluateCommand() *cobra.Command {
+	var device engineFlags
+	var data datasetFlags
+	var model, jsonFile string
+	var o export.EvalOptions
+	cmd := &cobra.Command{
+		Use:   "evaluate --model M.onnx --root DIR",
+		Short: "Score an exported model on a labelled split",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			e, err := engine.Open(device.options)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, e.Close()) }()
+			p, err := export.OpenPredictor(e, model)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, p.Close()) }()
+			data.options.RequireLabels = true
+			data.options.Width, data.options.Height = p.Metadata().Input.Width, p.Metadata().Input.Height
+			d, err := datasets.Open(data.options)
+			if err != nil {
+				return err
+			}
+			o.Name = fmt.Sprintf("%s %s %s", data.options.Layout, data.options.Root, data.options.Split)
+			result, err := export.Evaluate(cmd.Context(), p, d, o)
+			if err != nil {
+				return err
+			}
+			if jsonFile != "" {
+				text, err := json.MarshalIndent(result, "", "  ")
+				if err != nil {
+					return err
+				}
+				if err := atomicfile.Write(jsonFile, append(text, '\n')); err != nil {
+					return err
+				}
+			}
+			return result.Table(cmd.OutOrStdout(), nil)
+		},
+	}
+	device.add(cmd)
+	data.add(cmd)
+	cmd.Flags().StringVar(&model, "model", "", "model file")
+	cmd.Flags().StringVar(&jsonFile, "json", "", "write scores and confusion matrix to this file")
+	cmd.Flags().IntVar(&o.Workers, "workers", 0, "goroutines that decode and score (0: one per core)")
+	cmd.Flags().BoolVar(&o.KeepGoing, "keep-going", false, "leave out images that cannot be read, and list them")
+	_ = cmd.MarkFlagRequired("model")
+	return cmd
+}

@@ -1,0 +1,41 @@
+package cli
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"t2sda/export"
+	"t2sda/orchestrator"
+)
+
+func exportCommand() *cobra.Command {
+	var o orchestrator.ExportOptions
+	cmd := &cobra.Command{
+		Use:   "export --run DIR --out M.onnx",
+		Short: "Export a run's student, or its teacher, as one ONNX file",
+		Long: `Export a run's student, or its teacher, as one ONNX file for images of one
+size. The file normalises its input (RGB, 0–255), has batch norm folded into its
+convolutions and describes itself in its metadata.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.Version = version()
+			if err := orchestrator.Export(cmd.Context(), o); err != nil {
+				return err
+			}
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), o.Out)
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&o.Run, "run", "", "run directory")
+	cmd.Flags().StringVar(&o.Out, "out", "", "model file to write")
+	cmd.Flags().StringVar(&o.Checkpoint, "checkpoint", "last", "last, best or the name of one of the run's checkpoints")
+	cmd.Flags().StringVar(&o.Weights, "weights", "student", "student or teacher")
+	cmd.Flags().IntVar(&o.Width, "width", 0, "of the input, px (0: of the run's evaluation images)")
+	cmd.Flags().IntVar(&o.Height, "height", 0, "of the input, px")
+	cmd.Flags().StringVar(&o.Input, "input", export.InputFloat32, export.InputFloat32+" or "+export.InputUint8)
+	cmd.Flags().StringVar(&o.Output, "output", export.OutputLogits, export.OutputLogits+" or "+export.OutputLabels)
+	_ = cmd.MarkFlagRequired("run") // fails only for flags that do not exist
+	_ = cmd.MarkFlagRequired("out")
+	return cmd
+}

@@ -1,0 +1,61 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"t2sda/graphs/engine"
+)
+
+func runtimeCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "runtime", Short: "Fetch and inspect the ONNX Runtime library"}
+	cmd.AddCommand(installCommand(), infoCommand())
+	return cmd
+}
+
+func installCommand() *cobra.Command {
+	var o engine.InstallOptions
+	cmd := &cobra.Command{
+		Use:   "install",
+		Short: "Put ONNX Runtime " + engine.Version + " into the user's cache",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o.Progress = cmd.ErrOrStderr()
+			path, err := engine.Install(cmd.Context(), o)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), path)
+			return err
+		},
+	}
+	cmd.Flags().StringVar(&o.Dir, "dir", "", "folder (default: the user's cache, where the library is looked for)")
+	cmd.Flags().StringVar(&o.Method, "method", "auto", "npm, pip or auto (npm, else pip)")
+	cmd.Flags().BoolVar(&o.CUDA, "cuda", false, "the build with the CUDA provider")
+	return cmd
+}
+
+func infoCommand() *cobra.Command {
+	var device engineFlags
+	cmd := &cobra.Command{
+		Use:   "info",
+		Short: "Print version, file, providers and device of the library that is used",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) (err error) {
+			e, err := engine.Open(device.options)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, e.Close()) }()
+			i := e.Info()
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "version    %s\nfile       %s\nproviders  %s\ndevice     %s\n",
+				i.Version, i.File, strings.Join(i.Providers, ", "), i.Device)
+			return err
+		},
+	}
+	device.add(cmd)
+	return cmd
+}

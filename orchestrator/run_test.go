@@ -1,0 +1,261 @@
+package orchestrator
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"t2sda/configs"
+)
+
+// losses lists a run's loss per term and iteration, exactly.
+func lossLines(t testing.TB, dir string) []string {
+	t.Helper()
+	events, err := ReadEvents(filepath.Join(dir, eventsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := make([]string, len(events))
+	for i, e := range events {
+		lines[i] = fmt.Sprint(e.Iteration, " norm ", math.Float64bits(e.GradNorm))
+		for _, k := range slices.Sorted(maps.Keys(e.Losses)) {
+			lines[i] += fmt.Sprint(" ", k, " ", math.Float64bits(e.Losses[k]))
+		}
+	}
+	return lines
+}
+
+// TestRun trains every method end to end and checks what it leaves behind.
+func TestRun(t *testing.T) {
+	needRuntime(t)
+	root := t.TempDir()
+	writeShapes(t, root)
+	terms := map[string][]string{
+		configs.SourceOnly:   {"source"},
+		configs.SelfTraining: {"mix", "source"},
+		configs.T2S:          {"mix", "pull", "source"},
+		configs.TargetOnly:   {"source"},
+		configs.Generalise:   {"pull", "source"},
+	}
+	for _, method := range configs.Methods() {
+		t.Run(method, func(t *testing.T) {
+			c := shapesConfig(root, t.TempDir())
+			c.Method = method
+			switch method {
+			case configs.TargetOnly:
+				c.Data.Target = c.Data.Eval
+			case configs.Generalise:
+				c.Translate.Engine, c.Loss.DRW = "jitter", "none"
+			case configs.T2S:
+				c.Baseline = true
+			}
+			out, err := Run(t.Context(), c, quiet())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, name := range []string{configFile, eventsFile, modelFile, resultFile, reportFile, filepath.Join(checkpointDir, "iter_000006")} {
+				if _, err := os.Stat(filepath.Join(out.Dir, name)); err != nil {
+					t.Error(err)
+				}
+			}
+			if out.Agreement < 0.999 {
+				t.Errorf("the exported model agrees with the network on %g of the pixels", out.Agreement)
+			}
+			if (out.Baseline != nil) != c.Baseline {
+				t.Errorf("baseline: %v", out.Baseline)
+			}
+			events, err := ReadEvents(filepath.Join(out.Dir, eventsFile))
+			if err != nil || len(events) != c.Train.Iterations {
+				t.Fatalf("%d events, %v", len(events), err)
+			}
+			for _, e := range events {
+				if got := slices.Sorted(maps.Keys(e.Losses)); !slices.Equal(got, terms[method]) {
+					t.Errorf("iteration %d trained %v, want %v", e.Iteration, got, terms[method])
+				}
+			}
+			if events[2].MIoU == nil || events[3].MIoU != nil {
+				t.Error("the evaluation after iteration 3 is not recorded there")
+			}
+		})
+	}
+}
+
+// TestLearns: the supervised term alone fits four images.
+func TestLearns(t *testing.T) {
+	needRuntime(t)
+	root := t.TempDir()
+	writeShapes(t, root)
+	c := shapesConfig(root, t.TempDir())
+	c.Method, c.Train.Iterations, c.Train.EvalEvery, c.Train.LR = configs.SourceOnly, 100, 0, 4e-3
+	c.Model.Dropout, c.Model.DropPath = 0, 0
+	c.Data.Eval = c.Data.Source
+	out, err := Run(t.Context(), c, quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	events, err := ReadEvents(filepath.Join(out.Dir, eventsFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var first, last float64
+	for i := range 10 {
+		first, last = first+events[i].Losses["source"]/10, last+events[len(events)-1-i].Losses["source"]/10
+	}
+	if last > 0.35*first {
+		t.Errorf("the loss went from %.3f to %.3f only", first, last)
+	}
+	if box, _ := out.Result.Class("box"); box.IoU < 0.8 {
+		t.Errorf("boxes are found with IoU %.2f", box.IoU)
+	}
+}
+
+// TestWorkersDoNotMatter: the course of training is a function of the
+// configuration, not of how batches are prepared.
+func TestWorkersDoNotMatter(t *testing.T) {
+	needRuntime(t)
+	root := t.TempDir()
+	writeShapes(t, root)
+	var runs [][]string
+	for _, workers := range []int{1, 3} {
+		c := shapesConfig(root, t.TempDir())
+		c.Data.Workers, c.Train.EvalEvery = workers, 0
+		out, err := Run(t.Context(), c, quiet())
+		if err != nil {
+			t.Fatal(err)
+		}
+		runs = append(runs, lossLines(t, out.Dir))
+	}
+	if !slices.Equal(runs[0], runs[1]) {
+		t.Errorf("1 worker: %v\n3 workers: %v", runs[0], runs[1])
+	}
+}
+
+// TestInterruptAndResume stops a run after an iteration, resumes it and expects
+// the uninterrupted run's losses bit for bit.
+func TestInterruptAndResume(t *testing.T) {
+	needRuntime(t)
+	root := t.TempDir()
+	writeShapes(t, root)
+	whole := shapesConfig(root, t.TempDir())
+	want, err := Run(t.Context(), whole, quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := shapesConfig(root, t.TempDir())
+	ctx, cancel := context.WithCancel(t.Context())
+	o := quiet()
+	o.Out = writerFunc(func(p []byte) (int, error) {
+		if bytes.Contains(p, []byte(" 3/6 ")) {
+			cancel()
+		}
+		return len(p), nil
+	})
+	_, err = Run(ctx, c, o)
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "--resume") {
+		t.Fatalf("interrupted run: %v", err)
+	}
+	o = quiet()
+	o.Resume = true
+	got, err := Run(t.Context(), c, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := lossLines(t, want.Dir), lossLines(t, got.Dir); !slices.Equal(a, b) {
+		t.Errorf("uninterrupted:\n%s\nresumed:\n%s", strings.Join(a, "\n"), strings.Join(b, "\n"))
+	}
+	if want.Result.MIoU != got.Result.MIoU {
+		t.Errorf("mIoU %v uninterrupted, %v resumed", want.Result.MIoU, got.Result.MIoU)
+	}
+}
+
+// TestKillAndResume kills a training process with SIGKILL once it has passed
+// its second checkpoint, resumes and expects the uninterrupted run's losses bit
+// for bit.
+func TestKillAndResume(t *testing.T) {
+	needRuntime(t)
+	if output := os.Getenv("T2SDA_TEST_OUTPUT"); output != "" { // the child
+		c := shapesConfig(os.Getenv("T2SDA_TEST_ROOT"), output)
+		c.Train.Iterations = 60
+		_, err := Run(t.Context(), c, quiet())
+		t.Fatal("was not killed: ", err)
+	}
+	root := t.TempDir()
+	writeShapes(t, root)
+	output := t.TempDir()
+	child := exec.Command(os.Args[0], "-test.run=^TestKillAndResume$")
+	child.Env = append(os.Environ(), "T2SDA_TEST_ROOT="+root, "T2SDA_TEST_OUTPUT="+output)
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer child.Wait() // its error is the signal
+	defer child.Process.Kill()
+	dir := filepath.Join(output, "shapes")
+	waitFor(t, func() bool {
+		events, err := ReadEvents(filepath.Join(dir, eventsFile))
+		return err == nil && len(events) >= 6 // two checkpoints and an evaluation later
+	})
+	if err := child.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	child.Wait()
+
+	c := shapesConfig(root, output)
+	c.Train.Iterations = 60
+	paths, err := checkpoints(dir, lastPrefix)
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("checkpoints %v, %v", paths, err)
+	}
+	resumed, stop := context.WithCancel(t.Context())
+	o := quiet()
+	o.Resume = true
+	o.Out = writerFunc(func(p []byte) (int, error) {
+		if bytes.Contains(p, []byte(" 12/60 ")) {
+			stop()
+		}
+		return len(p), nil
+	})
+	if _, err := Run(resumed, c, o); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	whole := shapesConfig(root, t.TempDir())
+	whole.Train.Iterations = 60
+	uninterrupted, stop2 := context.WithCancel(t.Context())
+	o = quiet()
+	o.Out = writerFunc(func(p []byte) (int, error) {
+		if bytes.Contains(p, []byte(" 12/60 ")) {
+			stop2()
+		}
+		return len(p), nil
+	})
+	if _, err := Run(uninterrupted, whole, o); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	want, got := lossLines(t, filepath.Join(whole.Output, "shapes")), lossLines(t, dir)
+	if !slices.Equal(want, got) {
+		t.Errorf("uninterrupted:\n%s\nkilled and resumed:\n%s", strings.Join(want, "\n"), strings.Join(got, "\n"))
+	}
+}
+
+func waitFor(t *testing.T, done func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		if done() {
+			return
+		}
+	}
+	t.Fatal("nothing happened for two minutes")
+}
+
+type writerFunc func(p []byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
