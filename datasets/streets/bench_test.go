@@ -22,3 +22,15 @@ func BenchmarkRender(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkWrite measures a whole tree: rendering on all cores, PNG, files.
+func BenchmarkWrite(b *testing.B) {
+	const n = 64
+	for b.Loop() {
+		o := streets.WriteOptions{Seed: 1, Domain: streets.Camera, Train: n, W: 256, H: 128}
+		if err := streets.Write(b.Context(), b.TempDir(), o); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(float64(n*b.N)/b.Elapsed().Seconds(), "images/s")
+}

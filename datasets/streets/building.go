@@ -102,8 +102,8 @@ func (s *facade) ground(f *frag) rgb {
 		return s.wall.mul(0.85)
 	case lu > 0.07 && lu < 0.93:
 		t := 0.25 + 0.5*unit(h)*f.v/s.base
-		if s.n.leaf.at(f.u*12, f.v*12) > 0.18 {
-			return s.shop.mix(s.pane, 0.5)
+		if g := hash(int32(f.u*2.4)+1024, int32(f.v*1.7), s.seed); f.v < 2.1 && g&3 == 0 { // goods on display
+			return s.shop.mix(s.pane, 0.35+0.5*unit(g))
 		}
 		return s.pane.mix(s.reflect, t)
 	}

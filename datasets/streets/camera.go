@@ -9,17 +9,17 @@ func cameraProfile() *profile {
 			{
 				lots:   [numLots]float32{houses: 8, yard: 0.4, park: 0.7, walled: 0.5, opening: 1.3},
 				height: span{10, 21}, modern: 0.22, pitched: 0.5, lanes: []int{2, 2, 3, 4},
-				verge: 0.2, trees: 0.55, walk: span{2.8, 4.8}, parking: 0.65, transport: 0.3,
+				verge: 0.2, trees: 0.55, walk: span{3.2, 5.5}, parking: 0.65, transport: 0.3,
 			},
 			{
 				lots:   [numLots]float32{houses: 1.6, yard: 5, park: 1.2, walled: 0.9, opening: 1},
 				height: span{6, 11}, modern: 0.05, pitched: 0.9, lanes: []int{2, 2},
-				verge: 0.4, trees: 0.65, walk: span{1.8, 3.2}, parking: 0.65, transport: 0.1,
+				verge: 0.4, trees: 0.65, walk: span{2.2, 3.8}, parking: 0.65, transport: 0.1,
 			},
 			{
 				lots:   [numLots]float32{houses: 2.2, yard: 1.2, park: 4, walled: 1.8, opening: 0.8},
 				height: span{8, 18}, modern: 0.35, pitched: 0.4, lanes: []int{2, 4, 4},
-				verge: 0.65, trees: 0.8, walk: span{2, 3.5}, parking: 0.3, transport: 0.3,
+				verge: 0.65, trees: 0.8, walk: span{2.4, 4.2}, parking: 0.3, transport: 0.3,
 			},
 		},
 		mix: []float32{5, 3, 2.5},

@@ -226,21 +226,25 @@ func (c *canvas) fill(sh shader, bias float32, vs []screen) {
 // span collects the samples i0 ≤ i < i1 of one row that pass the depth test
 // and hands them to the shader.
 func (c *canvas) span(sh shader, i0, i1 int, bias, zLo, zHi float32, pz, pu, pv plane) {
-	fs := c.frags[:0]
+	depth := c.depth[i0:i1]
+	fs, n := c.frags[:len(depth)], 0
 	end := pz.o + pz.dx*float32(i1-i0-1)
 	if lo, hi := min(pz.o, end), max(pz.o, end); lo < zLo || hi > zHi {
 		pz.o = clamp(pz.o, zLo, zHi)
 		pz.dx = (clamp(end, zLo, zHi) - pz.o) / float32(max(i1-i0-1, 1))
 	}
 	iz := pz.o
-	for k, d := range c.depth[i0:i1] {
+	for k, d := range depth {
 		if iz*bias > d {
 			z, t := 1/iz, float32(k)
-			fs = append(fs, frag{int32(i0 + k), iz, z, (pu.o + t*pu.dx) * z, (pv.o + t*pv.dx) * z})
+			f := &fs[n]
+			f.i, f.iz, f.z = int32(i0+k), iz, z
+			f.u, f.v = (pu.o+t*pu.dx)*z, (pv.o+t*pv.dx)*z
+			n++
 		}
 		iz += pz.dx
 	}
-	if len(fs) > 0 {
-		sh.shade(c, fs)
+	if n > 0 {
+		sh.shade(c, fs[:n])
 	}
 }

@@ -60,52 +60,63 @@ func (s *scene) sign(x, z float32) {
 	})
 }
 
-// plate draws the face of a sign around the frame's origin.
+// plate draws the face of a sign of half size r around the frame's origin.
 func (s *scene) plate(f *frame, kind int, r float32) {
 	q := s.light.on(f.z.mul(-1)).mul(1.05)
 	white, red, blue := paint(0xeeeeea).times(q), paint(0xc01822).times(q), paint(0x1450a8).times(q)
 	yellow, black := paint(0xf2b90c).times(q), paint(0x181818).times(q)
-	ax, ay := f.x.mul(r), f.y.mul(r)
-	dot := func(c rgb, t, bias float32) {
-		s.disc(&solid{c, trafficSign}, bias, f.o, ax.mul(t), ay.mul(t))
-	}
-	quad := func(c rgb, w, h, y, bias float32) {
-		up := ay.mul(y)
-		s.polygon(&solid{c, trafficSign}, bias, vertex{p: f.o.add(up).sub(ax.mul(w)).sub(ay.mul(h))}, vertex{p: f.o.add(up).add(ax.mul(w)).sub(ay.mul(h))},
-			vertex{p: f.o.add(up).add(ax.mul(w)).add(ay.mul(h))}, vertex{p: f.o.add(up).sub(ax.mul(w)).add(ay.mul(h))})
-	}
-	rhomb := func(c rgb, t, bias float32) {
-		s.polygon(&solid{c, trafficSign}, bias, vertex{p: f.o.sub(ay.mul(t))}, vertex{p: f.o.add(ax.mul(t))},
-			vertex{p: f.o.add(ay.mul(t))}, vertex{p: f.o.sub(ax.mul(t))})
-	}
-	wedge := func(c rgb, t, bias float32) {
-		s.polygon(&solid{c, trafficSign}, bias, vertex{p: f.o.sub(ax.mul(t)).sub(ay.mul(0.62 * t))},
-			vertex{p: f.o.add(ax.mul(t)).sub(ay.mul(0.62 * t))}, vertex{p: f.o.add(ay.mul(1.1 * t))})
-	}
+	p := sheet{s, f.o, f.x.mul(r), f.y.mul(r)}
 	switch kind {
 	case warning:
-		wedge(red, 1.1, 1.004)
-		wedge(white, 0.68, 1.008)
-		quad(black, 0.08, 0.22, 0, 1.01)
+		p.wedge(red, 1.1, 1.004)
+		p.wedge(white, 0.68, 1.008)
+		p.bar(black, 0.08, 0.22, 1.01)
 	case prohibition:
-		dot(red, 1, 1.004)
-		dot(white, 0.7, 1.008)
-		quad(black, 0.3, 0.2, 0, 1.01)
+		p.disc(red, 1, 1.004)
+		p.disc(white, 0.7, 1.008)
+		p.bar(black, 0.3, 0.2, 1.01)
 	case mandatory:
-		dot(blue, 1, 1.004)
-		quad(white, 0.14, 0.5, 0, 1.008)
+		p.disc(blue, 1, 1.004)
+		p.bar(white, 0.14, 0.5, 1.008)
 	case priority:
-		rhomb(white, 1.1, 1.004)
-		rhomb(yellow, 0.8, 1.008)
+		p.rhomb(white, 1.1, 1.004)
+		p.rhomb(yellow, 0.8, 1.008)
 	case stop:
-		dot(white, 1.02, 1.004)
-		dot(red, 0.93, 1.006)
-		quad(white, 0.62, 0.15, 0, 1.01)
+		p.disc(white, 1.02, 1.004)
+		p.disc(red, 0.93, 1.006)
+		p.bar(white, 0.62, 0.15, 1.01)
 	case board:
-		quad(white, 1.05, 1.05, 0, 1.004)
-		quad(blue, 0.96, 0.96, 0, 1.006)
-		quad(white, 0.35, 0.5, 0, 1.01)
+		p.bar(white, 1.05, 1.05, 1.004)
+		p.bar(blue, 0.96, 0.96, 1.006)
+		p.bar(white, 0.35, 0.5, 1.01)
 	}
+}
+
+// sheet is the plane of a sign: its middle and its axes, of the length of half
+// the sign.
+type sheet struct {
+	s      *scene
+	o      vec3
+	ax, ay vec3
+}
+
+// shape draws a polygon given by pairs of coordinates on the sheet.
+func (p *sheet) shape(c rgb, bias float32, xy ...float32) {
+	var vs [4]vertex
+	for i := 0; i+1 < len(xy); i += 2 {
+		vs[i/2].p = p.o.add(p.ax.mul(xy[i])).add(p.ay.mul(xy[i+1]))
+	}
+	p.s.polygon(&solid{c, trafficSign}, bias, vs[:len(xy)/2]...)
+}
+
+func (p *sheet) disc(c rgb, t, bias float32) {
+	p.s.disc(&solid{c, trafficSign}, bias, p.o, p.ax.mul(t), p.ay.mul(t))
+}
+
+func (p *sheet) bar(c rgb, w, h, bias float32) { p.shape(c, bias, -w, -h, w, -h, w, h, -w, h) }
+func (p *sheet) rhomb(c rgb, t, bias float32)  { p.shape(c, bias, 0, -t, t, 0, 0, t, -t, 0) }
+func (p *sheet) wedge(c rgb, t, bias float32) {
+	p.shape(c, bias, -t, -0.62*t, t, -0.62*t, 0, 1.1*t)
 }
 
 // guide queues a large direction board on two posts.
