@@ -1,39 +1,115 @@
 package graphs
 
-// The weight gradient of convolutions. All ways compute, for x padded and every tap (i,j) of the kernel,
+import "fmt"
+
+// The weight gradient of convolutions: for x padded and every tap (i,j) of the kernel,
 // ∂w[m,c,i,j] = Σ over n,h,w of dy[n,m,h,w] · x[n, c, h·stride+i·dilation, w·stride+j·dilation].
+// The benchmarks in conv_bench_test.go stand behind the choice among the ways below.
+
+// fewChannels is the number of input channels up to which dy is best used as a kernel itself: a product per tap has too few columns then.
+const fewChannels = 4
 
 // convWeightGrad returns ∂w, of shape w, for the input x and the cotangent dy.
 func (g *Graph) convWeightGrad(x, dy *Value, w Shape, a ConvAttrs) *Value {
+	kernel := [2]int{w[2], w[3]}
+	switch {
+	case a.Group == 1 && a.Strides == kernel && a.Dilations == [2]int{1, 1} && a.Pads == [4]int{}:
+		return g.weightGradOfPatches(x, dy, w)
+	case a.Group == 1 && w[1] <= fewChannels:
+		return g.weightGradByConv(x, dy, w, a)
+	case a.Group == w[0] && w[1] == 1:
+		return g.weightGradDepthwise(x, dy, w, a)
+	}
 	return g.weightGradByTaps(x, dy, w, a)
 }
 
-// weightGradByTaps multiplies, for every tap, dy with the slice of x that the tap sees, and sums over the batch.
+// weightGradOfPatches is for kernels that tile the map: x cut into patches is a matrix, and ∂w one product per image.
+func (g *Graph) weightGradOfPatches(x, dy *Value, w Shape) *Value {
+	n, m, c, kh, kw := x.shape[0], w[0], w[1], w[2], w[3]
+	h, wd := dy.shape[2], dy.shape[3]
+	used := g.Slice(x, []int{0, 0}, []int{h * kh, wd * kw}, []int{2, 3}, nil)
+	patches := g.Transpose(g.Reshape(used, n, c, h, kh, wd, kw), 0, 2, 4, 1, 3, 5) // [N,h,w,C,kH,kW]
+	rows := g.Reshape(patches, n, h*wd, c*kh*kw)
+	d := g.MatMul(g.Reshape(dy, n, m, h*wd), rows)
+	return g.Reshape(g.ReduceSum(d, []int{0}, false), w...)
+}
+
+// weightGradByConv is one convolution, of x with dy as kernel; batch and channels change places, and so do stride and dilation.
+func (g *Graph) weightGradByConv(x, dy *Value, w Shape, a ConvAttrs) *Value {
+	a.Strides, a.Dilations = a.Dilations, a.Strides
+	d := g.Conv(g.Transpose(x, 1, 0, 2, 3), g.Transpose(dy, 1, 0, 2, 3), nil, a) // [C,M,kH+,kW+]
+	d = g.Slice(d, []int{0, 0}, []int{w[2], w[3]}, []int{2, 3}, nil)
+	return g.Transpose(d, 1, 0, 2, 3)
+}
+
+// weightGradByTaps multiplies, for every tap, dy with the elements of x that the tap sees, and sums over the batch.
+// With channels last, slices copy long runs and the product needs no transposition.
 func (g *Graph) weightGradByTaps(x, dy *Value, w Shape, a ConvAttrs) *Value {
 	n, group := x.shape[0], a.Group
-	m, c, taps := w[0]/group, w[1], w[2]*w[3]
+	m, c := w[0]/group, w[1]
 	size := dy.shape[2] * dy.shape[3]
-	padded := g.padMap(x, a.Pads)
+	last := g.Transpose(g.Reshape(x, n, group, c, x.shape[2], x.shape[3]), 0, 1, 3, 4, 2) // [N,G,H,W,C]
+	padded := g.Pad(last, []int{0, 0, a.Pads[0], a.Pads[1], 0, 0, 0, a.Pads[2], a.Pads[3], 0}, 0)
 	rows := g.Reshape(dy, n, group, m, size)
-	parts := make([]*Value, 0, taps)
+	parts := make([]*Value, 0, w[2]*w[3])
 	for i := range w[2] {
 		for j := range w[3] {
-			seen := g.Reshape(g.tap(padded, i, j, dy.shape, a), n, group, c, size)
-			product := g.FusedMatMul(rows, seen, false, true, 1) // [N,G,M,C]
+			top, left := i*a.Dilations[0], j*a.Dilations[1]
+			ends := []int{top + (dy.shape[2]-1)*a.Strides[0] + 1, left + (dy.shape[3]-1)*a.Strides[1] + 1}
+			seen := g.Slice(padded, []int{top, left}, ends, []int{2, 3}, a.Strides[:])
+			product := g.MatMul(rows, g.Reshape(seen, n, group, size, c)) // [N,G,M,C]
 			parts = append(parts, g.Reshape(product, n, group*m, c, 1))
 		}
 	}
 	return g.Reshape(g.ReduceSum(g.Concat(3, parts...), []int{0}, false), w...)
 }
 
-// tap returns the elements of the padded map that tap (i,j) of the kernel multiplies, one for every output position.
-func (g *Graph) tap(padded *Value, i, j int, out Shape, a ConvAttrs) *Value {
-	top, left := i*a.Dilations[0], j*a.Dilations[1]
-	ends := []int{top + (out[2]-1)*a.Strides[0] + 1, left + (out[3]-1)*a.Strides[1] + 1}
-	return g.Slice(padded, []int{top, left}, ends, []int{2, 3}, a.Strides[:])
+// depthwiseRows is the number of rows of dy that weightGradDepthwise takes at a time, approximately.
+const depthwiseRows = 16
+
+// weightGradDepthwise multiplies, for every column j of the kernel, rows of x with rows of dy along the width. Of the product P[r,q] of input row r and output row q, those with r = q·stride + i·dilation belong to tap (i,j); a constant matrix sums them.
+// Rows come in blocks, which bounds the useless part of the products. That is more arithmetic than k² dot products per channel, but moves k times less memory.
+func (g *Graph) weightGradDepthwise(x, dy *Value, w Shape, a ConvAttrs) *Value {
+	maps, h, wd := x.shape[0]*x.shape[1], dy.shape[2], dy.shape[3]
+	blocks := (h + depthwiseRows - 1) / depthwiseRows
+	rows := (h + blocks - 1) / blocks                           // of dy in a block
+	seen := (rows-1)*a.Strides[0] + (w[2]-1)*a.Dilations[0] + 1 // rows of x that a block sees
+	height := (blocks-1)*rows*a.Strides[0] + seen               // of the padded map that all blocks see
+	bottom := height - x.shape[2] - a.Pads[0]                   // may crop rows that no block sees
+	padded := g.Pad(x, []int{0, 0, a.Pads[0], a.Pads[1], 0, 0, bottom, a.Pads[3]}, 0)
+	index := make([]int64, 0, blocks*seen)
+	for b := range blocks {
+		for r := range seen {
+			index = append(index, int64(b*rows*a.Strides[0]+r))
+		}
+	}
+	xs := g.Reshape(padded, maps, height, padded.shape[3])
+	if blocks > 1 {
+		xs = g.Gather(xs, g.Ints(index, len(index)), 1)
+	}
+	xs = g.Reshape(xs, maps, blocks, seen, -1)
+	dys := g.Reshape(g.Pad(dy, []int{0, 0, 0, 0, 0, 0, blocks*rows - h, 0}, 0), maps, blocks, rows, wd)
+	taps := g.tapRows(seen, rows, w[2], a)
+	columns := make([]*Value, w[3])
+	for j := range columns {
+		left := j * a.Dilations[1]
+		xj := g.Slice(xs, []int{left}, []int{left + (wd-1)*a.Strides[1] + 1}, []int{3}, a.Strides[1:])
+		p := g.ReduceSum(g.FusedMatMul(xj, dys, false, true, 1), []int{1}, false)
+		columns[j] = g.Reshape(g.MatMul(g.Reshape(p, maps, seen*rows), taps), maps, w[2], 1)
+	}
+	d := g.Reshape(g.Concat(2, columns...), x.shape[0], w[0], w[2], w[3])
+	return g.Reshape(g.ReduceSum(d, []int{0}, false), w...)
 }
 
-// padMap surrounds maps by zeros: top, left, bottom, right.
-func (g *Graph) padMap(x *Value, pads [4]int) *Value {
-	return g.Pad(x, []int{0, 0, pads[0], pads[1], 0, 0, pads[2], pads[3]}, 0)
+// tapRows returns the matrix [seen·rows, k] that holds 1 where input row r and output row q meet at row i of the kernel.
+func (g *Graph) tapRows(seen, rows, k int, a ConvAttrs) *Value {
+	m := make([]float32, seen*rows*k)
+	for q := range rows {
+		for i := range k {
+			r := q*a.Strides[0] + i*a.Dilations[0]
+			m[(r*rows+q)*k+i] = 1
+		}
+	}
+	key := fmt.Sprint("taps ", seen, rows, k, a.Strides[0], a.Dilations[0])
+	return g.fold(key, "taps", Float32, Shape{seen * rows, k}, &constant{floats: m})
 }

@@ -36,6 +36,7 @@ func elementwiseRows() (rows []row) {
 			{"leading", []int{3, 1}, []int{2, 3, 4}},
 			{"crossed", []int{2, 1, 4}, []int{1, 3, 1}},
 			{"scalar", []int{}, []int{2, 3}},
+			{"many rows", []int{3}, []int{4, 9, 3}},
 		} {
 			rows = append(rows, row{op: op, variant: s.variant, args: []arg{operand(0, s.a...), operand(1, s.b...)}, build: build})
 		}

@@ -144,13 +144,28 @@ func (g *Graph) sumTo(d *Value, full, target Shape) *Value {
 		}
 	}
 	if axes != nil {
-		d = g.ReduceSum(d, axes, true)
+		d = g.sumAxes(d, axes)
 	}
 	d = g.Mul(d, g.Scalar(float32(factor)))
 	if drop := len(d.shape) - len(target); drop > 0 {
 		d = g.Reshape(d, d.shape[drop:]...)
 	}
 	return d
+}
+
+// manyRows is the number of rows from which on a product with ones sums them faster than ReduceSum does (BenchmarkSumRows).
+const manyRows = 32
+
+// sumAxes sums over axes, in ascending order, and keeps them as dimensions of 1.
+func (g *Graph) sumAxes(x *Value, axes []int) *Value {
+	k := len(axes)
+	rows, columns := x.shape[:k].Size(), x.shape[k:].Size()
+	if axes[k-1] != k-1 || rows < manyRows || columns == 1 {
+		return g.ReduceSum(x, axes, true)
+	}
+	ones := g.Expand(g.Scalar(1), 1, rows)
+	shape, _ := reduced(x.shape, axes, true)
+	return g.Reshape(g.MatMul(ones, g.Reshape(x, rows, columns)), shape...)
 }
 
 // zeros returns a value of zeros.

@@ -29,7 +29,7 @@ func layerNormalizationGrad(s *step) {
 	xhat := s.Mul(s.Sub(rows(s.in(0), d), rows(s.node.outputs[1], 1)), r)
 	t := s.Mul(dy, xhat)
 	if s.needs(1) {
-		s.give(1, s.ReduceSum(t, []int{0}, false))
+		s.give(1, s.sumTo(t, t.shape, scale.shape))
 	}
 	if !s.needs(0) {
 		return
