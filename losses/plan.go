@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"sync"
 )
 
 // FeatureMap is the teacher's view of the batch of one domain, on the feature
@@ -32,13 +33,13 @@ type PullBatch struct {
 
 // Plan draws the queries and keys of one iteration into the bound slices and
 // fills Stats. Equal streams and batches give equal plans, whatever was planned
-// before. It allocates nothing.
+// before. Nothing of size is allocated.
 //
 // Queries of a class are drawn without replacement, and so are its negatives
 // unless a pool is too small, from which they are then drawn with replacement.
 // An empty pool's share goes to the other domain; a class with neither pool, or
-// without a prototype, is dropped (Stats.Dropped). Void positions are drawn for
-// nothing. A batch that leaves no class gives weights of 0, hence a loss of 0.
+// without a prototype, is dropped (Stats.Dropped). Void positions are never
+// drawn. A batch that leaves no class gives weights of 0, hence a loss of 0.
 func (p *Pull) Plan(r *rand.Rand, batch PullBatch) error {
 	if err := p.prepare(batch); err != nil {
 		return fmt.Errorf("losses: pull: %w", err)
@@ -202,8 +203,9 @@ func (p *Pull) drawQueries(r *rand.Rand) {
 	}
 }
 
-// drawNegatives draws m negatives for every class with queries and fetches
-// their features, all of one domain in one pass.
+// drawNegatives draws m negatives for every class with queries (of an odd m, the
+// larger half from the source) and fetches their features, all of one domain in
+// one pass.
 func (p *Pull) drawNegatives(r *rand.Rand, batch PullBatch) {
 	m, s := p.Options.Negatives, &p.Stats
 	p.source.keys, p.target.keys = p.source.keys[:0], p.target.keys[:0]
@@ -232,10 +234,18 @@ func (p *Pull) drawNegatives(r *rand.Rand, batch PullBatch) {
 			row++
 		}
 	}
-	p.gatherer.fetch(p.Negatives, batch.Source.Features, p.source.keys)
+	p.fetchNegatives(batch)
+}
+
+// fetchNegatives copies the drawn features of both domains at the same time, to
+// rows that do not overlap.
+func (p *Pull) fetchNegatives(batch PullBatch) {
+	var wait sync.WaitGroup
 	if batch.Target != nil {
-		p.gatherer.fetch(p.Negatives, batch.Target.Features, p.target.keys)
+		wait.Go(func() { p.target.fetch(p.Negatives, batch.Target.Features, p.target.keys) })
 	}
+	p.source.fetch(p.Negatives, batch.Source.Features, p.source.keys)
+	wait.Wait()
 }
 
 // drawUnion draws m negatives of class c from both pools together.

