@@ -9,7 +9,7 @@ import (
 )
 
 // Version names the look of the pictures; it changes whenever they do.
-const Version = 1
+const Version = 2
 
 // Domain is the kind of picture a street is drawn as.
 type Domain string

@@ -53,11 +53,11 @@ func (s *scene) drive() {
 	density := s.in(s.p.traffic)
 	if st.rails && s.chance(0.8) {
 		on := s.chance(0.5)
-		x := float32(1.6)
+		x, z := float32(1.6), s.uni(14, 40)
 		if on {
-			x = -1.6
+			x, z = -1.6, s.uni(10, 36)
 		}
-		s.tram(x-s.egoShift(x), s.uni(11, 38), on)
+		s.tram(x, z, on)
 	}
 	for i := range st.lanes {
 		x, oncoming := s.laneAt(i)
@@ -77,14 +77,6 @@ func (s *scene) drive() {
 		}
 	}
 	s.twoWheelers()
-}
-
-// egoShift keeps a tram out of the camera's path.
-func (s *scene) egoShift(x float32) float32 {
-	if d := x - s.cam.pos.x; abs(d) < 2.6 {
-		return 2.6*float32(sign(d)*-1) + d
-	}
-	return 0
 }
 
 // vehicle places one car, bus or truck and returns the length it takes up.
