@@ -1,9 +1,6 @@
 package orchestrator
 
 import (
-	"bytes"
-	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -152,19 +149,8 @@ func TestInterruptAndResume(t *testing.T) {
 		t.Fatal(err)
 	}
 	c := shapesConfig(root, t.TempDir())
-	ctx, cancel := context.WithCancel(t.Context())
+	stopAfter(t, c, " 3/6 ")
 	o := quiet()
-	o.Out = writerFunc(func(p []byte) (int, error) {
-		if bytes.Contains(p, []byte(" 3/6 ")) {
-			cancel()
-		}
-		return len(p), nil
-	})
-	_, err = Run(ctx, c, o)
-	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "--resume") {
-		t.Fatalf("interrupted run: %v", err)
-	}
-	o = quiet()
 	o.Resume = true
 	got, err := Run(t.Context(), c, o)
 	if err != nil {
@@ -215,31 +201,10 @@ func TestKillAndResume(t *testing.T) {
 	if err != nil || len(paths) == 0 {
 		t.Fatalf("checkpoints %v, %v", paths, err)
 	}
-	resumed, stop := context.WithCancel(t.Context())
-	o := quiet()
-	o.Resume = true
-	o.Out = writerFunc(func(p []byte) (int, error) {
-		if bytes.Contains(p, []byte(" 12/60 ")) {
-			stop()
-		}
-		return len(p), nil
-	})
-	if _, err := Run(resumed, c, o); !errors.Is(err, context.Canceled) {
-		t.Fatal(err)
-	}
+	stopAfter(t, c, " 12/60 ", resuming)
 	whole := shapesConfig(root, t.TempDir())
 	whole.Train.Iterations = 60
-	uninterrupted, stop2 := context.WithCancel(t.Context())
-	o = quiet()
-	o.Out = writerFunc(func(p []byte) (int, error) {
-		if bytes.Contains(p, []byte(" 12/60 ")) {
-			stop2()
-		}
-		return len(p), nil
-	})
-	if _, err := Run(uninterrupted, whole, o); !errors.Is(err, context.Canceled) {
-		t.Fatal(err)
-	}
+	stopAfter(t, whole, " 12/60 ")
 	want, got := lossLines(t, filepath.Join(whole.Output, "shapes")), lossLines(t, dir)
 	if !slices.Equal(want, got) {
 		t.Errorf("uninterrupted:\n%s\nkilled and resumed:\n%s", strings.Join(want, "\n"), strings.Join(got, "\n"))
@@ -256,6 +221,7 @@ func waitFor(t *testing.T, done func() bool) {
 	t.Fatal("nothing happened for two minutes")
 }
 
+// writerFunc is an io.Writer.
 type writerFunc func(p []byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }

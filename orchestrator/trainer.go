@@ -44,30 +44,34 @@ type trainer struct {
 
 // newTrainer builds networks, terms and state for cfg. The caller keeps e and d
 // open until it has closed the trainer.
-func newTrainer(cfg configs.Config, dir string, o Options, e *engine.Engine, d *data) (t *trainer, err error) {
-	t = &trainer{
+func newTrainer(cfg configs.Config, dir string, o Options, e *engine.Engine, d *data) (*trainer, error) {
+	t := &trainer{
 		cfg: cfg, dir: dir, version: o.Version, log: o.Log, engine: e, data: d,
-		meter: newMeter(o.Out, o.Terminal, cfg.Train.LogEvery), progress: progress{ConfigHash: cfg.Hash(), BestMIoU: -1},
+		meter:    newMeter(o.Out, o.Terminal, cfg.Train.LogEvery),
+		arch:     archOf(cfg, len(d.space.Classes)),
+		progress: progress{ConfigHash: cfg.Hash(), BestMIoU: -1},
 	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, t.close())
-		}
-	}()
-	t.arch = archOf(cfg, len(d.space.Classes))
+	if err := t.build(o.Log); err != nil {
+		return nil, errors.Join(err, t.close())
+	}
+	return t, nil
+}
+
+// build makes state, optimiser and terms.
+func (t *trainer) build(log *zap.Logger) (err error) {
 	if err := t.arch.Validate(); err != nil {
-		return nil, fmt.Errorf("model: %w", err)
+		return fmt.Errorf("model: %w", err)
 	}
-	if t.state, err = newState(t.arch, cfg.UsesTeacher(), cfg.Train, cfg.Seed); err != nil {
-		return nil, err
+	if t.state, err = newState(t.arch, t.cfg.UsesTeacher(), t.cfg.Train, t.cfg.Seed); err != nil {
+		return err
 	}
-	if cfg.Model.Init != "" {
-		if err := t.state.initialise(cfg.Model.Init, o.Log); err != nil {
-			return nil, fmt.Errorf("model.init: %w", err)
+	if t.cfg.Model.Init != "" {
+		if err := t.state.initialise(t.cfg.Model.Init, log); err != nil {
+			return fmt.Errorf("model.init: %w", err)
 		}
 	}
-	t.optimizer = newAdamW(cfg.Train, t.state.spans)
-	return t, t.buildTerms()
+	t.optimizer = newAdamW(t.cfg.Train, t.state.spans)
+	return t.buildTerms()
 }
 
 // archOf translates the configuration. Methods without the pull have no

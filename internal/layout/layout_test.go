@@ -1,0 +1,100 @@
+// Package layout tests the map of the house: who may import whom (docs/design.md).
+package layout
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// allowed lists, for every package, the packages of this module that it may
+// import. A name ending in /… stands for everything below it, internal/… aside
+// from cli for what every package may use.
+var allowed = map[string][]string{
+	"t2sda":                  {"t2sda/internal/cli"},
+	"t2sda/internal/cli":     {"t2sda/…"},
+	"t2sda/configs":          {},
+	"t2sda/datasets":         {"t2sda/internal/…"},
+	"t2sda/datasets/streets": {"t2sda/internal/…"},
+	"t2sda/translate":        {"t2sda/internal/…"},
+	"t2sda/graphs":           {},
+	"t2sda/graphs/engine":    {"t2sda/internal/…"},
+	"t2sda/graphs/graphtest": {"t2sda/graphs", "t2sda/internal/…"},
+	"t2sda/graphs/nets":      {"t2sda/graphs", "t2sda/internal/…"},
+	"t2sda/graphs/weights":   {"t2sda/internal/…"},
+	"t2sda/losses":           {"t2sda/graphs", "t2sda/internal/…"},
+	"t2sda/export":           {"t2sda/graphs", "t2sda/graphs/…", "t2sda/datasets", "t2sda/internal/…"},
+	"t2sda/orchestrator":     {"t2sda/…"},
+	"t2sda/internal/…":       {"t2sda/internal/…"},
+}
+
+// onlyImporter names the one package that may import an outside one.
+var onlyImporter = map[string]string{"github.com/yalue/onnxruntime_go": "t2sda/graphs/engine"}
+
+type listed struct {
+	ImportPath string
+	Imports    []string
+}
+
+func TestImports(t *testing.T) {
+	for _, p := range list(t) {
+		rule, ok := ruleOf(p.ImportPath)
+		if !ok {
+			t.Errorf("%s has no rule: say in docs/design.md and here what it may import", p.ImportPath)
+		}
+		for _, i := range p.Imports {
+			if owner := onlyImporter[i]; owner != "" && owner != p.ImportPath {
+				t.Errorf("%s imports %s, which only %s may", p.ImportPath, i, owner)
+			}
+			if (i == "t2sda" || strings.HasPrefix(i, "t2sda/")) && !matches(rule, i) {
+				t.Errorf("%s must not import %s", p.ImportPath, i)
+			}
+			if i == "t2sda/internal/cli" && p.ImportPath != "t2sda" {
+				t.Errorf("%s must not import %s", p.ImportPath, i)
+			}
+		}
+	}
+}
+
+func ruleOf(path string) ([]string, bool) {
+	if rule, ok := allowed[path]; ok {
+		return rule, true
+	}
+	if strings.HasPrefix(path, "t2sda/internal/") {
+		return allowed["t2sda/internal/…"], true
+	}
+	return nil, false
+}
+
+func matches(rule []string, path string) bool {
+	return slices.ContainsFunc(rule, func(r string) bool {
+		prefix, below := strings.CutSuffix(r, "…")
+		return r == path || below && strings.HasPrefix(path, prefix)
+	})
+}
+
+// list asks the go command for every package of the module, without tests.
+func list(t *testing.T) []listed {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "go", "list", "-json=ImportPath,Imports", "t2sda/...")
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []listed
+	for d := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p listed
+		err := d.Decode(&p)
+		if errors.Is(err, io.EOF) {
+			return all
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+}
