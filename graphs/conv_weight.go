@@ -27,11 +27,16 @@ func (g *Graph) convWeightGrad(x, dy *Value, w Shape, a ConvAttrs) *Value {
 func (g *Graph) weightGradOfPatches(x, dy *Value, w Shape) *Value {
 	n, m, c, kh, kw := x.shape[0], w[0], w[1], w[2], w[3]
 	h, wd := dy.shape[2], dy.shape[3]
-	used := g.Slice(x, []int{0, 0}, []int{h * kh, wd * kw}, []int{2, 3}, nil)
-	patches := g.Transpose(g.Reshape(used, n, c, h, kh, wd, kw), 0, 2, 4, 1, 3, 5) // [N,h,w,C,kH,kW]
-	rows := g.Reshape(patches, n, h*wd, c*kh*kw)
-	d := g.MatMul(g.Reshape(dy, n, m, h*wd), rows)
-	return g.Reshape(g.ReduceSum(d, []int{0}, false), w...)
+	rows := g.Reshape(dy, n, m, h*wd)
+	var d *Value // [N,M,C·kH·kW]
+	if kh*kw == 1 {
+		d = g.FusedMatMul(rows, g.Reshape(x, n, c, h*wd), false, true, 1)
+	} else {
+		used := g.Slice(x, []int{0, 0}, []int{h * kh, wd * kw}, []int{2, 3}, nil)
+		patches := g.Transpose(g.Reshape(used, n, c, h, kh, wd, kw), 0, 2, 4, 1, 3, 5) // [N,h,w,C,kH,kW]
+		d = g.MatMul(rows, g.Reshape(patches, n, h*wd, c*kh*kw))
+	}
+	return g.Reshape(g.sumAxes(d, []int{0}), w...)
 }
 
 // weightGradByConv is one convolution, of x with dy as kernel; batch and channels change places, and so do stride and dilation.
@@ -61,7 +66,7 @@ func (g *Graph) weightGradByTaps(x, dy *Value, w Shape, a ConvAttrs) *Value {
 			parts = append(parts, g.Reshape(product, n, group*m, c, 1))
 		}
 	}
-	return g.Reshape(g.ReduceSum(g.Concat(3, parts...), []int{0}, false), w...)
+	return g.Reshape(g.sumAxes(g.Concat(3, parts...), []int{0}), w...)
 }
 
 // depthwiseRows is the number of rows of dy that weightGradDepthwise takes at a time, approximately.
@@ -98,7 +103,7 @@ func (g *Graph) weightGradDepthwise(x, dy *Value, w Shape, a ConvAttrs) *Value {
 		columns[j] = g.Reshape(g.MatMul(g.Reshape(p, maps, seen*rows), taps), maps, w[2], 1)
 	}
 	d := g.Reshape(g.Concat(2, columns...), x.shape[0], w[0], w[2], w[3])
-	return g.Reshape(g.ReduceSum(d, []int{0}, false), w...)
+	return g.Reshape(g.sumAxes(d, []int{0}), w...)
 }
 
 // tapRows returns the matrix [seen·rows, k] that holds 1 where input row r and output row q meet at row i of the kernel.

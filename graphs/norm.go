@@ -15,28 +15,27 @@ func (g *Graph) LayerNormalization(x, scale, bias *Value, eps float32) *Value {
 	return n.outputs[0]
 }
 
-// layerNormalizationGrad: with x̂ = (x − mean)·r, r = 1/σ and the mean ⟨·⟩ over the last axis,
-// ∂x = r·(dy·scale − ⟨dy·scale⟩ − x̂·⟨dy·scale·x̂⟩), ∂scale = Σ dy·x̂, ∂bias = Σ dy.
-// The means are products with the vector scale/D.
+// layerNormalizationGrad: with z = x − mean, r = 1/σ, u = dy·scale and means ⟨·⟩ over the last axis,
+// ∂x = r·(u − ⟨u⟩ − z·r²·⟨u·z⟩), ∂scale = Σ dy·z·r, ∂bias = Σ dy.
+// The means are products with the vector scale/D, the sums over rows products with r and with ones.
 func layerNormalizationGrad(s *step) {
 	scale, d := s.in(1), s.in(0).Dim(-1)
 	s.giveSum(2, s.dy)
 	if !s.needs(0) && !s.needs(1) {
 		return
 	}
-	rows := func(v *Value, d int) *Value { return s.Reshape(v, -1, d) }
+	rows := func(v *Value, columns int) *Value { return s.Reshape(v, -1, columns) }
 	dy, r := rows(s.fullDy(0), d), rows(s.node.outputs[2], 1)
-	xhat := s.Mul(s.Sub(rows(s.in(0), d), rows(s.node.outputs[1], 1)), r)
-	t := s.Mul(dy, xhat)
+	z := s.Sub(rows(s.in(0), d), rows(s.node.outputs[1], 1))
+	t := s.Mul(dy, z)
 	if s.needs(1) {
-		s.give(1, s.sumTo(t, t.shape, scale.shape))
+		s.give(1, s.Reshape(s.FusedMatMul(r, t, true, false, 1), d))
 	}
 	if !s.needs(0) {
 		return
 	}
 	weights := s.Reshape(s.Mul(scale, s.Scalar(1/float32(d))), d, 1)
-	m := s.MatMul(dy, weights) // ⟨dy·scale⟩
-	c := s.MatMul(t, weights)  // ⟨dy·scale·x̂⟩
-	centred := s.Sub(s.Mul(dy, scale), s.Add(s.Mul(xhat, c), m))
+	pull := s.Mul(s.MatMul(t, weights), s.Mul(r, r)) // r²·⟨u·z⟩ [R,1]
+	centred := s.Sub(s.Sub(s.Mul(dy, scale), s.Mul(z, pull)), s.MatMul(dy, weights))
 	s.give(0, s.Reshape(s.Mul(centred, r), s.in(0).shape...))
 }
