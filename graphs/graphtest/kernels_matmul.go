@@ -33,7 +33,6 @@ func setPair(index []int, row, col int, transposed bool) {
 	index[len(index)-2], index[len(index)-1] = row, col
 }
 
-
 func matMul(n *graphs.Node, in []Array) []Array {
 	return one(product(n, in[0], in[1], false, false, 1))
 }
