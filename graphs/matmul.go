@@ -49,12 +49,9 @@ func gemmGrad(s *step) {
 	s.giveSum(2, s.dy)
 }
 
-// productGrad gives operands 0 and 1 of a matrix product their cotangents. Where b is one matrix for all leading dimensions of a, these are rows of one product: ∂b needs no sum over them.
+// productGrad gives operands 0 and 1 of a matrix product their cotangents.
 func (s *step) productGrad(transA, transB bool, alpha float32) {
 	a, b, dy := s.in(0), s.in(1), s.fullDy(0)
-	if len(b.shape) == 2 && !transA {
-		a, dy = s.rows(a), s.rows(dy)
-	}
 	if s.needs(0) {
 		var d *Value
 		if transA {
@@ -62,17 +59,21 @@ func (s *step) productGrad(transA, transB bool, alpha float32) {
 		} else {
 			d = s.FusedMatMul(dy, b, false, !transB, alpha)
 		}
-		s.give(0, s.Reshape(s.sumTo(d, d.shape, a.shape), s.in(0).shape...))
+		s.give(0, s.sumTo(d, d.shape, a.shape))
 	}
-	if s.needs(1) {
-		var d *Value
-		if transB {
-			d = s.FusedMatMul(dy, a, true, transA, alpha)
-		} else {
-			d = s.FusedMatMul(a, dy, !transA, false, alpha)
-		}
-		s.give(1, s.sumTo(d, d.shape, b.shape))
+	if !s.needs(1) {
+		return
 	}
+	if len(b.shape) == 2 && !transA { // leading dimensions of a are rows of one product: no sum over them
+		a, dy = s.rows(a), s.rows(dy)
+	}
+	var d *Value
+	if transB {
+		d = s.FusedMatMul(dy, a, true, transA, alpha)
+	} else {
+		d = s.FusedMatMul(a, dy, !transA, false, alpha)
+	}
+	s.give(1, s.sumTo(d, d.shape, b.shape))
 }
 
 // rows flattens the leading dimensions of x [..,M,K] into one: [..·M,K].

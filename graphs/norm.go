@@ -17,25 +17,29 @@ func (g *Graph) LayerNormalization(x, scale, bias *Value, eps float32) *Value {
 
 // layerNormalizationGrad: with z = x − mean, r = 1/σ, u = dy·scale and means ⟨·⟩ over the last axis,
 // ∂x = r·(u − ⟨u⟩ − z·r²·⟨u·z⟩), ∂scale = Σ dy·z·r, ∂bias = Σ dy.
-// The means are products with the vector scale/D, the sums over rows products with r and with ones.
+// The means are products with the vector scale, times 1/D; the sums over rows are products with r and with ones.
 func layerNormalizationGrad(s *step) {
 	scale, d := s.in(1), s.in(0).Dim(-1)
 	s.giveSum(2, s.dy)
 	if !s.needs(0) && !s.needs(1) {
 		return
 	}
-	rows := func(v *Value, columns int) *Value { return s.Reshape(v, -1, columns) }
-	dy, r := rows(s.fullDy(0), d), rows(s.node.outputs[2], 1)
-	z := s.Sub(rows(s.in(0), d), rows(s.node.outputs[1], 1))
+	x, centre, r := s.in(0), s.node.outputs[1], s.node.outputs[2]
+	dy := s.fullDy(0)
+	if len(x.shape) == 1 { // products need rows
+		x, centre, r, dy = s.Reshape(x, 1, d), s.Reshape(centre, 1, 1), s.Reshape(r, 1, 1), s.Reshape(dy, 1, d)
+	}
+	z := s.Sub(x, centre)
 	t := s.Mul(dy, z)
 	if s.needs(1) {
-		s.give(1, s.Reshape(s.FusedMatMul(r, t, true, false, 1), d))
+		s.give(1, s.Reshape(s.FusedMatMul(s.Reshape(r, -1, 1), s.rows(t), true, false, 1), d))
 	}
 	if !s.needs(0) {
 		return
 	}
-	weights := s.Reshape(s.Mul(scale, s.Scalar(1/float32(d))), d, 1)
-	pull := s.Mul(s.MatMul(t, weights), s.Mul(r, r)) // r²·⟨u·z⟩ [R,1]
-	centred := s.Sub(s.Sub(s.Mul(dy, scale), s.Mul(z, pull)), s.MatMul(dy, weights))
+	column := s.Reshape(scale, d, 1)
+	mean := func(v *Value) *Value { return s.FusedMatMul(v, column, false, false, 1/float32(d)) } // ⟨v·scale⟩ [..,1]
+	pull := s.Mul(mean(t), s.Mul(r, r))
+	centred := s.Sub(s.Sub(s.Mul(dy, scale), s.Mul(z, pull)), mean(dy))
 	s.give(0, s.Reshape(s.Mul(centred, r), s.in(0).shape...))
 }
