@@ -234,7 +234,7 @@ func Default() Config {
 		},
 		Runtime: Runtime{
 			Device: "auto",
-			CUDA: CUDA{TF32: true, ConvAlgoSearch: "EXHAUSTIVE", ArenaExtendStrategy: "kSameAsRequested"},
+			CUDA:   CUDA{TF32: true, ConvAlgoSearch: "EXHAUSTIVE", ArenaExtendStrategy: "kSameAsRequested"},
 		},
 	}
 }

@@ -71,11 +71,11 @@ func Compare(ctx context.Context, cfg configs.Config, c CompareOptions, o Option
 	for _, method := range c.Methods {
 		table.Rows = append(table.Rows, MethodRow{Method: method, IoU: map[string][]float64{}})
 	}
-	// Seed by seed, so that an interrupted comparison holds whole rows.
+	// Seed by seed, so that what an interrupted comparison holds is comparable.
 	for _, seed := range c.Seeds {
 		for i := range table.Rows {
-			run := cfg
-			run.Method, run.Seed, run.Baseline = table.Rows[i].Method, uint64(seed), false
+			run := withMethod(cfg, table.Rows[i].Method)
+			run.Seed = uint64(seed)
 			out, err := runOne(ctx, run, filepath.Join(dir, fmt.Sprintf("%s-seed%d", run.Method, seed)), nil, e, o)
 			if err != nil {
 				if errors.Is(err, context.Canceled) {
@@ -103,8 +103,7 @@ func (c CompareOptions) validate(cfg configs.Config) error {
 		if slices.Contains(c.Methods[:i], m) {
 			return fmt.Errorf("compare: method %s is there twice", m)
 		}
-		run := cfg
-		run.Method = m
+		run := withMethod(cfg, m)
 		if err := run.Validate(); err != nil {
 			return fmt.Errorf("compare: method %s: %w", m, err)
 		}

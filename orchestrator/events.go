@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"t2sda/internal/atomicfile"
 	"t2sda/internal/tbevent"
 )
 
@@ -45,19 +47,24 @@ func openEvents(dir string, from int) (*eventLog, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
-	kept = slices.DeleteFunc(kept, func(e Event) bool { return e.Iteration >= from })
-	file, err := os.Create(path)
+	var text bytes.Buffer
+	encoder := json.NewEncoder(&text)
+	for _, e := range kept {
+		if e.Iteration >= from {
+			continue
+		}
+		if err := encoder.Encode(e); err != nil {
+			return nil, fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	if err := atomicfile.Write(path, text.Bytes()); err != nil {
+		return nil, err
+	}
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return nil, err
 	}
 	l := &eventLog{file: file}
-	encoder := json.NewEncoder(file)
-	for _, e := range kept {
-		if err := encoder.Encode(e); err != nil {
-			file.Close()
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-	}
 	if l.board, err = tbevent.Create(dir); err != nil {
 		file.Close()
 		return nil, err

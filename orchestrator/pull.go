@@ -66,7 +66,10 @@ func newPull(e *engine.Engine, c configs.Config, arch nets.Arch, size imageBatch
 	p.term, err = newTerm(e, "pull", arch, size, s, float32(o.Weight), func(g *graphs.Graph, net *nets.Net, x *graphs.Value) *graphs.Value {
 		return planned.Loss(g, net.Project(net.Encode(x)))
 	}, b.inputs)
-	return p, err
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // labelledImages are the images whose labels are known and whose teacher

@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -26,6 +27,7 @@ type Options struct {
 	Terminal bool      // Out is a terminal: draw a progress bar in place
 	Resume   bool      // continue the newest run of the configuration's name
 	Version  string    // of the program, for the model's metadata
+	Program  string    // how the program is called, for messages; empty: t2sda
 }
 
 // Outcome is what a run leaves behind, besides files.
@@ -54,7 +56,12 @@ const (
 // Run trains cfg's method (and source-only first, if cfg asks for a baseline),
 // exports the student, scores the exported file and writes the report. It
 // returns the context's error, after saving a checkpoint, when ctx ends.
-func Run(ctx context.Context, cfg configs.Config, o Options) (*Outcome, error) {
+func Run(ctx context.Context, cfg configs.Config, o Options) (_ *Outcome, err error) {
+	e, err := openEngine(cfg)
+	if err != nil {
+		return nil, err
+	}
+	defer e.Close() // its sessions are closed by then; nothing is left to fail
 	if err := renderStreets(ctx, cfg, o); err != nil {
 		return nil, err
 	}
@@ -62,35 +69,51 @@ func Run(ctx context.Context, cfg configs.Config, o Options) (*Outcome, error) {
 	if err != nil {
 		return nil, err
 	}
-	e, err := openEngine(cfg)
-	if err != nil {
+	defer func() {
+		if err != nil {
+			err = o.interrupted(err, dir)
+			discardUnused(dir)
+		}
+	}()
+	// The directory's own name, so that its config.yaml resumes this run and not
+	// a later one of the first name.
+	cfg.Name = filepath.Base(dir)
+	if err := keepConfig(cfg, dir); err != nil {
 		return nil, err
 	}
-	defer e.Close() // its sessions are closed by then; nothing is left to fail
 	info := e.Info()
-	o.Log.Info("runtime", zap.String("version", info.Version), zap.String("device", info.Device))
+	o.Log.Info("run", zap.String("directory", dir), zap.String("runtime", info.Version), zap.String("device", info.Device))
 
 	var baseline *Outcome
 	if cfg.Baseline && cfg.Method != configs.SourceOnly {
-		c := cfg
-		c.Method, c.Baseline = configs.SourceOnly, false
-		if baseline, err = runOne(ctx, c, filepath.Join(dir, baselineName), nil, e, o); err != nil {
-			return nil, interrupted(err, cfg, dir)
+		if baseline, err = runOne(ctx, withMethod(cfg, configs.SourceOnly), filepath.Join(dir, baselineName), nil, e, o); err != nil {
+			return nil, err
 		}
 	}
 	out, err := runOne(ctx, cfg, dir, baseline, e, o)
 	if err != nil {
-		return nil, interrupted(err, cfg, dir)
+		return nil, err
 	}
 	return out, out.print(o.Out, baseline)
 }
 
+// withMethod returns cfg for one of several methods that are held against each
+// other. Source-only and target-only stay what their names say, whatever images
+// the other methods' supervised term sees.
+func withMethod(cfg configs.Config, method string) configs.Config {
+	cfg.Method, cfg.Baseline = method, false
+	if method == configs.SourceOnly || method == configs.TargetOnly {
+		cfg.Loss.CEDomain = domainSource
+	}
+	return cfg
+}
+
 // interrupted tells how to go on after an interrupt.
-func interrupted(err error, cfg configs.Config, dir string) error {
-	if !errors.Is(err, context.Canceled) {
+func (o Options) interrupted(err error, dir string) error {
+	if !errors.Is(err, context.Canceled) || !begun(dir) {
 		return err
 	}
-	return fmt.Errorf("%w; saved, continue with: t2sda train --resume -c %s", err, filepath.Join(dir, configFile))
+	return fmt.Errorf("%w; saved, continue with: %s train --resume -c %s", err, cmp.Or(o.Program, "t2sda"), filepath.Join(dir, configFile))
 }
 
 // runOne trains one method in dir. A run that is complete is not repeated: its
@@ -98,9 +121,6 @@ func interrupted(err error, cfg configs.Config, dir string) error {
 func runOne(ctx context.Context, cfg configs.Config, dir string, baseline *Outcome, e *engine.Engine, o Options) (*Outcome, error) {
 	if done, err := readOutcome(dir, cfg); err != nil || done != nil {
 		return done, err
-	}
-	if err := writeConfig(cfg, dir); err != nil {
-		return nil, err
 	}
 	began := time.Now()
 	cache, err := statsCache()
@@ -121,6 +141,10 @@ func runOne(ctx context.Context, cfg configs.Config, dir string, baseline *Outco
 		}
 	}()
 	if err := t.resume(); err != nil {
+		return nil, err
+	}
+	// Not before: a configuration that is refused must not replace the run's own.
+	if err := writeConfig(cfg, dir); err != nil {
 		return nil, err
 	}
 	if err := t.run(ctx); err != nil {
@@ -150,46 +174,6 @@ func openEngine(cfg configs.Config) (*engine.Engine, error) {
 	})
 }
 
-// runDir returns the directory of a new run, output/name or output/name-2, …,
-// or with resume the newest one that exists.
-func runDir(cfg configs.Config, resume bool) (string, error) {
-	base := filepath.Join(cfg.Output, cfg.Name)
-	newest := ""
-	for n := 1; ; n++ {
-		dir := base
-		if n > 1 {
-			dir = fmt.Sprintf("%s-%d", base, n)
-		}
-		_, err := os.Stat(dir)
-		switch {
-		case err == nil:
-			newest = dir
-		case !errors.Is(err, fs.ErrNotExist):
-			return "", fmt.Errorf("output: %w", err)
-		case resume && newest == "":
-			return "", fmt.Errorf("nothing to resume: there is no run in %s", base)
-		case resume:
-			return newest, nil
-		default:
-			if err := os.MkdirAll(dir, 0o755); err != nil {
-				return "", fmt.Errorf("output: %w", err)
-			}
-			return dir, nil
-		}
-	}
-}
-
-func writeConfig(cfg configs.Config, dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("output: %w", err)
-	}
-	text, err := cfg.YAML()
-	if err != nil {
-		return err
-	}
-	return atomicfile.Write(filepath.Join(dir, configFile), text)
-}
-
 // statsCache is where class statistics are kept between runs.
 func statsCache() (string, error) {
 	base, err := os.UserCacheDir()
@@ -215,7 +199,7 @@ func readOutcome(dir string, cfg configs.Config) (*Outcome, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if out.ConfigHash != cfg.Hash() {
-		return nil, fmt.Errorf("%s belongs to another configuration (hash %s, this one has %s)", path, out.ConfigHash, cfg.Hash())
+		return nil, fmt.Errorf("%s belongs to another configuration (hash %s, this one has %s): use that run's config.yaml, or another name for this one (name=…)", path, out.ConfigHash, cfg.Hash())
 	}
 	return out, nil
 }

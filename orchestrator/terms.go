@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 
@@ -74,7 +75,7 @@ func newTerm(e *engine.Engine, name string, arch nets.Arch, size imageBatch, s *
 		return nil, fmt.Errorf("build term %s: %w", name, err)
 	}
 	if err := t.open(e, g, net, size, s, extra); err != nil {
-		return nil, fmt.Errorf("term %s: %w", name, err)
+		return nil, errors.Join(fmt.Errorf("term %s: %w", name, err), t.close())
 	}
 	return t, nil
 }
@@ -251,7 +252,7 @@ func newTeacher(e *engine.Engine, name string, arch nets.Arch, size imageBatch, 
 		b.inputs[p.Name()] = b.param(s, s.teacher, p.Name())
 	}
 	if t.binding, err = b.bind(t.session); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, errors.Join(fmt.Errorf("%s: %w", name, err), t.close())
 	}
 	return t, nil
 }

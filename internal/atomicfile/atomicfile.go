@@ -45,19 +45,26 @@ func removeIfThere(path string) error {
 	return nil
 }
 
-// RenameDir gives the finished directory temp its name path, in place of what
-// is there, and syncs both directories. They must lie on one file system.
+// RenameDir gives the finished directory temp its name path and syncs both
+// directories. What path was before is moved aside first, as temp + ".old", and
+// removed last: a crash leaves no half removed directory under path, and a
+// failure leaves path as it was. temp and path must lie in one file system.
 func RenameDir(temp, path string) error {
 	if err := syncDir(temp); err != nil {
 		return err
 	}
-	if err := os.RemoveAll(path); err != nil {
-		return err
+	old := temp + ".old"
+	aside := os.Rename(path, old)
+	if aside != nil && !errors.Is(aside, fs.ErrNotExist) {
+		return aside
 	}
 	if err := os.Rename(temp, path); err != nil {
+		if aside == nil {
+			err = errors.Join(err, os.Rename(old, path))
+		}
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return errors.Join(syncDir(filepath.Dir(path)), os.RemoveAll(old))
 }
 
 // syncDir makes the entries of a directory durable.

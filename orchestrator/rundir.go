@@ -1,0 +1,104 @@
+package orchestrator
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"t2sda/configs"
+	"t2sda/internal/atomicfile"
+)
+
+// runDir returns the directory of a new run, output/name or output/name-2, …,
+// or with resume the newest one that exists.
+func runDir(cfg configs.Config, resume bool) (string, error) {
+	base := filepath.Join(cfg.Output, cfg.Name)
+	if resume {
+		return newestRun(base)
+	}
+	if err := os.MkdirAll(cfg.Output, 0o755); err != nil {
+		return "", fmt.Errorf("output: %w", err)
+	}
+	for n := 1; ; n++ {
+		dir := numbered(base, n)
+		err := os.Mkdir(dir, 0o755) // fails where it exists: runs that start together get a directory each
+		if err == nil {
+			return dir, nil
+		}
+		if !errors.Is(err, fs.ErrExist) {
+			return "", fmt.Errorf("output: %w", err)
+		}
+	}
+}
+
+func newestRun(base string) (string, error) {
+	newest := ""
+	for n := 1; ; n++ {
+		dir := numbered(base, n)
+		_, err := os.Stat(dir)
+		switch {
+		case err == nil:
+			newest = dir
+		case !errors.Is(err, fs.ErrNotExist):
+			return "", fmt.Errorf("output: %w", err)
+		case newest == "":
+			return "", fmt.Errorf("nothing to resume: there is no run in %s", base)
+		default:
+			return newest, nil
+		}
+	}
+}
+
+// numbered is the directory of the n-th run of a name.
+func numbered(base string, n int) string {
+	if n == 1 {
+		return base
+	}
+	return fmt.Sprintf("%s-%d", base, n)
+}
+
+// keepConfig writes the configuration unless the directory has one.
+func keepConfig(cfg configs.Config, dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, configFile)); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return writeConfig(cfg, dir)
+}
+
+func writeConfig(cfg configs.Config, dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("output: %w", err)
+	}
+	text, err := cfg.YAML()
+	if err != nil {
+		return err
+	}
+	return atomicfile.Write(filepath.Join(dir, configFile), text)
+}
+
+// begun reports whether a run's training, or its baseline's, has begun: from
+// its first iteration on there is something to resume.
+func begun(dir string) bool {
+	for _, d := range []string{dir, filepath.Join(dir, baselineName)} {
+		if _, err := os.Stat(filepath.Join(d, eventsFile)); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// discardUnused removes the directory of a run that failed before it trained,
+// so that the next attempt finds its name free.
+func discardUnused(dir string) {
+	if begun(dir) {
+		return
+	}
+	// What was not written by us stays, and with it the directory.
+	for _, path := range []string{
+		filepath.Join(dir, baselineName, configFile), filepath.Join(dir, baselineName), filepath.Join(dir, configFile), dir,
+	} {
+		_ = os.Remove(path)
+	}
+}
