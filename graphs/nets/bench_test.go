@@ -7,6 +7,7 @@ import (
 
 	"t2sda/graphs"
 	"t2sda/graphs/engine"
+	"t2sda/graphs/graphtest"
 	"t2sda/internal/rng"
 )
 
@@ -47,7 +48,7 @@ func benchmark(b *testing.B, backward bool) {
 				b.Fatal(err)
 			}
 			run(b, g, a)
-			b.ReportMetric(float64(macs(g))/1e9, "GMAC")
+			b.ReportMetric(float64(graphtest.MACs(g))/1e9, "GMAC")
 			b.ReportMetric(float64(len(g.Nodes())), "nodes")
 		})
 	}
@@ -97,31 +98,4 @@ func run(b *testing.B, g *graphs.Graph, a Arch) {
 			b.Fatal(err)
 		}
 	}
-}
-
-// macs counts the multiplications of a graph's products and convolutions, those of nodes that no output needs included.
-func macs(g *graphs.Graph) int {
-	sum := 0
-	for _, n := range g.Nodes() {
-		sum += nodeMacs(n)
-	}
-	return sum
-}
-
-func nodeMacs(n *graphs.Node) int {
-	in, out := n.Inputs(), n.Outputs()[0].Shape()
-	switch n.Op() {
-	case "MatMul", "Gemm":
-		return out.Size() * in[0].Dim(-1)
-	case "FusedMatMul":
-		if n.Int("transA") != 0 {
-			return out.Size() * in[0].Dim(-2)
-		}
-		return out.Size() * in[0].Dim(-1)
-	case "Conv":
-		return out.Size() * in[1].Shape().Size() / in[1].Dim(0)
-	case "ConvTranspose":
-		return in[0].Shape().Size() * in[1].Shape().Size() / in[1].Dim(0)
-	}
-	return 0
 }
