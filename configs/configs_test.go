@@ -28,6 +28,14 @@ func TestDefaultNeedsOnlyRoots(t *testing.T) {
 	}
 }
 
+func TestOracleNeedsNoSource(t *testing.T) {
+	cfg := Default()
+	cfg.Method, cfg.Data.Target.Root, cfg.Data.Eval.Root = TargetOnly, "t", "e"
+	if err := cfg.Validate(); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestYAMLRoundTrip(t *testing.T) {
 	want, err := Load("streets", []string{"seed=7", "data.source.include=[a*, b*]"})
 	if err != nil {
@@ -110,6 +118,8 @@ func TestBadConfigurations(t *testing.T) {
 		{"resize", "extends: streets\ndata: {source: {resize: {width: 5}}}", "data.source.resize: want two positive numbers or 0×0, have 5×0"},
 		{"device", "extends: streets\nruntime: {device: tpu}", `runtime.device: want one of cpu, cuda, auto, have "tpu"`},
 		{"generalise", "extends: streets\nmethod: generalise\nloss: {drw: none, pull: {key_domain: target}}", "loss.pull.key_domain: method generalise has no target images"},
+		{"generalise by FDA", "extends: streets\nmethod: generalise\nloss: {drw: none}", "translate.engine: method generalise has no target images, which fda needs"},
+		{"source-only on pseudo-target", "extends: streets\nmethod: source-only\nloss: {ce_domain: pseudo}", "loss.ce_domain: method source-only translates no images"},
 		{"name", "extends: streets\nname: a/b", "without slashes"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

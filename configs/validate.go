@@ -24,7 +24,9 @@ func (c *Config) Validate() error {
 
 func (c *Config) validateData(v *validator) {
 	d := &c.Data
-	v.check("data.source.root", d.Source.Root != "", "is empty: give the folder of the labelled images")
+	if c.Method != TargetOnly {
+		v.check("data.source.root", d.Source.Root != "", "is empty: give the folder of the labelled images")
+	}
 	v.check("data.eval.root", d.Eval.Root != "", "is empty: give the folder of the labelled target images for evaluation")
 	if c.UsesTarget() || c.Method == TargetOnly {
 		v.check("data.target.root", d.Target.Root != "", "is empty: method %s needs target images", c.Method)
@@ -61,6 +63,9 @@ func (c *Config) validateModel(v *validator) {
 func (c *Config) validateLoss(v *validator) {
 	l := &c.Loss
 	v.oneOf("loss.ce_domain", l.CEDomain, "source", "pseudo")
+	if c.Method == SourceOnly || c.Method == TargetOnly {
+		v.check("loss.ce_domain", l.CEDomain == "source", "method %s translates no images: want source, have %q", c.Method, l.CEDomain)
+	}
 	v.oneOf("loss.ce_denominator", l.CEDenominator, "all", "valid")
 	v.oneOf("loss.quality", l.Quality, "image", "batch")
 	v.between("loss.delta", l.Delta, 0, 1)
@@ -73,6 +78,7 @@ func (c *Config) validateLoss(v *validator) {
 	if c.Method == Generalise {
 		v.check("loss.pull.query_domain", l.Pull.QueryDomain != "target", "method generalise has no target images")
 		v.check("loss.pull.key_domain", l.Pull.KeyDomain != "target", "method generalise has no target images")
+		v.check("translate.engine", c.Translate.Engine != "fda", "method generalise has no target images, which fda needs: want another engine")
 		v.check("loss.drw", l.DRW == "none", "method generalise has no target images to weigh classes by: want none, have %q", l.DRW)
 	}
 }

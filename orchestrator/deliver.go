@@ -18,9 +18,11 @@ const reportSamples = 4
 // the network, fills the outcome with its score and writes the report.
 // baselineModel is the model file of the source-only run, empty for none.
 func (t *trainer) deliver(ctx context.Context, out *Outcome, baselineModel string) (err error) {
-	measured, err := t.score(ctx)
-	if err != nil {
-		return err
+	measured := t.scored // usually the last iteration's, see run
+	if t.scoredAt != t.progress.Iteration {
+		if measured, err = t.score(ctx); err != nil {
+			return err
+		}
 	}
 	o, err := t.modelOptions(ctx)
 	if err != nil {

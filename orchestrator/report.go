@@ -136,17 +136,23 @@ func (t *trainer) strip(ctx context.Context, p *export.Predictor, baselineModel 
 	}
 	columns = append(columns, "after: "+t.cfg.Method, "truth")
 	var rows []export.StripRow
-	for i := range min(reportSamples, t.data.eval.Len(), len(batch.Source)) {
-		row, err := t.stripRow(ctx, i, batch, before, p)
+	n := min(reportSamples, t.data.eval.Len(), len(batch.Source))
+	for i := range n {
+		// Spread over the split, which lies on disk city by city.
+		row, err := t.stripRow(ctx, i, i*t.data.eval.Len()/n, batch, before, p)
 		if err != nil {
 			return export.Figure{}, err
 		}
 		rows = append(rows, row)
 	}
+	caption := "Left: training crops of the first iteration. Right: evaluation images"
+	if t.cfg.Method != configs.TargetOnly { // which may be given their labels
+		caption += " that the training never saw labels of"
+	}
 	picture, err := export.Strip(t.data.space, columns, rows)
 	return export.Figure{
 		Title:   "What went in, what came out",
-		Caption: "Left: training crops of the first iteration. Right: evaluation images that the training never saw labels of.",
+		Caption: caption + ".",
 		Picture: picture,
 	}, err
 }
@@ -162,13 +168,12 @@ func (t *trainer) openBaseline(path string) (*export.Predictor, func() error, er
 	return p, p.Close, nil
 }
 
-func (t *trainer) stripRow(ctx context.Context, i int, batch *datasets.Batch, before, after *export.Predictor) (export.StripRow, error) {
+// stripRow shows element i of the batch and evaluation image `index`.
+func (t *trainer) stripRow(ctx context.Context, i, index int, batch *datasets.Batch, before, after *export.Predictor) (export.StripRow, error) {
 	cells := []export.Cell{{Image: batch.Source[i]}, {Labels: batch.SourceLabels[i]}}
 	if batch.Pseudo != nil {
 		cells = append(cells, export.Cell{Image: batch.Pseudo[i]})
 	}
-	// Spread over the split, which lies on disk city by city.
-	index := i * t.data.eval.Len() / reportSamples
 	sample, err := t.data.eval.Load(ctx, index)
 	if err != nil {
 		return export.StripRow{}, err

@@ -62,9 +62,6 @@ func Run(ctx context.Context, cfg configs.Config, o Options) (_ *Outcome, err er
 		return nil, err
 	}
 	defer e.Close() // its sessions are closed by then; nothing is left to fail
-	if err := renderStreets(ctx, cfg, o); err != nil {
-		return nil, err
-	}
 	dir, err := runDir(cfg, o.Resume)
 	if err != nil {
 		return nil, err
@@ -75,6 +72,9 @@ func Run(ctx context.Context, cfg configs.Config, o Options) (_ *Outcome, err er
 			discardUnused(dir)
 		}
 	}()
+	if err := renderStreets(ctx, cfg, o); err != nil {
+		return nil, err
+	}
 	// The directory's own name, so that its config.yaml resumes this run and not
 	// a later one of the first name.
 	cfg.Name = filepath.Base(dir)

@@ -2,7 +2,12 @@ package orchestrator
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+
+	"go.uber.org/zap"
 
 	"t2sda/configs"
 	"t2sda/datasets/streets"
@@ -22,6 +27,9 @@ func renderStreets(ctx context.Context, cfg configs.Config, o Options) error {
 		{"data.source.root", cfg.Data.Source.Root, streets.Game},
 		{"data.target.root", cfg.Data.Target.Root, streets.Camera},
 	} {
+		if _, err := os.Stat(d.root); errors.Is(err, fs.ErrNotExist) {
+			o.Log.Info("rendering the street world", zap.String("domain", string(d.domain)), zap.Int("images", s.Train+s.Val), zap.String("folder", d.root))
+		}
 		err := streets.Write(ctx, d.root, streets.WriteOptions{
 			Seed: s.Seed, Domain: d.domain, Train: s.Train, Val: s.Val, W: s.Size.Width, H: s.Size.Height, Workers: cfg.Data.Workers,
 		})

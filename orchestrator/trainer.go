@@ -34,6 +34,8 @@ type trainer struct {
 	state     *state
 	optimizer *adamW
 	progress  progress
+	scored    *export.Result // by the last evaluation; nil before the first one
+	scoredAt  int            // its iteration
 
 	supervised *supervised // L_S and L_T
 	pull       *pull       // L_pull; nil unless the method pulls
@@ -321,6 +323,7 @@ func (t *trainer) evaluateStudent(ctx context.Context, e *Event) error {
 	if err != nil {
 		return err
 	}
+	t.scored, t.scoredAt = result, t.progress.Iteration
 	miou := float64(result.MIoU)
 	e.MIoU, e.IoU = &miou, map[string]float64{}
 	for _, c := range result.Classes {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"runtime/debug"
 	"strings"
 
@@ -30,16 +31,23 @@ const (
 // usageError marks a mistake on the command line.
 type usageError struct{ error }
 
+func (e usageError) Unwrap() error { return e.error }
+
 // Run executes the command line and returns the process's exit code. Results go
 // to out, messages to errs.
 func Run(ctx context.Context, args []string, out, errs io.Writer) int {
+	started := false
 	root := newRoot()
+	mark(root, &started)
 	root.SetArgs(args)
 	root.SetOut(out)
 	root.SetErr(errs)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
+	}
+	if !started { // cobra's own: unknown commands, arguments, missing flags
+		err = usageError{fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
 	}
 	fmt.Fprintln(errs, "t2sda:", err)
 	switch {
@@ -51,6 +59,32 @@ func Run(ctx context.Context, args []string, out, errs io.Writer) int {
 	return exitFailure
 }
 
+// mark makes every command note that its own code has begun.
+func mark(cmd *cobra.Command, started *bool) {
+	if run := cmd.RunE; run != nil {
+		cmd.RunE = func(c *cobra.Command, args []string) error {
+			*started = true
+			return run(c, args)
+		}
+	}
+	for _, c := range cmd.Commands() {
+		mark(c, started)
+	}
+}
+
+// group is a command that only holds others. Cobra shows help for an unknown
+// one of them, and succeeds; this fails.
+func group(use, short string, commands ...*cobra.Command) *cobra.Command {
+	cmd := &cobra.Command{Use: use, Short: short, RunE: func(cmd *cobra.Command, args []string) error {
+		if len(args) == 0 {
+			return cmd.Help()
+		}
+		return usageError{fmt.Errorf("unknown command %q for %q (see %[2]s --help)", args[0], cmd.CommandPath())}
+	}}
+	cmd.AddCommand(commands...)
+	return cmd
+}
+
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "t2sda",
@@ -59,9 +93,6 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return usageError{fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
-	})
 	root.AddCommand(trainCommand(), compareCommand(), evaluateCommand(), exportCommand(),
 		translateCommand(), dataCommand(), runtimeCommand(), configCommand())
 	return root
@@ -82,6 +113,16 @@ func version() string {
 		}
 	}
 	return "devel"
+}
+
+// program is how the user calls this program, for messages that say what to do
+// next.
+func program() string {
+	const name = "t2sda"
+	if _, err := exec.LookPath(name); err == nil {
+		return name
+	}
+	return os.Args[0]
 }
 
 // configFlags are the flags of commands that read a configuration.

@@ -10,9 +10,7 @@ import (
 )
 
 func dataCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "data", Short: "Make and inspect data sets"}
-	cmd.AddCommand(renderCommand())
-	return cmd
+	return group("data", "Make data sets", renderCommand())
 }
 
 func renderCommand() *cobra.Command {

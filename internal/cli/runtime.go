@@ -11,9 +11,7 @@ import (
 )
 
 func runtimeCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "runtime", Short: "Fetch and inspect the ONNX Runtime library"}
-	cmd.AddCommand(installCommand(), infoCommand())
-	return cmd
+	return group("runtime", "Fetch and inspect the ONNX Runtime library", installCommand(), infoCommand())
 }
 
 func installCommand() *cobra.Command {

@@ -16,6 +16,9 @@ func translateCommand() *cobra.Command {
 		Short: "Give one picture the appearance of another, to look at",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if _, err := translate.New(o); err != nil {
+				return usageError{err}
+			}
 			return translate.Files(cmd.Context(), o, source, target, out)
 		},
 	}
