@@ -60,14 +60,18 @@ type adamWScalars struct {
 	beta1, beta2, new1, new2, eps, grad, keep, rate, rsqrtC float32
 }
 
+// update loads everything before it stores anything: arenas begin at page
+// boundaries, and a load that follows a store to the same place of another page
+// waits for it (AMD Zen: 16 ns an element instead of 4.5).
 func (k adamWScalars) update(p, g, m, v []float32) {
 	g, m, v = g[:len(p)], m[:len(p)], v[:len(p)]
 	for i := range p {
 		d := g[i] * k.grad
-		m[i] = k.beta1*m[i] + k.new1*d
-		v[i] = k.beta2*v[i] + k.new2*d*d
-		root := float32(math.Sqrt(float64(v[i]))) * k.rsqrtC
-		p[i] = p[i]*k.keep - k.rate*m[i]/(root+k.eps)
+		mean := k.beta1*m[i] + k.new1*d
+		square := k.beta2*v[i] + k.new2*d*d
+		root := float32(math.Sqrt(float64(square))) * k.rsqrtC
+		p[i] = p[i]*k.keep - k.rate*mean/(root+k.eps)
+		m[i], v[i] = mean, square
 	}
 }
 
