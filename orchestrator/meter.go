@@ -4,11 +4,12 @@ import (
 	"fmt"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
+	tty "golang.org/x/term"
 
 	"t2sda/export"
 )
@@ -26,7 +27,7 @@ type meter interface {
 // where no bar is drawn.
 func newMeter(w io.Writer, terminal bool, every int) meter {
 	if terminal {
-		return &barMeter{w: w}
+		return &barMeter{w: w, columns: func() int { return columns(w) }}
 	}
 	return &lineMeter{w: w, every: every}
 }
@@ -90,35 +91,58 @@ func (m *lineMeter) evaluated(iteration int, r *export.Result) {
 
 func (m *lineMeter) stop() {}
 
+// barMeter draws one line in place. It is cut to the terminal's width: of a line
+// that wraps, every redraw would leave the first part behind.
 type barMeter struct {
-	w      io.Writer
-	bar    *progressbar.ProgressBar
-	method string
+	w       io.Writer
+	columns func() int
+	drawn   time.Time
+	method  string
 	rate
 }
+
+const (
+	barWidth  = 20
+	redraw    = 200 * time.Millisecond
+	clearLine = "\r\x1b[K" // ECMA-48: erase to the end of the line
+)
 
 func (m *barMeter) start(method string, done, total int) {
 	m.method = method
 	m.rate.start(done, total)
-	m.bar = progressbar.NewOptions(total,
-		progressbar.OptionSetWriter(m.w), progressbar.OptionSetWidth(24), progressbar.OptionShowCount(),
-		progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(200*time.Millisecond),
-		progressbar.OptionSetDescription(method))
-	_ = m.bar.Set(done) // a terminal that cannot be written to stops no training
+	m.draw(m.progress())
 }
 
 func (m *barMeter) tick(e Event, images int) {
 	m.to = e.Iteration + 1
-	m.bar.Describe(fmt.Sprintf("%s%s %.1f images/s", m.method, describe(e), m.perSecond()*float64(images)))
-	_ = m.bar.Set(m.to)
+	if m.to == m.last || time.Since(m.drawn) >= redraw {
+		m.draw(fmt.Sprintf("%s ETA %s %.1f images/s%s", m.progress(), m.eta(), m.perSecond()*float64(images), describe(e)))
+	}
+}
+
+func (m *barMeter) progress() string {
+	full := barWidth * m.to / m.last
+	return fmt.Sprintf("%s [%s%s] %d/%d", m.method, strings.Repeat("█", full), strings.Repeat("·", barWidth-full), m.to, m.last)
+}
+
+func (m *barMeter) draw(line string) {
+	runes := []rune(line)
+	fmt.Fprint(m.w, clearLine, string(runes[:min(len(runes), max(m.columns()-1, 0))]))
+	m.drawn = time.Now()
 }
 
 func (m *barMeter) evaluated(iteration int, r *export.Result) {
-	_ = m.bar.Clear()
-	fmt.Fprintln(m.w, describeScore(m.method, iteration, r))
+	fmt.Fprintln(m.w, clearLine+describeScore(m.method, iteration, r))
 }
 
-func (m *barMeter) stop() {
-	_ = m.bar.Exit()
-	fmt.Fprintln(m.w)
+func (m *barMeter) stop() { fmt.Fprintln(m.w) }
+
+// columns returns the width of the terminal that w is, 80 if it is none.
+func columns(w io.Writer) int {
+	if f, ok := w.(*os.File); ok {
+		if n, _, err := tty.GetSize(int(f.Fd())); err == nil && n > 0 {
+			return n
+		}
+	}
+	return 80
 }

@@ -1,0 +1,71 @@
+package orchestrator
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"t2sda/export"
+)
+
+func event(iteration int) Event {
+	return Event{Iteration: iteration, Losses: map[string]float64{"source": 2.5, "mix": 1.25, "pull": 4}, Quality: []float64{0.25, 0.75}}
+}
+
+// TestBar: no redraw is wider than the terminal, and what scrolls by is whole
+// lines.
+func TestBar(t *testing.T) {
+	for _, columns := range []int{30, 80, 200} {
+		var out bytes.Buffer
+		m := &barMeter{w: &out, columns: func() int { return columns }}
+		m.start("t2s", 10, 40)
+		for i := 10; i < 40; i++ {
+			m.drawn = time.Time{} // as if long ago
+			m.tick(event(i), 4)
+		}
+		m.evaluated(40, &export.Result{MIoU: 0.5, Images: 7})
+		m.stop()
+		for _, line := range strings.Split(out.String(), clearLine) {
+			if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n >= columns && !strings.Contains(line, "target mIoU") {
+				t.Errorf("%d columns: a line of %d: %q", columns, n, line)
+			}
+		}
+		if !strings.Contains(out.String(), clearLine+"t2s: after 40 iterations target mIoU 50.0 % (7 images, 0.0 s)\n") {
+			t.Errorf("the score is missing in %q", out.String())
+		}
+		if columns == 200 && !strings.Contains(out.String(), " 40/40 ETA 0s ") {
+			t.Errorf("the last state is missing in %q", out.String())
+		}
+	}
+}
+
+func TestLines(t *testing.T) {
+	var out bytes.Buffer
+	m := newMeter(&out, false, 10)
+	m.start("t2s", 0, 25)
+	for i := range 25 {
+		m.tick(event(i), 4)
+	}
+	m.stop()
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(lines) != 3 {
+		t.Fatalf("have %d lines, want those of iterations 10, 20 and 25:\n%s", len(lines), out.String())
+	}
+	const want = "t2s 10/25 mix 1.250 pull 4.000 source 2.500 q 0.50  "
+	if !strings.HasPrefix(lines[0], want) || !strings.Contains(lines[0], "images/s") || !strings.Contains(lines[0], "ETA") {
+		t.Errorf("have %q, want %s…", lines[0], want)
+	}
+}
+
+// TestRateAfterResume: what an earlier process did does not speed this one up.
+func TestRateAfterResume(t *testing.T) {
+	r := rate{began: time.Now().Add(-10 * time.Second), from: 900, to: 910, last: 1000}
+	if s := r.perSecond(); s < 0.9 || s > 1.1 {
+		t.Errorf("%g iterations/s, want 1", s)
+	}
+	if eta := r.eta(); eta < 85*time.Second || eta > 95*time.Second {
+		t.Errorf("ETA %s, want 90s", eta)
+	}
+}
