@@ -8,6 +8,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"gonum.org/v1/gonum/stat"
 
 	"t2sda/internal/raster"
 )
@@ -270,4 +273,37 @@ func BenchmarkFullFFT(b *testing.B) {
 			f.translate(source, target, 5, 5)
 		}
 	})
+}
+
+// BenchmarkFDAOverFullFFT alternates both on one core and reports medians of
+// how many times faster FDA is than the complex and than the real transforms.
+func BenchmarkFDAOverFullFFT(b *testing.B) {
+	source, target := scene(1, benchW, benchH), scene(2, benchW, benchH)
+	complete, half := newFullFFT(benchW, benchH), newRealFFT(benchW, benchH)
+	for _, band := range []float64{0.01, 0.05, 0.09} {
+		b.Run(fmt.Sprintf("L=%v", band), func(b *testing.B) {
+			f := &FDA{Band: band, Clip: true}
+			bu, bv := f.Window(benchW, benchH)
+			mustTranslate(b, f, source, target) // makes the tables
+			var overComplex, overReal []float64
+			for b.Loop() {
+				fda := seconds(func() { mustTranslate(b, f, source, target) })
+				overComplex = append(overComplex, seconds(func() { complete.translate(source, target, bu, bv, false) })/fda)
+				overReal = append(overReal, seconds(func() { half.translate(source, target, bu, bv) })/fda)
+			}
+			b.ReportMetric(0, "ns/op") // a round mixes three things
+			b.ReportMetric(median(overComplex), "x-complex")
+			b.ReportMetric(median(overReal), "x-real")
+		})
+	}
+}
+
+func seconds(f func()) float64 {
+	start := time.Now()
+	f()
+	return time.Since(start).Seconds()
+}
+
+func median(x []float64) float64 {
+	return stat.Quantile(0.5, stat.Empirical, slices.Sorted(slices.Values(x)), nil)
 }
