@@ -11,21 +11,27 @@ import (
 	"time"
 
 	"t2sda/configs"
-	"t2sda/datasets"
 	"t2sda/export"
 )
 
-// report writes report.html and the strip of pictures beside it.
+// report writes report.html and its pictures beside it.
 func (t *trainer) report(ctx context.Context, out *Outcome, p *export.Predictor, baselineModel string) error {
 	events, err := ReadEvents(filepath.Join(t.dir, eventsFile))
 	if err != nil {
 		return err
 	}
-	strip, err := t.strip(ctx, p, baselineModel)
+	in, err := t.inputs(ctx)
 	if err != nil {
 		return err
 	}
-	if err := export.WritePNG(filepath.Join(t.dir, stripFile), strip.Picture); err != nil {
+	samples, err := t.outputs(ctx, p, baselineModel)
+	if err != nil {
+		return err
+	}
+	err = errors.Join(
+		export.WritePNG(filepath.Join(t.dir, inputsFile), in.Picture),
+		export.WritePNG(filepath.Join(t.dir, predictionsFile), samples.Picture))
+	if err != nil {
 		return err
 	}
 	text, err := t.cfg.YAML()
@@ -38,7 +44,7 @@ func (t *trainer) report(ctx context.Context, out *Outcome, p *export.Predictor,
 		Facts:   t.facts(),
 		Space:   t.data.space,
 		Final:   out.Result, FinalName: t.cfg.Method, Baseline: out.Baseline, BaselineName: configs.SourceOnly,
-		Figures: []export.Figure{strip},
+		Figures: []export.Figure{samples, in},
 		Files: []export.Fact{
 			{Name: "model", Value: filepath.Join(t.dir, modelFile)},
 			{Name: "checkpoints", Value: filepath.Join(t.dir, checkpointDir)},
@@ -114,82 +120,68 @@ func appendHistory[T int | float64](h *export.ClassHistory, x float64, values []
 	h.Iterations, h.Values = append(h.Iterations, x), append(h.Values, row)
 }
 
-// strip shows what went in and what came out on the first few samples: source,
-// pseudo-target, target image, prediction before and after, truth.
-func (t *trainer) strip(ctx context.Context, p *export.Predictor, baselineModel string) (_ export.Figure, err error) {
-	before, closeBefore, err := t.openBaseline(baselineModel)
-	if err != nil {
-		return export.Figure{}, err
-	}
-	defer func() { err = errors.Join(err, closeBefore()) }()
+// inputs shows training crops of the first iteration: source, labels,
+// pseudo-target and target, as far as the method uses them.
+func (t *trainer) inputs(ctx context.Context) (export.Figure, error) {
 	batch, err := t.data.loader.Batch(ctx, 0)
 	if err != nil {
 		return export.Figure{}, err
 	}
-	columns := []string{"source", "its labels"}
+	columns := []string{"labelled image", "its labels"}
 	if batch.Pseudo != nil {
-		columns = append(columns, "pseudo-target")
+		columns = append(columns, "pseudo-target: "+t.cfg.Translate.Engine)
 	}
-	columns = append(columns, "target")
-	if before != nil {
-		columns = append(columns, "before: "+configs.SourceOnly)
+	if batch.Target != nil {
+		columns = append(columns, "target image")
 	}
-	columns = append(columns, "after: "+t.cfg.Method, "truth")
 	var rows []export.StripRow
-	n := min(reportSamples, t.data.eval.Len(), len(batch.Source))
+	for i := range min(reportSamples, len(batch.Source)) {
+		cells := []export.Cell{{Image: batch.Source[i]}, {Labels: batch.SourceLabels[i]}}
+		if batch.Pseudo != nil {
+			cells = append(cells, export.Cell{Image: batch.Pseudo[i]})
+		}
+		if batch.Target != nil {
+			cells = append(cells, export.Cell{Image: batch.Target[i]})
+		}
+		rows = append(rows, export.StripRow{Title: batch.SourceIDs[i], Cells: cells})
+	}
+	picture, err := export.Strip(t.data.space, columns, rows)
+	return export.Figure{Title: "What went in", Caption: "Crops of the first iteration.", Picture: picture}, err
+}
+
+// outputs shows evaluation images with the predictions before (of the model
+// file baselineModel, if any) and after adaptation, and the truth.
+func (t *trainer) outputs(ctx context.Context, p *export.Predictor, baselineModel string) (_ export.Figure, err error) {
+	columns, predictors := []string{"target image"}, []*export.Predictor{}
+	if baselineModel != "" {
+		before, openErr := export.OpenPredictor(t.engine, baselineModel)
+		if openErr != nil {
+			return export.Figure{}, openErr
+		}
+		defer func() { err = errors.Join(err, before.Close()) }()
+		columns, predictors = append(columns, "before: "+configs.SourceOnly), append(predictors, before)
+	}
+	columns, predictors = append(columns, "after: "+t.cfg.Method, "truth"), append(predictors, p)
+	var rows []export.StripRow
+	n := min(reportSamples, t.data.eval.Len())
 	for i := range n {
 		// Spread over the split, which lies on disk city by city.
-		row, err := t.stripRow(ctx, i, i*t.data.eval.Len()/n, batch, before, p)
+		sample, err := t.data.eval.Load(ctx, i*t.data.eval.Len()/n)
 		if err != nil {
 			return export.Figure{}, err
 		}
-		rows = append(rows, row)
-	}
-	caption := "Left: training crops of the first iteration. Right: evaluation images"
-	if t.cfg.Method != configs.TargetOnly { // which may be given their labels
-		caption += " that the training never saw labels of"
+		cells := []export.Cell{{Image: sample.Image}}
+		for _, p := range predictors {
+			labels, err := p.Predict(ctx, sample.Image)
+			if err != nil {
+				return export.Figure{}, err
+			}
+			cells = append(cells, export.Cell{Labels: labels})
+		}
+		rows = append(rows, export.StripRow{Title: sample.ID, Cells: append(cells, export.Cell{Labels: sample.Labels})})
 	}
 	picture, err := export.Strip(t.data.space, columns, rows)
-	return export.Figure{
-		Title:   "What went in, what came out",
-		Caption: caption + ".",
-		Picture: picture,
-	}, err
-}
-
-func (t *trainer) openBaseline(path string) (*export.Predictor, func() error, error) {
-	if path == "" {
-		return nil, func() error { return nil }, nil
-	}
-	p, err := export.OpenPredictor(t.engine, path)
-	if err != nil {
-		return nil, nil, err
-	}
-	return p, p.Close, nil
-}
-
-// stripRow shows element i of the batch and evaluation image `index`.
-func (t *trainer) stripRow(ctx context.Context, i, index int, batch *datasets.Batch, before, after *export.Predictor) (export.StripRow, error) {
-	cells := []export.Cell{{Image: batch.Source[i]}, {Labels: batch.SourceLabels[i]}}
-	if batch.Pseudo != nil {
-		cells = append(cells, export.Cell{Image: batch.Pseudo[i]})
-	}
-	sample, err := t.data.eval.Load(ctx, index)
-	if err != nil {
-		return export.StripRow{}, err
-	}
-	cells = append(cells, export.Cell{Image: sample.Image})
-	for _, p := range []*export.Predictor{before, after} {
-		if p == nil {
-			continue
-		}
-		labels, err := p.Predict(ctx, sample.Image)
-		if err != nil {
-			return export.StripRow{}, err
-		}
-		cells = append(cells, export.Cell{Labels: labels})
-	}
-	return export.StripRow{Title: sample.ID, Cells: append(cells, export.Cell{Labels: sample.Labels})}, nil
+	return export.Figure{Title: "What came out", Caption: "Images of the evaluation split.", Picture: picture}, err
 }
 
 // summary is the outcome in a sentence.

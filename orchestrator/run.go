@@ -45,12 +45,14 @@ type Outcome struct {
 
 // The files of a run directory.
 const (
-	configFile   = "config.yaml"
-	resultFile   = "result.json"
-	modelFile    = "model.onnx"
-	reportFile   = "report.html"
-	stripFile    = "strip.png" // the report's samples, for a quick look
-	baselineName = "baseline"
+	configFile = "config.yaml"
+	resultFile = "result.json"
+	modelFile  = "model.onnx"
+	reportFile = "report.html"
+	// The report's pictures, for a quick look.
+	inputsFile      = "inputs.png"
+	predictionsFile = "predictions.png"
+	baselineName    = "baseline"
 )
 
 // Run trains cfg's method (and source-only first, if cfg asks for a baseline),
@@ -228,7 +230,7 @@ func (out *Outcome) print(w io.Writer, baseline *Outcome) error {
 	}
 	fmt.Fprintf(w, "trained, evaluated and exported in %s\n", time.Duration(seconds*float64(time.Second)).Round(time.Second))
 	for _, line := range [][2]string{
-		{"model", modelFile}, {"report", reportFile}, {"pictures", stripFile}, {"checkpoints", checkpointDir}, {"events", eventsFile}, {"result", resultFile},
+		{"model", modelFile}, {"report", reportFile}, {"pictures", predictionsFile}, {"checkpoints", checkpointDir}, {"events", eventsFile}, {"result", resultFile},
 	} {
 		fmt.Fprintf(w, "  %-12s %s\n", line[0], filepath.Join(out.Dir, line[1]))
 	}
