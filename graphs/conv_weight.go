@@ -1,7 +1,5 @@
 package graphs
 
-import "fmt"
-
 // The weight gradient of convolutions: for x padded and every tap (i,j) of the kernel,
 // ∂w[m,c,i,j] = Σ over n,h,w of dy[n,m,h,w] · x[n, c, h·stride+i·dilation, w·stride+j·dilation].
 // The benchmarks in conv_bench_test.go stand behind the choice among the ways below.
@@ -17,7 +15,7 @@ func (g *Graph) convWeightGrad(x, dy *Value, w Shape, a ConvAttrs) *Value {
 		return g.weightGradOfPatches(x, dy, w)
 	case a.Group == 1 && w[1] <= fewChannels:
 		return g.weightGradByConv(x, dy, w, a)
-	case a.Group == w[0] && w[1] == 1:
+	case a.Group == w[0] && w[1] == 1 && byBlocks(x.shape, dy.shape, w, a):
 		return g.weightGradDepthwise(x, dy, w, a)
 	}
 	return g.weightGradByTaps(x, dy, w, a)
@@ -67,54 +65,4 @@ func (g *Graph) weightGradByTaps(x, dy *Value, w Shape, a ConvAttrs) *Value {
 		}
 	}
 	return g.Reshape(g.sumAxes(g.Concat(3, parts...), []int{0}), w...)
-}
-
-// depthwiseRows is the number of rows of dy that weightGradDepthwise takes at a time, approximately.
-const depthwiseRows = 16
-
-// weightGradDepthwise multiplies, for every column j of the kernel, rows of x with rows of dy along the width. Of the product P[r,q] of input row r and output row q, those with r = q·stride + i·dilation belong to tap (i,j); a constant matrix sums them.
-// Rows come in blocks, which bounds the useless part of the products. That is more arithmetic than k² dot products per channel, but moves k times less memory.
-func (g *Graph) weightGradDepthwise(x, dy *Value, w Shape, a ConvAttrs) *Value {
-	maps, h, wd := x.shape[0]*x.shape[1], dy.shape[2], dy.shape[3]
-	blocks := (h + depthwiseRows - 1) / depthwiseRows
-	rows := (h + blocks - 1) / blocks                           // of dy in a block
-	seen := (rows-1)*a.Strides[0] + (w[2]-1)*a.Dilations[0] + 1 // rows of x that a block sees
-	height := (blocks-1)*rows*a.Strides[0] + seen               // of the padded map that all blocks see
-	bottom := height - x.shape[2] - a.Pads[0]                   // may crop rows that no block sees
-	padded := g.Pad(x, []int{0, 0, a.Pads[0], a.Pads[1], 0, 0, bottom, a.Pads[3]}, 0)
-	index := make([]int64, 0, blocks*seen)
-	for b := range blocks {
-		for r := range seen {
-			index = append(index, int64(b*rows*a.Strides[0]+r))
-		}
-	}
-	xs := g.Reshape(padded, maps, height, padded.shape[3])
-	if blocks > 1 {
-		xs = g.Gather(xs, g.Ints(index, len(index)), 1)
-	}
-	xs = g.Reshape(xs, maps, blocks, seen, -1)
-	dys := g.Reshape(g.Pad(dy, []int{0, 0, 0, 0, 0, 0, blocks*rows - h, 0}, 0), maps, blocks, rows, wd)
-	taps := g.tapRows(seen, rows, w[2], a)
-	columns := make([]*Value, w[3])
-	for j := range columns {
-		left := j * a.Dilations[1]
-		xj := g.Slice(xs, []int{left}, []int{left + (wd-1)*a.Strides[1] + 1}, []int{3}, a.Strides[1:])
-		p := g.ReduceSum(g.FusedMatMul(xj, dys, false, true, 1), []int{1}, false)
-		columns[j] = g.Reshape(g.MatMul(g.Reshape(p, maps, seen*rows), taps), maps, w[2], 1)
-	}
-	d := g.Reshape(g.Concat(2, columns...), x.shape[0], w[0], w[2], w[3])
-	return g.Reshape(g.sumAxes(d, []int{0}), w...)
-}
-
-// tapRows returns the matrix [seen·rows, k] that holds 1 where input row r and output row q meet at row i of the kernel.
-func (g *Graph) tapRows(seen, rows, k int, a ConvAttrs) *Value {
-	m := make([]float32, seen*rows*k)
-	for q := range rows {
-		for i := range k {
-			r := q*a.Strides[0] + i*a.Dilations[0]
-			m[(r*rows+q)*k+i] = 1
-		}
-	}
-	key := fmt.Sprint("taps ", seen, rows, k, a.Strides[0], a.Dilations[0])
-	return g.fold(key, "taps", Float32, Shape{seen * rows, k}, &constant{floats: m})
 }
