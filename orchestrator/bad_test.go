@@ -196,9 +196,5 @@ func TestDiskFull(t *testing.T) {
 	if torn, _ := filepath.Glob(filepath.Join(dir, ".*")); len(torn) > 0 {
 		t.Errorf("left behind: %v", torn)
 	}
-	o := quiet()
-	o.Resume = true
-	if _, err := Run(t.Context(), c, o); err != nil {
-		t.Errorf("what was saved does not resume: %v", err)
-	}
+	stopAfter(t, c, " 4/6 ", resuming) // what was saved resumes
 }

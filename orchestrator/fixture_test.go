@@ -13,21 +13,51 @@ import (
 	"go.uber.org/zap"
 
 	"t2sda/configs"
+	"t2sda/export"
 	"t2sda/graphs/engine"
 	"t2sda/internal/raster"
 	"t2sda/internal/rng"
 )
 
-// needRuntime skips the test where ONNX Runtime's library is not installed.
+// needRuntime skips the test where ONNX Runtime's library is not installed. The
+// test gets a cache of its own, so that it leaves none of its statistics in the
+// user's.
 func needRuntime(t testing.TB) {
 	t.Helper()
-	if _, err := engine.Discover(""); err != nil {
+	library, err := engine.Discover("")
+	if err != nil {
 		var missing *engine.LibraryError
 		if errors.As(err, &missing) {
 			t.Skip(err)
 		}
 		t.Fatal(err)
 	}
+	t.Setenv("ONNXRUNTIME_LIB", library)
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+}
+
+// train runs c's training alone, without export and report, and returns its
+// directory and the last evaluation.
+func train(t testing.TB, c configs.Config) (dir string, last *export.Result) {
+	t.Helper()
+	dir = t.TempDir()
+	e, err := openEngine(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	d, err := openData(t.Context(), c, t.TempDir(), zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	trained, err := newTrainer(c, dir, quiet(), e, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(trained.run(t.Context()), trained.close()); err != nil {
+		t.Fatal(err)
+	}
+	return dir, trained.scored
 }
 
 const shapesMap = `classes:

@@ -96,11 +96,8 @@ func TestLearns(t *testing.T) {
 	c.Method, c.Train.Iterations, c.Train.EvalEvery, c.Train.LR = configs.SourceOnly, 100, 0, 4e-3
 	c.Model.Dropout, c.Model.DropPath = 0, 0
 	c.Data.Eval = c.Data.Source
-	out, err := Run(t.Context(), c, quiet())
-	if err != nil {
-		t.Fatal(err)
-	}
-	events, err := ReadEvents(filepath.Join(out.Dir, eventsFile))
+	dir, result := train(t, c)
+	events, err := ReadEvents(filepath.Join(dir, eventsFile))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +108,7 @@ func TestLearns(t *testing.T) {
 	if last > 0.35*first {
 		t.Errorf("the loss went from %.3f to %.3f only", first, last)
 	}
-	if box, _ := out.Result.Class("box"); box.IoU < 0.8 {
+	if box, _ := result.Class("box"); box.IoU < 0.8 {
 		t.Errorf("boxes are found with IoU %.2f", box.IoU)
 	}
 }
@@ -126,11 +123,8 @@ func TestWorkersDoNotMatter(t *testing.T) {
 	for _, workers := range []int{1, 3} {
 		c := shapesConfig(root, t.TempDir())
 		c.Data.Workers, c.Train.EvalEvery = workers, 0
-		out, err := Run(t.Context(), c, quiet())
-		if err != nil {
-			t.Fatal(err)
-		}
-		runs = append(runs, lossLines(t, out.Dir))
+		dir, _ := train(t, c)
+		runs = append(runs, lossLines(t, dir))
 	}
 	if !slices.Equal(runs[0], runs[1]) {
 		t.Errorf("1 worker: %v\n3 workers: %v", runs[0], runs[1])
@@ -143,12 +137,8 @@ func TestInterruptAndResume(t *testing.T) {
 	needRuntime(t)
 	root := t.TempDir()
 	writeShapes(t, root)
-	whole := shapesConfig(root, t.TempDir())
-	want, err := Run(t.Context(), whole, quiet())
-	if err != nil {
-		t.Fatal(err)
-	}
 	c := shapesConfig(root, t.TempDir())
+	dir, score := train(t, c)
 	stopAfter(t, c, " 3/6 ")
 	o := quiet()
 	o.Resume = true
@@ -156,11 +146,11 @@ func TestInterruptAndResume(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a, b := lossLines(t, want.Dir), lossLines(t, got.Dir); !slices.Equal(a, b) {
+	if a, b := lossLines(t, dir), lossLines(t, got.Dir); !slices.Equal(a, b) {
 		t.Errorf("uninterrupted:\n%s\nresumed:\n%s", strings.Join(a, "\n"), strings.Join(b, "\n"))
 	}
-	if want.Result.MIoU != got.Result.MIoU {
-		t.Errorf("mIoU %v uninterrupted, %v resumed", want.Result.MIoU, got.Result.MIoU)
+	if score.MIoU != got.Result.MIoU {
+		t.Errorf("mIoU %v uninterrupted, %v resumed", score.MIoU, got.Result.MIoU)
 	}
 }
 
