@@ -1,0 +1,118 @@
+package orchestrator
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"t2sda/configs"
+)
+
+func TestRunDir(t *testing.T) {
+	c := configs.Default()
+	c.Name, c.Output = "r", filepath.Join(t.TempDir(), "runs")
+	if _, err := runDir(c, true); err == nil || !strings.Contains(err.Error(), "nothing to resume") {
+		t.Errorf("have %v", err)
+	}
+	for _, want := range []string{"r", "r-2", "r-3"} {
+		if dir, err := runDir(c, false); err != nil || filepath.Base(dir) != want {
+			t.Errorf("new run in %s, %v; want %s", dir, err, want)
+		}
+	}
+	if dir, err := runDir(c, true); err != nil || filepath.Base(dir) != "r-3" {
+		t.Errorf("resume %s, %v; want r-3", dir, err)
+	}
+	c.Name = "r-2" // as the run's own config.yaml says
+	if dir, err := runDir(c, true); err != nil || filepath.Base(dir) != "r-2" {
+		t.Errorf("resume %s, %v; want r-2", dir, err)
+	}
+}
+
+// TestFailedStartLeavesNothing: the next attempt gets the same name.
+func TestFailedStartLeavesNothing(t *testing.T) {
+	needRuntime(t)
+	root := t.TempDir()
+	writeShapes(t, root)
+	c := shapesConfig(root, t.TempDir())
+	c.Baseline = true
+	c.Data.Source.Root = filepath.Join(root, "nowhere")
+	if _, err := Run(t.Context(), c, quiet()); err == nil {
+		t.Fatal("no error")
+	}
+	if left, err := os.ReadDir(c.Output); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// TestInterruptedBaseline: the command that the message gives finds its file,
+// and a resume with other numbers leaves that file alone.
+func TestInterruptedBaseline(t *testing.T) {
+	needRuntime(t)
+	root := t.TempDir()
+	writeShapes(t, root)
+	c := shapesConfig(root, t.TempDir())
+	c.Baseline = true
+	stopAfter(t, c, "source-only 2/6 ")
+	file := filepath.Join(c.Output, c.Name, configFile)
+	kept, err := configs.Load(file, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if kept.Method != configs.T2S || !kept.Baseline || kept.Hash() != c.Hash() {
+		t.Errorf("%s holds another configuration: %+v", file, kept)
+	}
+	stopAfter(t, kept, "t2s 2/6 ", resuming)
+
+	before, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Seed++
+	o := quiet()
+	o.Resume = true
+	if _, err := Run(t.Context(), c, o); err == nil || !strings.Contains(err.Error(), "another configuration") {
+		t.Errorf("have %v", err)
+	}
+	if after, err := os.ReadFile(file); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the refused configuration replaced the run's own (%v)", err)
+	}
+}
+
+// TestEventsAreCutAtTheCheckpoint: what a killed run wrote after its last
+// checkpoint, and a torn last line, go; what came before stays.
+func TestEventsAreCutAtTheCheckpoint(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, eventsFile)
+	writeFile(t, path, `{"iteration":0,"lr":1}
+{"iteration":1,"lr":0.5}
+{"iteration":2,"lr":0.25}
+{"iteration":3,"l`)
+	log, err := openEvents(dir, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := log.write(Event{Iteration: 2, LR: 7}); err != nil {
+		t.Fatal(err)
+	}
+	if err := log.close(); err != nil {
+		t.Fatal(err)
+	}
+	events, err := ReadEvents(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var rates []float64
+	for _, e := range events {
+		rates = append(rates, e.LR)
+	}
+	if !slices.Equal(rates, []float64{1, 0.5, 7}) {
+		t.Errorf("have %v", rates)
+	}
+	writeFile(t, path, "{\"iteration\":0}\n{torn\n{\"iteration\":1}\n")
+	if _, err := openEvents(dir, 2); err == nil || !strings.Contains(err.Error(), eventsFile+": line 2") {
+		t.Errorf("have %v, want the line", err)
+	}
+}
