@@ -126,8 +126,7 @@ type Pull struct {
 	Alpha       float64 `mapstructure:"alpha" yaml:"alpha"`         // percentile of confidence below which target features are negatives, %
 	QueryDomain string  `mapstructure:"query_domain" yaml:"query_domain"`
 	KeyDomain   string  `mapstructure:"key_domain" yaml:"key_domain"`
-	GridLabels  string  `mapstructure:"grid_labels" yaml:"grid_labels"`   // nearest | majority (of 3/4 of a cell, else ignored)
-	WarmupIters int     `mapstructure:"warmup_iters" yaml:"warmup_iters"` // iterations before the term sets in
+	GridLabels  string  `mapstructure:"grid_labels" yaml:"grid_labels"` // nearest | majority (of 3/4 of a cell, else ignored)
 }
 
 // Train is the optimisation.
@@ -144,8 +143,12 @@ type Train struct {
 	Warmup       int     `mapstructure:"warmup" yaml:"warmup"`       // iterations of linear warm-up
 	WarmupRatio  float64 `mapstructure:"warmup_ratio" yaml:"warmup_ratio"`
 	Power        float64 `mapstructure:"power" yaml:"power"` // of the polynomial decay
-	EMA          float64 `mapstructure:"ema" yaml:"ema"`     // α
-	BNMomentum   float64 `mapstructure:"bn_momentum" yaml:"bn_momentum"`
+	// AdaptAfter is the share of the iterations that train L_S only. A network
+	// that starts from random weights has no pseudo-labels or features worth
+	// following at first; one that starts from pretrained weights needs none of it.
+	AdaptAfter float64 `mapstructure:"adapt_after" yaml:"adapt_after"`
+	EMA        float64 `mapstructure:"ema" yaml:"ema"` // α
+	BNMomentum float64 `mapstructure:"bn_momentum" yaml:"bn_momentum"`
 
 	EvalEvery       int `mapstructure:"eval_every" yaml:"eval_every"`             // iterations; 0: only at the end
 	CheckpointEvery int `mapstructure:"checkpoint_every" yaml:"checkpoint_every"` // iterations; 0: only at the end

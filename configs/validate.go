@@ -94,7 +94,6 @@ func (v *validator) validatePull(p *Pull) {
 	v.oneOf("loss.pull.query_domain", p.QueryDomain, "source", "pseudo", "target")
 	v.oneOf("loss.pull.key_domain", p.KeyDomain, "source", "pseudo", "target")
 	v.oneOf("loss.pull.grid_labels", p.GridLabels, "nearest", "majority")
-	v.atLeast("loss.pull.warmup_iters", p.WarmupIters, 0)
 }
 
 func (c *Config) validateTrain(v *validator) {
@@ -109,6 +108,7 @@ func (c *Config) validateTrain(v *validator) {
 	v.check("train.weight_decay", t.WeightDecay >= 0, "want ≥ 0, have %g", t.WeightDecay)
 	v.check("train.clip_norm", t.ClipNorm >= 0, "want ≥ 0, have %g", t.ClipNorm)
 	v.atLeast("train.warmup", t.Warmup, 0)
+	v.check("train.adapt_after", t.AdaptAfter >= 0 && t.AdaptAfter < 1, "want 0 to less than 1, have %g", t.AdaptAfter)
 	v.between("train.warmup_ratio", t.WarmupRatio, 0, 1)
 	v.check("train.power", t.Power >= 0, "want ≥ 0, have %g", t.Power)
 	v.between("train.ema", t.EMA, 0, 1)

@@ -195,20 +195,21 @@ func due(done, every, last int) bool {
 func (t *trainer) iterate(ctx context.Context, it int, batches *datasets.Stream) (Event, error) {
 	e := Event{Iteration: it, LR: learningRate(t.cfg.Train, it), Losses: map[string]float64{}, Seconds: map[string]float64{}}
 	var b *datasets.Batch
-	pulls := t.pull != nil && it >= t.cfg.Loss.Pull.WarmupIters
+	adapts := float64(it) >= t.cfg.Train.AdaptAfter*float64(t.cfg.Train.Iterations)
+	pulls, mixes := adapts && t.pull != nil, adapts && t.mixer != nil
 	stages := []struct {
 		name string
 		on   bool
 		run  func() error
 	}{
-		{"data", true, func() (err error) { b, err = batches.Next(ctx); return err }},         // crops [B,3,H,W], translated
-		{"teacher", t.target != nil || pulls, func() error { return t.teach(ctx, b, pulls) }}, // labels, confidences [B,H,W], features [B,D,h,w]
-		{"source", true, func() error { return t.learnSource(ctx, it, b, &e) }},               // L_S
-		{"plan", pulls, func() error { return t.planPull(it, b, &e) }},                        // queries, keys, weights
-		{"pull", pulls, func() error { return t.learnPull(ctx, it, b, &e) }},                  // λ·L_pull
-		{"mix", t.mixer != nil, func() error { return t.learnMixed(ctx, it, b, &e) }},         // L_T
-		{"update", true, func() error { return t.update(it, &e) }},                            // AdamW
-		{"ema", t.state.teacher != nil, func() error { return t.follow(it) }},                 // teacher
+		{"data", true, func() (err error) { b, err = batches.Next(ctx); return err }}, // crops [B,3,H,W], translated
+		{"teacher", pulls || mixes, func() error { return t.teach(ctx, b, pulls) }},   // labels, confidences [B,H,W], features [B,D,h,w]
+		{"source", true, func() error { return t.learnSource(ctx, it, b, &e) }},       // L_S
+		{"plan", pulls, func() error { return t.planPull(it, b, &e) }},                // queries, keys, weights
+		{"pull", pulls, func() error { return t.learnPull(ctx, it, b, &e) }},          // λ·L_pull
+		{"mix", mixes, func() error { return t.learnMixed(ctx, it, b, &e) }},          // L_T
+		{"update", true, func() error { return t.update(it, &e) }},                    // AdamW
+		{"ema", t.state.teacher != nil, func() error { return t.follow(it) }},         // teacher
 	}
 	clear(t.state.grads.Floats())
 	for _, s := range stages {
