@@ -1,0 +1,135 @@
+package atomicfile
+
+import (
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func read(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// only expects exactly these names in dir.
+func only(t *testing.T, dir string, names ...string) {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var have []string
+	for _, e := range entries {
+		have = append(have, e.Name())
+	}
+	if strings.Join(have, " ") != strings.Join(names, " ") {
+		t.Errorf("%s holds %v, want %v", dir, have, names)
+	}
+}
+
+func TestWriteReplaces(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a")
+	for _, text := range []string{"first", "", "a longer third"} {
+		if err := Write(path, []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+		if got := read(t, path); got != text {
+			t.Errorf("have %q, want %q", got, text)
+		}
+	}
+	only(t, dir, "a")
+}
+
+// TestFailureKeepsTheOld: a writer that fails half way leaves the file as it was
+// and nothing beside it.
+func TestFailureKeepsTheOld(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "a")
+	if err := Write(path, []byte("old")); err != nil {
+		t.Fatal(err)
+	}
+	full := errors.New("full")
+	err := WriteFunc(path, func(w io.Writer) error {
+		_, err := w.Write([]byte("half"))
+		return errors.Join(err, full)
+	})
+	if !errors.Is(err, full) || !strings.Contains(err.Error(), path) {
+		t.Errorf("have %v, want the writer's error and the file", err)
+	}
+	if got := read(t, path); got != "old" {
+		t.Errorf("have %q", got)
+	}
+	only(t, dir, "a")
+}
+
+// TestUntilTheEndTheOldIsThere: who reads meanwhile sees the old file whole.
+func TestUntilTheEndTheOldIsThere(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "a")
+	if err := Write(path, []byte("old")); err != nil {
+		t.Fatal(err)
+	}
+	err := WriteFunc(path, func(w io.Writer) error {
+		_, err := w.Write([]byte("new"))
+		if got := read(t, path); got != "old" {
+			t.Errorf("meanwhile %q", got)
+		}
+		return err
+	})
+	if err != nil || read(t, path) != "new" {
+		t.Errorf("%v, %q", err, read(t, path))
+	}
+}
+
+func TestMissingFolder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "none", "a")
+	if err := Write(path, nil); err == nil || !strings.Contains(err.Error(), path) {
+		t.Errorf("have %v, want an error that names %s", err, path)
+	}
+}
+
+func makeDir(t *testing.T, path, text string) {
+	t.Helper()
+	if err := os.MkdirAll(path, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(path, "f"), []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRenameDir(t *testing.T) {
+	dir := t.TempDir()
+	temp, path := filepath.Join(dir, "temp"), filepath.Join(dir, "final")
+	for _, text := range []string{"first", "second"} { // new, then in place of the first
+		makeDir(t, temp, text)
+		if err := RenameDir(temp, path); err != nil {
+			t.Fatal(err)
+		}
+		if got := read(t, filepath.Join(path, "f")); got != text {
+			t.Errorf("have %q, want %q", got, text)
+		}
+		only(t, dir, "final")
+	}
+}
+
+// TestRenameDirFails: without a new directory the old one stays.
+func TestRenameDirFails(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "final")
+	makeDir(t, path, "old")
+	if err := RenameDir(filepath.Join(dir, "none"), path); err == nil {
+		t.Error("no error")
+	}
+	if got := read(t, filepath.Join(path, "f")); got != "old" {
+		t.Errorf("have %q", got)
+	}
+	only(t, dir, "final")
+}

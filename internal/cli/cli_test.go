@@ -1,0 +1,290 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"image/png"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"t2sda/configs"
+	"t2sda/graphs/engine"
+	"t2sda/internal/raster"
+)
+
+// call runs a command line in process.
+func call(t *testing.T, args ...string) (code int, out, errs string) {
+	t.Helper()
+	var o, e bytes.Buffer
+	code = Run(t.Context(), args, &o, &e)
+	return code, o.String(), e.String()
+}
+
+// succeed runs a command line that must succeed and returns what it prints.
+func succeed(t *testing.T, args ...string) string {
+	t.Helper()
+	code, out, errs := call(t, args...)
+	if code != exitOK {
+		t.Fatalf("t2sda %s: exit code %d\n%s", strings.Join(args, " "), code, errs)
+	}
+	return out
+}
+
+func needRuntime(t *testing.T) {
+	t.Helper()
+	library, err := engine.Discover("")
+	if err != nil {
+		var missing *engine.LibraryError
+		if errors.As(err, &missing) {
+			t.Skip(err)
+		}
+		t.Fatal(err)
+	}
+	t.Setenv("ONNXRUNTIME_LIB", library)
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+}
+
+// tiny makes the embedded run small: two iterations on eight pictures.
+var tiny = []string{
+	"data.streets.train=6", "data.streets.val=2", "data.crop.width=64", "data.crop.height=64", "data.streets.size.width=128", "data.streets.size.height=64",
+	"train.iterations=2", "train.batch=2", "train.eval_every=0", "train.checkpoint_every=0", "model.head_width=16", "model.projector_width=16",
+	"loss.pull.queries=8", "loss.pull.negatives=16", "runtime.device=cpu",
+}
+
+func withTiny(args ...string) []string { return append(args, tiny...) }
+
+// TestRunAndWhatFollows trains the embedded run and gives its files to the other
+// commands.
+func TestRunAndWhatFollows(t *testing.T) {
+	needRuntime(t)
+	t.Chdir(t.TempDir())
+
+	out := succeed(t, withTiny("train", "baseline=false")...)
+	for _, want := range []string{"t2s 2/2 ", "t2s: after 2 iterations target mIoU", "mean IoU", filepath.Join("runs", "streets", "model.onnx")} {
+		if !strings.Contains(out, want) {
+			t.Errorf("train did not print %q:\n%s", want, out)
+		}
+	}
+	// The run's own file alone resumes it; being complete, it is only shown.
+	if again := succeed(t, "train", "--resume", "-c", filepath.Join("runs", "streets", "config.yaml")); strings.Contains(again, "2/2") || !strings.Contains(again, "mean IoU") {
+		t.Errorf("resuming a complete run printed\n%s", again)
+	}
+
+	data := []string{"--dataset", "cityscapes", "--root", "data/streets/camera", "--split", "val", "--device", "cpu"}
+	table := succeed(t, append([]string{"evaluate", "--model", "runs/streets/model.onnx", "--json", "scores.json"}, data...)...)
+	if !strings.Contains(table, "sidewalk") || !strings.Contains(table, "mean IoU") {
+		t.Errorf("evaluate printed\n%s", table)
+	}
+	checkScores(t, "scores.json", filepath.Join("runs", "streets", "result.json"))
+
+	for _, weights := range []string{"student", "teacher"} {
+		if got := succeed(t, "export", "--run", "runs/streets", "--out", weights+".onnx", "--weights", weights, "--width", "64", "--height", "32", "--input", "uint8", "--output", "labels"); got != weights+".onnx\n" {
+			t.Errorf("export printed %q", got)
+		}
+		succeed(t, append([]string{"evaluate", "--model", weights + ".onnx"}, data...)...)
+	}
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"--run", "runs/none"}, "runs/none"},
+		{[]string{"--run", "runs/streets", "--checkpoint", "iter_9"}, "iter_9"},
+		{[]string{"--run", "runs/streets", "--weights", "both"}, `"both"`},
+		{[]string{"--run", "runs/streets", "--output", "heat"}, "heat"},
+	} {
+		fail(t, exitFailure, c.want, append([]string{"export", "--out", "x.onnx"}, c.args...)...)
+	}
+	fail(t, exitFailure, "nowhere", "evaluate", "--model", "runs/streets/model.onnx", "--root", "nowhere")
+	fail(t, exitFailure, "another configuration", withTiny("train", "--resume", "baseline=false", "seed=2")...)
+}
+
+// checkScores compares a written result with that of the run.
+func checkScores(t *testing.T, scores, run string) {
+	t.Helper()
+	type result struct {
+		MIoU    float64 `json:"miou"`
+		Classes []struct {
+			Name string `json:"name"`
+		} `json:"classes"`
+		Confusion struct {
+			Rows [][]int `json:"rows"`
+		} `json:"confusion"`
+	}
+	var have result
+	var want struct {
+		Result result `json:"result"`
+	}
+	readJSON(t, scores, &have)
+	readJSON(t, run, &want)
+	if have.MIoU != want.Result.MIoU || len(have.Classes) != 19 || have.Classes[1].Name != "sidewalk" || len(have.Confusion.Rows) != 19 {
+		t.Errorf("%s holds %+v, the run %+v", scores, have, want)
+	}
+}
+
+func readJSON(t *testing.T, path string, to any) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, to); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+}
+
+func TestCompareCommand(t *testing.T) {
+	needRuntime(t)
+	t.Chdir(t.TempDir())
+	out := succeed(t, withTiny("compare", "--methods", configs.SourceOnly, "--seeds", "5")...)
+	if !strings.Contains(out, "mean ± std") || !strings.Contains(out, "seed 5") {
+		t.Errorf("compare printed\n%s", out)
+	}
+	if _, err := os.Stat(filepath.Join("runs", "streets-compare", "compare.md")); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestInterruptedCommand: an interrupt has the shell's exit code.
+func TestInterruptedCommand(t *testing.T) {
+	needRuntime(t)
+	t.Chdir(t.TempDir())
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var out, errs bytes.Buffer
+	if code := Run(ctx, withTiny("train"), &out, &errs); code != exitInterrupted {
+		t.Errorf("exit code %d, want %d: %s", code, exitInterrupted, errs.String())
+	}
+	if _, err := os.Stat(filepath.Join("runs", "streets")); err == nil {
+		t.Error("a run that never trained left its directory")
+	}
+}
+
+func TestRuntimeInfo(t *testing.T) {
+	needRuntime(t)
+	out := succeed(t, "runtime", "info", "--device", "cpu")
+	for _, want := range []string{"version    " + engine.Version, "file ", "providers  cpu", "device     cpu"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("runtime info lacks %q:\n%s", want, out)
+		}
+	}
+	fail(t, exitFailure, "runtime install --cuda", "runtime", "info", "--device", "cuda")
+	fail(t, exitFailure, "npm, pip or auto", "runtime", "install", "--method", "curl", "--dir", t.TempDir())
+	fail(t, exitFailure, "runtime install", "runtime", "info", "--library", filepath.Join(t.TempDir(), "none.so"))
+}
+
+func TestRenderAndTranslate(t *testing.T) {
+	dir := t.TempDir()
+	out := succeed(t, "data", "render", "--out", dir, "--domain", "game", "--train", "2", "--val", "1", "--width", "64", "--height", "32")
+	if !strings.Contains(out, "2 training and 1 validation images of domain game in "+dir) {
+		t.Errorf("data render printed %q", out)
+	}
+	pictures, err := filepath.Glob(filepath.Join(dir, "leftImg8bit", "train", "*", "*.png"))
+	if err != nil || len(pictures) != 2 {
+		t.Fatalf("rendered %v, %v", pictures, err)
+	}
+	result := filepath.Join(dir, "out.png")
+	succeed(t, "translate", "--source", pictures[0], "--target", pictures[1], "--out", result)
+	file, err := os.Open(result)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	img, err := png.Decode(file)
+	if err != nil || img.Bounds().Dx() != 64 || img.Bounds().Dy() != 32 {
+		t.Errorf("translated to %v, %v", img.Bounds(), err)
+	}
+	// FDA towards itself is the identity.
+	succeed(t, "translate", "--source", pictures[0], "--target", pictures[0], "--out", result, "--band", "0.09")
+	if a, b := picture(t, pictures[0]), picture(t, result); !bytes.Equal(a.NRGBA().Pix, b.NRGBA().Pix) {
+		t.Error("FDA towards the picture itself changed it")
+	}
+	fail(t, exitFailure, "needs a target picture", "translate", "--source", pictures[0], "--out", result)
+	fail(t, exitFailure, "none.png", "translate", "--source", "none.png", "--out", result, "--engine", "blur")
+	fail(t, exitFailure, "name it .png", "translate", "--source", pictures[0], "--out", "o.jpg", "--engine", "blur")
+	fail(t, exitUsage, "gan", "translate", "--source", pictures[0], "--out", result, "--engine", "gan")
+	fail(t, exitUsage, "band", "translate", "--source", pictures[0], "--target", pictures[0], "--out", result, "--band", "0.7")
+}
+
+func picture(t *testing.T, path string) *raster.Image {
+	t.Helper()
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	img, err := png.Decode(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return raster.FromImage(img)
+}
+
+// TestConfigCommand: what is printed is a configuration file of equal hash.
+func TestConfigCommand(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "c.yaml")
+	if err := os.WriteFile(path, []byte(succeed(t, "config", "seed=12", "loss.pull.tau=0.3")), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	have, err := configs.Load(path, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := configs.Load("streets", []string{"seed=12", "loss.pull.tau=0.3"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if have.Hash() != want.Hash() || have.Name != want.Name {
+		t.Errorf("have %+v, want %+v", have, want)
+	}
+}
+
+// fail runs a command line that must fail with a code and one line that holds
+// the words.
+func fail(t *testing.T, code int, words string, args ...string) {
+	t.Helper()
+	have, _, errs := call(t, args...)
+	if have != code || !strings.Contains(errs, words) || !strings.Contains(errs, "t2sda: ") {
+		t.Errorf("t2sda %s: exit code %d, want %d and … %s\n%s", strings.Join(args, " "), have, code, words, errs)
+	}
+}
+
+func TestUsageErrors(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, c := range []struct{ line, want string }{
+		{"bogus", `unknown command "bogus"`},
+		{"data bogus", `unknown command "bogus" for "t2sda data"`},
+		{"runtime bogus", `unknown command "bogus" for "t2sda runtime"`},
+		{"train --bogus", "unknown flag: --bogus (see t2sda train --help)"},
+		{"train -c nope", `"nope": neither a preset (camvid-day2dusk, camvid-heldout, streets) nor a file`},
+		{"train seed", "want key=value"},
+		{"train bogus=1", "no such key"},
+		{"train iterations=1", "did you mean train.iterations?"},
+		{"train method=magic", "method: want one of source-only"},
+		{"compare --seeds a", "--seeds"},
+		{"evaluate --model m.onnx", `required flag(s) "root" not set`},
+		{"evaluate --root r", `required flag(s) "model" not set`},
+		{"evaluate --model m.onnx --root r extra", `"extra"`},
+		{"export --run r", `required flag(s) "out" not set`},
+		{"translate --out o.png", `required flag(s) "source" not set`},
+		{"data render", `required flag(s) "out" not set`},
+		{"data render --out d --domain moon", "want game or camera"},
+		{"config bogus=1", "no such key"},
+	} {
+		fail(t, exitUsage, c.want, strings.Fields(c.line)...)
+	}
+	if left, err := os.ReadDir("."); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+func TestHelp(t *testing.T) {
+	for _, line := range []string{"", "--help", "data", "runtime", "train --help", "--version"} {
+		if out := succeed(t, strings.Fields(line)...); !strings.Contains(out, "t2sda") {
+			t.Errorf("t2sda %s printed %q", line, out)
+		}
+	}
+}
