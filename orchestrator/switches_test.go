@@ -1,0 +1,117 @@
+package orchestrator
+
+import (
+	"path/filepath"
+	"testing"
+
+	"t2sda/configs"
+	"t2sda/datasets"
+	"t2sda/internal/raster"
+	"t2sda/losses"
+)
+
+// TestDirections: the images of the paper's Table 7.
+func TestDirections(t *testing.T) {
+	b := &datasets.Batch{
+		Source: []*raster.Image{raster.NewImage(1, 1)}, Pseudo: []*raster.Image{raster.NewImage(1, 1)}, Target: []*raster.Image{raster.NewImage(1, 1)},
+	}
+	for _, c := range []struct {
+		query, key             string
+		queryImages, keyImages []*raster.Image
+	}{
+		{domainPseudo, domainSource, b.Pseudo, b.Source},
+		{domainSource, domainSource, b.Source, b.Source},
+		{domainSource, domainTarget, b.Source, b.Source}, // positives are the target's, source negatives the source's
+		{domainSource, domainPseudo, b.Source, b.Pseudo},
+		{domainTarget, domainSource, b.Target, b.Source},
+	} {
+		p := &pull{}
+		p.cfg.Pull.QueryDomain, p.cfg.Pull.KeyDomain = c.query, c.key
+		if p.queryImages(b)[0] != c.queryImages[0] || p.labelledImages(b)[0] != c.keyImages[0] {
+			t.Errorf("%s → %s takes other images", c.query, c.key)
+		}
+	}
+}
+
+// TestSwitches trains an iteration or two under settings that differ from the
+// method's own in every switch, each with the terms that it should have.
+func TestSwitches(t *testing.T) {
+	needRuntime(t)
+	root := t.TempDir()
+	writeShapes(t, root)
+	first := map[string]float64{} // L_S of the first iteration
+	for _, s := range []struct {
+		name string
+		set  func(c *configs.Config)
+	}{
+		{"source → target, MSE, DRW on L_T", func(c *configs.Config) {
+			p := &c.Loss.Pull
+			p.QueryDomain, p.KeyDomain, p.Kind = domainSource, domainTarget, "mse"
+			c.Loss.DRW, c.Loss.Quality, c.Loss.CEDenominator = "lt", "batch", "valid"
+		}},
+		{"target → source, CEQS, no DENPS, no DRW", func(c *configs.Config) {
+			p := &c.Loss.Pull
+			p.QueryDomain, p.Balanced, p.Equalised = domainTarget, false, false
+			c.Loss.DRW, c.Data.RCS.Enabled, c.Model.ProjectorInput = "none", false, "last"
+		}},
+		{"source → pseudo-target, CE on pseudo-target", func(c *configs.Config) {
+			c.Loss.Pull.QueryDomain, c.Loss.Pull.KeyDomain, c.Loss.CEDomain = domainSource, domainPseudo, domainPseudo
+			c.Translate.Engine, c.Loss.Pull.GridLabels = "jitter", "majority"
+		}},
+	} {
+		t.Run(s.name, func(t *testing.T) {
+			c := shapesConfig(root, t.TempDir())
+			c.Train.Iterations, c.Train.EvalEvery, c.Train.CheckpointEvery = 1, 0, 0
+			s.set(&c)
+			if err := c.Validate(); err != nil {
+				t.Fatal(err)
+			}
+			dir, _ := train(t, c)
+			events, err := ReadEvents(filepath.Join(dir, eventsFile))
+			if err != nil {
+				t.Fatal(err)
+			}
+			e := events[0]
+			if len(e.Losses) != 3 || e.Losses["source"] <= 0 || e.Losses["pull"] <= 0 || e.Losses["mix"] <= 0 {
+				t.Errorf("losses %v", e.Losses)
+			}
+			if c.Loss.Quality == "batch" && e.Quality[0] != e.Quality[1] {
+				t.Errorf("q of one batch: %v", e.Quality)
+			}
+			first[c.Loss.CEDomain] = e.Losses["source"]
+		})
+	}
+	if first[domainSource] == first[domainPseudo] {
+		t.Errorf("L_S is %g on source and on pseudo-target images", first[domainSource])
+	}
+}
+
+// TestFailedTermIsNone: a term that could not be built is no term, so that
+// closing the trainer does not trip over it.
+func TestFailedTermIsNone(t *testing.T) {
+	needRuntime(t)
+	c := shapesConfig(t.TempDir(), t.TempDir())
+	arch := archOf(c, 3)
+	s, err := newState(arch, true, c.Train, c.Seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.close()
+	delete(s.index, s.specs[0].Name) // a parameter that no arena has
+	e, err := openEngine(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	size, grid := imageBatch{2, 64, 64}, losses.Grid{N: 2, D: 16, H: 16, W: 16}
+	p, err := newPull(e, c, arch, size, grid, s)
+	if err == nil || p != nil {
+		t.Errorf("pull %v, %v", p, err)
+	}
+	if n, err := newTeacher(e, "teacher", arch, size, s, true, false); err == nil || n != nil {
+		t.Errorf("teacher %v, %v", n, err)
+	}
+	if err := (&trainer{pull: p, state: nil}).close(); err != nil {
+		t.Error(err)
+	}
+}
