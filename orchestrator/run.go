@@ -125,15 +125,7 @@ func runOne(ctx context.Context, cfg configs.Config, dir string, baseline *Outco
 		return done, err
 	}
 	began := time.Now()
-	cache, err := statsCache()
-	if err != nil {
-		return nil, err
-	}
-	d, err := openData(ctx, cfg, cache, o.Log)
-	if err != nil {
-		return nil, err
-	}
-	t, err := newTrainer(cfg, dir, o, e, d)
+	t, err := prepare(ctx, cfg, dir, e, o)
 	if err != nil {
 		return nil, err
 	}
@@ -162,6 +154,19 @@ func runOne(ctx context.Context, cfg configs.Config, dir string, baseline *Outco
 	}
 	out.Seconds = time.Since(began).Seconds()
 	return out, out.write()
+}
+
+// prepare opens the data and builds the trainer on it.
+func prepare(ctx context.Context, cfg configs.Config, dir string, e *engine.Engine, o Options) (*trainer, error) {
+	cache, err := statsCache()
+	if err != nil {
+		return nil, err
+	}
+	d, err := openData(ctx, cfg, cache, o.Log)
+	if err != nil {
+		return nil, err
+	}
+	return newTrainer(cfg, dir, o, e, d)
 }
 
 // openEngine translates the runtime's configuration.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -39,55 +40,65 @@ func (f *datasetFlags) add(cmd *cobra.Command) {
 	_ = cmd.MarkFlagRequired("root") // fails only for flags that do not exist
 }
 
+// evaluation is what the command evaluate is asked for.
+type evaluation struct {
+	device      engineFlags
+	data        datasetFlags
+	model, json string
+	options     export.EvalOptions
+}
+
 func evaluateCommand() *cobra.Command {
-	var device engineFlags
-	var data datasetFlags
-	var model, jsonFile string
-	var o export.EvalOptions
+	var v evaluation
 	cmd := &cobra.Command{
 		Use:   "evaluate --model M.onnx --root DIR",
 		Short: "Score an exported model on a labelled split",
 		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) (err error) {
-			e, err := engine.Open(device.options)
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			result, err := v.run(cmd.Context())
 			if err != nil {
 				return err
-			}
-			defer func() { err = errors.Join(err, e.Close()) }()
-			p, err := export.OpenPredictor(e, model)
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, p.Close()) }()
-			data.options.RequireLabels = true
-			data.options.Width, data.options.Height = p.Metadata().Input.Width, p.Metadata().Input.Height
-			d, err := datasets.Open(data.options)
-			if err != nil {
-				return err
-			}
-			o.Name = fmt.Sprintf("%s %s %s", data.options.Layout, data.options.Root, data.options.Split)
-			result, err := export.Evaluate(cmd.Context(), p, d, o)
-			if err != nil {
-				return err
-			}
-			if jsonFile != "" {
-				text, err := json.MarshalIndent(result, "", "  ")
-				if err != nil {
-					return err
-				}
-				if err := atomicfile.Write(jsonFile, append(text, '\n')); err != nil {
-					return err
-				}
 			}
 			return result.Table(cmd.OutOrStdout(), nil)
 		},
 	}
-	device.add(cmd)
-	data.add(cmd)
-	cmd.Flags().StringVar(&model, "model", "", "model file")
-	cmd.Flags().StringVar(&jsonFile, "json", "", "write scores and confusion matrix to this file")
-	cmd.Flags().IntVar(&o.Workers, "workers", 0, "goroutines that decode and score (0: one per core)")
-	cmd.Flags().BoolVar(&o.KeepGoing, "keep-going", false, "leave out images that cannot be read, and list them")
-	_ = cmd.MarkFlagRequired("model")
+	v.device.add(cmd)
+	v.data.add(cmd)
+	cmd.Flags().StringVar(&v.model, "model", "", "model file")
+	cmd.Flags().StringVar(&v.json, "json", "", "write scores and confusion matrix to this file")
+	cmd.Flags().IntVar(&v.options.Workers, "workers", 0, "goroutines that decode and score (0: one per core)")
+	cmd.Flags().BoolVar(&v.options.KeepGoing, "keep-going", false, "leave out images that cannot be read, and list them")
+	_ = cmd.MarkFlagRequired("model") // fails only for flags that do not exist
 	return cmd
+}
+
+// run scores the model and writes the scores where they are wanted.
+func (v *evaluation) run(ctx context.Context) (_ *export.Result, err error) {
+	e, err := engine.Open(v.device.options)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, e.Close()) }()
+	p, err := export.OpenPredictor(e, v.model)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
+	o := &v.data.options
+	o.RequireLabels = true
+	o.Width, o.Height = p.Metadata().Input.Width, p.Metadata().Input.Height
+	d, err := datasets.Open(*o)
+	if err != nil {
+		return nil, err
+	}
+	v.options.Name = fmt.Sprintf("%s %s %s", o.Layout, o.Root, o.Split)
+	result, err := export.Evaluate(ctx, p, d, v.options)
+	if err != nil || v.json == "" {
+		return result, err
+	}
+	text, err := json.MarshalIndent(result, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	return result, atomicfile.Write(v.json, append(text, '\n'))
 }
