@@ -39,9 +39,8 @@ type LoaderOptions struct {
 	Flip         bool    // mirror left to right with probability 0.5
 	CatMaxRatio  float64 // source crops in which one class covers more of the valid pixels are drawn again; 0 or 1: never
 
-	RCS          *RCSOptions // rare class sampling of source images; nil: uniform
-	Translate    Translator  // makes pseudo-target images; nil: none
-	TargetLabels bool        // load the target's labels: for oracles only
+	RCS       *RCSOptions // rare class sampling of source images; nil: uniform
+	Translate Translator  // makes pseudo-target images; nil: none
 
 	Workers  int // goroutines of a stream; 0: one per core
 	Prefetch int // batches that a stream keeps ready; 0: twice the workers
@@ -57,7 +56,6 @@ type Batch struct {
 	Pseudo               []*raster.Image // nil without a translator
 	Target               []*raster.Image // nil without a target
 	SourceLabels         []*raster.Labels
-	TargetLabels         []*raster.Labels // nil unless LoaderOptions.TargetLabels
 }
 
 // Images returns the number of images in the batch that came from files.
@@ -113,19 +111,9 @@ func (l *Loader) check() error {
 		return fmt.Errorf("datasets: loader: crop of %d×%d pixels", o.CropW, o.CropH)
 	case !(o.CatMaxRatio >= 0 && o.CatMaxRatio <= 1):
 		return fmt.Errorf("datasets: loader: cat_max_ratio %v is outside of 0–1", o.CatMaxRatio)
-	case o.TargetLabels && o.Target == nil:
-		return errors.New("datasets: loader: labels of the target are asked for, but there is no target")
 	}
 	if i := o.Source.firstUnlabelled(); i >= 0 {
 		return fmt.Errorf("datasets: loader: the source must be labelled: %w", o.Source.needLabel(i))
-	}
-	if o.TargetLabels {
-		if i := o.Target.firstUnlabelled(); i >= 0 {
-			return fmt.Errorf("datasets: loader: labels of the target are asked for: %w", o.Target.needLabel(i))
-		}
-		if s, t := o.Source.Space(), o.Target.Space(); !s.Equal(t) {
-			return fmt.Errorf("datasets: loader: source and target have different classes: %q and %q", s.Names(), t.Names())
-		}
 	}
 	if o.RCS != nil && o.RCS.Stats != nil && !o.RCS.Stats.describes(o.Source) {
 		return fmt.Errorf("datasets: loader: the class statistics of %s are not those of the source %s", o.RCS.Stats.Root, o.Source.Root())
@@ -248,7 +236,7 @@ func (l *Loader) drawSource(r *rand.Rand) (class, file int) {
 func (l *Loader) addTarget(ctx context.Context, b *Batch, k int) (*picture, error) {
 	d := l.opts.Target
 	i := l.stream(b, k, "target").IntN(d.Len())
-	p, labels, err := d.loadPair(ctx, i, l.opts.TargetLabels)
+	p, _, err := d.loadPair(ctx, i, false)
 	if err != nil {
 		return nil, err
 	}
@@ -260,9 +248,6 @@ func (l *Loader) addTarget(ctx context.Context, b *Batch, k int) (*picture, erro
 	flip := l.opts.Flip && l.stream(b, k, "target flip").IntN(2) == 1
 	b.TargetIDs = append(b.TargetIDs, d.items[i].ID)
 	b.Target = append(b.Target, l.cutImage(p.img, rect, flip))
-	if labels != nil {
-		b.TargetLabels = append(b.TargetLabels, l.cutLabels(labels.Labels, rect, flip))
-	}
 	return p, nil
 }
 

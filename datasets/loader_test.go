@@ -89,7 +89,7 @@ func adaptation(t testing.TB, cache int64) LoaderOptions {
 func TestBatchShapes(t *testing.T) {
 	o := adaptation(t, 0)
 	b := mustBatch(t, mustLoader(t, o), 3)
-	if b.Iteration != 3 || b.Images() != 4 || b.TargetLabels != nil {
+	if b.Iteration != 3 || b.Images() != 4 {
 		t.Errorf("%+v", b)
 	}
 	for _, images := range [][]*raster.Image{b.Source, b.Pseudo, b.Target} {
@@ -236,25 +236,6 @@ func TestModes(t *testing.T) {
 			}
 		}
 	})
-	t.Run("oracle", func(t *testing.T) {
-		o := base
-		o.Target, o.TargetLabels = o.Source, true
-		b := mustBatch(t, mustLoader(t, o), 1)
-		for k, id := range b.TargetIDs {
-			s, err := o.Source.Load(t.Context(), slices.Index(itemIDs(o.Source), id))
-			if err != nil {
-				t.Fatal(err)
-			}
-			x, y, flip := locate(t, s.Image, b.Target[k])
-			want := s.Labels.Crop(x, y, 16, 12)
-			if flip {
-				want.FlipH()
-			}
-			if !cmp.Equal(want, b.TargetLabels[k]) {
-				t.Error("target labels are not those of the crop")
-			}
-		}
-	})
 }
 
 func TestBatchDependsOnSeedAndIterationOnly(t *testing.T) {
@@ -289,8 +270,6 @@ func TestCacheChangesNothing(t *testing.T) {
 
 func TestNewLoaderErrors(t *testing.T) {
 	base := adaptation(t, 0)
-	other := genericSet(t, 3, 40, 30)
-	writeFile(t, other.Map, []byte("classes:\n - {name: x, ids: [1, 2, 3]}\nignore: [0]\n"))
 	small := genericSet(t, 3, 40, 30)
 	writePicture(t, filepath.Join(small.Root, "images/train/ac.png"), photo(1, 40, 11))
 	resized := genericSet(t, 3, 40, 30)
@@ -299,17 +278,11 @@ func TestNewLoaderErrors(t *testing.T) {
 		set  func(*LoaderOptions)
 		want []string
 	}{
-		"no source":           {func(o *LoaderOptions) { o.Source = nil }, []string{"no source data set"}},
-		"batch":               {func(o *LoaderOptions) { o.Batch = 0 }, []string{"batch of 0 images"}},
-		"crop":                {func(o *LoaderOptions) { o.CropH = 0 }, []string{"crop of 16×0 pixels"}},
-		"ratio":               {func(o *LoaderOptions) { o.CatMaxRatio = 75 }, []string{"cat_max_ratio 75 is outside of 0–1"}},
-		"unlabelled source":   {func(o *LoaderOptions) { o.Source = o.Target }, []string{"the source must be labelled", base.Target.Item(0).Image}},
-		"labels of no target": {func(o *LoaderOptions) { o.TargetLabels, o.Target = true, nil }, []string{"labels of the target", "no target"}},
-		"unlabelled oracle":   {func(o *LoaderOptions) { o.TargetLabels = true }, []string{"labels of the target", base.Target.Item(0).Image, "has no label"}},
-		"other classes": {
-			func(o *LoaderOptions) { o.TargetLabels, o.Target = true, mustOpen(t, other) },
-			[]string{"different classes", `["ground" "plant" "animal"]`, `["x"]`},
-		},
+		"no source":         {func(o *LoaderOptions) { o.Source = nil }, []string{"no source data set"}},
+		"batch":             {func(o *LoaderOptions) { o.Batch = 0 }, []string{"batch of 0 images"}},
+		"crop":              {func(o *LoaderOptions) { o.CropH = 0 }, []string{"crop of 16×0 pixels"}},
+		"ratio":             {func(o *LoaderOptions) { o.CatMaxRatio = 75 }, []string{"cat_max_ratio 75 is outside of 0–1"}},
+		"unlabelled source": {func(o *LoaderOptions) { o.Source = o.Target }, []string{"the source must be labelled", base.Target.Item(0).Image}},
 		"foreign statistics": {func(o *LoaderOptions) {
 			rcs := *o.RCS
 			rcs.Stats = handStats()

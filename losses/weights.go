@@ -170,10 +170,6 @@ func (m *Mix) check(ids, weights int) error {
 	return nil
 }
 
-// QualityThreshold is δ, the softmax maximum from which on a teacher's
-// prediction counts as confident (DACS and its successors).
-const QualityThreshold = 0.968
-
 // Quality fills q [N] with the fraction of each image's confidences [N,H,W]
 // (the teacher's softmax maximum on target images) that are at least threshold;
 // with perBatch all images receive the fraction over the whole batch, as in

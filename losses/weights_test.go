@@ -126,11 +126,11 @@ func TestMixErrors(t *testing.T) {
 func TestQuality(t *testing.T) {
 	confidence := []float32{0.968, 1, 0.9, 0.5, 0.99, 0.1, 0.2, 0.967}
 	q := make([]float64, 2)
-	Quality(q, confidence, QualityThreshold, false)
+	Quality(q, confidence, 0.968, false)
 	if q[0] != 0.5 || q[1] != 0.25 {
 		t.Errorf("per image %v", q)
 	}
-	Quality(q, confidence, QualityThreshold, true)
+	Quality(q, confidence, 0.968, true)
 	if q[0] != 0.375 || q[1] != 0.375 {
 		t.Errorf("per batch %v", q)
 	}
