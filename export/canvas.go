@@ -7,7 +7,6 @@ import (
 	"image/color"
 	"image/draw"
 	"image/png"
-	"io"
 	"sync"
 
 	"github.com/disintegration/imaging"
@@ -34,20 +33,23 @@ var (
 
 // WritePNG replaces path by the picture, see [atomicfile.WriteFunc].
 func WritePNG(path string, picture image.Image) error {
-	return atomicfile.WriteFunc(path, func(w io.Writer) error { return encodePNG(w, picture) })
-}
-
-func encodePNG(w io.Writer, picture image.Image) error {
-	if err := png.Encode(w, picture); err != nil {
-		return fmt.Errorf("encode PNG of %v: %w", picture.Bounds().Size(), err)
+	data, err := EncodePNG(picture)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
 	}
-	return nil
+	return atomicfile.Write(path, data)
 }
 
-func pngBytes(picture image.Image) ([]byte, error) {
+// EncodePNG returns the picture as the bytes of a PNG file. It compresses fast
+// rather than well: photographs shrink little at any level, and pictures are
+// made while the device waits.
+func EncodePNG(picture image.Image) ([]byte, error) {
 	var b bytes.Buffer
-	err := encodePNG(&b, picture)
-	return b.Bytes(), err
+	encoder := png.Encoder{CompressionLevel: png.BestSpeed}
+	if err := encoder.Encode(&b, picture); err != nil {
+		return nil, fmt.Errorf("encode PNG of %v: %w", picture.Bounds().Size(), err)
+	}
+	return b.Bytes(), nil
 }
 
 // Fonts are parsed once; they are immutable and the faces are made per canvas.

@@ -1,7 +1,6 @@
 package export
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -191,8 +190,8 @@ func TestEvaluateOneImageOfVoid(t *testing.T) {
 func TestEvaluateBadInput(t *testing.T) {
 	p := nanoPredictor(t)
 	images, labels := predicted(t, p, 2)
-	var whole bytes.Buffer
-	if err := encodePNG(&whole, images[0].NRGBA()); err != nil {
+	whole, err := EncodePNG(images[0].NRGBA())
+	if err != nil {
 		t.Fatal(err)
 	}
 	outside := labels[1].Clone()
@@ -205,7 +204,7 @@ func TestEvaluateBadInput(t *testing.T) {
 		{"image without label", func(s evalSet) { s.add("bad", images[1], nil) }, "bad.png has no label"},
 		{"truncated image", func(s evalSet) {
 			s.add("bad", images[1], labels[1])
-			s.file("images/bad.png", whole.Bytes()[:whole.Len()/2])
+			s.file("images/bad.png", whole[:len(whole)/2])
 		}, "bad.png cannot be decoded"},
 		{"label of another size", func(s evalSet) { s.add("bad", images[1], raster.NewLabels(95, 48)) }, "95×48"},
 		{"id outside of the map", func(s evalSet) { s.add("bad", images[1], outside) }, "id 77"},

@@ -25,6 +25,7 @@ type Fact struct{ Name, Value string }
 type Figure struct {
 	Title, Caption string // either may be empty
 	Picture        image.Image
+	PNG            []byte // Picture as [EncodePNG] returns it; empty: encoded when the page is written
 }
 
 // StageTime is the time that one stage of a run took in all.
@@ -170,9 +171,12 @@ func (p *page) embed(to *[]pageFigure, f Figure, drawing error) error {
 	if drawing != nil {
 		return drawing
 	}
-	data, err := pngBytes(f.Picture)
-	if err != nil {
-		return err
+	data := f.PNG
+	if len(data) == 0 {
+		var err error
+		if data, err = EncodePNG(f.Picture); err != nil {
+			return err
+		}
 	}
 	*to = append(*to, pageFigure{
 		Title: f.Title, Caption: f.Caption, Width: f.Picture.Bounds().Dx(),

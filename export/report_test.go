@@ -1,8 +1,10 @@
 package export
 
 import (
+	"encoding/base64"
 	"encoding/xml"
 	"errors"
+	"html"
 	"image"
 	"io"
 	"os"
@@ -116,6 +118,27 @@ func TestReportOfTheLeast(t *testing.T) {
 	}
 	if strings.Contains(text, "before") || strings.Contains(text, "Δ") {
 		t.Error("a report without baseline compares")
+	}
+}
+
+// TestReportTakesEncodedPictures: a picture that comes with its file's bytes is
+// not encoded again.
+func TestReportTakesEncodedPictures(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "report.html")
+	picture := image.NewGray(image.Rect(0, 0, 3, 2))
+	data, err := EncodePNG(picture)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data = append(data, "as given"...)
+	full := fullReport(t)
+	full.Figures = []Figure{{Picture: picture, PNG: data}}
+	if err := WriteReport(path, full); err != nil {
+		t.Fatal(err)
+	}
+	page, err := os.ReadFile(path)
+	if err != nil || !strings.Contains(html.UnescapeString(string(page)), base64.StdEncoding.EncodeToString(data)) {
+		t.Errorf("the page holds other bytes (%v)", err)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"t2sda/configs"
 	"t2sda/export"
+	"t2sda/internal/atomicfile"
 )
 
 // report writes report.html and its pictures beside it.
@@ -28,23 +29,37 @@ func (t *trainer) report(ctx context.Context, out *Outcome, p *export.Predictor,
 	if err != nil {
 		return err
 	}
-	err = errors.Join(
-		export.WritePNG(filepath.Join(t.dir, inputsFile), in.Picture),
-		export.WritePNG(filepath.Join(t.dir, predictionsFile), samples.Picture))
+	err = errors.Join(t.keepPicture(inputsFile, &in), t.keepPicture(predictionsFile, &samples))
 	if err != nil {
 		return err
 	}
+	d, err := t.reportData(out)
+	if err != nil {
+		return err
+	}
+	d.Figures = []export.Figure{samples, in}
+	history(&d, events)
+	return export.WriteReport(filepath.Join(t.dir, reportFile), d)
+}
+
+// keepPicture writes a figure's picture beside the report, and keeps the bytes
+// for the report itself.
+func (t *trainer) keepPicture(name string, f *export.Figure) (err error) {
+	if f.PNG, err = export.EncodePNG(f.Picture); err != nil {
+		return err
+	}
+	return atomicfile.Write(filepath.Join(t.dir, name), f.PNG)
+}
+
+// reportData is what the report says, without pictures and curves.
+func (t *trainer) reportData(out *Outcome) (export.ReportData, error) {
 	text, err := t.cfg.YAML()
-	if err != nil {
-		return err
-	}
-	d := export.ReportData{
+	return export.ReportData{
 		Title:   fmt.Sprintf("%s: %s", t.cfg.Name, t.cfg.Method),
 		Summary: out.summary(),
 		Facts:   t.facts(),
 		Space:   t.data.space,
 		Final:   out.Result, FinalName: t.cfg.Method, Baseline: out.Baseline, BaselineName: configs.SourceOnly,
-		Figures: []export.Figure{samples, in},
 		Files: []export.Fact{
 			{Name: "model", Value: filepath.Join(t.dir, modelFile)},
 			{Name: "checkpoints", Value: filepath.Join(t.dir, checkpointDir)},
@@ -53,9 +68,7 @@ func (t *trainer) report(ctx context.Context, out *Outcome, p *export.Predictor,
 		},
 		Version: t.version, Command: "t2sda train -c " + filepath.Join(t.dir, configFile), Config: string(text),
 		ConfigHash: t.progress.ConfigHash, Created: time.Now(),
-	}
-	history(&d, events)
-	return export.WriteReport(filepath.Join(t.dir, reportFile), d)
+	}, err
 }
 
 func (t *trainer) facts() []export.Fact {
