@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 )
@@ -20,22 +21,29 @@ func Write(path string, data []byte) error {
 }
 
 // WriteFunc replaces path by what write produces: a temporary file in the same
-// directory, synced, then renamed. When anything fails the temporary file is
-// removed and path is as it was; errors name path.
+// directory, synced, then renamed, and the directory synced. When anything
+// before the renaming fails the temporary file is removed and path is as it was;
+// errors name path. The file's mode is what the umask leaves of 0666.
 func WriteFunc(path string, write func(w io.Writer) error) (err error) {
-	temp, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	dir, base := filepath.Split(path)
+	// os.CreateTemp would make a file that its owner alone may read.
+	name := filepath.Join(dir, fmt.Sprintf(".%s.%016x", base, rand.Uint64()))
+	temp, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("write %s: %w", path, errors.Join(err, removeIfThere(temp.Name())))
+			err = fmt.Errorf("write %s: %w", path, errors.Join(err, removeIfThere(name)))
 		}
 	}()
-	if err := errors.Join(write(temp), temp.Sync(), temp.Chmod(0o644), temp.Close()); err != nil {
+	if err := errors.Join(write(temp), temp.Sync(), temp.Close()); err != nil {
 		return err
 	}
-	return os.Rename(temp.Name(), path)
+	if err := os.Rename(name, path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
 }
 
 func removeIfThere(path string) error {

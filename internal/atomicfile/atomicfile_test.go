@@ -88,6 +88,27 @@ func TestUntilTheEndTheOldIsThere(t *testing.T) {
 	}
 }
 
+// TestUmask: the file is as readable as any that the user makes.
+func TestUmask(t *testing.T) {
+	dir := t.TempDir()
+	path, plain := filepath.Join(dir, "a"), filepath.Join(dir, "b")
+	f, err := os.Create(plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(f.Close(), Write(path, nil)); err != nil {
+		t.Fatal(err)
+	}
+	have, err := os.Stat(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.Stat(plain)
+	if err != nil || have.Mode() != want.Mode() {
+		t.Errorf("mode %v, %v of a plain file (%v)", have.Mode(), want.Mode(), err)
+	}
+}
+
 func TestMissingFolder(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "none", "a")
 	if err := Write(path, nil); err == nil || !strings.Contains(err.Error(), path) {
