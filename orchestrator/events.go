@@ -39,12 +39,13 @@ type eventLog struct {
 }
 
 // openEvents opens dir's logs. Lines from iteration `from` on, which a killed
-// run wrote after its last checkpoint, are dropped: the resumed run writes them
-// again.
+// run wrote after its last checkpoint, are dropped, here and in TensorBoard: the
+// resumed run writes them again.
 func openEvents(dir string, from int) (*eventLog, error) {
 	path := filepath.Join(dir, eventsFile)
 	kept, err := ReadEvents(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	first := errors.Is(err, fs.ErrNotExist)
+	if err != nil && !first {
 		return nil, err
 	}
 	var text bytes.Buffer
@@ -68,6 +69,12 @@ func openEvents(dir string, from int) (*eventLog, error) {
 	if l.board, err = tbevent.Create(dir); err != nil {
 		file.Close()
 		return nil, err
+	}
+	if first {
+		return l, nil
+	}
+	if err := l.board.Restart(from); err != nil {
+		return nil, errors.Join(err, l.close())
 	}
 	return l, nil
 }

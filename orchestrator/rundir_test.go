@@ -111,6 +111,14 @@ func TestEventsAreCutAtTheCheckpoint(t *testing.T) {
 	if !slices.Equal(rates, []float64{1, 0.5, 7}) {
 		t.Errorf("have %v", rates)
 	}
+	boards, err := filepath.Glob(filepath.Join(dir, "events.out.tfevents.*"))
+	if err != nil || len(boards) != 1 {
+		t.Fatalf("TensorBoard's files %v, %v", boards, err)
+	}
+	start := []byte{0x10, 2, 0x3a, 2, 8, 1} // step 2, a session's start
+	if board, err := os.ReadFile(boards[0]); err != nil || !bytes.Contains(board, start) {
+		t.Errorf("TensorBoard is not told where the run goes on (%v)", err)
+	}
 	writeFile(t, path, "{\"iteration\":0}\n{torn\n{\"iteration\":1}\n")
 	if _, err := openEvents(dir, 2); err == nil || !strings.Contains(err.Error(), eventsFile+": line 2") {
 		t.Errorf("have %v, want the line", err)

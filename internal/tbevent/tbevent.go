@@ -2,7 +2,8 @@
 //
 // The format is TFRecord framing (length, masked CRC-32C of the length, data,
 // masked CRC-32C of the data) around tensorflow.Event messages, of which the
-// fields wall_time (1), step (2), file_version (3) and summary (5) are used.
+// fields wall_time (1), step (2), file_version (3), summary (5) and session_log
+// (7) are used.
 package tbevent
 
 import (
@@ -65,6 +66,17 @@ func (w *Writer) Write(step int, scalars []Scalar) error {
 	}
 	body := protowire.AppendTag(nil, 5, protowire.BytesType)
 	body = protowire.AppendBytes(body, summary)
+	return w.write(w.event(step, body))
+}
+
+// Restart tells TensorBoard that training goes on from step: it drops what
+// earlier files of the folder hold of this step and later ones.
+func (w *Writer) Restart(step int) error {
+	var session []byte
+	session = protowire.AppendTag(session, 1, protowire.VarintType) // status
+	session = protowire.AppendVarint(session, 1)                    // START
+	body := protowire.AppendTag(nil, 7, protowire.BytesType)
+	body = protowire.AppendBytes(body, session)
 	return w.write(w.event(step, body))
 }
 

@@ -2,6 +2,7 @@ package tbevent
 
 import (
 	"encoding/hex"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,21 +10,46 @@ import (
 	"time"
 )
 
-// TestRecord compares an event record with the bytes that TensorBoard 2.21's
-// RecordWriter writes for Event(wall_time=2.5, step=3,
-// summary=[Value(tag="loss/mix", simple_value=0.25)]).
-func TestRecord(t *testing.T) {
-	const golden = "1e00000000000000d9dc123209000000000000044010032a110a0f0a086c6f73732f6d6978150000803ef7523503"
+// TestRecords compares event records with the bytes that TensorBoard 2.21's
+// RecordWriter writes for Events of wall_time=2.5.
+func TestRecords(t *testing.T) {
+	for _, c := range []struct {
+		name, golden string
+		write        func(w *Writer) error
+	}{
+		{
+			`step=3, summary=[Value(tag="loss/mix", simple_value=0.25)]`,
+			"1e00000000000000d9dc123209000000000000044010032a110a0f0a086c6f73732f6d6978150000803ef7523503",
+			func(w *Writer) error { return w.Write(3, []Scalar{{"loss/mix", 0.25}}) },
+		},
+		{
+			"step=300, session_log=SessionLog(status=START)",
+			"100000000000000095fbfe1809000000000000044010ac023a0208017d05b37d",
+			func(w *Writer) error { return w.Restart(300) },
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			have := written(t, c.write)
+			if !strings.HasSuffix(have, c.golden) {
+				t.Errorf("last record differs: have %s, want … %s", have, c.golden)
+			}
+			if !strings.Contains(have, hex.EncodeToString([]byte("brain.Event:2"))) {
+				t.Error("the file does not begin with its version")
+			}
+		})
+	}
+}
+
+// written returns a file's bytes in hexadecimal.
+func written(t *testing.T, write func(w *Writer) error) string {
+	t.Helper()
 	dir := t.TempDir()
 	w, err := Create(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.now = func() time.Time { return time.UnixMicro(2_500_000) }
-	if err := w.Write(3, []Scalar{{"loss/mix", 0.25}}); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.Close(); err != nil {
+	if err := errors.Join(write(w), w.Close()); err != nil {
 		t.Fatal(err)
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "events.out.tfevents.*"))
@@ -34,13 +60,7 @@ func TestRecord(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	have := hex.EncodeToString(data)
-	if !strings.HasSuffix(have, golden) {
-		t.Errorf("last record differs: have %s, want … %s", have, golden)
-	}
-	if !strings.Contains(have, hex.EncodeToString([]byte("brain.Event:2"))) {
-		t.Error("the file does not begin with its version")
-	}
+	return hex.EncodeToString(data)
 }
 
 func TestCreateNamesTheFolder(t *testing.T) {
