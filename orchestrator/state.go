@@ -3,6 +3,7 @@ package orchestrator
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"go.uber.org/zap"
 
@@ -145,11 +146,16 @@ func (s *state) bufferTensors() []weights.Tensor {
 	return out
 }
 
-// initialise starts from the tensors of a safetensors file under our names or
-// those of public checkpoints: the whole encoder, which the file must hold, and
-// as much of head and projector as it has. The teacher starts as a copy.
+// initialise starts from weights that are part of the program, by name, or from
+// the tensors of a safetensors file under our names or those of public
+// checkpoints: the whole encoder, which the file must hold, and as much of head
+// and projector as it has. The teacher starts as a copy.
 func (s *state) initialise(path string, log *zap.Logger) error {
-	have, _, err := weights.Load(path)
+	load := weights.Load
+	if slices.Contains(weights.Pretrained(), path) {
+		load = weights.LoadPretrained
+	}
+	have, _, err := load(path)
 	if err != nil {
 		return err
 	}

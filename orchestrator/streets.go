@@ -13,8 +13,8 @@ import (
 	"t2sda/datasets/streets"
 )
 
-// renderStreets writes the embedded world to the roots of cfg, unless it is
-// there already.
+// renderStreets writes the embedded world to the roots that cfg's run reads,
+// unless it is there already.
 func renderStreets(ctx context.Context, cfg configs.Config, o Options) error {
 	s := cfg.Data.Streets
 	if !s.Enabled {
@@ -27,6 +27,9 @@ func renderStreets(ctx context.Context, cfg configs.Config, o Options) error {
 		{"data.source.root", cfg.Data.Source.Root, streets.Game},
 		{"data.target.root", cfg.Data.Target.Root, streets.Camera},
 	} {
+		if !readsRoot(cfg, d.root) {
+			continue
+		}
 		if _, err := os.Stat(d.root); errors.Is(err, fs.ErrNotExist) {
 			o.Log.Info("rendering the street world", zap.String("domain", string(d.domain)), zap.Int("images", s.Train+s.Val), zap.String("folder", d.root))
 		}
@@ -38,4 +41,11 @@ func renderStreets(ctx context.Context, cfg configs.Config, o Options) error {
 		}
 	}
 	return nil
+}
+
+// readsRoot reports whether the run reads images below root.
+func readsRoot(cfg configs.Config, root string) bool {
+	return root == cfg.Data.Eval.Root ||
+		root == cfg.Data.Source.Root && cfg.Method != configs.TargetOnly ||
+		root == cfg.Data.Target.Root && (cfg.UsesTarget() || cfg.Method == configs.TargetOnly)
 }

@@ -21,11 +21,17 @@ const maxHeader = 100_000_000
 // File is an open safetensors file, whose tensors are read one by one.
 type File struct {
 	path     string
-	file     *os.File
+	file     source
 	start    int64 // of the data
 	infos    map[string]*safetensors.TensorInfo
 	names    []string // in order of their data
 	metadata map[string]string
+}
+
+// source is what a File reads from.
+type source interface {
+	io.ReaderAt
+	io.Closer
 }
 
 // Open reads the header of the file at path and checks that it describes the file's bytes exactly. The error names the file, and the tensor where one is at fault.
@@ -43,7 +49,12 @@ func Open(path string) (_ *File, err error) {
 	if err != nil {
 		return nil, err
 	}
-	header, err := readHeader(f, st.Size())
+	return newFile(path, f, st.Size())
+}
+
+// newFile reads the header of size bytes behind f.
+func newFile(path string, f source, size int64) (*File, error) {
+	header, err := readHeader(io.NewSectionReader(f, 0, size), size)
 	if err != nil {
 		return nil, err
 	}
@@ -52,7 +63,7 @@ func Open(path string) (_ *File, err error) {
 		return nil, fmt.Errorf("not a safetensors header: %w", err)
 	}
 	w := &File{path: path, file: f, start: 8 + int64(len(header)), infos: m.Tensors(), metadata: m.Metadata()}
-	if w.names, err = order(w.infos, uint64(st.Size()-w.start)); err != nil {
+	if w.names, err = order(w.infos, uint64(size-w.start)); err != nil {
 		return nil, err
 	}
 	return w, nil
@@ -206,6 +217,12 @@ func Load(path string) (_ []Tensor, _ map[string]string, err error) {
 		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
+	tensors, err := f.all()
+	return tensors, f.metadata, err
+}
+
+// all reads every tensor but PyTorch's batch counters.
+func (f *File) all() ([]Tensor, error) {
 	var tensors []Tensor
 	for _, name := range f.names {
 		if strings.HasSuffix(name, counter) {
@@ -213,9 +230,9 @@ func Load(path string) (_ []Tensor, _ map[string]string, err error) {
 		}
 		t, err := f.Read(name)
 		if err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		tensors = append(tensors, t)
 	}
-	return tensors, f.metadata, nil
+	return tensors, nil
 }

@@ -1,0 +1,32 @@
+package weights
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestPretrained(t *testing.T) {
+	for _, name := range Pretrained() {
+		tensors, metadata, err := LoadPretrained(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if metadata["origin"] == "" {
+			t.Errorf("%s does not say where it comes from", name)
+		}
+		for _, w := range tensors {
+			if !strings.HasPrefix(w.Name, "backbone.") {
+				t.Errorf("%s holds %s, which is no part of an encoder", name, w.Name)
+			}
+			for _, v := range w.Data {
+				if v-v != 0 {
+					t.Fatalf("%s: %s is not finite", name, w.Name)
+				}
+			}
+		}
+	}
+	_, _, err := LoadPretrained("resnet")
+	if err == nil || !strings.Contains(err.Error(), `no pretrained weights "resnet", there are: mit_nano`) {
+		t.Errorf("have %v", err)
+	}
+}
