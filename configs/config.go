@@ -63,6 +63,9 @@ type RCS struct {
 	Enabled     bool    `mapstructure:"enabled" yaml:"enabled"`
 	Temperature float64 `mapstructure:"temperature" yaml:"temperature"`
 	MinPixels   int     `mapstructure:"min_pixels" yaml:"min_pixels"` // of the class, in an image of 2048×1024; scaled with area
+	// MinCropRatio is the share of MinPixels that a crop should exceed; up to ten
+	// crops are drawn for it. 0: a pixel of the class will do.
+	MinCropRatio float64 `mapstructure:"min_crop_ratio" yaml:"min_crop_ratio"`
 }
 
 // Streets are the sizes of the embedded world.
@@ -100,7 +103,7 @@ type Translate struct {
 // Loss holds the terms' switches (METHOD: L = L_S + L_T + λ·L_pull).
 type Loss struct {
 	CEDomain      string `mapstructure:"ce_domain" yaml:"ce_domain"`           // supervised images: source | pseudo
-	CEDenominator string `mapstructure:"ce_denominator" yaml:"ce_denominator"` // all | valid pixels
+	CEDenominator string `mapstructure:"ce_denominator" yaml:"ce_denominator"` // of L_S: all | valid pixels; L_T's is always all
 
 	Delta        float64 `mapstructure:"delta" yaml:"delta"`                 // confidence that counts for q
 	Quality      string  `mapstructure:"quality" yaml:"quality"`             // q per image | batch
@@ -209,7 +212,7 @@ func Default() Config {
 			Target: Dataset{Layout: "generic", Split: "train"},
 			Eval:   Dataset{Layout: "generic", Split: "val"},
 			Crop:   Size{512, 512}, Flip: true, CatMaxRatio: 0.75,
-			RCS:     RCS{Enabled: true, Temperature: 0.01, MinPixels: 3000},
+			RCS:     RCS{Enabled: true, Temperature: 0.01, MinPixels: 3000, MinCropRatio: 0.5},
 			Workers: 2, Prefetch: 4,
 			Streets: Streets{Seed: 1, Train: 400, Val: 100, Size: Size{256, 128}},
 		},

@@ -3,6 +3,7 @@ package configs
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -99,6 +100,46 @@ func TestHash(t *testing.T) {
 	}
 }
 
+// TestHashOfUnreadSettings: a setting enters the hash of the methods that read
+// it, and of no other.
+func TestHashOfUnreadSettings(t *testing.T) {
+	all := Methods()
+	pulls, teaches := []string{T2S, Generalise}, []string{SelfTraining, T2S, Generalise}
+	for _, s := range []struct {
+		name    string
+		set     func(c *Config)
+		readers []string
+	}{
+		{"τ", func(c *Config) { c.Loss.Pull.Tau++ }, pulls},
+		{"projector", func(c *Config) { c.Model.ProjectorWidth++ }, pulls},
+		{"FDA's band", func(c *Config) { c.Translate.Band++ }, pulls},
+		{"δ", func(c *Config) { c.Loss.Delta = 0.5 }, teaches},
+		{"EMA", func(c *Config) { c.Train.EMA = 0.5 }, teaches},
+		{"adapt_after", func(c *Config) { c.Train.AdaptAfter = 0.5 }, teaches},
+		{"denominator", func(c *Config) { c.Loss.CEDenominator = "valid" }, all},
+		{"initial weights", func(c *Config) { c.Model.Init = "a" }, all},
+		{"evaluation data", func(c *Config) { c.Data.Eval.Root = "a" }, all},
+		{"step size", func(c *Config) { c.Train.LR *= 2 }, all},
+	} {
+		for _, method := range all {
+			a := Default()
+			a.Method = method
+			b := a
+			s.set(&b)
+			if changes := a.Hash() != b.Hash(); changes != slices.Contains(s.readers, method) {
+				t.Errorf("%s: %s changes the hash: %v", method, s.name, changes)
+			}
+		}
+	}
+	a := Default() // self-training on pseudo-target images translates
+	a.Method, a.Loss.CEDomain = SelfTraining, "pseudo"
+	b := a
+	b.Translate.Band++
+	if a.Hash() == b.Hash() {
+		t.Error("a translation that L_S sees did not change the hash")
+	}
+}
+
 // TestBadConfigurations pairs each fault with its message.
 func TestBadConfigurations(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
@@ -113,6 +154,7 @@ func TestBadConfigurations(t *testing.T) {
 		{"no target", "extends: streets\ndata: {target: {root: \"\"}}", "data.target.root: is empty: method t2s needs target images"},
 		{"crop", "extends: streets\ndata: {crop: {width: 8}}", "data.crop: want at least 32×32, have 8×128"},
 		{"tau", "extends: streets\nloss: {pull: {tau: 0}}", "loss.pull.tau: want > 0, have 0"},
+		{"crop ratio", "extends: streets\ndata: {rcs: {enabled: true, min_crop_ratio: -1}}", "data.rcs.min_crop_ratio: want ≥ 0, have -1"},
 		{"NaN", "extends: streets\nloss: {delta: .nan}", "loss.delta: want 0 to 1, have NaN"},
 		{"rims", "extends: streets\nloss: {ignore_top: 0.5, ignore_bottom: 0.5}", "leaves no row"},
 		{"resize", "extends: streets\ndata: {source: {resize: {width: 5}}}", "data.source.resize: want two positive numbers or 0×0, have 5×0"},

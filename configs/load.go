@@ -217,19 +217,39 @@ func (c *Config) YAML() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// Hash identifies what determines the course of training: a checkpoint of
-// another hash is not resumed. Names, places and how often something is logged
-// or saved do not enter.
+// Hash identifies what determines what is learned: a checkpoint of another hash
+// is not resumed. That includes the roots of the data, model.init and
+// translate.folder, because what lies there is learned from. The run's name and
+// place, how often something is logged, evaluated or saved, the runtime, and
+// settings that the method never reads do not enter.
 func (c *Config) Hash() string {
 	k := *c
 	k.Name, k.Output, k.Baseline = "", "", false
 	k.Data.Workers, k.Data.Prefetch, k.Data.CacheMB = 0, 0, 0
 	k.Train.EvalEvery, k.Train.CheckpointEvery, k.Train.Keep, k.Train.LogEvery = 0, 0, 0, 0
 	k.Runtime = Runtime{}
+	k.clearUnread()
 	text, err := k.YAML()
 	if err != nil {
 		panic(err) // plain structs of strings and numbers encode
 	}
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:8])
+}
+
+// clearUnread empties the settings that the method never reads, so that a
+// comparison does not train source-only again when τ changes.
+func (c *Config) clearUnread() {
+	if c.UsesPull() {
+		return
+	}
+	c.Loss.Pull = Pull{}
+	c.Model.ProjectorWidth, c.Model.ProjectorInput = 0, ""
+	if c.Loss.CEDomain != "pseudo" {
+		c.Translate = Translate{}
+	}
+	if !c.UsesTeacher() { // source-only, target-only
+		c.Loss = Loss{CEDomain: c.Loss.CEDomain, CEDenominator: c.Loss.CEDenominator}
+		c.Train.AdaptAfter, c.Train.EMA = 0, 0
+	}
 }

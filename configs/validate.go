@@ -36,6 +36,7 @@ func (c *Config) validateData(v *validator) {
 	if d.RCS.Enabled {
 		v.check("data.rcs.temperature", d.RCS.Temperature > 0, "want > 0, have %g", d.RCS.Temperature)
 		v.atLeast("data.rcs.min_pixels", d.RCS.MinPixels, 1)
+		v.check("data.rcs.min_crop_ratio", d.RCS.MinCropRatio >= 0, "want ≥ 0, have %g", d.RCS.MinCropRatio)
 	}
 	v.atLeast("data.workers", d.Workers, 1)
 	v.atLeast("data.prefetch", d.Prefetch, 1)

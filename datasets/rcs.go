@@ -22,7 +22,7 @@ type RCSOptions struct {
 
 	// MinCropRatio is the share of that number which a crop should exceed, at
 	// the size to which the image was resized; crops are drawn again up to ten
-	// times for it. 0 means 0.5; negative: crops are not drawn again.
+	// times for it. 0: a pixel of the class will do.
 	MinCropRatio float64
 }
 
@@ -56,8 +56,8 @@ func NewRCS(o RCSOptions) (*RCS, error) {
 	if o.MinPixels < 0 {
 		return nil, fmt.Errorf("datasets: rare class sampling: min_pixels %d is negative", o.MinPixels)
 	}
-	if o.MinCropRatio == 0 {
-		o.MinCropRatio = 0.5
+	if !(o.MinCropRatio >= 0) {
+		return nil, fmt.Errorf("datasets: rare class sampling: min_crop_ratio %v is negative", o.MinCropRatio)
 	}
 	classes := len(o.Stats.Pixels)
 	r := &RCS{Frequency: make([]float64, classes), Probability: make([]float64, classes), Files: make([][]int, classes), opts: o}

@@ -100,6 +100,7 @@ func TestRCSErrors(t *testing.T) {
 	wantError(t, change(func(o *RCSOptions) { o.Temperature = 0 }), "temperature 0 is not positive")
 	wantError(t, change(func(o *RCSOptions) { o.Temperature = math.NaN() }), "temperature NaN")
 	wantError(t, change(func(o *RCSOptions) { o.MinPixels = -1 }), "min_pixels -1 is negative")
+	wantError(t, change(func(o *RCSOptions) { o.MinCropRatio = -0.5 }), "min_crop_ratio -0.5 is negative")
 	wantError(t, change(func(o *RCSOptions) { o.MinPixels = 1e6 }), "here: rare class sampling: no class has an image with more than 1000000 pixels")
 	wantError(t, change(func(o *RCSOptions) { clear(o.Stats.Pixels) }), "every pixel of the 3 label files is void")
 }

@@ -87,9 +87,8 @@ func (d *data) openLoader(ctx context.Context, cfg configs.Config, cacheDir stri
 		if err := stats.CheckClasses(); errors.As(err, &empty) {
 			log.Warn(err.Error())
 		}
-		rcs := datasets.DefaultRCS(stats)
-		rcs.Temperature, rcs.MinPixels = cfg.Data.RCS.Temperature, cfg.Data.RCS.MinPixels
-		o.RCS = &rcs
+		c := cfg.Data.RCS
+		o.RCS = &datasets.RCSOptions{Stats: stats, Temperature: c.Temperature, MinPixels: c.MinPixels, MinCropRatio: c.MinCropRatio}
 	}
 	var err error
 	if d.loader, err = datasets.NewLoader(o); err != nil {
