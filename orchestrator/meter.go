@@ -32,17 +32,30 @@ func newMeter(w io.Writer, terminal bool, every int) meter {
 	return &lineMeter{w: w, every: every}
 }
 
-// rate measures iterations per second over what this process did.
+// rateWindow is the number of iterations that the rate is measured over: those
+// before train.adapt_after, say, are faster than those after it.
+const rateWindow = 30
+
+// rate measures iterations per second over the last few that this process did.
 type rate struct {
-	began    time.Time
-	from, to int
-	last     int // total
+	marks    []time.Time // when training began or an iteration ended, at most rateWindow + 1
+	to, last int         // iterations done, total
 }
 
-func (r *rate) start(done, total int) { *r = rate{time.Now(), done, done, total} }
+func (r *rate) start(done, total int) { *r = rate{[]time.Time{time.Now()}, done, total} }
+
+// done notes that so many iterations are done at that time.
+func (r *rate) done(iterations int, at time.Time) {
+	r.to = iterations
+	if len(r.marks) > rateWindow {
+		r.marks = slices.Delete(r.marks, 0, 1)
+	}
+	r.marks = append(r.marks, at)
+}
 
 func (r *rate) perSecond() float64 {
-	return float64(r.to-r.from) / max(time.Since(r.began).Seconds(), 1e-9)
+	n := len(r.marks) - 1
+	return float64(n) / max(r.marks[n].Sub(r.marks[0]).Seconds(), 1e-9)
 }
 
 func (r *rate) eta() time.Duration {
@@ -78,7 +91,7 @@ func (m *lineMeter) start(method string, done, total int) {
 }
 
 func (m *lineMeter) tick(e Event, images int) {
-	m.to = e.Iteration + 1
+	m.done(e.Iteration+1, time.Now())
 	if m.to%m.every == 0 || m.to == m.last {
 		fmt.Fprintf(m.w, "%s %d/%d%s  %.1f images/s  ETA %s\n",
 			m.method, m.to, m.last, describe(e), m.perSecond()*float64(images), m.eta())
@@ -114,7 +127,7 @@ func (m *barMeter) start(method string, done, total int) {
 }
 
 func (m *barMeter) tick(e Event, images int) {
-	m.to = e.Iteration + 1
+	m.done(e.Iteration+1, time.Now())
 	if m.to == m.last || time.Since(m.drawn) >= redraw {
 		m.draw(fmt.Sprintf("%s ETA %s %.1f images/s%s", m.progress(), m.eta(), m.perSecond()*float64(images), describe(e)))
 	}

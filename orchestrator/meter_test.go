@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"bytes"
+	"math"
 	"strings"
 	"testing"
 	"time"
@@ -61,11 +62,36 @@ func TestLines(t *testing.T) {
 
 // TestRateAfterResume: what an earlier process did does not speed this one up.
 func TestRateAfterResume(t *testing.T) {
-	r := rate{began: time.Now().Add(-10 * time.Second), from: 900, to: 910, last: 1000}
-	if s := r.perSecond(); s < 0.9 || s > 1.1 {
+	var r rate
+	r.start(900, 1000)
+	for i := range 10 {
+		r.done(901+i, r.marks[0].Add(time.Duration(i+1)*time.Second))
+	}
+	if s := r.perSecond(); math.Abs(s-1) > 1e-9 {
 		t.Errorf("%g iterations/s, want 1", s)
 	}
-	if eta := r.eta(); eta < 85*time.Second || eta > 95*time.Second {
+	if eta := r.eta(); eta != 90*time.Second {
 		t.Errorf("ETA %s, want 90s", eta)
+	}
+}
+
+// TestRateOfTheLast: fast iterations long ago do not count.
+func TestRateOfTheLast(t *testing.T) {
+	var r rate
+	r.start(0, 1000)
+	now := r.marks[0]
+	for i := range 500 {
+		step := 100 * time.Millisecond
+		if i >= 400 {
+			step = 2 * time.Second
+		}
+		now = now.Add(step)
+		r.done(i+1, now)
+	}
+	if eta := r.eta(); eta != 1000*time.Second {
+		t.Errorf("ETA %s, want 1000s", eta)
+	}
+	if len(r.marks) != rateWindow+1 {
+		t.Errorf("%d marks are kept", len(r.marks))
 	}
 }
