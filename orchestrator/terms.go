@@ -208,7 +208,7 @@ type teacher struct {
 // newTeacher builds the teacher's forward pass: pseudo-labels and confidences
 // at the crop's resolution (METHOD §1), features at the grid, as asked for.
 func newTeacher(e *engine.Engine, name string, arch nets.Arch, size imageBatch, s *state, wantLabels, wantFeatures bool) (*teacher, error) {
-	t := &teacher{name: name, image: make([]float32, size.N*3*size.H*size.W)}
+	t := &teacher{name: name}
 	g, err := graphs.Build(name, func(g *graphs.Graph) {
 		net := nets.New(g, arch, nets.Teacher, nil)
 		levels := net.Encode(net.Normalize(g.Input("image", graphs.Float32, size.N, 3, size.H, size.W)))
@@ -229,14 +229,23 @@ func newTeacher(e *engine.Engine, name string, arch nets.Arch, size imageBatch, 
 	if err != nil {
 		return nil, fmt.Errorf("build %s: %w", name, err)
 	}
+	if err := t.open(e, g, size, s, wantLabels, wantFeatures); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", name, err), t.close())
+	}
+	return t, nil
+}
+
+// open creates the session and binds every tensor.
+func (t *teacher) open(e *engine.Engine, g *graphs.Graph, size imageBatch, s *state, wantLabels, wantFeatures bool) error {
 	model, err := g.Marshal()
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return err
 	}
-	if t.session, err = e.NewSession(name, model); err != nil {
-		return nil, err
+	if t.session, err = e.NewSession(t.name, model); err != nil {
+		return err
 	}
 	b := newBinder()
+	t.image = make([]float32, size.N*3*size.H*size.W)
 	b.in("image", t.image, size.N, 3, size.H, size.W)
 	if wantLabels {
 		pixels := size.N * size.H * size.W
@@ -251,10 +260,8 @@ func newTeacher(e *engine.Engine, name string, arch nets.Arch, size imageBatch, 
 	for _, p := range g.Params() {
 		b.inputs[p.Name()] = b.param(s, s.teacher, p.Name())
 	}
-	if t.binding, err = b.bind(t.session); err != nil {
-		return nil, errors.Join(fmt.Errorf("%s: %w", name, err), t.close())
-	}
-	return t, nil
+	t.binding, err = b.bind(t.session)
+	return err
 }
 
 func (t *teacher) close() error { return closeAll(t.binding, t.session) }
