@@ -19,14 +19,14 @@ var embedded embed.FS
 
 // Class is one class of a label space.
 type Class struct {
-	Name  string
-	Color [3]uint8 // RGB, for pictures
+	Name  string   `json:"name"`
+	Color [3]uint8 `json:"color"` // RGB, for pictures
 }
 
 // Space is an ordered list of classes; a train id is an index into it.
 type Space struct {
-	Name    string
-	Classes []Class
+	Name    string  `json:"name"`
+	Classes []Class `json:"classes"`
 }
 
 // Cityscapes19 returns the 19 evaluated classes of Cityscapes with the

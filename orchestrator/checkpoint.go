@@ -12,7 +12,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
+	"go.uber.org/zap"
+
+	"t2sda/datasets"
+	"t2sda/graphs/engine"
 	"t2sda/graphs/weights"
 	"t2sda/internal/atomicfile"
 )
@@ -25,6 +30,10 @@ type progress struct {
 	ConfigHash    string  `json:"config_hash"`
 	BestMIoU      float64 `json:"best_miou"` // 0 to 1; negative before the first evaluation
 	BestIteration int     `json:"best_iteration"`
+	EvalPending   bool    `json:"eval_pending,omitempty"` // an interrupt came before this iteration's evaluation
+	Seconds       float64 `json:"seconds"`                // of training and evaluation so far, over all processes
+
+	Space datasets.Space `json:"space"` // classes by train id
 }
 
 const (
@@ -93,22 +102,33 @@ func (s *state) saveTensors(dir string) error {
 // load fills the state from a checkpoint directory whose configuration hash
 // must be hash.
 func (s *state) load(dir, hash string) (progress, error) {
-	var p progress
-	text, err := os.ReadFile(filepath.Join(dir, stateFile))
+	p, err := readProgress(dir, hash)
 	if err != nil {
-		return p, fmt.Errorf("checkpoint: %w", err)
-	}
-	if err := json.Unmarshal(text, &p); err != nil {
-		return p, fmt.Errorf("checkpoint %s: %w", filepath.Join(dir, stateFile), err)
-	}
-	if p.ConfigHash != hash {
-		return p, fmt.Errorf("checkpoint %s belongs to another configuration (hash %s, this run has %s): resume with the run's own config.yaml or start in another directory", dir, p.ConfigHash, hash)
+		return p, err
 	}
 	files := s.files()
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		if err := fill(filepath.Join(dir, name), files[name]); err != nil {
 			return p, fmt.Errorf("checkpoint: %w", err)
 		}
+	}
+	return p, nil
+}
+
+// readProgress reads the state.json of a checkpoint directory whose
+// configuration hash must be hash.
+func readProgress(dir, hash string) (progress, error) {
+	var p progress
+	path := filepath.Join(dir, stateFile)
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return p, fmt.Errorf("checkpoint: %w", err)
+	}
+	if err := json.Unmarshal(text, &p); err != nil {
+		return p, fmt.Errorf("checkpoint %s: %w", path, err)
+	}
+	if p.ConfigHash != hash {
+		return p, fmt.Errorf("checkpoint %s belongs to another configuration (hash %s, this run has %s): resume with the run's own config.yaml or start in another directory", dir, p.ConfigHash, hash)
 	}
 	return p, nil
 }
@@ -152,16 +172,20 @@ func checkpoints(run, prefix string) ([]string, error) {
 	return paths, nil
 }
 
-// prune removes all but the last keep checkpoints and the best one, and
-// whatever a killed run left half written.
-func prune(run string, keep int) error {
+// prune removes all but the last keep checkpoints and the best ones of the
+// iterations best, and whatever a killed run left half written.
+func prune(run string, keep int, best ...int) error {
 	doomed, err := filepath.Glob(filepath.Join(run, checkpointDir, ".writing-*"))
-	errs := []error{err}
-	for prefix, keep := range map[string]int{lastPrefix: keep, bestPrefix: 1} {
-		paths, err := checkpoints(run, prefix)
-		errs = append(errs, err)
-		doomed = append(doomed, paths[:max(0, len(paths)-keep)]...)
+	last, lastErr := checkpoints(run, lastPrefix)
+	doomed = append(doomed, last[:max(0, len(last)-keep)]...)
+	bests, bestErr := checkpoints(run, bestPrefix)
+	for _, path := range bests {
+		named := func(iteration int) bool { return path == checkpointPath(run, bestPrefix, iteration) }
+		if !slices.ContainsFunc(best, named) {
+			doomed = append(doomed, path)
+		}
 	}
+	errs := []error{err, lastErr, bestErr}
 	for _, p := range doomed {
 		errs = append(errs, os.RemoveAll(p))
 	}
@@ -170,4 +194,65 @@ func prune(run string, keep int) error {
 
 func checkpointPath(run, prefix string, iteration int) string {
 	return filepath.Join(run, checkpointDir, fmt.Sprintf("%s%06d", prefix, iteration))
+}
+
+// checkpoint saves the state under the prefix's name for the current iteration
+// and removes what is no longer kept. State that is not finite is never saved.
+func (t *trainer) checkpoint(prefix string) error {
+	if what := t.state.notFinite(); what != "" {
+		return fmt.Errorf("iteration %d: %s is not finite; the last good checkpoint is kept", t.progress.Iteration, what)
+	}
+	t.progress.Seconds = t.seconds()
+	if err := t.state.save(checkpointPath(t.dir, prefix, t.progress.Iteration), t.progress); err != nil {
+		return err
+	}
+	if prefix == lastPrefix {
+		t.keptBest = t.progress.BestIteration
+	}
+	// A run that is killed now resumes from the newest checkpoint, whose best
+	// one must still be there.
+	return prune(t.dir, t.cfg.Train.Keep, t.progress.BestIteration, t.keptBest)
+}
+
+// notFinite names what holds a NaN or an infinity, empty for nothing.
+func (s *state) notFinite() string {
+	for _, a := range []struct {
+		name  string
+		arena *engine.Arena
+	}{
+		{"a weight of the student", s.student},
+		{"a weight of the teacher", s.teacher},
+		{"a first moment of AdamW", s.moment1},
+		{"a second moment of AdamW", s.moment2},
+	} {
+		if a.arena != nil && !allFinite(a.arena.Floats()) {
+			return a.name
+		}
+	}
+	for _, name := range s.order {
+		if !allFinite(s.buffers[name]) {
+			return name
+		}
+	}
+	return ""
+}
+
+// seconds is the time that the run has taken: in this process, and in earlier
+// ones up to the checkpoint that it resumed from.
+func (t *trainer) seconds() float64 { return t.spent + time.Since(t.began).Seconds() }
+
+// resume continues from the newest checkpoint of the run directory, if it has
+// one.
+func (t *trainer) resume() error {
+	paths, err := checkpoints(t.dir, lastPrefix)
+	if err != nil || len(paths) == 0 {
+		return err
+	}
+	newest := paths[len(paths)-1]
+	if t.progress, err = t.state.load(newest, t.cfg.Hash()); err != nil {
+		return err
+	}
+	t.spent, t.keptBest = t.progress.Seconds, t.progress.BestIteration
+	t.log.Info("resumed", zap.String("checkpoint", filepath.Base(newest)), zap.Int("iteration", t.progress.Iteration))
+	return nil
 }

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"t2sda/configs"
-	"t2sda/datasets"
 	"t2sda/export"
 )
 
@@ -23,34 +23,33 @@ type ExportOptions struct {
 }
 
 // Export writes a checkpoint of a run as a deployable model. It needs no ONNX
-// Runtime, and of the run's data the evaluation split only.
+// Runtime, and of the run's data the first evaluation image at most, where no
+// size is given and none configured.
 func Export(ctx context.Context, o ExportOptions) (err error) {
-	cfg, err := configs.Load(filepath.Join(o.Run, configFile), nil)
+	cfg, err := o.config()
 	if err != nil {
 		return err
 	}
-	eval, err := openDataset("data.eval", cfg.Data.Eval, cfg, true)
-	if err != nil {
-		return err
-	}
-	arch := archOf(cfg, len(eval.Space().Classes))
-	s, err := newState(arch, cfg.UsesTeacher(), cfg.Train, cfg.Seed)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, s.close()) }()
 	dir, err := o.checkpoint()
 	if err != nil {
 		return err
 	}
-	if _, err := s.load(dir, cfg.Hash()); err != nil {
-		return err
-	}
-	m, err := o.model(ctx, cfg, eval)
+	p, err := readProgress(dir, cfg.Hash())
 	if err != nil {
 		return err
 	}
-	m.Arch = arch
+	m, err := o.model(ctx, cfg, p)
+	if err != nil {
+		return err
+	}
+	s, err := newState(m.Arch, cfg.UsesTeacher(), cfg.Train, cfg.Seed)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	if _, err := s.load(dir, cfg.Hash()); err != nil {
+		return err
+	}
 	switch {
 	case o.Weights == "student":
 		return export.Write(o.Out, m, s.lookup(s.student))
@@ -64,17 +63,36 @@ func Export(ctx context.Context, o ExportOptions) (err error) {
 	return fmt.Errorf("weights: want student or teacher, have %q", o.Weights)
 }
 
-func (o ExportOptions) model(ctx context.Context, cfg configs.Config, eval *datasets.Dataset) (export.ModelOptions, error) {
+// config reads the run's configuration.
+func (o ExportOptions) config() (configs.Config, error) {
+	path := filepath.Join(o.Run, configFile)
+	if _, err := os.Stat(path); err != nil {
+		return configs.Config{}, fmt.Errorf("%s is no run directory: %w", o.Run, err)
+	}
+	return configs.Load(path, nil)
+}
+
+func (o ExportOptions) model(ctx context.Context, cfg configs.Config, p progress) (export.ModelOptions, error) {
 	m := export.ModelOptions{
-		Space: eval.Space(), Width: o.Width, Height: o.Height, Input: o.Input, Output: o.Output,
+		Arch: archOf(cfg, len(p.Space.Classes)), Space: p.Space,
+		Width: o.Width, Height: o.Height, Input: o.Input, Output: o.Output,
 		Info: export.ModelInfo{
 			Version: o.Version, ConfigHash: cfg.Hash(), CropW: cfg.Data.Crop.Width, CropH: cfg.Data.Crop.Height,
 		},
 	}
+	if err := m.Space.Validate(); err != nil {
+		return m, fmt.Errorf("%s: space: %w", stateFile, err)
+	}
+	if m.Width == 0 && m.Height == 0 {
+		m.Width, m.Height = cfg.Data.Eval.Resize.Width, cfg.Data.Eval.Resize.Height
+	}
 	if m.Width != 0 || m.Height != 0 {
 		return m, nil
 	}
-	var err error
+	eval, err := openDataset("data.eval", cfg.Data.Eval, cfg, false)
+	if err != nil {
+		return m, fmt.Errorf("the model's size is that of the evaluation images unless width and height are given: %w", err)
+	}
 	m.Width, m.Height, err = (&data{eval: eval}).evalSize(ctx)
 	return m, err
 }

@@ -39,7 +39,7 @@ type Outcome struct {
 	Result     *export.Result `json:"result"`             // of model.onnx on the evaluation split
 	Baseline   *export.Result `json:"baseline,omitempty"` // of source-only
 	Agreement  float64        `json:"agreement"`          // share of pixels that model.onnx labels as the unfolded network does
-	Seconds    float64        `json:"seconds"`            // of training and evaluation in this process
+	Seconds    float64        `json:"seconds"`            // of training, evaluation and export, over all processes of the run
 	Dir        string         `json:"-"`
 }
 
@@ -124,7 +124,6 @@ func runOne(ctx context.Context, cfg configs.Config, dir string, baseline *Outco
 	if done, err := readOutcome(dir, cfg); err != nil || done != nil {
 		return done, err
 	}
-	began := time.Now()
 	t, err := prepare(ctx, cfg, dir, e, o)
 	if err != nil {
 		return nil, err
@@ -152,21 +151,29 @@ func runOne(ctx context.Context, cfg configs.Config, dir string, baseline *Outco
 	if err := t.deliver(ctx, out, baselineModel); err != nil {
 		return nil, err
 	}
-	out.Seconds = time.Since(began).Seconds()
+	out.Seconds = t.seconds()
 	return out, out.write()
 }
 
 // prepare opens the data and builds the trainer on it.
 func prepare(ctx context.Context, cfg configs.Config, dir string, e *engine.Engine, o Options) (*trainer, error) {
-	cache, err := statsCache()
-	if err != nil {
-		return nil, err
+	began, cache := time.Now(), ""
+	if cfg.Data.RCS.Enabled {
+		var err error
+		if cache, err = statsCache(); err != nil {
+			return nil, err
+		}
 	}
 	d, err := openData(ctx, cfg, cache, o.Log)
 	if err != nil {
 		return nil, err
 	}
-	return newTrainer(cfg, dir, o, e, d)
+	t, err := newTrainer(cfg, dir, o, e, d)
+	if err != nil {
+		return nil, err
+	}
+	t.began = began
+	return t, nil
 }
 
 // openEngine translates the runtime's configuration.

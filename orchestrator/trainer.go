@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"time"
 
@@ -34,6 +33,9 @@ type trainer struct {
 	state     *state
 	optimizer *adamW
 	progress  progress
+	began     time.Time      // this process
+	spent     float64        // s, by earlier processes
+	keptBest  int            // the best iteration that the newest checkpoint names
 	scored    *export.Result // by the last evaluation; nil before the first one
 	scoredAt  int            // its iteration
 
@@ -51,7 +53,8 @@ func newTrainer(cfg configs.Config, dir string, o Options, e *engine.Engine, d *
 		cfg: cfg, dir: dir, version: o.Version, log: o.Log, engine: e, data: d,
 		meter:    newMeter(o.Out, o.Terminal, cfg.Train.LogEvery),
 		arch:     archOf(cfg, len(d.space.Classes)),
-		progress: progress{ConfigHash: cfg.Hash(), BestMIoU: -1},
+		progress: progress{ConfigHash: cfg.Hash(), BestMIoU: -1, Space: d.space},
+		began:    time.Now(),
 	}
 	if err := t.build(o.Log); err != nil {
 		return nil, errors.Join(err, t.close())
@@ -140,6 +143,11 @@ func (t *trainer) close() error {
 // the iteration, saves a checkpoint and returns the context's error.
 func (t *trainer) run(ctx context.Context) (err error) {
 	c := t.cfg.Train
+	t.meter.start(t.cfg.Method, t.progress.Iteration, c.Iterations)
+	defer t.meter.stop()
+	if err := t.catchUp(ctx); err != nil {
+		return err
+	}
 	log, err := openEvents(t.dir, t.progress.Iteration)
 	if err != nil {
 		return err
@@ -151,36 +159,40 @@ func (t *trainer) run(ctx context.Context) (err error) {
 		stream.Close()
 		err = errors.Join(err, log.close())
 	}()
-
-	t.meter.start(t.cfg.Method, t.progress.Iteration, c.Iterations)
-	defer t.meter.stop()
 	for it := t.progress.Iteration; it < c.Iterations; it++ {
 		event, err := t.iterate(work, it, stream)
 		if err != nil {
 			return fmt.Errorf("iteration %d: %w", it, err)
 		}
 		t.progress.Iteration = it + 1
-		stopped := ctx.Err() != nil
-		if due(it+1, c.EvalEvery, c.Iterations) && !stopped {
-			if err := t.evaluateStudent(ctx, &event); err != nil {
-				if ctx.Err() == nil {
-					return fmt.Errorf("evaluation at iteration %d: %w", it+1, err)
-				}
-				stopped = true
-			}
-		}
-		if err := log.write(event); err != nil {
+		if err := t.conclude(ctx, log, event); err != nil {
 			return err
 		}
-		t.meter.tick(event, t.cfg.Train.Batch)
-		if stopped || due(it+1, c.CheckpointEvery, c.Iterations) {
-			if err := t.checkpoint(lastPrefix); err != nil {
-				return err
-			}
+	}
+	return nil
+}
+
+// conclude is what follows an iteration: evaluation and checkpoint, where they
+// are due, and the record of it. When ctx has ended it returns an error, with a
+// checkpoint saved.
+func (t *trainer) conclude(ctx context.Context, log *eventLog, e Event) error {
+	c, done := t.cfg.Train, t.progress.Iteration
+	t.progress.EvalPending = due(done, c.EvalEvery, c.Iterations)
+	if err := t.evaluatePending(ctx, &e); err != nil {
+		return err
+	}
+	stopped := ctx.Err()
+	if err := log.write(e); err != nil {
+		return err
+	}
+	t.meter.tick(e, c.Batch)
+	if stopped != nil || due(done, c.CheckpointEvery, c.Iterations) {
+		if err := t.checkpoint(lastPrefix); err != nil {
+			return err
 		}
-		if stopped {
-			return fmt.Errorf("stopped after iteration %d: %w", it+1, ctx.Err())
-		}
+	}
+	if stopped != nil {
+		return fmt.Errorf("stopped after iteration %d: %w", done, stopped)
 	}
 	return nil
 }
@@ -314,95 +326,5 @@ func (t *trainer) update(it int, e *Event) error {
 // the one that METHOD's recipe makes at the beginning of iteration t+1.
 func (t *trainer) follow(it int) error {
 	emaUpdate(t.state.teacher.Floats(), t.state.student.Floats(), emaDecay(t.cfg.Train.EMA, it+1))
-	return nil
-}
-
-// evaluateStudent scores the student on the evaluation split, records the score
-// and keeps a checkpoint of the best.
-func (t *trainer) evaluateStudent(ctx context.Context, e *Event) error {
-	result, err := t.score(ctx)
-	if err != nil {
-		return err
-	}
-	t.scored, t.scoredAt = result, t.progress.Iteration
-	miou := float64(result.MIoU)
-	e.MIoU, e.IoU = &miou, map[string]float64{}
-	for _, c := range result.Classes {
-		if iou := float64(c.IoU); iou-iou == 0 { // JSON has no NaN
-			e.IoU[c.Name] = iou
-		}
-	}
-	t.meter.evaluated(t.progress.Iteration, result)
-	if miou <= t.progress.BestMIoU {
-		return nil
-	}
-	t.progress.BestMIoU, t.progress.BestIteration = miou, t.progress.Iteration
-	return t.checkpoint(bestPrefix)
-}
-
-// score exports the student in memory and evaluates that model, so that what is
-// scored is what is deployed.
-func (t *trainer) score(ctx context.Context) (_ *export.Result, err error) {
-	o, err := t.modelOptions(ctx)
-	if err != nil {
-		return nil, err
-	}
-	model, err := export.Build(o, t.state.lookup(t.state.student))
-	if err != nil {
-		return nil, err
-	}
-	session, err := t.engine.NewSession("student", model)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, session.Close()) }()
-	p, err := export.NewPredictor(session)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, p.Close()) }()
-	return export.Evaluate(ctx, p, t.data.eval, t.evalOptions())
-}
-
-func (t *trainer) evalOptions() export.EvalOptions {
-	return export.EvalOptions{Workers: t.cfg.Data.Workers}
-}
-
-// modelOptions describe the student for export at the evaluation images' size.
-func (t *trainer) modelOptions(ctx context.Context) (export.ModelOptions, error) {
-	w, h, err := t.data.evalSize(ctx)
-	return export.ModelOptions{
-		Arch: t.arch, Space: t.data.space, Width: w, Height: h,
-		Info: export.ModelInfo{
-			Version: t.version, ConfigHash: t.progress.ConfigHash,
-			CropW: t.cfg.Data.Crop.Width, CropH: t.cfg.Data.Crop.Height,
-		},
-	}, err
-}
-
-// checkpoint saves the state under the prefix's name for the current iteration
-// and removes what is no longer kept. State that is not finite is never saved.
-func (t *trainer) checkpoint(prefix string) error {
-	if !allFinite(t.state.student.Floats()) {
-		return fmt.Errorf("iteration %d: a weight of the student is not finite; the last good checkpoint is kept", t.progress.Iteration)
-	}
-	if err := t.state.save(checkpointPath(t.dir, prefix, t.progress.Iteration), t.progress); err != nil {
-		return err
-	}
-	return prune(t.dir, t.cfg.Train.Keep)
-}
-
-// resume continues from the newest checkpoint of the run directory, if it has
-// one.
-func (t *trainer) resume() error {
-	paths, err := checkpoints(t.dir, lastPrefix)
-	if err != nil || len(paths) == 0 {
-		return err
-	}
-	newest := paths[len(paths)-1]
-	if t.progress, err = t.state.load(newest, t.cfg.Hash()); err != nil {
-		return err
-	}
-	t.log.Info("resumed", zap.String("checkpoint", filepath.Base(newest)), zap.Int("iteration", t.progress.Iteration))
 	return nil
 }

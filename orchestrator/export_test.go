@@ -1,0 +1,35 @@
+package orchestrator
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestExportWithoutData exports a run whose data are gone: the classes are in
+// the checkpoint, only the size must be given.
+func TestExportWithoutData(t *testing.T) {
+	needRuntime(t)
+	root := t.TempDir()
+	writeShapes(t, root)
+	c := shapesConfig(root, t.TempDir())
+	c.Train.EvalEvery = 0
+	stopAfter(t, c, " 1/6 ")
+	o := ExportOptions{Run: filepath.Join(c.Output, c.Name), Out: filepath.Join(t.TempDir(), "m.onnx"), Checkpoint: "last", Weights: "teacher", Input: "float32", Output: "labels"}
+	removeAll(t, root)
+	if err := Export(t.Context(), o); err == nil || !strings.Contains(err.Error(), "unless width and height are given: data.eval: ") {
+		t.Errorf("have %v", err)
+	}
+	o.Width, o.Height = 96, 64
+	if err := Export(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(o.Out); err != nil || !strings.Contains(string(text), "disc") {
+		t.Errorf("the model does not name its classes (%v)", err)
+	}
+	o.Run = t.TempDir()
+	if err := Export(t.Context(), o); err == nil || !strings.Contains(err.Error(), o.Run+" is no run directory") || !strings.Contains(err.Error(), configFile) {
+		t.Errorf("have %v", err)
+	}
+}

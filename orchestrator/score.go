@@ -1,0 +1,115 @@
+package orchestrator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"t2sda/export"
+)
+
+// evaluatePending evaluates the student if that is due. An interrupt leaves it
+// due, for the run that resumes.
+func (t *trainer) evaluatePending(ctx context.Context, e *Event) error {
+	if !t.progress.EvalPending || ctx.Err() != nil {
+		return nil
+	}
+	err := t.evaluateStudent(ctx, e)
+	if err != nil && ctx.Err() == nil {
+		return fmt.Errorf("evaluation at iteration %d: %w", t.progress.Iteration, err)
+	}
+	return nil
+}
+
+// catchUp makes the evaluation that an interrupt prevented and adds it to its
+// iteration's event.
+func (t *trainer) catchUp(ctx context.Context) error {
+	if !t.progress.EvalPending {
+		return nil
+	}
+	events, err := ReadEvents(filepath.Join(t.dir, eventsFile))
+	if err != nil {
+		return err
+	}
+	e := Event{Iteration: t.progress.Iteration - 1}
+	for _, have := range events {
+		if have.Iteration == e.Iteration {
+			e = have
+		}
+	}
+	if err := t.evaluatePending(ctx, &e); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("stopped after iteration %d: %w", t.progress.Iteration, err)
+	}
+	log, err := openEvents(t.dir, e.Iteration)
+	if err != nil {
+		return err
+	}
+	return errors.Join(log.write(e), log.close())
+}
+
+// evaluateStudent scores the student on the evaluation split, records the score
+// and keeps a checkpoint of the best.
+func (t *trainer) evaluateStudent(ctx context.Context, e *Event) error {
+	result, err := t.score(ctx)
+	if err != nil {
+		return err
+	}
+	t.scored, t.scoredAt, t.progress.EvalPending = result, t.progress.Iteration, false
+	miou := float64(result.MIoU)
+	e.MIoU, e.IoU = &miou, map[string]float64{}
+	for _, c := range result.Classes {
+		if iou := float64(c.IoU); iou-iou == 0 { // JSON has no NaN
+			e.IoU[c.Name] = iou
+		}
+	}
+	t.meter.evaluated(t.progress.Iteration, result)
+	if miou <= t.progress.BestMIoU {
+		return nil
+	}
+	t.progress.BestMIoU, t.progress.BestIteration = miou, t.progress.Iteration
+	return t.checkpoint(bestPrefix)
+}
+
+// score exports the student in memory and evaluates that model, so that what is
+// scored is what is deployed.
+func (t *trainer) score(ctx context.Context) (_ *export.Result, err error) {
+	o, err := t.modelOptions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	model, err := export.Build(o, t.state.lookup(t.state.student))
+	if err != nil {
+		return nil, err
+	}
+	session, err := t.engine.NewSession("student", model)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, session.Close()) }()
+	p, err := export.NewPredictor(session)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, p.Close()) }()
+	return export.Evaluate(ctx, p, t.data.eval, t.evalOptions())
+}
+
+func (t *trainer) evalOptions() export.EvalOptions {
+	return export.EvalOptions{Workers: t.cfg.Data.Workers}
+}
+
+// modelOptions describe the student for export at the evaluation images' size.
+func (t *trainer) modelOptions(ctx context.Context) (export.ModelOptions, error) {
+	w, h, err := t.data.evalSize(ctx)
+	return export.ModelOptions{
+		Arch: t.arch, Space: t.data.space, Width: w, Height: h,
+		Info: export.ModelInfo{
+			Version: t.version, ConfigHash: t.progress.ConfigHash,
+			CropW: t.cfg.Data.Crop.Width, CropH: t.cfg.Data.Crop.Height,
+		},
+	}, err
+}
