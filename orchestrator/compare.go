@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -67,6 +68,14 @@ func Compare(ctx context.Context, cfg configs.Config, c CompareOptions, o Option
 	}
 	defer e.Close() // its sessions are closed by then; nothing is left to fail
 	dir := filepath.Join(cfg.Output, cfg.Name+"-compare")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("output: %w", err)
+	}
+	lock, err := lockDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Close() // the lock goes with it
 	table := &Comparison{Name: cfg.Name, Iterations: cfg.Train.Iterations, Seeds: c.Seeds}
 	for _, method := range c.Methods {
 		table.Rows = append(table.Rows, MethodRow{Method: method, IoU: map[string][]float64{}})

@@ -53,6 +53,7 @@ const (
 	inputsFile      = "inputs.png"
 	predictionsFile = "predictions.png"
 	baselineName    = "baseline"
+	lockFile        = "run.lock" // locked, see [lockDir]; empty
 )
 
 // Run trains cfg's method (and source-only first, if cfg asks for a baseline),
@@ -68,6 +69,11 @@ func Run(ctx context.Context, cfg configs.Config, o Options) (_ *Outcome, err er
 	if err != nil {
 		return nil, err
 	}
+	lock, err := lockDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Close() // the lock goes with it
 	defer func() {
 		if err != nil {
 			err = o.interrupted(err, dir)

@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"golang.org/x/sys/unix"
+
 	"t2sda/configs"
 	"t2sda/internal/atomicfile"
 )
@@ -31,6 +33,23 @@ func runDir(cfg configs.Config, resume bool) (string, error) {
 			return "", fmt.Errorf("output: %w", err)
 		}
 	}
+}
+
+// lockDir makes this process the only one that trains in dir until the file is
+// closed or the process ends, however it ends.
+func lockDir(dir string) (*os.File, error) {
+	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_RDWR|os.O_CREATE, 0o666)
+	if err != nil {
+		return nil, fmt.Errorf("output: %w", err)
+	}
+	err = unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+	switch {
+	case err == nil, errors.Is(err, errors.ErrUnsupported): // some network file systems know no locks
+		return f, nil
+	case errors.Is(err, unix.EWOULDBLOCK):
+		err = errors.New("another process is training there: wait for it, or begin a run of another name (name=…)")
+	}
+	return nil, errors.Join(fmt.Errorf("%s: %w", dir, err), f.Close())
 }
 
 func newestRun(base string) (string, error) {
@@ -97,7 +116,8 @@ func discardUnused(dir string) {
 	}
 	// What was not written by us stays, and with it the directory.
 	for _, path := range []string{
-		filepath.Join(dir, baselineName, configFile), filepath.Join(dir, baselineName), filepath.Join(dir, configFile), dir,
+		filepath.Join(dir, baselineName, configFile), filepath.Join(dir, baselineName), filepath.Join(dir, configFile),
+		filepath.Join(dir, lockFile), dir,
 	} {
 		_ = os.Remove(path)
 	}

@@ -31,6 +31,46 @@ func TestRunDir(t *testing.T) {
 	}
 }
 
+// TestOneProcessPerRun: nobody else trains in a directory that is locked, and
+// afterwards it is free.
+func TestOneProcessPerRun(t *testing.T) {
+	needRuntime(t)
+	c := shapesConfig(t.TempDir(), t.TempDir())
+	compared := filepath.Join(c.Output, c.Name+"-compare")
+	for dir, train := range map[string]func() error{
+		filepath.Join(c.Output, c.Name): func() error {
+			o := quiet()
+			o.Resume = true
+			_, err := Run(t.Context(), c, o)
+			return err
+		},
+		compared: func() error {
+			_, err := Compare(t.Context(), c, CompareOptions{Methods: []string{configs.T2S}, Seeds: []uint{1}}, quiet())
+			return err
+		},
+	} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		lock, err := lockDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := train(); err == nil || !strings.Contains(err.Error(), dir+": another process is training there") {
+			t.Errorf("have %v", err)
+		}
+		if err := lock.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if lock, err = lockDir(dir); err != nil {
+			t.Fatal(err)
+		}
+		if err := lock.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // TestFailedStartLeavesNothing: the next attempt gets the same name.
 func TestFailedStartLeavesNothing(t *testing.T) {
 	needRuntime(t)
