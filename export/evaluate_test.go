@@ -12,6 +12,9 @@ import (
 	"strings"
 	"testing"
 
+	"t2sda/graphs/engine"
+	"t2sda/graphs/engine/enginetest"
+
 	"github.com/google/go-cmp/cmp"
 
 	"t2sda/datasets"
@@ -80,7 +83,7 @@ func (s evalSet) open() *datasets.Dataset {
 
 func nanoPredictor(t testing.TB) *Predictor {
 	o := nanoOptions("segformer")
-	return predictor(t, openEngine(t), o, randomWeights(t, o.Arch))
+	return predictor(t, enginetest.Open(t, engine.Options{}), o, randomWeights(t, o.Arch))
 }
 
 // predicted returns n images of 96×48 pixels and what the model says to them.
@@ -281,7 +284,7 @@ func TestEvaluateCancelled(t *testing.T) {
 
 // BenchmarkEvaluate compares the evaluation with bare runs of the session.
 func BenchmarkEvaluate(b *testing.B) {
-	e := openEngine(b)
+	e := enginetest.Open(b, engine.Options{})
 	o := nanoOptions("segformer")
 	o.Width, o.Height = 256, 128
 	o.Arch.HeadWidth = 64

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"t2sda/graphs/engine/enginetest"
+
 	"github.com/google/go-cmp/cmp"
 
 	"t2sda/datasets"
@@ -19,24 +21,6 @@ import (
 	"t2sda/graphs/nets"
 	"t2sda/internal/raster"
 )
-
-// openEngine skips the test when no ONNX Runtime is installed.
-func openEngine(t testing.TB) *engine.Engine {
-	t.Helper()
-	if _, err := engine.Discover(""); err != nil {
-		t.Skipf("no ONNX Runtime: %v", err)
-	}
-	e, err := engine.Open(engine.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := e.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return e
-}
 
 // nanoOptions describe a small model for 64×32 images of 5 classes.
 func nanoOptions(head string) ModelOptions {
@@ -133,7 +117,7 @@ func predictor(t testing.TB, e *engine.Engine, o ModelOptions, weights func(stri
 }
 
 func TestVerifyAgainstTrainingNetwork(t *testing.T) {
-	e := openEngine(t)
+	e := enginetest.Open(t, engine.Options{})
 	for _, head := range nets.Heads() {
 		t.Run(head, func(t *testing.T) {
 			o := nanoOptions(head)
@@ -154,7 +138,7 @@ func TestVerifyAgainstTrainingNetwork(t *testing.T) {
 // TestVerifyNoticesWrongExport exports with a normalisation that the network was
 // not trained with.
 func TestVerifyNoticesWrongExport(t *testing.T) {
-	e := openEngine(t)
+	e := enginetest.Open(t, engine.Options{})
 	o := nanoOptions("segformer")
 	weights := randomWeights(t, o.Arch)
 	images := randomImages(rand.New(rand.NewPCG(5, 5)), 2, o.Width, o.Height)
@@ -179,7 +163,7 @@ func TestVerifyNoticesWrongExport(t *testing.T) {
 // TestInputsAndOutputsAgree runs all four kinds of model on one image; labels at
 // the model's size and at another one.
 func TestInputsAndOutputsAgree(t *testing.T) {
-	e := openEngine(t)
+	e := enginetest.Open(t, engine.Options{})
 	o := nanoOptions("segformer")
 	weights := randomWeights(t, o.Arch)
 	img := randomImages(rand.New(rand.NewPCG(6, 6)), 1, o.Width, o.Height)[0]
@@ -214,7 +198,7 @@ func TestInputsAndOutputsAgree(t *testing.T) {
 }
 
 func TestModelMetadata(t *testing.T) {
-	e := openEngine(t)
+	e := enginetest.Open(t, engine.Options{})
 	o := nanoOptions("segformer")
 	p := predictor(t, e, o, randomWeights(t, o.Arch))
 	if diff := cmp.Diff(o.withDefaults().metadata(), p.Metadata()); diff != "" {
@@ -281,7 +265,7 @@ func foreign(t *testing.T, meta map[string]string, build func(g *graphs.Graph)) 
 }
 
 func TestOpenPredictorErrors(t *testing.T) {
-	e := openEngine(t)
+	e := enginetest.Open(t, engine.Options{})
 	props, err := nanoOptions("segformer").withDefaults().metadata().Encode()
 	if err != nil {
 		t.Fatal(err)
@@ -343,7 +327,7 @@ func TestOpenPredictorErrors(t *testing.T) {
 }
 
 func TestPredictErrors(t *testing.T) {
-	e := openEngine(t)
+	e := enginetest.Open(t, engine.Options{})
 	o := nanoOptions("segformer")
 	weights := randomWeights(t, o.Arch)
 	p := predictor(t, e, o, weights)

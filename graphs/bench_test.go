@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"t2sda/graphs/engine/enginetest"
+
 	"t2sda/graphs"
 	"t2sda/graphs/engine"
 )
@@ -18,7 +20,7 @@ type variant struct {
 
 // benchmark runs the variants in turns on float operands of the given shapes, on all cores, and reports the fastest run of each in ms: turns and minima keep other work on the machine from favouring one.
 func benchmark(b *testing.B, shapes [][]int, variants ...variant) {
-	e := openEngine(b, engine.Options{})
+	e := enginetest.Open(b, engine.Options{})
 	bindings := make([]*engine.Binding, len(variants))
 	fastest := make([]float64, len(variants))
 	for i, v := range variants {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"t2sda/graphs/engine/enginetest"
+
 	"t2sda/graphs"
 	"t2sda/graphs/engine"
 )
@@ -79,7 +81,7 @@ func TestMarshalNeedsOutputs(t *testing.T) {
 
 // TestModelInRuntime loads a model with inputs of all types, weights as large constants and metadata.
 func TestModelInRuntime(t *testing.T) {
-	e := openEngine(t, engine.Options{})
+	e := enginetest.Open(t, engine.Options{})
 	weights := make([]float32, 100)
 	for i := range weights {
 		weights[i] = float32(i)

@@ -2,13 +2,14 @@ package graphs_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"reflect"
 	"slices"
 	"testing"
+
+	"t2sda/graphs/engine/enginetest"
 
 	"t2sda/graphs"
 	"t2sda/graphs/engine"
@@ -230,27 +231,9 @@ func (w row) graph(t testing.TB) *graphs.Graph {
 	return g
 }
 
-// openEngine opens ONNX Runtime on the CPU or skips the test when no library is installed.
-func openEngine(t testing.TB, o engine.Options) *engine.Engine {
-	t.Helper()
-	e, err := engine.Open(o)
-	if missing := new(engine.LibraryError); errors.As(err, &missing) {
-		t.Skip("no ONNX Runtime library: ", err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := e.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return e
-}
-
 // TestInterpreterAgainstRuntime runs every row and its gradients in ONNX Runtime and in the interpreter; together they must contain every operator.
 func TestInterpreterAgainstRuntime(t *testing.T) {
-	e := openEngine(t, engine.Options{IntraOpThreads: 1})
+	e := enginetest.Open(t, engine.Options{IntraOpThreads: 1})
 	ran := map[string]bool{}
 	for _, w := range allRows() {
 		t.Run(w.name(), func(t *testing.T) {

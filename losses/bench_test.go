@@ -5,6 +5,8 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"t2sda/graphs/engine/enginetest"
+
 	"t2sda/graphs"
 	"t2sda/graphs/engine"
 )
@@ -103,11 +105,11 @@ func BenchmarkDRW(b *testing.B) {
 // runBound benchmarks loss and gradient in ONNX Runtime on one thread.
 func runBound(b *testing.B, g *graphs.Graph, in map[string]*engine.Tensor) {
 	b.Helper()
-	s := session(b, openEngine(b), g)
+	s := enginetest.Session(b, enginetest.Open(b, engine.Options{IntraOpThreads: 1}), g)
 	out := map[string]*engine.Tensor{}
 	for _, o := range g.Outputs() {
 		shape := o.Value.Shape()
-		out[o.Name] = tensor(b, make([]float32, shape.Size()), shape...)
+		out[o.Name] = enginetest.Tensor(b, make([]float32, shape.Size()), shape...)
 	}
 	binding, err := s.Bind(in, out)
 	if err != nil {

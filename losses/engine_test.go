@@ -6,55 +6,12 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"t2sda/graphs/engine/enginetest"
+
 	"t2sda/graphs"
 	"t2sda/graphs/engine"
 	"t2sda/graphs/graphtest"
 )
-
-// openEngine returns an engine of one thread, or skips without the library.
-func openEngine(t testing.TB) *engine.Engine {
-	t.Helper()
-	if _, err := engine.Discover(""); err != nil {
-		t.Skipf("needs ONNX Runtime: %v", err)
-	}
-	e, err := engine.Open(engine.Options{IntraOpThreads: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := e.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return e
-}
-
-func tensor[T engine.Element](t testing.TB, data []T, dims ...int) *engine.Tensor {
-	t.Helper()
-	x, err := engine.NewTensor(data, dims...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return x
-}
-
-func session(t testing.TB, e *engine.Engine, g *graphs.Graph) *engine.Session {
-	t.Helper()
-	model, err := g.Marshal()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := e.NewSession(g.Name(), model)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
-}
 
 // convert turns the interpreter's operands into tensors of the graph's types.
 func convert(t testing.TB, g *graphs.Graph, arrays map[string]graphtest.Array) map[string]*engine.Tensor {
@@ -67,14 +24,14 @@ func convert(t testing.TB, g *graphs.Graph, arrays map[string]graphtest.Array) m
 			for i, x := range a.Data {
 				data[i] = int64(x)
 			}
-			in[v.Name()] = tensor(t, data, a.Shape...)
+			in[v.Name()] = enginetest.Tensor(t, data, a.Shape...)
 			continue
 		}
 		data := make([]float32, len(a.Data))
 		for i, x := range a.Data {
 			data[i] = float32(x)
 		}
-		in[v.Name()] = tensor(t, data, a.Shape...)
+		in[v.Name()] = enginetest.Tensor(t, data, a.Shape...)
 	}
 	return in
 }
@@ -82,7 +39,7 @@ func convert(t testing.TB, g *graphs.Graph, arrays map[string]graphtest.Array) m
 // compare runs g in ONNX Runtime and in the interpreter.
 func compare(t *testing.T, e *engine.Engine, g *graphs.Graph, arrays map[string]graphtest.Array) {
 	t.Helper()
-	out, err := session(t, e, g).Run(context.Background(), convert(t, g, arrays))
+	out, err := enginetest.Session(t, e, g).Run(context.Background(), convert(t, g, arrays))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -100,7 +57,7 @@ func compare(t *testing.T, e *engine.Engine, g *graphs.Graph, arrays map[string]
 }
 
 func TestLossesInONNXRuntime(t *testing.T) {
-	e := openEngine(t)
+	e := enginetest.Open(t, engine.Options{IntraOpThreads: 1})
 	for _, k := range ceCases {
 		compare(t, e, k.build(t), k.operands(rand.New(rand.NewPCG(11, 1))))
 	}

@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 
+	"t2sda/graphs/engine/enginetest"
+
 	"t2sda/configs"
 )
 
@@ -18,7 +20,7 @@ import (
 // message. Faults of single files are tested in package datasets, those of
 // configuration files in package configs.
 func TestBadInput(t *testing.T) {
-	needRuntime(t)
+	enginetest.Isolate(t)
 	for _, c := range []struct {
 		name string
 		harm func(t *testing.T, root string, c *configs.Config)
@@ -119,7 +121,7 @@ func stopAfter(t *testing.T, c configs.Config, mark string, modify ...func(*Opti
 
 // TestCheckpointOfAnotherConfiguration: resuming with other numbers is refused.
 func TestCheckpointOfAnotherConfiguration(t *testing.T) {
-	needRuntime(t)
+	enginetest.Isolate(t)
 	root := t.TempDir()
 	writeShapes(t, root)
 	c := shapesConfig(root, t.TempDir())
@@ -136,7 +138,7 @@ func TestCheckpointOfAnotherConfiguration(t *testing.T) {
 // TestDivergence: a loss that is not finite stops the run, and every checkpoint
 // that is kept is finite.
 func TestDivergence(t *testing.T) {
-	needRuntime(t)
+	enginetest.Isolate(t)
 	root := t.TempDir()
 	writeShapes(t, root)
 	c := shapesConfig(root, t.TempDir())
@@ -170,7 +172,7 @@ func TestDivergence(t *testing.T) {
 // on a full disk: saving fails with the file's name, and what was saved before
 // is whole.
 func TestDiskFull(t *testing.T) {
-	needRuntime(t)
+	enginetest.Isolate(t)
 	if output := os.Getenv("T2SDA_TEST_FULL"); output != "" { // the child
 		signal.Ignore(syscall.SIGXFSZ)
 		limit := syscall.Rlimit{Cur: 64 << 10, Max: 64 << 10}

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"t2sda/graphs/engine/enginetest"
+
 	"gonum.org/v1/gonum/stat"
 
 	"t2sda/configs"
@@ -88,7 +90,7 @@ type studentTerm struct {
 
 func newStudentTerm(b *testing.B) *studentTerm {
 	b.Helper()
-	needRuntime(b)
+	enginetest.Isolate(b)
 	c := configs.Default()
 	c.Method, c.Model.Encoder, c.Model.Head = configs.SourceOnly, "mit_b0", "segformer"
 	t := &studentTerm{arch: archOf(c, 19), size: imageBatch{N: 2, H: 512, W: 512}}
@@ -256,7 +258,7 @@ func (c *clock) AfterFunc(func()) (stop func() bool) {
 // newStreetsTrainer makes the preset's trainer; its worlds have fewer pictures.
 func newStreetsTrainer(b *testing.B) (*trainer, *datasets.Stream) {
 	b.Helper()
-	needRuntime(b)
+	enginetest.Isolate(b)
 	root := b.TempDir()
 	game, camera := filepath.Join(root, "game"), filepath.Join(root, "camera")
 	c, err := configs.Load("streets", []string{
@@ -328,7 +330,7 @@ func BenchmarkPeakMemory(b *testing.B) {
 
 // childsPeak runs one of BenchmarkPeakMemory's cases in a process of its own.
 func childsPeak(b *testing.B, name string) (mib float64) {
-	needRuntime(b)
+	enginetest.Isolate(b)
 	path := filepath.Join(b.TempDir(), "peak")
 	child := exec.CommandContext(b.Context(), os.Args[0], "-test.run=^$", "-test.bench=^BenchmarkPeakMemory$/^"+name+"$", "-test.benchtime=1x")
 	child.Env = append(os.Environ(), peakFile+"="+path)

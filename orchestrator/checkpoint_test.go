@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"t2sda/graphs/engine/enginetest"
+
 	"t2sda/graphs/engine"
 )
 
@@ -68,7 +70,7 @@ func TestOnlyFiniteStateIsSaved(t *testing.T) {
 // TestInterruptedEvaluation interrupts a run when an evaluation is due: the
 // resumed run makes up for it, once, with the uninterrupted run's score.
 func TestInterruptedEvaluation(t *testing.T) {
-	needRuntime(t)
+	enginetest.Isolate(t)
 	root := t.TempDir()
 	writeShapes(t, root)
 	c := shapesConfig(root, t.TempDir())

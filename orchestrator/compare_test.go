@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"t2sda/graphs/engine/enginetest"
+
 	"t2sda/configs"
 )
 
@@ -72,7 +74,7 @@ func compareConfig(root, output string) configs.Config {
 // TestCompare interrupts a comparison in its second half; the same call then
 // continues, trains no run twice and writes the table.
 func TestCompare(t *testing.T) {
-	needRuntime(t)
+	enginetest.Isolate(t)
 	root := t.TempDir()
 	writeShapes(t, root)
 	c := compareConfig(root, t.TempDir())

@@ -5,12 +5,14 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"t2sda/graphs/engine/enginetest"
 )
 
 // TestExportWithoutData exports a run whose data are gone: the classes are in
 // the checkpoint, only the size must be given.
 func TestExportWithoutData(t *testing.T) {
-	needRuntime(t)
+	enginetest.Isolate(t)
 	root := t.TempDir()
 	writeShapes(t, root)
 	c := shapesConfig(root, t.TempDir())

@@ -14,27 +14,9 @@ import (
 
 	"t2sda/configs"
 	"t2sda/export"
-	"t2sda/graphs/engine"
 	"t2sda/internal/raster"
 	"t2sda/internal/rng"
 )
-
-// needRuntime skips the test where ONNX Runtime's library is not installed. The
-// test gets a cache of its own, so that it leaves none of its statistics in the
-// user's.
-func needRuntime(t testing.TB) {
-	t.Helper()
-	library, err := engine.Discover("")
-	if err != nil {
-		var missing *engine.LibraryError
-		if errors.As(err, &missing) {
-			t.Skip(err)
-		}
-		t.Fatal(err)
-	}
-	t.Setenv("ONNXRUNTIME_LIB", library)
-	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-}
 
 // train runs c's training alone, without export and report, and returns its
 // directory and the last evaluation.

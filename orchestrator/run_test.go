@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"t2sda/graphs/engine/enginetest"
+
 	"t2sda/configs"
 )
 
@@ -34,7 +36,7 @@ func lossLines(t testing.TB, dir string) []string {
 
 // TestRun trains every method end to end and checks what it leaves behind.
 func TestRun(t *testing.T) {
-	needRuntime(t)
+	enginetest.Isolate(t)
 	root := t.TempDir()
 	writeShapes(t, root)
 	terms := map[string][]string{
@@ -89,7 +91,7 @@ func TestRun(t *testing.T) {
 
 // TestLearns: the supervised term alone fits four images.
 func TestLearns(t *testing.T) {
-	needRuntime(t)
+	enginetest.Isolate(t)
 	root := t.TempDir()
 	writeShapes(t, root)
 	c := shapesConfig(root, t.TempDir())
@@ -116,7 +118,7 @@ func TestLearns(t *testing.T) {
 // TestWorkersDoNotMatter: the course of training is a function of the
 // configuration, not of how batches are prepared.
 func TestWorkersDoNotMatter(t *testing.T) {
-	needRuntime(t)
+	enginetest.Isolate(t)
 	root := t.TempDir()
 	writeShapes(t, root)
 	var runs [][]string
@@ -134,7 +136,7 @@ func TestWorkersDoNotMatter(t *testing.T) {
 // TestInterruptAndResume stops a run after an iteration, resumes it and expects
 // the uninterrupted run's losses bit for bit.
 func TestInterruptAndResume(t *testing.T) {
-	needRuntime(t)
+	enginetest.Isolate(t)
 	root := t.TempDir()
 	writeShapes(t, root)
 	c := shapesConfig(root, t.TempDir())
@@ -158,7 +160,7 @@ func TestInterruptAndResume(t *testing.T) {
 // its second checkpoint, resumes and expects the uninterrupted run's losses bit
 // for bit.
 func TestKillAndResume(t *testing.T) {
-	needRuntime(t)
+	enginetest.Isolate(t)
 	if output := os.Getenv("T2SDA_TEST_OUTPUT"); output != "" { // the child
 		c := shapesConfig(os.Getenv("T2SDA_TEST_ROOT"), output)
 		c.Train.Iterations = 60

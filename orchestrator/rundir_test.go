@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"t2sda/graphs/engine/enginetest"
+
 	"t2sda/configs"
 )
 
@@ -34,7 +36,7 @@ func TestRunDir(t *testing.T) {
 // TestOneProcessPerRun: nobody else trains in a directory that is locked, and
 // afterwards it is free.
 func TestOneProcessPerRun(t *testing.T) {
-	needRuntime(t)
+	enginetest.Isolate(t)
 	c := shapesConfig(t.TempDir(), t.TempDir())
 	compared := filepath.Join(c.Output, c.Name+"-compare")
 	for dir, train := range map[string]func() error{
@@ -73,7 +75,7 @@ func TestOneProcessPerRun(t *testing.T) {
 
 // TestFailedStartLeavesNothing: the next attempt gets the same name.
 func TestFailedStartLeavesNothing(t *testing.T) {
-	needRuntime(t)
+	enginetest.Isolate(t)
 	root := t.TempDir()
 	writeShapes(t, root)
 	c := shapesConfig(root, t.TempDir())
@@ -90,7 +92,7 @@ func TestFailedStartLeavesNothing(t *testing.T) {
 // TestInterruptedBaseline: the command that the message gives finds its file,
 // and a resume with other numbers leaves that file alone.
 func TestInterruptedBaseline(t *testing.T) {
-	needRuntime(t)
+	enginetest.Isolate(t)
 	root := t.TempDir()
 	writeShapes(t, root)
 	c := shapesConfig(root, t.TempDir())

@@ -4,6 +4,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"t2sda/graphs/engine/enginetest"
+
 	"t2sda/configs"
 	"t2sda/datasets"
 	"t2sda/internal/raster"
@@ -36,7 +38,7 @@ func TestDirections(t *testing.T) {
 // TestSwitches trains an iteration or two under settings that differ from the
 // method's own in every switch, each with the terms that it should have.
 func TestSwitches(t *testing.T) {
-	needRuntime(t)
+	enginetest.Isolate(t)
 	root := t.TempDir()
 	writeShapes(t, root)
 	first := map[string]float64{} // L_S of the first iteration
@@ -89,7 +91,7 @@ func TestSwitches(t *testing.T) {
 // TestFailedTermIsNone: a term that could not be built is no term, so that
 // closing the trainer does not trip over it.
 func TestFailedTermIsNone(t *testing.T) {
-	needRuntime(t)
+	enginetest.Isolate(t)
 	c := shapesConfig(t.TempDir(), t.TempDir())
 	arch := archOf(c, 3)
 	s, err := newState(arch, true, c.Train, c.Seed)

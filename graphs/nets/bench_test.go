@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"testing"
 
+	"t2sda/graphs/engine/enginetest"
+
 	"t2sda/graphs"
 	"t2sda/graphs/engine"
 	"t2sda/graphs/graphtest"
@@ -60,7 +62,7 @@ func run(b *testing.B, g *graphs.Graph, a Arch) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	s, err := openEngine(b).NewSession("bench", model)
+	s, err := enginetest.Open(b, engine.Options{}).NewSession("bench", model)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -79,10 +81,10 @@ func run(b *testing.B, g *graphs.Graph, a Arch) {
 		if !ok {
 			data = drawFloats(in.Name, graphs.Shape(in.Dims).Size())
 		}
-		inputs[in.Name] = tensor(b, data, in.Dims...)
+		inputs[in.Name] = enginetest.Tensor(b, data, in.Dims...)
 	}
 	for _, out := range s.Outputs() {
-		outputs[out.Name] = tensor(b, make([]float32, graphs.Shape(out.Dims).Size()), out.Dims...)
+		outputs[out.Name] = enginetest.Tensor(b, make([]float32, graphs.Shape(out.Dims).Size()), out.Dims...)
 	}
 	binding, err := s.Bind(inputs, outputs)
 	if err != nil {

@@ -2,12 +2,13 @@ package nets
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"t2sda/graphs/engine/enginetest"
 
 	"t2sda/graphs"
 	"t2sda/graphs/engine"
@@ -101,7 +102,7 @@ func TestGolden(t *testing.T) {
 	for _, x := range tensors {
 		want[x.Name] = x.Data
 	}
-	e := openEngine(t)
+	e := enginetest.Open(t, engine.Options{})
 	for _, c := range goldenCases() {
 		t.Run(c.name, func(t *testing.T) {
 			got := runGolden(t, e, c)
@@ -139,13 +140,13 @@ func runGolden(t *testing.T, e *engine.Engine, c goldenCase) map[string][]float3
 	for i, u := range draw("image", len(image)) {
 		image[i] = float32((u + 1) * 127.5)
 	}
-	inputs := map[string]*engine.Tensor{"image": tensor(t, image, c.n, 3, c.h, c.w)}
+	inputs := map[string]*engine.Tensor{"image": enginetest.Tensor(t, image, c.n, 3, c.h, c.w)}
 	specs, err := c.arch.Params()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, p := range specs {
-		inputs[p.Name] = tensor(t, goldenParam(p), p.Shape...)
+		inputs[p.Name] = enginetest.Tensor(t, goldenParam(p), p.Shape...)
 	}
 	return runGraph(t, e, g, inputs)
 }
@@ -217,34 +218,6 @@ func relativeError[T float32 | float64](got, want []T) float64 {
 func weighted(g *graphs.Graph, v *value, name string) *value {
 	c := g.Floats(drawFloats(name, v.Shape().Size()), v.Shape()...)
 	return g.ReduceSum(g.Mul(v, c), nil, false)
-}
-
-// openEngine opens ONNX Runtime, or skips the test when there is none.
-func openEngine(t testing.TB) *engine.Engine {
-	t.Helper()
-	e, err := engine.Open(engine.Options{})
-	var missing *engine.LibraryError
-	if errors.As(err, &missing) {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := e.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return e
-}
-
-func tensor(t testing.TB, data []float32, dims ...int) *engine.Tensor {
-	t.Helper()
-	x, err := engine.NewTensor(data, dims...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return x
 }
 
 // runGraph runs g once and returns its outputs.

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"t2sda/graphs/engine/enginetest"
+
 	"t2sda/graphs"
 	"t2sda/graphs/engine"
 	"t2sda/graphs/graphtest"
@@ -223,7 +225,7 @@ func stored(tensors ...map[string]graphtest.Array) func(string) ([]float32, erro
 
 // TestDeployRuns compares the deployable model on ONNX Runtime, after its fusions, with the interpreter.
 func TestDeployRuns(t *testing.T) {
-	e := openEngine(t)
+	e := enginetest.Open(t, engine.Options{})
 	b := whole(t, nano(), Train, nil, 1, 64, 96)
 	start := b.start(1)
 	d := whole(t, nano(), Deploy, stored(start, graphtest.Run(b.graph, start)), 1, 64, 96)
@@ -231,7 +233,7 @@ func TestDeployRuns(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got := runGraph(t, e, d.graph, map[string]*engine.Tensor{"image": tensor(t, image, 1, 3, 64, 96)})
+	got := runGraph(t, e, d.graph, map[string]*engine.Tensor{"image": enginetest.Tensor(t, image, 1, 3, 64, 96)})
 	for name, y := range graphtest.Run(d.graph, map[string]graphtest.Array{"image": array(image, 1, 3, 64, 96)}) {
 		if e := relativeError(array(got[name], y.Shape...).Data, y.Data); !(e < 1e-4) {
 			t.Errorf("%s: relative difference %g", name, e)

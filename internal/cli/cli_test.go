@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"image/png"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"t2sda/graphs/engine/enginetest"
 
 	"t2sda/configs"
 	"t2sda/graphs/engine"
@@ -34,20 +35,6 @@ func succeed(t *testing.T, args ...string) string {
 	return out
 }
 
-func needRuntime(t *testing.T) {
-	t.Helper()
-	library, err := engine.Discover("")
-	if err != nil {
-		var missing *engine.LibraryError
-		if errors.As(err, &missing) {
-			t.Skip(err)
-		}
-		t.Fatal(err)
-	}
-	t.Setenv("ONNXRUNTIME_LIB", library)
-	t.Setenv("XDG_CACHE_HOME", t.TempDir())
-}
-
 // tiny makes the embedded run small: two iterations on eight pictures.
 var tiny = []string{
 	"data.streets.train=6", "data.streets.val=2", "data.crop.width=64", "data.crop.height=64", "data.streets.size.width=128", "data.streets.size.height=64",
@@ -60,7 +47,7 @@ func withTiny(args ...string) []string { return append(args, tiny...) }
 // TestRunAndWhatFollows trains the embedded run and gives its files to the other
 // commands.
 func TestRunAndWhatFollows(t *testing.T) {
-	needRuntime(t)
+	enginetest.Isolate(t)
 	t.Chdir(t.TempDir())
 
 	out := succeed(t, withTiny("train", "baseline=false")...)
@@ -137,7 +124,7 @@ func readJSON(t *testing.T, path string, to any) {
 }
 
 func TestCompareCommand(t *testing.T) {
-	needRuntime(t)
+	enginetest.Isolate(t)
 	t.Chdir(t.TempDir())
 	out := succeed(t, withTiny("compare", "--methods", configs.SourceOnly, "--seeds", "5")...)
 	if !strings.Contains(out, "mean ± std") || !strings.Contains(out, "seed 5") {
@@ -150,7 +137,7 @@ func TestCompareCommand(t *testing.T) {
 
 // TestInterruptedCommand: an interrupt has the shell's exit code.
 func TestInterruptedCommand(t *testing.T) {
-	needRuntime(t)
+	enginetest.Isolate(t)
 	t.Chdir(t.TempDir())
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -164,7 +151,7 @@ func TestInterruptedCommand(t *testing.T) {
 }
 
 func TestRuntimeInfo(t *testing.T) {
-	needRuntime(t)
+	enginetest.Isolate(t)
 	out := succeed(t, "runtime", "info", "--device", "cpu")
 	for _, want := range []string{"version    " + engine.Version, "file ", "providers  cpu", "device     cpu"} {
 		if !strings.Contains(out, want) {

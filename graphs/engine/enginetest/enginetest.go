@@ -1,0 +1,79 @@
+// Package enginetest gives tests an ONNX Runtime, or skips them where none is
+// installed.
+package enginetest
+
+import (
+	"errors"
+	"testing"
+
+	"t2sda/graphs"
+	"t2sda/graphs/engine"
+)
+
+// Library returns the path of the library that tests use. It skips the test,
+// with the reason, where none is installed.
+func Library(t testing.TB) string {
+	t.Helper()
+	path, err := engine.Discover("")
+	if missing := new(engine.LibraryError); errors.As(err, &missing) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// Isolate is [Library] for tests of whole runs: the library stays, but the test
+// gets a user's cache of its own and leaves nothing in the real one.
+func Isolate(t testing.TB) {
+	t.Helper()
+	t.Setenv(engine.LibraryEnv, Library(t))
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+}
+
+// Open returns an engine that is closed when the test ends. It skips the test
+// where the library is not installed.
+func Open(t testing.TB, o engine.Options) *engine.Engine {
+	t.Helper()
+	Library(t)
+	e, err := engine.Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return e
+}
+
+// Session returns a session of the graph that is closed when the test ends.
+func Session(t testing.TB, e *engine.Engine, g *graphs.Graph) *engine.Session {
+	t.Helper()
+	model, err := g.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := e.NewSession(g.Name(), model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// Tensor is [engine.NewTensor] for tests.
+func Tensor[T engine.Element](t testing.TB, data []T, dims ...int) *engine.Tensor {
+	t.Helper()
+	x, err := engine.NewTensor(data, dims...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
