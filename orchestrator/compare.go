@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -68,9 +67,6 @@ func Compare(ctx context.Context, cfg configs.Config, c CompareOptions, o Option
 	}
 	defer e.Close() // its sessions are closed by then; nothing is left to fail
 	dir := filepath.Join(cfg.Output, cfg.Name+"-compare")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, fmt.Errorf("output: %w", err)
-	}
 	lock, err := lockDir(dir)
 	if err != nil {
 		return nil, err

@@ -65,11 +65,7 @@ func Run(ctx context.Context, cfg configs.Config, o Options) (_ *Outcome, err er
 		return nil, err
 	}
 	defer e.Close() // its sessions are closed by then; nothing is left to fail
-	dir, err := runDir(cfg, o.Resume)
-	if err != nil {
-		return nil, err
-	}
-	lock, err := lockDir(dir)
+	dir, lock, err := claimDir(cfg, o.Resume)
 	if err != nil {
 		return nil, err
 	}

@@ -35,9 +35,21 @@ func runDir(cfg configs.Config, resume bool) (string, error) {
 	}
 }
 
-// lockDir makes this process the only one that trains in dir until the file is
-// closed or the process ends, however it ends.
+// claimDir returns the directory of a new run, or of the one to resume, locked.
+func claimDir(cfg configs.Config, resume bool) (dir string, lock *os.File, err error) {
+	if dir, err = runDir(cfg, resume); err != nil {
+		return "", nil, err
+	}
+	lock, err = lockDir(dir)
+	return dir, lock, err
+}
+
+// lockDir makes this process the only one that trains in dir, which it creates
+// if need be, until the file is closed or the process ends, however it ends.
 func lockDir(dir string) (*os.File, error) {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, fmt.Errorf("output: %w", err)
+	}
 	f, err := os.OpenFile(filepath.Join(dir, lockFile), os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
 		return nil, fmt.Errorf("output: %w", err)
