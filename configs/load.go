@@ -32,6 +32,7 @@ func Presets() []string {
 	for i, e := range entries {
 		names[i] = strings.TrimSuffix(e.Name(), ".yaml")
 	}
+	slices.Sort(names) // '-' comes before '.', but not before the end of a name
 	return names
 }
 
