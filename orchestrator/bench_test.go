@@ -262,6 +262,7 @@ func newStreetsTrainer(b *testing.B) (*trainer, *datasets.Stream) {
 	root := b.TempDir()
 	game, camera := filepath.Join(root, "game"), filepath.Join(root, "camera")
 	c, err := configs.Load("streets", []string{
+		"train.adapt_after=0", // every step is a whole one
 		"data.source.root=" + game, "data.target.root=" + camera, "data.eval.root=" + camera,
 		"data.streets.train=40", "data.streets.val=1", "output=" + root,
 	})
