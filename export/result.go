@@ -117,11 +117,7 @@ func (r *Result) Class(name string) (ClassResult, bool) {
 
 // WriteJSON replaces path by the result as indented JSON.
 func (r *Result) WriteJSON(path string) error {
-	data, err := json.MarshalIndent(r, "", "  ")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return atomicfile.Write(path, append(data, '\n'))
+	return atomicfile.WriteJSON(path, r)
 }
 
 // LoadResult reads what [Result.WriteJSON] wrote.

@@ -66,11 +66,7 @@ func (s *state) save(dir string, p progress) (err error) {
 	if err := s.saveTensors(temp); err != nil {
 		return err
 	}
-	text, err := json.MarshalIndent(p, "", "  ")
-	if err != nil {
-		return err
-	}
-	if err := atomicfile.Write(filepath.Join(temp, stateFile), append(text, '\n')); err != nil {
+	if err := atomicfile.WriteJSON(filepath.Join(temp, stateFile), p); err != nil {
 		return err
 	}
 	return atomicfile.RenameDir(temp, dir)

@@ -2,7 +2,6 @@ package orchestrator
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -151,12 +150,8 @@ func (c *Comparison) finish() {
 }
 
 func (c *Comparison) write(dir string) error {
-	text, err := json.MarshalIndent(c, "", "  ")
-	if err != nil {
-		return err
-	}
 	return errors.Join(
-		atomicfile.Write(filepath.Join(dir, "compare.json"), append(text, '\n')),
+		atomicfile.WriteJSON(filepath.Join(dir, "compare.json"), c),
 		atomicfile.Write(filepath.Join(dir, "compare.md"), []byte(c.Markdown())))
 }
 

@@ -221,11 +221,7 @@ func readOutcome(dir string, cfg configs.Config) (*Outcome, error) {
 }
 
 func (out *Outcome) write() error {
-	text, err := json.MarshalIndent(out, "", "  ")
-	if err != nil {
-		return err
-	}
-	return atomicfile.Write(filepath.Join(out.Dir, resultFile), append(text, '\n'))
+	return atomicfile.WriteJSON(filepath.Join(out.Dir, resultFile), out)
 }
 
 // print tells what was gained and where everything lies.

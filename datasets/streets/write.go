@@ -144,14 +144,10 @@ func prepare(root string, want manifest) error {
 			return err
 		}
 	}
-	data, err = json.MarshalIndent(want, "", "  ")
-	if err != nil {
-		return err
-	}
 	if err := os.MkdirAll(root, 0o777); err != nil {
 		return err
 	}
-	return atomicfile.Write(path, append(data, '\n'))
+	return atomicfile.WriteJSON(path, want)
 }
 
 // prune deletes the files of have that are not part of want.

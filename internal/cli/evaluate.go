@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -11,7 +10,6 @@ import (
 	"t2sda/datasets"
 	"t2sda/export"
 	"t2sda/graphs/engine"
-	"t2sda/internal/atomicfile"
 )
 
 // engineFlags choose library and device.
@@ -96,9 +94,5 @@ func (v *evaluation) run(ctx context.Context) (_ *export.Result, err error) {
 	if err != nil || v.json == "" {
 		return result, err
 	}
-	text, err := json.MarshalIndent(result, "", "  ")
-	if err != nil {
-		return nil, err
-	}
-	return result, atomicfile.Write(v.json, append(text, '\n'))
+	return result, result.WriteJSON(v.json)
 }
