@@ -48,6 +48,16 @@ func (d *Dataset) Load(ctx context.Context, i int) (Sample, error) {
 	return s, nil
 }
 
+// LoadImage is [Dataset.Load] without the labels: Labels is nil and no label
+// file is opened. The result is the caller's own.
+func (d *Dataset) LoadImage(ctx context.Context, i int) (Sample, error) {
+	p, err := d.picture(ctx, i)
+	if err != nil {
+		return Sample{}, err
+	}
+	return Sample{ID: d.items[i].ID, Image: raster.FromImage(p.img), W0: p.w0, H0: p.h0}, nil
+}
+
 // LoadLabels reads the label of image i at the size of its file: what
 // predictions are scored against.
 func (d *Dataset) LoadLabels(ctx context.Context, i int) (*raster.Labels, error) {
