@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"hash"
-	"image"
 	"io"
 	"os"
 	"path/filepath"
@@ -18,8 +17,6 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
-
-	"t2sda/internal/raster"
 )
 
 // FileStats counts the pixels of one label file at its own size.
@@ -140,7 +137,10 @@ func (d *Dataset) count(ctx context.Context, workers int, progress []func(done, 
 				if i >= d.Len() {
 					return nil
 				}
-				f, err := d.countFile(ctx, i)
+				if err := ctx.Err(); err != nil {
+					return err
+				}
+				f, err := d.countFile(i)
 				if err != nil {
 					return err
 				}
@@ -164,23 +164,6 @@ func (d *Dataset) count(ctx context.Context, workers int, progress []func(done, 
 		}
 	}
 	return s, nil
-}
-
-func (d *Dataset) countFile(ctx context.Context, i int) (FileStats, error) {
-	if err := ctx.Err(); err != nil {
-		return FileStats{}, err
-	}
-	l, err := decodeLabels(d.items[i].Label, d.labels, d.channel)
-	if err != nil {
-		return FileStats{}, err
-	}
-	h := histogram(l, image.Rect(0, 0, l.W, l.H))
-	f := FileStats{ID: d.items[i].ID, W: l.W, H: l.H, Void: int64(h[raster.Void])}
-	f.Pixels = make([]int64, len(d.labels.space.Classes))
-	for c := range f.Pixels {
-		f.Pixels[c] = int64(h[c])
-	}
-	return f, nil
 }
 
 // statsVersion is part of the key; it grows with the meaning of the counts.
