@@ -2,21 +2,9 @@ package datasets
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
-	"hash"
-	"io"
-	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
-	"sync"
-	"sync/atomic"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // FileStats counts the pixels of one label file at its own size.
@@ -93,68 +81,42 @@ func (d *Dataset) Stats(ctx context.Context, workers int, cacheDir string, progr
 	if i := d.firstUnlabelled(); i >= 0 {
 		return nil, fmt.Errorf("datasets: class statistics need labels: %w", d.needLabel(i))
 	}
-	file := ""
-	if cacheDir != "" {
-		key, err := d.statsKey()
-		if err != nil {
-			return nil, err
-		}
-		file = filepath.Join(cacheDir, "class-stats-"+key+".json")
-		if s := d.readStats(file); s != nil {
-			return s, nil
-		}
-		if err := checkWritable(cacheDir); err != nil { // before the work, not after it
-			return nil, fmt.Errorf("datasets: class statistics: %w", err)
-		}
+	if cacheDir == "" {
+		return d.count(ctx, workers, progress)
+	}
+	key, err := d.statsKey()
+	if err != nil {
+		return nil, err
+	}
+	file := filepath.Join(cacheDir, "class-stats-"+key+".json")
+	if s := d.readStats(file); s != nil {
+		return s, nil
+	}
+	if err := checkWritable(cacheDir); err != nil { // before the work, not after it
+		return nil, fmt.Errorf("datasets: class statistics: %w", err)
 	}
 	s, err := d.count(ctx, workers, progress)
 	if err != nil {
 		return nil, err
 	}
-	if file != "" {
-		if err := writeStats(file, s); err != nil {
-			return nil, fmt.Errorf("datasets: class statistics: %w", err)
-		}
+	if now, err := d.statsKey(); err != nil || now != key {
+		return s, nil // a file changed while the counts were made: of which of its contents they are is unknown
+	}
+	if err := writeStats(file, s); err != nil {
+		return nil, fmt.Errorf("datasets: class statistics: %w", err)
 	}
 	return s, nil
 }
 
 // count reads all label files.
 func (d *Dataset) count(ctx context.Context, workers int, progress []func(done, total int)) (*Stats, error) {
-	if workers <= 0 {
-		workers = runtime.GOMAXPROCS(0)
-	}
 	s := &Stats{Root: d.opts.Root, Classes: d.Space().Names(), Files: make([]FileStats, d.Len())}
 	s.Pixels = make([]int64, len(s.Classes))
-	var mu sync.Mutex
-	done := 0
-	var next atomic.Int64
-	g, ctx := errgroup.WithContext(ctx)
-	for range min(workers, d.Len()) {
-		g.Go(func() error {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= d.Len() {
-					return nil
-				}
-				if err := ctx.Err(); err != nil {
-					return err
-				}
-				f, err := d.countFile(i)
-				if err != nil {
-					return err
-				}
-				s.Files[i] = f
-				mu.Lock()
-				done++
-				for _, report := range progress {
-					report(done, d.Len())
-				}
-				mu.Unlock()
-			}
-		})
-	}
-	if err := g.Wait(); err != nil {
+	err := forEach(ctx, workers, d.Len(), progress, func(i int) (err error) {
+		s.Files[i], err = d.countFile(i)
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 	for _, f := range s.Files {
@@ -164,106 +126,4 @@ func (d *Dataset) count(ctx context.Context, workers int, progress []func(done, 
 		}
 	}
 	return s, nil
-}
-
-// statsVersion is part of the key; it grows with the meaning of the counts.
-const statsVersion = 1
-
-// statsKey hashes everything that the counts depend on.
-func (d *Dataset) statsKey() (string, error) {
-	h := sha256.New()
-	hashInt(h, statsVersion, int64(d.channel), int64(len(d.labels.table)), int64(len(d.labels.space.Classes)))
-	for _, id := range d.labels.table {
-		hashInt(h, int64(id))
-	}
-	for _, name := range d.labels.space.Names() {
-		hashString(h, name)
-	}
-	for _, it := range d.items {
-		info, err := os.Stat(it.Label)
-		if err != nil {
-			return "", fmt.Errorf("datasets: label: %w", err)
-		}
-		abs, err := filepath.Abs(it.Label)
-		if err != nil {
-			return "", fmt.Errorf("datasets: label: %w", err)
-		}
-		hashString(h, it.ID)
-		hashString(h, abs)
-		hashInt(h, info.Size(), info.ModTime().UnixNano())
-	}
-	return hex.EncodeToString(h.Sum(nil)[:16]), nil
-}
-
-func hashInt(h hash.Hash, values ...int64) {
-	var b [8]byte
-	for _, v := range values {
-		binary.LittleEndian.PutUint64(b[:], uint64(v))
-		h.Write(b[:]) // never fails
-	}
-}
-
-func hashString(h hash.Hash, s string) {
-	hashInt(h, int64(len(s)))
-	io.WriteString(h, s) // never fails
-}
-
-// readStats returns the cached counts, or nil when there are none that fit: a
-// damaged file is counted anew, not reported.
-func (d *Dataset) readStats(file string) *Stats {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return nil
-	}
-	s := new(Stats)
-	if json.Unmarshal(data, s) != nil || len(s.Files) != d.Len() || len(s.Pixels) != len(d.labels.space.Classes) {
-		return nil
-	}
-	for i, f := range s.Files {
-		if f.ID != d.items[i].ID || len(f.Pixels) != len(s.Pixels) {
-			return nil
-		}
-	}
-	s.Root = d.opts.Root
-	return s
-}
-
-func checkWritable(dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	probe, err := os.CreateTemp(dir, ".class-stats-*")
-	if err != nil {
-		return err
-	}
-	probe.Close()
-	return os.Remove(probe.Name())
-}
-
-// writeStats replaces the file in one step, so that a reader or a crash never
-// meets half of it. The folder exists.
-func writeStats(file string, s *Stats) (err error) {
-	data, err := json.Marshal(s)
-	if err != nil {
-		return err
-	}
-	tmp, err := os.CreateTemp(filepath.Dir(file), ".class-stats-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			os.Remove(tmp.Name())
-		}
-	}()
-	if _, err = tmp.Write(data); err == nil {
-		err = tmp.Sync()
-	}
-	if closeErr := tmp.Close(); err == nil {
-		err = closeErr
-	}
-	if err != nil {
-		return err
-	}
-	return os.Rename(tmp.Name(), file)
 }

@@ -123,6 +123,21 @@ func TestStatsCache(t *testing.T) {
 	}
 }
 
+// Counts of a file that changes while files are counted are not kept.
+func TestStatsOfChangingFiles(t *testing.T) {
+	d := mustOpen(t, genericSet(t, 3, 12, 10))
+	dir := t.TempDir()
+	later := time.Now().Add(time.Hour)
+	_, err := d.Stats(t.Context(), 1, dir, func(int, int) {
+		if err := os.Chtimes(d.Item(0).Label, later, later); err != nil {
+			t.Error(err)
+		}
+	})
+	if left, globErr := filepath.Glob(filepath.Join(dir, "*")); err != nil || globErr != nil || len(left) > 0 {
+		t.Errorf("%v, kept %v, %v", err, left, globErr)
+	}
+}
+
 func TestStatsErrors(t *testing.T) {
 	o := genericSet(t, 4, 12, 10)
 	d := mustOpen(t, o)

@@ -1,0 +1,99 @@
+package datasets
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"hash"
+	"io"
+	"os"
+	"path/filepath"
+
+	"t2sda/internal/atomicfile"
+)
+
+// statsVersion is part of the key; it grows with the meaning of the counts.
+const statsVersion = 1
+
+// statsKey hashes everything that the counts depend on.
+func (d *Dataset) statsKey() (string, error) {
+	h := sha256.New()
+	hashInt(h, statsVersion, int64(d.channel), int64(len(d.labels.table)), int64(len(d.labels.space.Classes)))
+	for _, id := range d.labels.table {
+		hashInt(h, int64(id))
+	}
+	for _, name := range d.labels.space.Names() {
+		hashString(h, name)
+	}
+	for _, it := range d.items {
+		info, err := os.Stat(it.Label)
+		if err != nil {
+			return "", fmt.Errorf("datasets: label: %w", err)
+		}
+		abs, err := filepath.Abs(it.Label)
+		if err != nil {
+			return "", fmt.Errorf("datasets: label: %w", err)
+		}
+		hashString(h, it.ID)
+		hashString(h, abs)
+		hashInt(h, info.Size(), info.ModTime().UnixNano())
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16]), nil
+}
+
+func hashInt(h hash.Hash, values ...int64) {
+	var b [8]byte
+	for _, v := range values {
+		binary.LittleEndian.PutUint64(b[:], uint64(v))
+		h.Write(b[:]) // never fails
+	}
+}
+
+func hashString(h hash.Hash, s string) {
+	hashInt(h, int64(len(s)))
+	io.WriteString(h, s) // never fails
+}
+
+// readStats returns the cached counts, or nil when there are none that fit: a
+// damaged file is counted anew, not reported.
+func (d *Dataset) readStats(file string) *Stats {
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return nil
+	}
+	s := new(Stats)
+	if json.Unmarshal(data, s) != nil || len(s.Files) != d.Len() || len(s.Pixels) != len(d.labels.space.Classes) {
+		return nil
+	}
+	for i, f := range s.Files {
+		if f.ID != d.items[i].ID || len(f.Pixels) != len(s.Pixels) {
+			return nil
+		}
+	}
+	s.Root = d.opts.Root
+	return s
+}
+
+func checkWritable(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	probe, err := os.CreateTemp(dir, ".class-stats-*")
+	if err != nil {
+		return err
+	}
+	probe.Close()
+	return os.Remove(probe.Name())
+}
+
+// writeStats replaces the file in one step, so that a reader or a crash never
+// meets half of it. The folder exists.
+func writeStats(file string, s *Stats) error {
+	data, err := json.Marshal(s)
+	if err != nil {
+		return err
+	}
+	return atomicfile.Write(file, data)
+}
