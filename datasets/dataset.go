@@ -70,13 +70,11 @@ type Dataset struct {
 // it. Errors name the folder, file or option at fault; image files are not
 // opened here.
 func Open(o Options) (*Dataset, error) {
-	if o.Layout == "" {
-		o.Layout = "generic"
-	}
 	l, err := findLayout(o.Layout)
 	if err != nil {
 		return nil, err
 	}
+	o.Layout = l.Name
 	if o.Channel == "" {
 		o.Channel = l.Channel
 	}
@@ -84,22 +82,38 @@ func Open(o Options) (*Dataset, error) {
 	if err := d.checkOptions(); err != nil {
 		return nil, err
 	}
-	images, err := d.findImages()
+	f, err := d.search(strict)
 	if err != nil {
 		return nil, err
 	}
-	labels, err := d.findLabels()
-	if err != nil {
-		return nil, err
-	}
-	chosen, err := d.selectFiles(images)
-	if err != nil {
-		return nil, err
-	}
-	if err := d.pair(images, chosen, labels); err != nil {
-		return nil, err
+	if o.RequireLabels {
+		if err := d.insist(f); err != nil {
+			return nil, err
+		}
 	}
 	return d, nil
+}
+
+// found are the files of a split.
+type found struct {
+	images []file // all
+	chosen []file // by Options.List, Include and Exclude
+	labels []file // all
+}
+
+// search finds and pairs the files and loads the label map.
+func (d *Dataset) search(problem report) (f found, err error) {
+	if f.images, err = d.findImages(problem); err != nil {
+		return f, err
+	}
+	if f.labels, err = d.findLabels(problem); err != nil {
+		return f, err
+	}
+	if f.chosen, err = d.selectFiles(f.images); err != nil {
+		return f, err
+	}
+	d.pair(f)
+	return f, nil
 }
 
 func (d *Dataset) checkOptions() error {
@@ -107,17 +121,17 @@ func (d *Dataset) checkOptions() error {
 	switch {
 	case o.Root == "":
 		return errors.New("datasets: root is empty: where does the data set lie?")
-	case !isDir(o.Root):
-		if _, err := os.Stat(o.Root); err != nil {
-			return fmt.Errorf("datasets: root: %w", err)
-		}
-		return fmt.Errorf("datasets: root %s is not a folder", o.Root)
 	case (o.Width == 0) != (o.Height == 0) || o.Width < 0 || o.Height < 0:
 		return fmt.Errorf("datasets: %s: size %d×%d: give both width and height, or 0×0 to keep the files' size", o.Root, o.Width, o.Height)
 	case d.channel == badChannel:
 		return fmt.Errorf("datasets: %s: channel %q is none of red, green, blue", o.Root, o.Channel)
 	case o.Split != "" && !strings.Contains(strings.Join(append(d.layout.Images, o.Images), " "), "{split}"):
 		return fmt.Errorf("datasets: %s: layout %s has no splits, but split %q is asked for (list: names a file of images instead)", o.Root, o.Layout, o.Split)
+	}
+	if info, err := os.Stat(o.Root); err != nil {
+		return fmt.Errorf("datasets: root: %w", err)
+	} else if !info.IsDir() {
+		return fmt.Errorf("datasets: root %s is not a folder", o.Root)
 	}
 	for _, p := range append(append([]string(nil), o.Include...), o.Exclude...) {
 		if _, err := path.Match(p, "x"); err != nil {
@@ -127,39 +141,53 @@ func (d *Dataset) checkOptions() error {
 	return nil
 }
 
-func (d *Dataset) findImages() ([]file, error) {
-	dirs, tried := folders(d.opts.Root, d.opts.Split, d.opts.Images, d.layout.Images)
-	if len(dirs) == 0 {
-		return nil, fmt.Errorf("datasets: layout %s: no image folder %s", d.opts.Layout, strings.Join(tried, " or "))
+func (d *Dataset) findImages(problem report) ([]file, error) {
+	dirs, tried, err := folders(d.opts.Root, d.opts.Split, d.opts.Images, d.layout.Images)
+	if err != nil {
+		return nil, err
 	}
-	images, err := listFiles(dirs, imageExtensions, d.layout.ImageSuffix)
+	if len(dirs) == 0 {
+		return nil, fmt.Errorf("datasets: layout %s: no image folder %s%s", d.opts.Layout, strings.Join(tried, " or "), d.opts.otherLayouts())
+	}
+	images, err := listFiles(dirs, imageExtensions, d.layout.ImageSuffix, problem)
 	if err != nil {
 		return nil, err
 	}
 	if len(images) == 0 {
 		return nil, fmt.Errorf("datasets: no images in %s (looked for *%s with %s)",
-			strings.Join(dirs, ", "), d.layout.ImageSuffix, strings.Join(imageExtensions, ", "))
+			dirNames(dirs), d.layout.ImageSuffix, strings.Join(imageExtensions, ", "))
 	}
 	return images, nil
 }
 
-// findLabels returns the label files and loads the label map that fits them. It
-// returns none when there is no map, or no folder and none is required.
-func (d *Dataset) findLabels() ([]file, error) {
+func dirNames(dirs []folder) string {
+	names := make([]string, len(dirs))
+	for i, d := range dirs {
+		names[i] = d.dir
+	}
+	return strings.Join(names, ", ")
+}
+
+// findLabels returns the label files and loads the label map that fits them;
+// without one, d.labels stays nil.
+func (d *Dataset) findLabels(problem report) ([]file, error) {
 	o := d.opts
-	dirs, tried := folders(o.Root, o.Split, o.Labels, d.layout.Labels)
+	dirs, tried, err := folders(o.Root, o.Split, o.Labels, d.layout.Labels)
+	if err != nil {
+		return nil, err
+	}
 	if len(dirs) == 0 && o.RequireLabels {
 		return nil, fmt.Errorf("datasets: layout %s: labels are required, but there is no label folder %s", o.Layout, strings.Join(tried, " or "))
 	}
-	var found []file
+	var labels []file
 	name := o.Map
 	for i, kind := range d.kinds() {
-		files, err := listFiles(dirs, labelExtensions, kind.Suffix)
+		files, err := listFiles(dirs, labelExtensions, kind.Suffix, problem)
 		if err != nil {
 			return nil, err
 		}
 		if i == 0 || len(files) > 0 {
-			found = files
+			labels = files
 			if o.Map == "" {
 				name = kind.Map
 			}
@@ -168,83 +196,29 @@ func (d *Dataset) findLabels() ([]file, error) {
 			break
 		}
 	}
-	if name == "" {
-		if o.RequireLabels {
-			return nil, fmt.Errorf("datasets: %s: labels are required, but no label map is given and layout %s has none (built in: %s; or a .yaml file)",
-				o.Root, o.Layout, strings.Join(Maps(), ", "))
-		}
-		return nil, nil
+	switch {
+	case name != "":
+		d.labels, err = LoadLabelMap(name)
+	case o.RequireLabels:
+		err = fmt.Errorf("datasets: %s: labels are required, but no label map is given and layout %s has none (built in: %s; or a .yaml file)",
+			o.Root, o.Layout, strings.Join(Maps(), ", "))
 	}
-	m, err := LoadLabelMap(name)
-	if err != nil {
-		return nil, err
-	}
-	d.labels = m
-	return found, nil
+	return labels, err
 }
 
-// kinds returns the ways in which labels may be named: the one whose map is
-// asked for, else all.
+// kinds returns the ways in which labels may be named: those whose map is asked
+// for, else all.
 func (d *Dataset) kinds() []labelKind {
+	var kinds []labelKind
 	for _, k := range d.layout.Kinds {
 		if k.Map != "" && k.Map == d.opts.Map {
-			return []labelKind{k}
+			kinds = append(kinds, k)
 		}
 	}
-	return d.layout.Kinds
-}
-
-// pair joins the chosen images with their labels.
-func (d *Dataset) pair(images, chosen, labels []file) error {
-	byKey := make(map[string]string, len(labels))
-	for _, l := range labels {
-		byKey[l.key] = l.path
+	if kinds == nil {
+		return d.layout.Kinds
 	}
-	var missing []string
-	for _, f := range chosen {
-		item := Item{ID: f.key, Image: f.path, Rel: f.rel, Label: byKey[f.key]}
-		if item.Label == "" {
-			missing = append(missing, f.path)
-		}
-		d.items = append(d.items, item)
-	}
-	if !d.opts.RequireLabels {
-		return nil
-	}
-	if len(missing) > 0 {
-		return fmt.Errorf("datasets: image %s has no label (a .png of the same name%s)%s", missing[0], d.labelName(), andMore(missing))
-	}
-	known := make(map[string]bool, len(images))
-	for _, f := range images {
-		known[f.key] = true
-	}
-	var orphans []string
-	for _, l := range labels {
-		if !known[l.key] {
-			orphans = append(orphans, l.path)
-		}
-	}
-	if len(orphans) > 0 {
-		return fmt.Errorf("datasets: label %s has no image of the same name%s", orphans[0], andMore(orphans))
-	}
-	return nil
-}
-
-// labelName tells in messages where a label was expected.
-func (d *Dataset) labelName() string {
-	_, tried := folders(d.opts.Root, d.opts.Split, d.opts.Labels, d.layout.Labels)
-	suffix := ""
-	if s := d.kinds()[0].Suffix; s != "" {
-		suffix = " with " + s
-	}
-	return suffix + " in " + tried[0]
-}
-
-func andMore(names []string) string {
-	if len(names) == 1 {
-		return ""
-	}
-	return fmt.Sprintf(", nor have %d others", len(names)-1)
+	return kinds
 }
 
 // Len returns the number of images.

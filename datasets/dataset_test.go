@@ -181,15 +181,133 @@ func TestSymbolicLinks(t *testing.T) {
 	if d := mustOpen(t, o); d.Len() != 3 || !d.Labelled() {
 		t.Errorf("links to files are not followed: %v", itemIDs(d))
 	}
+}
 
-	link(filepath.Join(elsewhere, "gone.png"), "images/train/bb.png")
-	_, err := Open(o)
-	wantError(t, err, "symbolic link cannot be followed", "bb.png")
-	if err := os.Remove(filepath.Join(o.Root, "images/train/bb.png")); err != nil {
-		t.Fatal(err)
+// Links that cannot be followed are named, wherever they stand.
+func TestDeadLinks(t *testing.T) {
+	tests := map[string]struct {
+		at, to string // relative to the root; what is there already is moved into linked/
+		want   []string
+	}{
+		"to nothing":        {"images/train/bb.png", "gone.png", []string{"images/train/bb.png (to gone.png) cannot be followed", "no such file"}},
+		"to itself":         {"images/train/bb", "bb", []string{"images/train/bb (to bb) cannot be followed", "too many levels"}},
+		"to its folder":     {"images/train/round", ".", []string{"images/train/round leads back to", "a loop"}},
+		"to a parent":       {"images/train/round", "..", []string{"images/train/round leads back to", "a loop"}},
+		"to the root":       {"images/train/round", "../..", []string{"images/train/round leads back to", "a loop"}},
+		"among the labels":  {"labels/train/sub", "..", []string{"labels/train/sub leads back to", "a loop"}},
+		"image folder":      {"images", "images", []string{"images (to images) cannot be followed", "too many levels"}},
+		"split":             {"images/train", "/not/mounted", []string{"images/train (to /not/mounted) cannot be followed", "no such file"}},
+		"label folder":      {"labels", "../nothing", []string{"labels (to ../nothing) cannot be followed", "no such file"}},
+		"two in a circle":   {"images/train", "../images/train", []string{"images/train (to ../images/train) cannot be followed", "too many levels"}},
+		"below a good link": {"images/train/sub", "elsewhere", []string{"images/train/sub (to elsewhere) cannot be followed"}},
 	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			o := genericSet(t, 2, 8, 8)
+			at := filepath.Join(o.Root, filepath.FromSlash(test.at))
+			removeAll(t, at)
+			if err := os.Symlink(test.to, at); err != nil {
+				t.Skipf("no symbolic links here: %v", err)
+			}
+			_, err := Open(o)
+			wantError(t, err, append([]string{"datasets: symbolic link " + o.Root}, test.want...)...)
+		})
+	}
+	root := filepath.Join(t.TempDir(), "self")
+	if err := os.Symlink("self", root); err != nil {
+		t.Skipf("no symbolic links here: %v", err)
+	}
+	_, err := Open(Options{Root: root})
+	wantError(t, err, "root", root, "too many levels")
+}
 
-	link("..", "images/train/round")
-	_, err = Open(o)
-	wantError(t, err, "a loop", filepath.Join("images", "train", "round"))
+// A data set may be linked together: the root, its folders, their parts.
+func TestLinkedFolders(t *testing.T) {
+	o := genericSet(t, 3, 8, 8)
+	link := func(to, from string) {
+		t.Helper()
+		if err := os.MkdirAll(filepath.Dir(from), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(to, from); err != nil {
+			t.Skipf("no symbolic links here: %v", err)
+		}
+	}
+	root := t.TempDir()
+	link(filepath.Join(o.Root, "images"), filepath.Join(root, "a", "images"))
+	link(filepath.Join(o.Root, "labels", "train"), filepath.Join(root, "a", "labels", "train"))
+	link(filepath.Join(root, "a"), filepath.Join(root, "b"))
+	link(filepath.Join(o.Root, "images", "train"), filepath.Join(root, "c", "images", "train", "part"))
+	link(filepath.Join(o.Root, "labels", "train"), filepath.Join(root, "c", "labels", "train", "part"))
+	for folder, first := range map[string]string{"b": "aa", "c": "part/aa"} {
+		o.Root = filepath.Join(root, folder)
+		if d := mustOpen(t, o); d.Len() != 3 || !d.Labelled() || d.Item(0).ID != first {
+			t.Errorf("%s: %v", folder, itemIDs(d))
+		}
+		if err := readAll(t, o); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Recordings side by side may use the same names.
+func TestSeveralRecordings(t *testing.T) {
+	root := t.TempDir()
+	for _, rec := range []string{"SYNTHIA-SEQS-01-SUMMER", "SYNTHIA-SEQS-02-DAWN"} {
+		writePicture(t, filepath.Join(root, rec, "RGB/Stereo_Left/Omni_F/000000.png"), photo(1, 4, 4))
+		writePicture(t, filepath.Join(root, rec, "GT/LABELS/Stereo_Left/Omni_F/000000.png"), photo(1, 4, 4))
+	}
+	d := mustOpen(t, Options{Layout: "synthia-seqs", Root: root, RequireLabels: true})
+	want := []string{"SYNTHIA-SEQS-01-SUMMER/Stereo_Left/Omni_F/000000", "SYNTHIA-SEQS-02-DAWN/Stereo_Left/Omni_F/000000"}
+	if diff := cmp.Diff(want, itemIDs(d)); diff != "" {
+		t.Error(diff)
+	}
+	if it := d.Item(1); it.Rel != want[1]+".png" {
+		t.Errorf("%+v", it)
+	}
+}
+
+// The message for a wrong layout names the right one.
+func TestOtherLayoutsNamed(t *testing.T) {
+	root := t.TempDir()
+	writePicture(t, filepath.Join(root, "CameraRGB/1.png"), photo(1, 4, 4))
+	writePicture(t, filepath.Join(root, "CameraSeg/1.png"), photo(1, 4, 4))
+	_, err := Open(Options{Layout: "cityscapes", Root: root})
+	wantError(t, err, "layout cityscapes: no image folder", "there are folders of layout carla")
+}
+
+func TestSplits(t *testing.T) {
+	tree := func(names ...string) string {
+		root := t.TempDir()
+		for _, name := range names {
+			writeFile(t, filepath.Join(root, name), nil)
+		}
+		return root
+	}
+	tests := map[string]struct {
+		o    Options
+		want []string
+	}{
+		"cityscapes": {Options{Layout: "cityscapes", Root: tree("leftImg8bit/val/a/x.png", "leftImg8bit/train/a/x.png", "leftImg8bit/.cache/x", "leftImg8bit/README")}, []string{"train", "val"}},
+		"nested":     {Options{Layout: "cityscapes", Root: tree("leftImg8bit_trainvaltest/leftImg8bit/test/a/x.png")}, []string{"test"}},
+		"no splits":  {Options{Layout: "gta5", Root: tree("images/1.png")}, nil},
+		"flat":       {Options{Root: tree("images/1.png", "images/sub/1.png")}, nil},
+		"folders":    {Options{Root: tree("photos/b/1.png", "photos/a/1.png"), Images: "photos/{split}"}, []string{"a", "b"}},
+		"one folder": {Options{Root: tree("photos/b/1.png"), Images: "photos"}, nil},
+		"camvid":     {Options{Layout: "camvid", Root: tree("train/1.png", "trainannot/1.png", "test/1.png", "testannot/1.png", "docs/x.txt")}, []string{"test", "train"}},
+		"nothing":    {Options{Layout: "cityscapes", Root: tree("x")}, nil},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			have, err := Splits(test.o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(test.want, have); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	_, err := Splits(Options{Layout: "moon"})
+	wantError(t, err, `unknown layout "moon"`)
 }

@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -56,6 +57,9 @@ func Layouts() []string {
 }
 
 func findLayout(name string) (layout, error) {
+	if name == "" {
+		name = "generic"
+	}
 	for _, row := range loadLayouts() {
 		if row.Name == name {
 			if len(row.Kinds) == 0 {
@@ -67,19 +71,46 @@ func findLayout(name string) (layout, error) {
 	return layout{}, fmt.Errorf("datasets: unknown layout %q (one of: %s)", name, strings.Join(Layouts(), ", "))
 }
 
+// otherLayouts tells which layouts' folders are there, for the message that the
+// asked one's are not.
+func (o Options) otherLayouts() string {
+	var names []string
+	for _, row := range loadLayouts() {
+		images, _, err := folders(o.Root, o.Split, "", row.Images)
+		if err != nil || len(images) == 0 {
+			continue
+		}
+		if labels, _, err := folders(o.Root, o.Split, "", row.Labels); err == nil && len(labels) > 0 {
+			names = append(names, row.Name)
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("; there are folders of layout %s", strings.Join(names, ", "))
+}
+
+// folder is one of the folders that a template names.
+type folder struct {
+	dir    string
+	prefix string // what the template's lone * stands for: part of the names of the files below dir
+}
+
 // folders returns the existing folders that the first matching template names.
 // An override (Options.Images, Options.Labels) takes the templates' place. The
-// second result are the places that were looked at, for messages.
-func folders(root, split, override string, templates []string) (found, tried []string) {
+// second result are the places that were looked at, for messages. Symbolic
+// links that cannot be followed are errors.
+func folders(root, split, override string, templates []string) (found []folder, tried []string, err error) {
 	if override != "" {
 		dir := filepath.FromSlash(strings.ReplaceAll(override, "{split}", split))
 		if !filepath.IsAbs(dir) {
 			dir = filepath.Join(root, dir)
 		}
-		if isDir(dir) {
-			return []string{dir}, []string{dir}
+		ok, err := isDir(dir)
+		if ok {
+			found = []folder{{dir: dir}}
 		}
-		return nil, []string{dir}
+		return found, []string{dir}, err
 	}
 	for _, t := range templates {
 		pattern := path.Clean(strings.ReplaceAll(t, "{split}", split))
@@ -87,120 +118,160 @@ func folders(root, split, override string, templates []string) (found, tried []s
 			continue
 		}
 		tried = append(tried, filepath.Join(root, filepath.FromSlash(pattern)))
-		matches, err := fs.Glob(os.DirFS(root), pattern)
-		if err != nil {
-			continue // the split is no pattern; the message shows it
-		}
-		for _, m := range matches {
-			if dir := filepath.Join(root, filepath.FromSlash(m)); isDir(dir) {
-				found = append(found, dir)
-			}
-		}
-		if len(found) > 0 {
-			return found, tried
+		if found, err = expand(folder{dir: root}, pattern); err != nil || len(found) > 0 {
+			return found, tried, err
 		}
 	}
-	return nil, tried
+	return nil, tried, nil
 }
 
-func isDir(name string) bool {
-	info, err := os.Stat(name)
-	return err == nil && info.IsDir()
-}
-
-// file is a file found below a folder.
-type file struct {
-	path string // to open it
-	rel  string // below the folder, slash-separated
-	key  string // rel without extension and suffix: what pairs images and labels
-}
-
-// listFiles returns the files with one of the extensions and the suffix before
-// it below the folders, in lexical order of their keys. Symbolic links are
-// followed; loops and links that lead nowhere are errors. Names that begin with
-// a dot are skipped. Two files of one key are an error.
-func listFiles(dirs, extensions []string, suffix string) ([]file, error) {
-	var files []file
-	for _, dir := range dirs {
-		w := walker{root: dir, extensions: extensions, active: map[string]bool{}}
-		if err := w.walk(dir, ""); err != nil {
+// expand returns the folders below at whose names match the pattern's elements,
+// in lexical order.
+func expand(at folder, pattern string) ([]folder, error) {
+	element, rest, more := strings.Cut(pattern, "/")
+	names := []string{element}
+	wild := strings.Contains(element, "*")
+	if wild {
+		var err error
+		if names, err = matching(at.dir, element); err != nil {
 			return nil, err
 		}
-		files = append(files, w.files...)
 	}
-	kept := files[:0]
-	for _, f := range files {
-		stem := strings.TrimSuffix(f.rel, path.Ext(f.rel))
-		if key, ok := strings.CutSuffix(stem, suffix); ok {
-			f.key = key
-			kept = append(kept, f)
+	var found []folder
+	for _, name := range names {
+		next := folder{filepath.Join(at.dir, name), at.prefix}
+		if element == "*" {
+			next.prefix = path.Join(next.prefix, name)
+		}
+		below := []folder{next}
+		ok, err := isDir(next.dir)
+		if err != nil && wild && path.Ext(name) != "" {
+			continue // a stray link that is no folder
+		}
+		if ok && more {
+			below, err = expand(next, rest)
+		}
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			found = append(found, below...)
 		}
 	}
-	slices.SortFunc(kept, func(a, b file) int {
-		if c := strings.Compare(a.key, b.key); c != 0 {
-			return c
-		}
-		return strings.Compare(a.path, b.path)
-	})
-	for i := 1; i < len(kept); i++ {
-		if kept[i].key == kept[i-1].key {
-			return nil, fmt.Errorf("datasets: %s and %s have the same name", kept[i-1].path, kept[i].path)
-		}
-	}
-	return kept, nil
+	return found, nil
 }
 
-// walker collects files below a root, following symbolic links.
-type walker struct {
-	root       string
-	extensions []string
-	active     map[string]bool // real paths of the folders being walked
-	files      []file
-}
-
-func (w *walker) walk(dir, rel string) error {
-	real, err := filepath.EvalSymlinks(dir)
-	if err != nil {
-		return fmt.Errorf("datasets: %w", err)
-	}
-	if w.active[real] {
-		return fmt.Errorf("datasets: %s is a symbolic link to a folder that contains it (%s): a loop", dir, real)
-	}
-	w.active[real] = true
-	defer delete(w.active, real)
+// matching lists the entries of a folder that match an element of a template.
+func matching(dir, element string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
-		return fmt.Errorf("datasets: %w", err)
+		return nil, fmt.Errorf("datasets: %w", err)
 	}
+	var names []string
 	for _, e := range entries {
+		if ok, err := path.Match(element, e.Name()); err != nil {
+			return nil, fmt.Errorf("datasets: folder pattern %q: %w", element, err)
+		} else if ok && !strings.HasPrefix(e.Name(), ".") {
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
+
+// isDir tells whether there is a folder of that name, links followed. It is an
+// error when there is a symbolic link on the way that leads nowhere or in a
+// circle.
+func isDir(name string) (bool, error) {
+	info, err := os.Stat(name)
+	if err == nil {
+		return info.IsDir(), nil
+	}
+	for dir := name; ; dir = filepath.Dir(dir) {
+		if link, e := os.Lstat(dir); e == nil {
+			if _, e := os.Stat(dir); e != nil && link.Mode()&fs.ModeSymlink != 0 {
+				return false, deadLink(dir)
+			}
+			return false, nil // what should follow is not there
+		}
+		if dir == filepath.Dir(dir) {
+			return false, nil
+		}
+	}
+}
+
+// Splits returns the splits of a data set in lexical order: the names of the
+// folders in the place of {split} in its layout's image folder (or in
+// Options.Images); Options.Split is not looked at. It returns none for layouts
+// without splits and where images lie directly in that place: [Open] then takes
+// them with an empty split.
+func Splits(o Options) ([]string, error) {
+	l, err := findLayout(o.Layout)
+	if err != nil {
+		return nil, err
+	}
+	templates := l.Images
+	if o.Images != "" {
+		templates = []string{o.Images}
+	}
+	for _, t := range templates {
+		dir, ok := strings.CutSuffix(filepath.ToSlash(t), "{split}")
+		if !ok {
+			continue
+		}
+		if !path.IsAbs(dir) {
+			dir = path.Join(filepath.ToSlash(o.Root), dir)
+		}
+		entries, err := os.ReadDir(filepath.FromSlash(dir))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return nil, fmt.Errorf("datasets: %w", err)
+		}
+		splits, err := splitNames(o, l, t, entries)
+		if err != nil || len(splits) > 0 {
+			return splits, err
+		}
+	}
+	return nil, nil
+}
+
+// splitNames returns those of a folder's entries that are splits; none when
+// there are images among them.
+func splitNames(o Options, l layout, template string, entries []fs.DirEntry) ([]string, error) {
+	var names []string
+	for _, e := range entries {
+		ext := strings.ToLower(filepath.Ext(e.Name()))
 		if strings.HasPrefix(e.Name(), ".") {
 			continue
 		}
-		if err := w.entry(e, filepath.Join(dir, e.Name()), path.Join(rel, e.Name())); err != nil {
-			return err
+		if slices.Contains(imageExtensions, ext) {
+			return nil, nil
+		}
+		dirs, _, err := folders(o.Root, e.Name(), template, nil)
+		if err == nil && len(dirs) > 0 && template == "{split}" { // any folder of the root: a split has labels as well
+			dirs, _, err = folders(o.Root, e.Name(), o.Labels, l.Labels)
+		}
+		if err != nil && ext == "" {
+			return nil, err
+		}
+		if len(dirs) > 0 {
+			names = append(names, e.Name())
 		}
 	}
-	return nil
+	return names, nil
 }
 
-func (w *walker) entry(e fs.DirEntry, name, rel string) error {
-	wanted := slices.Contains(w.extensions, strings.ToLower(path.Ext(rel)))
-	mode := e.Type()
-	if mode&fs.ModeSymlink != 0 {
-		info, err := os.Stat(name)
-		if err != nil {
-			if path.Ext(rel) != "" && !wanted {
-				return nil // a stray link that is no image
-			}
-			return fmt.Errorf("datasets: symbolic link cannot be followed: %w", err)
-		}
-		mode = info.Mode().Type()
+// deadLink is the error of a symbolic link that cannot be followed.
+func deadLink(name string) error {
+	_, err := os.Stat(name)
+	var p *fs.PathError
+	if errors.As(err, &p) {
+		err = p.Err // the path is in the message
 	}
-	switch {
-	case mode.IsDir():
-		return w.walk(name, rel)
-	case wanted && mode.IsRegular():
-		w.files = append(w.files, file{path: name, rel: rel})
+	to, readErr := os.Readlink(name)
+	if readErr != nil {
+		to = "?"
 	}
-	return nil
+	return fmt.Errorf("datasets: symbolic link %s (to %s) cannot be followed: %w", name, to, err)
 }
