@@ -70,16 +70,8 @@ type Dataset struct {
 // it. Errors name the folder, file or option at fault; image files are not
 // opened here.
 func Open(o Options) (*Dataset, error) {
-	l, err := findLayout(o.Layout)
+	d, err := newDataset(o)
 	if err != nil {
-		return nil, err
-	}
-	o.Layout = l.Name
-	if o.Channel == "" {
-		o.Channel = l.Channel
-	}
-	d := &Dataset{opts: o, layout: l, channel: channelIndex(o.Channel), cache: newCache(o.CacheBytes)}
-	if err := d.checkOptions(); err != nil {
 		return nil, err
 	}
 	f, err := d.search(strict)
@@ -92,6 +84,20 @@ func Open(o Options) (*Dataset, error) {
 		}
 	}
 	return d, nil
+}
+
+// newDataset checks the options; no files are looked for.
+func newDataset(o Options) (*Dataset, error) {
+	l, err := findLayout(o.Layout)
+	if err != nil {
+		return nil, err
+	}
+	o.Layout = l.Name
+	if o.Channel == "" {
+		o.Channel = l.Channel
+	}
+	d := &Dataset{opts: o, layout: l, channel: channelIndex(o.Channel), cache: newCache(o.CacheBytes)}
+	return d, d.checkOptions()
 }
 
 // found are the files of a split.

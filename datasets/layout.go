@@ -23,8 +23,9 @@ type layout struct {
 
 // labelKind is one way in which a layout's label files are named and numbered.
 type labelKind struct {
-	Suffix string `yaml:"suffix"`
-	Map    string `yaml:"map"`
+	Suffix    string `yaml:"suffix"`
+	Map       string `yaml:"map"`
+	Converted string `yaml:"converted"` // suffix of train id files made of them; empty: Suffix
 }
 
 // Extensions, in lower case, that are read as images and as labels. Labels are

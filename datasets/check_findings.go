@@ -1,0 +1,147 @@
+package datasets
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// findings groups what was seen by kind, errors first.
+func (k *checker) findings(r *Report) []Finding {
+	all := []Finding{}
+	add := func(s Severity, kind, one, many string, files []string) {
+		if n := len(files); n > 0 {
+			all = append(all, Finding{s, kind, plural(n, one, many), files})
+		}
+	}
+	add(Error, "dead-link", "link or folder cannot be used", "links or folders cannot be used", k.problems)
+	add(Error, "unreadable-image", "image cannot be read", "images cannot be read",
+		k.each(func(_ Item, s inspection) string { return detail(s.err) }))
+	add(Error, "unreadable-label", "label cannot be read", "labels cannot be read",
+		k.each(func(_ Item, s inspection) string { return detail(s.labelErr) }))
+	if len(k.found.labels) > 0 {
+		add(Error, "missing-label", "image has no label", "images have no label", k.each(func(it Item, s inspection) string {
+			return when(s.label == "", it.Image)
+		}))
+	}
+	add(Error, "missing-image", "label has no image", "labels have no image", k.found.orphans())
+	add(Error, "size-mismatch", "image differs in size from its label", "images differ in size from their labels",
+		k.each(func(it Item, s inspection) string {
+			return when(s.sizesDiffer(), fmt.Sprintf("%s: %d×%d, its label %s: %d×%d", it.Image, s.w, s.h, s.label, s.labels.w, s.labels.h))
+		}))
+	if f := k.unknownIDs(); f.Files != nil {
+		all = append(all, f)
+	}
+	tooSmall := fmt.Sprintf("smaller than %d×%d pixels, the least that a network takes", minSide, minSide)
+	add(Error, "small-image", "image is "+tooSmall, "images are "+tooSmall, k.each(func(it Item, s inspection) string {
+		return when(s.small(), fmt.Sprintf("%s: %d×%d", it.Image, s.w, s.h))
+	}))
+	all = append(all, k.classFindings(r)...)
+	add(Note, "16-bit-image", "image has 16 bits per sample: the upper 8 are used", "images have 16 bits per sample: the upper 8 are used", k.ofKind("16-bit"))
+	add(Note, "gray-image", "image is gray: its three channels are equal", "images are gray: their three channels are equal", k.ofKind("gray"))
+	add(Note, "alpha", "image has an alpha channel, which is dropped", "images have an alpha channel, which is dropped", k.ofKind("alpha"))
+	return all
+}
+
+// unknownIDs is the finding of ids that the label map lacks.
+func (k *checker) unknownIDs() Finding {
+	labels := map[int]int{} // id → labels that have it
+	files := k.each(func(_ Item, s inspection) string {
+		var ids []string
+		for _, n := range s.unknown(k.d.labels) {
+			labels[n.id]++
+			ids = append(ids, fmt.Sprintf("id %d (%s)", n.id, plural(int(n.pixels), "pixel", "pixels")))
+		}
+		return when(ids != nil, s.label+": "+strings.Join(ids, ", "))
+	})
+	if files == nil {
+		return Finding{}
+	}
+	var ids []string
+	for id, n := range labels {
+		ids = append(ids, fmt.Sprintf("%d (in %s)", id, plural(n, "label", "labels")))
+	}
+	slices.SortFunc(ids, func(a, b string) int { // in numeric order
+		return cmp.Or(cmp.Compare(strings.Index(a, " "), strings.Index(b, " ")), cmp.Compare(a, b))
+	})
+	const most = 12
+	if more := len(ids) - most; more > 1 { // a wrong map or channel: the first ones tell
+		ids = append(ids[:most], fmt.Sprintf("%d more", more))
+	}
+	return Finding{Error, "unknown-id", fmt.Sprintf("label map %s lacks id %s", k.d.labels.name, strings.Join(ids, ", ")), files}
+}
+
+// classFindings tells about labels as a whole: none, void ones, classes that
+// never occur.
+func (k *checker) classFindings(r *Report) []Finding {
+	switch {
+	case len(k.found.labels) == 0:
+		return []Finding{{Severity: Warning, Kind: "unlabelled", Text: "no image has a label: of use as a target only"}}
+	case k.d.labels == nil:
+		return []Finding{{Severity: Warning, Kind: "no-map", Text: "no label map is given: labels are counted by id, and a run would take the split as unlabelled"}}
+	}
+	var all []Finding
+	void := k.each(func(_ Item, s inspection) string { return when(s.onlyVoid(k.d.labels), s.label) })
+	switch n := len(void); {
+	case n > 0 && n == r.Pairs:
+		return []Finding{{Warning, "only-void", "the labels hold nothing but void: of use as a target only", void}}
+	case n > 0:
+		all = append(all, Finding{Warning, "only-void", plural(n, "label holds", "labels hold") + " nothing but void", void})
+	}
+	var never, without []string
+	for id, c := range r.Classes {
+		switch {
+		case len(k.d.labels.IDs(uint8(id))) == 0:
+			without = append(without, c.Name)
+		case c.Pixels == 0:
+			never = append(never, c.Name)
+		}
+	}
+	if never != nil {
+		all = append(all, Finding{Severity: Warning, Kind: "empty-class", Text: "no label has a pixel of " + quoteAll(never)})
+	}
+	if without != nil {
+		all = append(all, Finding{Severity: Note, Kind: "class-without-id", Text: fmt.Sprintf("label map %s has no id for %s", k.d.labels.name, quoteAll(without))})
+	}
+	return all
+}
+
+// each collects what line returns for the images, empty lines left out.
+func (k *checker) each(line func(it Item, s inspection) string) []string {
+	var lines []string
+	for i, s := range k.seen {
+		if text := line(k.d.items[i], s); text != "" {
+			lines = append(lines, text)
+		}
+	}
+	return lines
+}
+
+// ofKind lists the images whose format's description has the word.
+func (k *checker) ofKind(word string) []string {
+	return k.each(func(it Item, s inspection) string { return when(strings.Contains(s.kind, word), it.Image) })
+}
+
+func when(ok bool, text string) string {
+	if ok {
+		return text
+	}
+	return ""
+}
+
+// plural returns "1 one" or "n many".
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return fmt.Sprintf("%d %s", n, many)
+}
+
+// detail is an error's text without the package's name.
+func detail(err error) string {
+	if err == nil {
+		return ""
+	}
+	return strings.TrimPrefix(err.Error(), "datasets: ")
+}

@@ -1,0 +1,194 @@
+package datasets
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"image"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/disintegration/imaging"
+
+	"t2sda/internal/pngrows"
+	"t2sda/internal/raster"
+)
+
+// inspection is what one image and its label are.
+type inspection struct {
+	w, h     int
+	kind     string // of image file
+	err      error
+	label    string // path of the label; empty: none
+	labels   labelContent
+	labelErr error
+}
+
+// labelContent are the ids of a label file, ascending.
+type labelContent struct {
+	w, h int
+	kind string
+	ids  []idCount
+}
+
+type idCount struct {
+	id     int
+	pixels int64
+}
+
+// minSide is the least size in pixels that makes sense: the networks look at
+// images at up to 1/32 of their size.
+const minSide = 32
+
+func (s *inspection) sizesDiffer() bool {
+	return s.err == nil && s.label != "" && s.labelErr == nil && (s.w != s.labels.w || s.h != s.labels.h)
+}
+
+func (s *inspection) small() bool { return s.err == nil && (s.w < minSide || s.h < minSide) }
+
+// unknown returns the label's ids that the map lacks.
+func (s *inspection) unknown(m *LabelMap) []idCount {
+	var ids []idCount
+	for _, n := range s.labels.ids {
+		if m == nil {
+			break
+		}
+		if _, ok := m.TrainID(n.id); !ok {
+			ids = append(ids, n)
+		}
+	}
+	return ids
+}
+
+// onlyVoid reports whether the label has no pixel to learn from.
+func (s *inspection) onlyVoid(m *LabelMap) bool {
+	for _, n := range s.labels.ids {
+		if id, ok := m.TrainID(n.id); !ok || id != raster.Void {
+			return false
+		}
+	}
+	return len(s.labels.ids) > 0
+}
+
+// faulty reports whether the pair would stop a run.
+func (s *inspection) faulty(m *LabelMap) bool {
+	return s.err != nil || s.labelErr != nil || s.small() || s.sizesDiffer() || len(s.unknown(m)) > 0
+}
+
+// inspect reads both files whole.
+func (d *Dataset) inspect(img, label string) inspection {
+	s := inspection{label: label}
+	s.w, s.h, s.kind, s.err = inspectImage(img)
+	if label == "" {
+		return s
+	}
+	n, err := countRaw(label, d.channel)
+	if err != nil {
+		s.labelErr = err
+		return s
+	}
+	s.labels = labelContent{w: n.w, h: n.h, kind: n.kind}
+	for id, pixels := range n.pixels {
+		if pixels > 0 {
+			s.labels.ids = append(s.labels.ids, idCount{id, pixels})
+		}
+	}
+	return s
+}
+
+// inspectImage makes sure that a file can be decoded. PNG files are inflated
+// and their checksums compared, which tells the same as decoding them for half
+// of its time; whatever fails there goes through the decoder, whose error says
+// why, as do the other formats.
+func inspectImage(name string) (w, h int, kind string, err error) {
+	if h, err := verifyPNG(name); err == nil {
+		return h.W, h.H, pngKind(h), nil
+	}
+	format := ""
+	img, err := decode("image", name, func(r io.Reader) (img image.Image, err error) {
+		img, format, err = image.Decode(r)
+		return img, err
+	})
+	if err != nil {
+		return 0, 0, "", err
+	}
+	kind = "colour"
+	switch img.(type) {
+	case *image.Gray:
+		kind = "gray"
+	case *image.CMYK:
+		kind = "CMYK"
+	}
+	if format == "png" {
+		kind = "interlaced" // the one kind that the fast way leaves to the decoder
+	}
+	b := img.Bounds()
+	return b.Dx(), b.Dy(), fmt.Sprintf("%s %s", kind, strings.ToUpper(format)), nil
+}
+
+func verifyPNG(name string) (pngrows.Header, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return pngrows.Header{}, err
+	}
+	defer f.Close()
+	p, err := pngrows.New(bufio.NewReaderSize(f, 1<<16), maxPixels)
+	if err != nil {
+		return pngrows.Header{}, err
+	}
+	return p.Header(), p.Verify()
+}
+
+// previewSide is the longer side of a preview, pixels.
+const previewSide = 960
+
+// previews loads n evenly spread images, small. Images that cannot be read are
+// passed over for the next one.
+func (d *Dataset) previews(ctx context.Context, n int) ([]Sample, error) {
+	var out []Sample
+	next := 0
+	for k := range min(n, len(d.items)) {
+		for i := max(next, k*len(d.items)/n); i < len(d.items) && len(out) <= k; i++ {
+			if err := ctx.Err(); err != nil {
+				return nil, err
+			}
+			next = i + 1
+			if s, err := d.preview(i); err == nil { // the report has the error
+				out = append(out, s)
+			}
+		}
+	}
+	return out, nil
+}
+
+func (d *Dataset) preview(i int) (Sample, error) {
+	it := d.items[i]
+	img, err := decodeImage(it.Image)
+	if err != nil {
+		return Sample{}, err
+	}
+	b := img.Bounds()
+	s := Sample{ID: it.ID, W0: b.Dx(), H0: b.Dy()}
+	small := imaging.Fit(img, previewSide, previewSide, imaging.Linear)
+	s.Image = raster.FromImage(small)
+	if it.Label == "" {
+		return s, nil
+	}
+	if l, err := decodeLabels(it.Label, d.labels.lenient(), d.channel); err == nil { // without: the image alone
+		s.Labels = l.ResizeNearest(small.Rect.Dx(), small.Rect.Dy())
+	}
+	return s, nil
+}
+
+// lenient returns a map that leads ids which this one lacks to void.
+func (m *LabelMap) lenient() *LabelMap {
+	out := &LabelMap{name: m.name, space: m.space, table: make([]int16, maxID+1)}
+	for id := range out.table {
+		out.table[id] = raster.Void
+		if train, ok := m.TrainID(id); ok {
+			out.table[id] = int16(train)
+		}
+	}
+	return out
+}

@@ -1,0 +1,187 @@
+package datasets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image/png"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"t2sda/internal/atomicfile"
+	"t2sda/internal/raster"
+)
+
+// ConvertOptions says where [Dataset.Convert] writes, and how.
+type ConvertOptions struct {
+	Out       string                // folder, made if it is not there; not among the data set's own files
+	Workers   int                   // goroutines; 0: one per core
+	KeepGoing bool                  // leave out labels that cannot be converted
+	Progress  func(done, total int) // after each label, from one goroutine at a time; may be nil
+}
+
+// Conversion is what [Dataset.Convert] did.
+type Conversion struct {
+	Written int      // label files
+	Map     string   // file of the label map that reads them
+	Skipped []string // with KeepGoing: a line for each label left out, and for each image without one
+}
+
+// Convert writes the labels as train ids for other tools: 8-bit gray PNG files
+// in which 255 is void, in the data set's own tree of folders and under its own
+// file names below Out, except that labelIds of Cityscapes become labelTrainIds.
+// Beside them goes trainids.yaml, the label map that reads them. Files appear
+// whole or not at all; those of an earlier conversion are replaced, but nothing
+// is ever written into the data set's own folders. Errors name the file.
+func (d *Dataset) Convert(ctx context.Context, o ConvertOptions) (Conversion, error) {
+	var c Conversion
+	if d.labels == nil {
+		return c, fmt.Errorf("datasets: convert: %s has no label map", d.opts.Root)
+	}
+	names, err := d.converted(o.Out)
+	if err != nil {
+		return c, err
+	}
+	if err := os.MkdirAll(o.Out, 0o755); err != nil {
+		return c, fmt.Errorf("datasets: convert: %w", err)
+	}
+	skipped := make([]error, d.Len())
+	err = forEach(ctx, o.Workers, d.Len(), []func(done, total int){o.Progress}, func(i int) error {
+		l, err := d.LoadLabels(ctx, i)
+		if err != nil {
+			if o.KeepGoing && ctx.Err() == nil {
+				skipped[i], err = err, nil
+			}
+			return err
+		}
+		return writeLabels(names[i], l)
+	})
+	if err != nil {
+		return c, err
+	}
+	for _, err := range skipped {
+		if err != nil {
+			c.Skipped = append(c.Skipped, detail(err))
+		}
+	}
+	c.Written = d.Len() - len(c.Skipped)
+	c.Map = filepath.Join(o.Out, "trainids.yaml")
+	return c, d.writeMap(c.Map)
+}
+
+func writeLabels(name string, l *raster.Labels) error {
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return fmt.Errorf("datasets: convert: %w", err)
+	}
+	return atomicfile.WriteFunc(name, func(w io.Writer) error { return png.Encode(w, l.Gray()) })
+}
+
+// converted returns the names to write. It is an error when one of them lies in
+// the data set's own folders, symbolic links resolved.
+func (d *Dataset) converted(out string) ([]string, error) {
+	if out == "" {
+		return nil, errors.New("datasets: convert: no folder to write to")
+	}
+	own, err := d.ownFolders()
+	if err != nil {
+		return nil, err
+	}
+	names := make([]string, d.Len())
+	checked := map[string]bool{}
+	for i, it := range d.items {
+		names[i] = filepath.Join(out, d.convertedName(it))
+		dir := filepath.Dir(names[i])
+		if checked[dir] {
+			continue
+		}
+		checked[dir] = true
+		real, err := realPath(dir)
+		if err != nil {
+			return nil, fmt.Errorf("datasets: convert: %w", err)
+		}
+		for _, folder := range own {
+			if real == folder || strings.HasPrefix(real, folder+string(filepath.Separator)) {
+				return nil, fmt.Errorf("datasets: convert: %s would be written into the data set's own folder %s: choose another folder to write to", names[i], folder)
+			}
+		}
+	}
+	return names, nil
+}
+
+// convertedName returns the label's path below the root with the suffix for
+// train ids; labels that lie elsewhere go by the image's ID.
+func (d *Dataset) convertedName(it Item) string {
+	rel, err := filepath.Rel(d.opts.Root, it.Label)
+	if err != nil || !filepath.IsLocal(rel) || it.Label == "" {
+		rel = filepath.Join("labels", d.opts.Split, filepath.FromSlash(it.ID)+".png")
+	}
+	for _, k := range d.layout.Kinds {
+		if stem, ok := strings.CutSuffix(rel, k.Suffix+".png"); ok && k.Converted != "" {
+			return stem + k.Converted + ".png"
+		}
+	}
+	return rel
+}
+
+// ownFolders returns the real paths of the image and label folders.
+func (d *Dataset) ownFolders() ([]string, error) {
+	o := d.opts
+	images, _, err := folders(o.Root, o.Split, o.Images, d.layout.Images)
+	if err != nil {
+		return nil, err
+	}
+	labels, _, err := folders(o.Root, o.Split, o.Labels, d.layout.Labels)
+	if err != nil {
+		return nil, err
+	}
+	var own []string
+	for _, f := range append(images, labels...) {
+		real, err := realPath(f.dir)
+		if err != nil {
+			return nil, fmt.Errorf("datasets: %w", err)
+		}
+		own = append(own, real)
+	}
+	return own, nil
+}
+
+// realPath resolves the symbolic links of a path, of which only the beginning
+// need be there.
+func realPath(name string) (string, error) {
+	abs, err := filepath.Abs(name)
+	if err != nil {
+		return "", err
+	}
+	for at, rest := abs, ""; ; at, rest = filepath.Dir(at), filepath.Join(filepath.Base(at), rest) {
+		if _, err := os.Lstat(at); err == nil || at == filepath.Dir(at) {
+			real, err := filepath.EvalSymlinks(at)
+			return filepath.Join(real, rest), err
+		}
+	}
+}
+
+// writeMap writes the label map of the train ids.
+func (d *Dataset) writeMap(name string) error {
+	type class struct {
+		Name  string `yaml:"name"`
+		Color []int  `yaml:"color,flow"`
+		IDs   []int  `yaml:"ids,flow"`
+	}
+	file := struct {
+		Name    string  `yaml:"name"`
+		Classes []class `yaml:"classes"`
+		Ignore  []int   `yaml:"ignore,flow"`
+	}{Name: d.labels.space.Name, Ignore: []int{255}}
+	for id, c := range d.labels.space.Classes {
+		file.Classes = append(file.Classes, class{c.Name, []int{int(c.Color[0]), int(c.Color[1]), int(c.Color[2])}, []int{id}})
+	}
+	text, err := yaml.Marshal(file)
+	if err != nil {
+		return fmt.Errorf("datasets: convert: %w", err)
+	}
+	return atomicfile.Write(name, text)
+}
