@@ -1,12 +1,10 @@
 package datasets
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"image"
 	"io"
-	"os"
 	"strings"
 
 	"github.com/disintegration/imaging"
@@ -128,15 +126,11 @@ func inspectImage(name string) (w, h int, kind string, err error) {
 }
 
 func verifyPNG(name string) (pngrows.Header, error) {
-	f, err := os.Open(name)
+	p, err := pngrows.Open(name, maxPixels)
 	if err != nil {
 		return pngrows.Header{}, err
 	}
-	defer f.Close()
-	p, err := pngrows.New(bufio.NewReaderSize(f, 1<<16), maxPixels)
-	if err != nil {
-		return pngrows.Header{}, err
-	}
+	defer p.Close()
 	return p.Header(), p.Verify()
 }
 

@@ -1,13 +1,11 @@
 package datasets
 
 import (
-	"bufio"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"image"
 	"io"
-	"os"
 
 	"t2sda/internal/pngrows"
 	"t2sda/internal/raster"
@@ -22,7 +20,7 @@ type rawCount struct {
 }
 
 // countRaw counts the ids of a label file without ever holding its picture:
-// rows are inflated, counted and forgotten. Files that the fast way cannot read
+// rows are restored, counted and forgotten. Files that the fast way cannot read
 // or finds at fault go through the decoder, whose errors name what is wrong.
 func countRaw(name string, channel int) (rawCount, error) {
 	n, err := countRows(name, channel)
@@ -53,15 +51,11 @@ func identity() *LabelMap {
 var errSlow = errors.New("not for counting by rows")
 
 func countRows(name string, channel int) (rawCount, error) {
-	f, err := os.Open(name)
+	p, err := pngrows.Open(name, maxPixels)
 	if err != nil {
 		return rawCount{}, err
 	}
-	defer f.Close()
-	p, err := pngrows.New(bufio.NewReaderSize(f, 1<<16), maxPixels)
-	if err != nil {
-		return rawCount{}, err
-	}
+	defer p.Close()
 	h := p.Header()
 	count, size := rowCounter(h, channel)
 	if count == nil {

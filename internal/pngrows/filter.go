@@ -5,7 +5,7 @@ import (
 	"errors"
 )
 
-// Filter types of the PNG specification (section 9.2).
+// Filter types (PNG specification, 9.2).
 const (
 	filterNone = iota
 	filterSub
@@ -18,32 +18,23 @@ var errFilter = errors.New("png: unknown filter")
 
 // undo restores a filtered row in place: each byte was stored as its difference
 // to a prediction from the byte of the pixel to the left (bpp bytes back) and
-// those of the row above. Both rows begin with their filter byte.
-func undo(row, previous []byte, bpp int) error {
-	kind := row[0]
-	row, previous = row[1:], previous[1:]
-	previous = previous[:len(row)]
-	switch kind {
+// those of the row above, which has the same length (zeros above the first row).
+func undo(filter byte, row, above []byte, bpp int) error {
+	switch filter {
 	case filterNone:
 	case filterSub:
 		for i := bpp; i < len(row); i++ {
 			row[i] += row[i-bpp]
 		}
 	case filterUp:
-		undoUp(row, previous)
+		addBytes(row, above)
 	case filterAverage:
-		for i := range min(bpp, len(row)) {
-			row[i] += previous[i] / 2
-		}
-		for i := bpp; i < len(row); i++ {
-			row[i] += uint8((int(row[i-bpp]) + int(previous[i])) / 2)
-		}
+		average(row, above, bpp)
 	case filterPaeth:
-		for i := range min(bpp, len(row)) {
-			row[i] += previous[i]
-		}
-		for i := bpp; i < len(row); i++ {
-			row[i] += paeth(row[i-bpp], previous[i], previous[i-bpp])
+		if bpp == 3 {
+			paeth3(row, above)
+		} else {
+			paeth(row, above, bpp)
 		}
 	default:
 		return errFilter
@@ -51,33 +42,69 @@ func undo(row, previous []byte, bpp int) error {
 	return nil
 }
 
-// undoUp adds the row above, eight bytes at a time: the low seven bits of each
-// byte without carry into its neighbour, then the high bits.
-func undoUp(row, previous []byte) {
-	const low = 0x7f7f7f7f7f7f7f7f
-	for len(row) >= 8 {
-		a, b := binary.LittleEndian.Uint64(row), binary.LittleEndian.Uint64(previous)
-		binary.LittleEndian.PutUint64(row, (a&low+b&low)^(a^b)&^low)
-		row, previous = row[8:], previous[8:]
+// addBytes adds b to a, both of one length, modulo 256.
+func addBytes(a, b []byte) {
+	b = b[:len(a)]
+	const low = 0x7f7f7f7f7f7f7f7f // no carry from byte to byte
+	for len(a) >= 8 {
+		x, y := binary.LittleEndian.Uint64(a), binary.LittleEndian.Uint64(b)
+		binary.LittleEndian.PutUint64(a, (x&low+y&low)^((x^y)&^low))
+		a, b = a[8:], b[8:]
 	}
-	for i := range row {
-		row[i] += previous[i]
+	for i := range a {
+		a[i] += b[i]
 	}
 }
 
-// paeth predicts the one of left, up and upper left that is nearest to
-// left + up − upper left (ties in this order).
-func paeth(left, up, corner uint8) uint8 {
-	dl, du := int(up)-int(corner), int(left)-int(corner) // distances of left and of up, signed
-	dc := abs(dl + du)
-	dl, du = abs(dl), abs(du)
-	switch {
-	case dl <= du && dl <= dc:
-		return left
-	case du <= dc:
-		return up
+func average(row, above []byte, bpp int) {
+	above = above[:len(row)]
+	for i := range min(bpp, len(row)) {
+		row[i] += above[i] / 2
+	}
+	for i := bpp; i < len(row); i++ {
+		row[i] += uint8((int(row[i-bpp]) + int(above[i])) / 2)
+	}
+}
+
+func paeth(row, above []byte, bpp int) {
+	above = above[:len(row)]
+	for i := range min(bpp, len(row)) {
+		row[i] += above[i] // left and upper left are 0: the predictor is above
+	}
+	for i := bpp; i < len(row); i++ {
+		row[i] += uint8(predict(int(row[i-bpp]), int(above[i]), int(above[i-bpp])))
+	}
+}
+
+// paeth3 is paeth for three bytes a pixel: what the next pixel needs stays in
+// registers, and three chains of dependent steps run side by side.
+func paeth3(row, above []byte) {
+	above = above[:len(row)]
+	var left0, left1, left2, corner0, corner1, corner2 int
+	for i := 0; i < len(row)-2; i += 3 {
+		above0, above1, above2 := int(above[i]), int(above[i+1]), int(above[i+2])
+		left0 = (int(row[i]) + predict(left0, above0, corner0)) & 0xff
+		row[i], corner0 = uint8(left0), above0
+		left1 = (int(row[i+1]) + predict(left1, above1, corner1)) & 0xff
+		row[i+1], corner1 = uint8(left1), above1
+		left2 = (int(row[i+2]) + predict(left2, above2, corner2)) & 0xff
+		row[i+2], corner2 = uint8(left2), above2
+	}
+}
+
+// predict is the Paeth predictor: whichever of left, above and corner (upper
+// left) is nearest to left + above − corner, in this order for ties. This is
+// stb_image's formulation: the corner where it lies between the other two by
+// enough, else the one that is farther from it. It compiles without branches,
+// which noise would make unpredictable.
+func predict(left, above, corner int) int {
+	threshold := 3*corner - (left + above)
+	lo, hi := min(left, above), max(left, above)
+	if hi <= threshold {
+		corner = lo
+	}
+	if threshold <= lo {
+		corner = hi
 	}
 	return corner
 }
-
-func abs(v int) int { return max(v, -v) }

@@ -16,7 +16,7 @@ import (
 
 const plenty = 1 << 20
 
-func chunk(b []byte, kind string, data []byte) []byte {
+func appendChunk(b []byte, kind string, data []byte) []byte {
 	b = binary.BigEndian.AppendUint32(b, uint32(len(data)))
 	from := len(b)
 	b = append(append(b, kind...), data...)
@@ -28,15 +28,15 @@ func chunk(b []byte, kind string, data []byte) []byte {
 func encode(r *rand.Rand, h Header) []byte {
 	header := binary.BigEndian.AppendUint32(nil, uint32(h.W))
 	header = binary.BigEndian.AppendUint32(header, uint32(h.H))
-	b := chunk([]byte("\x89PNG\r\n\x1a\n"), "IHDR", append(header, byte(h.Depth), byte(h.ColorType), 0, 0, 0))
-	b = chunk(b, "tEXt", []byte("Comment\x00nothing"))
+	b := appendChunk([]byte("\x89PNG\r\n\x1a\n"), "IHDR", append(header, byte(h.Depth), byte(h.ColorType), 0, 0, 0))
+	b = appendChunk(b, "tEXt", []byte("Comment\x00nothing"))
 	if h.ColorType == Palette {
 		palette := make([]byte, 3<<h.Depth)
 		for i := range palette {
 			palette[i] = byte(r.Uint32())
 		}
-		b = chunk(b, "PLTE", palette)
-		b = chunk(b, "tRNS", []byte{7})
+		b = appendChunk(b, "PLTE", palette)
+		b = appendChunk(b, "tRNS", []byte{7})
 	}
 	var pixels bytes.Buffer
 	z := zlib.NewWriter(&pixels)
@@ -51,10 +51,10 @@ func encode(r *rand.Rand, h Header) []byte {
 	z.Close()
 	for data := pixels.Bytes(); len(data) > 0; {
 		n := min(100, len(data))
-		b = chunk(b, "IDAT", data[:n])
+		b = appendChunk(b, "IDAT", data[:n])
 		data = data[n:]
 	}
-	return chunk(b, "IEND", nil)
+	return appendChunk(b, "IEND", nil)
 }
 
 func kinds() []Header {
@@ -200,7 +200,7 @@ func TestMalformed(t *testing.T) {
 	r := rand.New(rand.NewPCG(5, 6))
 	head := func(w, h uint32, rest ...byte) []byte {
 		b := binary.BigEndian.AppendUint32(nil, w)
-		return chunk([]byte("\x89PNG\r\n\x1a\n"), "IHDR", append(binary.BigEndian.AppendUint32(b, h), rest...))
+		return appendChunk([]byte("\x89PNG\r\n\x1a\n"), "IHDR", append(binary.BigEndian.AppendUint32(b, h), rest...))
 	}
 	rows := func(rows ...string) []byte {
 		var b bytes.Buffer
@@ -219,17 +219,17 @@ func TestMalformed(t *testing.T) {
 		"depth":             head(2, 2, 3, Gray, 0, 0, 0),
 		"kind":              head(2, 2, 8, 5, 0, 0, 0),
 		"interlace":         head(2, 2, 8, Gray, 0, 0, 2),
-		"no pixels":         chunk(gray, "IEND", nil),
+		"no pixels":         appendChunk(gray, "IEND", nil),
 		"two headers":       append(gray, gray[8:]...),
-		"header first":      chunk([]byte("\x89PNG\r\n\x1a\n"), "tEXt", nil),
-		"too few rows":      chunk(chunk(gray, "IDAT", rows("\x00ab")), "IEND", nil),
-		"too many rows":     chunk(chunk(gray, "IDAT", rows("\x00ab", "\x00ab", "\x00ab")), "IEND", nil),
-		"filter":            chunk(chunk(gray, "IDAT", rows("\x00ab", "\x07ab")), "IEND", nil),
-		"no end":            chunk(gray, "IDAT", rows("\x00ab", "\x00ab")),
-		"palette of gray":   chunk(chunk(chunk(gray, "PLTE", []byte{1, 2, 3}), "IDAT", rows("\x00ab", "\x00ab")), "IEND", nil),
-		"no palette":        chunk(chunk(head(2, 2, 8, Palette, 0, 0, 0), "IDAT", rows("\x00ab", "\x00ab")), "IEND", nil),
-		"transparency":      chunk(chunk(chunk(gray, "tRNS", []byte{1}), "IDAT", rows("\x00ab", "\x00ab")), "IEND", nil),
-		"late transparency": chunk(chunk(chunk(gray, "IDAT", rows("\x00ab", "\x00ab")), "tRNS", []byte{1, 1}), "IEND", nil),
+		"header first":      appendChunk([]byte("\x89PNG\r\n\x1a\n"), "tEXt", nil),
+		"too few rows":      appendChunk(appendChunk(gray, "IDAT", rows("\x00ab")), "IEND", nil),
+		"too many rows":     appendChunk(appendChunk(gray, "IDAT", rows("\x00ab", "\x00ab", "\x00ab")), "IEND", nil),
+		"filter":            appendChunk(appendChunk(gray, "IDAT", rows("\x00ab", "\x07ab")), "IEND", nil),
+		"no end":            appendChunk(gray, "IDAT", rows("\x00ab", "\x00ab")),
+		"palette of gray":   appendChunk(appendChunk(appendChunk(gray, "PLTE", []byte{1, 2, 3}), "IDAT", rows("\x00ab", "\x00ab")), "IEND", nil),
+		"no palette":        appendChunk(appendChunk(head(2, 2, 8, Palette, 0, 0, 0), "IDAT", rows("\x00ab", "\x00ab")), "IEND", nil),
+		"transparency":      appendChunk(appendChunk(appendChunk(gray, "tRNS", []byte{1}), "IDAT", rows("\x00ab", "\x00ab")), "IEND", nil),
+		"late transparency": appendChunk(appendChunk(appendChunk(gray, "IDAT", rows("\x00ab", "\x00ab")), "tRNS", []byte{1, 1}), "IEND", nil),
 	}
 	for name, data := range tests {
 		if _, err := png.Decode(bytes.NewReader(data)); err == nil && name != "huge" {
@@ -246,11 +246,11 @@ func TestMalformed(t *testing.T) {
 	}
 	// What the standard library lets pass, passes.
 	whole := encode(r, Header{W: 4, H: 4, Depth: 8, ColorType: RGB})
-	trailing := chunk(chunk(whole[:len(whole)-12], "tIME", []byte{1, 2, 3}), "IEND", nil)
+	trailing := appendChunk(appendChunk(whole[:len(whole)-12], "tIME", []byte{1, 2, 3}), "IEND", nil)
 	if err := accepts(trailing, true); err != nil {
 		t.Errorf("a chunk after the pixels: %v", err)
 	}
-	if err := accepts(chunk(chunk(gray, "IDAT", append(rows("\x00ab", "\x00ab"), 1, 2, 3)), "IEND", nil), true); err != nil {
+	if err := accepts(appendChunk(appendChunk(gray, "IDAT", append(rows("\x00ab", "\x00ab"), 1, 2, 3)), "IEND", nil), true); err != nil {
 		t.Errorf("bytes after the pixels: %v", err)
 	}
 }
