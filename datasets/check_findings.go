@@ -53,7 +53,7 @@ func (k *checker) unknownIDs() Finding {
 			labels[n.id]++
 			ids = append(ids, fmt.Sprintf("id %d (%s)", n.id, plural(int(n.pixels), "pixel", "pixels")))
 		}
-		return when(ids != nil, s.label+": "+strings.Join(ids, ", "))
+		return when(ids != nil, s.label+": "+fewOf(ids))
 	})
 	if files == nil {
 		return Finding{}
@@ -65,11 +65,17 @@ func (k *checker) unknownIDs() Finding {
 	slices.SortFunc(ids, func(a, b string) int { // in numeric order
 		return cmp.Or(cmp.Compare(strings.Index(a, " "), strings.Index(b, " ")), cmp.Compare(a, b))
 	})
+	return Finding{Error, "unknown-id", fmt.Sprintf("label map %s lacks id %s", k.d.labels.name, fewOf(ids)), files}
+}
+
+// fewOf joins a list and shortens it when it is long: with a wrong map or
+// channel there are very many ids, and the first ones tell.
+func fewOf(ids []string) string {
 	const most = 12
-	if more := len(ids) - most; more > 1 { // a wrong map or channel: the first ones tell
-		ids = append(ids[:most], fmt.Sprintf("%d more", more))
+	if more := len(ids) - most; more > 1 {
+		ids = append(ids[:most:most], fmt.Sprintf("%d more", more))
 	}
-	return Finding{Error, "unknown-id", fmt.Sprintf("label map %s lacks id %s", k.d.labels.name, strings.Join(ids, ", ")), files}
+	return strings.Join(ids, ", ")
 }
 
 // classFindings tells about labels as a whole: none, void ones, classes that

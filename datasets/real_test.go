@@ -151,3 +151,74 @@ func TestRealLabelIDsAreTrainIDs(t *testing.T) {
 		t.Errorf("labelIds and labelTrainIds disagree at %d of %d pixels", differ, len(mapped.Pix))
 	}
 }
+
+// What a person sees at a point of the samples, and what the label files'
+// own tables say is there.
+func TestRealPoints(t *testing.T) {
+	samples := filepath.Join(realData(t), "samples")
+	type point struct {
+		x, y int
+		want string
+	}
+	tests := []struct {
+		layout, folder, split string
+		points                []point // of the first image
+	}{
+		{"cityscapes", "samples/cityscapes", "train", []point{
+			{1104, 742, "road"}, {470, 94, "building"}, {775, 470, "car"}, {141, 695, "terrain"}, {1005, 291, "traffic sign"}, {117, 28, "sky"}, {1024, 1020, "void"},
+		}},
+		{"synthia-seqs", "samples/synthia", "", []point{
+			{635, 672, "road"}, {208, 459, "car"}, {48, 32, "sky"}, {395, 85, "building"}, {1168, 219, "vegetation"}, {523, 485, "road"},
+		}},
+		{"carla", "samples/carla", "", []point{
+			{337, 406, "road"}, {661, 406, "sidewalk"}, {726, 147, "vegetation"}, {402, 557, "car"}, {45, 147, "building"}, {78, 309, "wall"}, {337, 104, "void"},
+		}},
+		{"camvid", "camvid", "train", []point{{300, 340, "road"}, {100, 40, "building"}, {200, 30, "sky"}, {340, 250, "car"}}},
+	}
+	for _, test := range tests {
+		t.Run(test.layout, func(t *testing.T) {
+			root := filepath.Join(filepath.Dir(samples), test.folder)
+			if !exists(root) {
+				t.Skipf("no %s in T2SDA_REAL_DATA", test.folder)
+			}
+			d := mustOpen(t, Options{Layout: test.layout, Root: root, Split: test.split, RequireLabels: true})
+			l, err := d.LoadLabels(t.Context(), 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range test.points {
+				have := "void"
+				if id := l.Pix[p.y*l.W+p.x]; id != raster.Void {
+					have = d.Space().Classes[id].Name
+				}
+				if have != p.want {
+					t.Errorf("%s: %s at column %d, row %d, want %s", d.Item(0).ID, have, p.x, p.y, p.want)
+				}
+			}
+		})
+	}
+}
+
+// Nothing is wrong with any of the samples.
+func TestRealCheck(t *testing.T) {
+	root := realData(t)
+	for _, o := range []Options{
+		{Layout: "cityscapes", Root: "samples/cityscapes", Split: "train"},
+		{Layout: "cityscapes", Root: "samples/cityscapes", Split: "val"},
+		{Layout: "synthia-seqs", Root: "samples/synthia"},
+		{Layout: "carla", Root: "samples/carla"},
+		{Layout: "camvid", Root: "camvid", Split: "val"},
+		{Layout: "camvid", Root: "camvid", Split: "val", Map: "camvid-cityscapes"},
+	} {
+		t.Run(o.Layout+" "+o.Split, func(t *testing.T) {
+			o.Root = filepath.Join(root, o.Root)
+			if !exists(o.Root) {
+				t.Skipf("no %s in T2SDA_REAL_DATA", o.Root)
+			}
+			r := mustCheck(t, o, CheckOptions{Previews: 1})
+			if r.Stops() || len(r.Good) != r.Images || r.Previews[0].Labels == nil {
+				t.Errorf("%+v", r.Findings)
+			}
+		})
+	}
+}

@@ -97,3 +97,13 @@ func writeStats(file string, s *Stats) error {
 	}
 	return atomicfile.Write(file, data)
 }
+
+// StatsCache returns the folder for class statistics in the user's cache, which
+// training and the command line share.
+func StatsCache() (string, error) {
+	base, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("datasets: class statistics: no cache folder: %w", err)
+	}
+	return filepath.Join(base, "t2sda", "stats"), nil
+}

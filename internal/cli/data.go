@@ -2,49 +2,130 @@ package cli
 
 import (
 	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
-	"t2sda/datasets/streets"
+	"t2sda/datasets"
 )
 
 func dataCommand() *cobra.Command {
-	return group("data", "Make data sets", renderCommand())
+	return group("data", "Look at data sets, convert and make them", checkCommand(), statsCommand(), convertCommand(), renderCommand())
 }
 
-func renderCommand() *cobra.Command {
-	var o streets.WriteOptions
-	var domain, out string
-	cmd := &cobra.Command{
-		Use:   "render --out DIR",
-		Short: "Render the procedural street world as a Cityscapes tree",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			o.Domain = streets.Domain(domain)
-			if !o.Domain.Valid() {
-				return usageError{fmt.Errorf("domain: want %s or %s, have %q", streets.Game, streets.Camera, domain)}
-			}
-			if isTerminal(cmd.ErrOrStderr()) {
-				bar := progressbar.NewOptions(o.Train+o.Val, progressbar.OptionSetWriter(cmd.ErrOrStderr()),
-					progressbar.OptionSetDescription("rendering"), progressbar.OptionShowIts(), progressbar.OptionClearOnFinish())
-				o.Progress = func(done, _ int) { _ = bar.Set(done) } // a terminal that cannot be written to stops nothing
-			}
-			if err := streets.Write(cmd.Context(), out, o); err != nil {
-				return err
-			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%d training and %d validation images of domain %s in %s\n", o.Train, o.Val, domain, out)
-			return err
-		},
+// treeFlags choose the splits of a data set whose root is the command's
+// argument.
+type treeFlags struct {
+	options datasets.Options
+	splits  []string
+}
+
+func (f *treeFlags) add(cmd *cobra.Command) {
+	o := &f.options
+	cmd.Args = cobra.ExactArgs(1)
+	cmd.Flags().StringVar(&o.Layout, "dataset", "cityscapes", fmt.Sprintf("folder layout, one of %v", datasets.Layouts()))
+	cmd.Flags().StringArrayVar(&f.splits, "split", nil, `split, for layouts that have them; may be given several times, "" for all folders as one (default: each one that is there)`)
+	cmd.Flags().StringVar(&o.Images, "images", "", "image folder below ROOT in place of the layout's ({split} stands for the split)")
+	cmd.Flags().StringVar(&o.Labels, "labels", "", "label folder below ROOT in place of the layout's")
+	cmd.Flags().StringVar(&o.Map, "map", "", fmt.Sprintf("label map: one of %v or a YAML file (default: the layout's)", datasets.Maps()))
+	cmd.Flags().StringVar(&o.Channel, "channel", "", "channel of colour labels that holds the id: red, green or blue (default: the layout's)")
+	cmd.Flags().StringVar(&o.List, "list", "", "text file that names the images to use")
+	cmd.Flags().StringSliceVar(&o.Include, "include", nil, "glob patterns of file names to use")
+	cmd.Flags().StringSliceVar(&o.Exclude, "exclude", nil, "glob patterns of file names to leave out")
+}
+
+// each returns the options of every split that was asked for.
+func (f *treeFlags) each(root string) ([]datasets.Options, error) {
+	o := f.options
+	o.Root = root
+	splits := f.splits
+	if len(splits) == 0 {
+		var err error
+		if splits, err = datasets.Splits(o); err != nil {
+			return nil, err
+		}
 	}
-	cmd.Flags().StringVar(&out, "out", "", "folder to write")
-	cmd.Flags().StringVar(&domain, "domain", string(streets.Camera), "game or camera")
-	cmd.Flags().Uint64Var(&o.Seed, "seed", 1, "seed of the world")
-	cmd.Flags().IntVar(&o.Train, "train", 400, "images of the training split")
-	cmd.Flags().IntVar(&o.Val, "val", 100, "images of the validation split")
-	cmd.Flags().IntVar(&o.W, "width", 256, "px")
-	cmd.Flags().IntVar(&o.H, "height", 128, "px")
-	cmd.Flags().IntVar(&o.Workers, "workers", 0, "goroutines (0: one per core)")
-	_ = cmd.MarkFlagRequired("out") // fails only for flags that do not exist
-	return cmd
+	if len(splits) == 0 {
+		splits = []string{""}
+	}
+	all := make([]datasets.Options, len(splits))
+	for i, split := range splits {
+		all[i] = o
+		all[i].Split = split
+	}
+	return all, nil
+}
+
+// place names a split in what is printed.
+func place(o datasets.Options) string {
+	text := o.Layout + " " + o.Root
+	if o.Split != "" {
+		text += ", split " + o.Split
+	}
+	return text
+}
+
+// progress returns what draws a bar on a terminal, nil where there is none. It
+// starts at the first call, which knows the total.
+func progress(cmd *cobra.Command, what string) func(done, total int) {
+	if !isTerminal(cmd.ErrOrStderr()) {
+		return nil
+	}
+	var bar *progressbar.ProgressBar
+	return func(done, total int) {
+		if bar == nil {
+			bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(cmd.ErrOrStderr()),
+				progressbar.OptionSetDescription(what), progressbar.OptionShowIts(), progressbar.OptionSetItsString("images"),
+				progressbar.OptionShowCount(), progressbar.OptionClearOnFinish())
+		}
+		_ = bar.Set(done) // a terminal that cannot be written to stops nothing
+	}
+}
+
+// writeTable prints rows under a head: the first column to the left, numbers to
+// the right.
+func writeTable(w io.Writer, rows [][]string) error {
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	var b strings.Builder
+	for i, row := range rows {
+		var line strings.Builder
+		for j, cell := range row {
+			pad := strings.Repeat(" ", widths[j]-utf8.RuneCountInString(cell))
+			if j == 0 {
+				line.WriteString(cell + pad)
+			} else {
+				line.WriteString("  " + pad + cell)
+			}
+		}
+		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+		if i == 0 {
+			total := 2 * (len(widths) - 1)
+			for _, n := range widths {
+				total += n
+			}
+			b.WriteString(strings.Repeat("─", total) + "\n")
+		}
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// percent returns a share in per cent; "–" for none, and for a share of nothing.
+func percent(part, whole int64) string {
+	switch share := 100 * float64(part) / float64(whole); {
+	case part == 0 || whole == 0:
+		return "–"
+	case share < 0.01:
+		return "<0.01"
+	default:
+		return fmt.Sprintf("%.2f", share)
+	}
 }

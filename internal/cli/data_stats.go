@@ -1,0 +1,123 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"t2sda/datasets"
+)
+
+// statistics is what the command stats is asked for.
+type statistics struct {
+	tree    treeFlags
+	cache   string
+	workers int
+	rcs     datasets.RCSOptions
+}
+
+func statsCommand() *cobra.Command {
+	s := statistics{rcs: datasets.DefaultRCS(nil)}
+	cmd := &cobra.Command{
+		Use:   "stats ROOT",
+		Short: "Count the pixels of each class, for rare class sampling",
+		Long: "Count the pixels of each class in every label file, as training does before its first\n" +
+			"iteration, and keep the counts until a label file or the label map changes.",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return s.run(cmd, args[0])
+		},
+	}
+	s.tree.add(cmd)
+	cmd.Flags().StringVar(&s.cache, "cache", "", "folder to keep the counts in (default: the user's cache, where training looks)")
+	cmd.Flags().IntVar(&s.workers, "workers", 0, "goroutines that read labels (0: one per core)")
+	cmd.Flags().Float64Var(&s.rcs.Temperature, "temperature", s.rcs.Temperature, "temperature of rare class sampling")
+	cmd.Flags().IntVar(&s.rcs.MinPixels, "min-pixels", s.rcs.MinPixels, "least number of a class's pixels, at 2048×1024, for an image to be drawn for it")
+	return cmd
+}
+
+func (s *statistics) run(cmd *cobra.Command, root string) error {
+	splits, err := s.tree.each(root)
+	if err != nil {
+		return err
+	}
+	if s.cache == "" {
+		if s.cache, err = datasets.StatsCache(); err != nil {
+			return err
+		}
+	}
+	for i, o := range splits {
+		if i > 0 {
+			fmt.Fprintln(cmd.OutOrStdout())
+		}
+		if err := s.split(cmd, o); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// split counts one split and prints its table.
+func (s *statistics) split(cmd *cobra.Command, o datasets.Options) error {
+	o.RequireLabels = true
+	d, err := datasets.Open(o)
+	if err != nil {
+		return err
+	}
+	began, counted := time.Now(), 0
+	count := func(done, _ int) { counted = done }
+	report := []func(done, total int){count}
+	if bar := progress(cmd, "counting"); bar != nil {
+		report = append(report, bar)
+	}
+	stats, err := d.Stats(cmd.Context(), s.workers, s.cache, report...)
+	if err != nil {
+		return fmt.Errorf("%w (t2sda data check lists everything that is wrong)", err)
+	}
+	how := "known from " + s.cache
+	if counted > 0 {
+		seconds := time.Since(began).Seconds()
+		how = fmt.Sprintf("counted in %.1f s, %.0f images/s, kept in %s", seconds, float64(counted)/seconds, s.cache)
+	}
+	out := cmd.OutOrStdout()
+	fmt.Fprintf(out, "%s, label map %s: %d labels, %s\n\n", place(o), d.Map().Name(), d.Len(), how)
+	return s.print(out, stats)
+}
+
+// print shows the classes and what rare class sampling makes of them.
+func (s *statistics) print(w io.Writer, stats *datasets.Stats) error {
+	o := s.rcs
+	o.Stats = stats
+	rcs, rcsErr := datasets.NewRCS(o) // fails for labels of nothing but void, which have counts all the same
+	total := int64(0)
+	for _, n := range stats.Pixels {
+		total += n
+	}
+	rows := [][]string{{"class", "pixels %", "images", "drawn from", "RCS %"}}
+	for c, name := range stats.Classes {
+		images, files, probability := 0, "–", "–"
+		for _, f := range stats.Files {
+			if f.Pixels[c] > 0 {
+				images++
+			}
+		}
+		if rcsErr == nil {
+			files, probability = strconv.Itoa(len(rcs.Files[c])), fmt.Sprintf("%.2f", 100*rcs.Probability[c])
+		}
+		rows = append(rows, []string{name, percent(stats.Pixels[c], total), strconv.Itoa(images), files, probability})
+	}
+	if err := writeTable(w, rows); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "void: %s %% of all pixels\n", percent(stats.Void, total+stats.Void))
+	if rcsErr != nil {
+		_, err := fmt.Fprintln(w, rcsErr)
+		return err
+	}
+	for _, warning := range rcs.Warnings {
+		fmt.Fprintln(w, warning)
+	}
+	return nil
+}
