@@ -47,8 +47,8 @@ func identity() *LabelMap {
 	return m
 }
 
-// errSlow sends a file through the decoder.
-var errSlow = errors.New("not for counting by rows")
+// errUncounted sends a file through the decoder.
+var errUncounted = errors.New("not for counting by rows")
 
 func countRows(name string, channel int) (rawCount, error) {
 	p, err := pngrows.Open(name, maxPixels)
@@ -59,7 +59,7 @@ func countRows(name string, channel int) (rawCount, error) {
 	h := p.Header()
 	count, size := rowCounter(h, channel)
 	if count == nil {
-		return rawCount{}, errSlow
+		return rawCount{}, errUncounted
 	}
 	n := rawCount{w: h.W, h: h.H, kind: pngKind(h), pixels: make([]int64, size)}
 	for {
@@ -87,7 +87,7 @@ func (n *rawCount) fromPalette(palette [][3]uint8, channel int) error {
 			continue
 		}
 		if index >= len(palette) {
-			return errSlow
+			return errUncounted
 		}
 		pixels[palette[index][channel]] += count
 	}
