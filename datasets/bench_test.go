@@ -92,7 +92,7 @@ func BenchmarkDecode(b *testing.B) {
 	d := mustOpen(b, o)
 	b.Run("image", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := decodeImage(d.Item(0).Image); err != nil {
+			if _, err := decodeImage(d.Item(0).Image, 0, 0); err != nil {
 				b.Fatal(err)
 			}
 		}
@@ -102,12 +102,6 @@ func BenchmarkDecode(b *testing.B) {
 			if _, err := d.LoadLabels(b.Context(), 0); err != nil {
 				b.Fatal(err)
 			}
-		}
-	})
-	img := smooth(1, 1914, 1052)
-	b.Run("resize", func(b *testing.B) {
-		for b.Loop() {
-			resizeImage(img, 1280, 720)
 		}
 	})
 }

@@ -7,8 +7,6 @@ import (
 	"io"
 	"strings"
 
-	"github.com/disintegration/imaging"
-
 	"t2sda/internal/pngrows"
 	"t2sda/internal/raster"
 )
@@ -158,19 +156,22 @@ func (d *Dataset) previews(ctx context.Context, n int) ([]Sample, error) {
 
 func (d *Dataset) preview(i int) (Sample, error) {
 	it := d.items[i]
-	img, err := decodeImage(it.Image)
+	w, h, err := imageSize(it.Image)
 	if err != nil {
 		return Sample{}, err
 	}
-	b := img.Bounds()
-	s := Sample{ID: it.ID, W0: b.Dx(), H0: b.Dy()}
-	small := imaging.Fit(img, previewSide, previewSide, imaging.Linear)
-	s.Image = raster.FromImage(small)
+	scale := min(1, previewSide/float64(max(w, h)))
+	w, h = max(1, int(scale*float64(w)+0.5)), max(1, int(scale*float64(h)+0.5))
+	p, err := decodeImage(it.Image, w, h)
+	if err != nil {
+		return Sample{}, err
+	}
+	s := Sample{ID: it.ID, Image: p.image(), W0: p.w0, H0: p.h0}
 	if it.Label == "" {
 		return s, nil
 	}
-	if l, err := decodeLabels(it.Label, d.labels.lenient(), d.channel); err == nil { // without: the image alone
-		s.Labels = l.ResizeNearest(small.Rect.Dx(), small.Rect.Dy())
+	if l, err := decodeIDMap(it.Label, d.labels.lenient(), d.channel, w, h); err == nil { // without: the image alone
+		s.Labels = l.Labels
 	}
 	return s, nil
 }

@@ -80,15 +80,22 @@ func histogram(l *raster.Labels, rect image.Rectangle) *[256]int {
 	return &h
 }
 
-// cropImage converts a rectangle of a picture; dst has its size.
-func cropImage(dst *raster.Image, p *image.NRGBA, rect image.Rectangle) {
+// crop writes a rectangle of the picture to dst, which has its size.
+func (p *picture) crop(dst *raster.Image, rect image.Rectangle) {
 	red, green, blue := dst.Plane(0), dst.Plane(1), dst.Plane(2)
 	i := 0
 	for y := rect.Min.Y; y < rect.Max.Y; y++ {
-		row := p.Pix[y*p.Stride+4*rect.Min.X : y*p.Stride+4*rect.Max.X]
-		for ; len(row) >= 4; row = row[4:] {
+		row := p.row(y)[3*rect.Min.X : 3*rect.Max.X]
+		for ; len(row) >= 3; row = row[3:] {
 			red[i], green[i], blue[i] = float32(row[0]), float32(row[1]), float32(row[2])
 			i++
 		}
 	}
+}
+
+// image converts the whole picture.
+func (p *picture) image() *raster.Image {
+	out := raster.NewImage(p.w, p.h)
+	p.crop(out, image.Rect(0, 0, p.w, p.h))
+	return out
 }

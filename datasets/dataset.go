@@ -39,7 +39,7 @@ type Options struct {
 	Width, Height int  // size in pixels that images and labels are brought to; 0×0: as they are
 	RequireLabels bool // every image needs a label, and every label an image
 
-	// CacheBytes bounds the memory for decoded, resized images (4 bytes a pixel)
+	// CacheBytes bounds the memory for decoded, resized images (3 bytes a pixel)
 	// and labels (1 byte a pixel). What fits when it is first read stays, the
 	// rest is decoded every time: with draws at random nothing is gained by
 	// eviction. Files that change on disk during a run go unnoticed. 0: no cache.

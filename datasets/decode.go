@@ -6,13 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"image/color"
 	_ "image/jpeg" // registers the decoder
 	"image/png"
 	"io"
 	"os"
 	"slices"
-
-	"github.com/disintegration/imaging"
 
 	"t2sda/internal/raster"
 )
@@ -86,54 +85,36 @@ func decode(what, name string, decoder func(io.Reader) (image.Image, error)) (im
 	return img, nil
 }
 
-// decodeImage reads a PNG or JPEG as opaque 8-bit colour. Orientation tags are
-// not followed: labels are drawn on the pixels as stored.
-func decodeImage(name string) (*image.NRGBA, error) {
-	img, err := decode("image", name, func(r io.Reader) (image.Image, error) {
-		img, _, err := image.Decode(r)
-		return img, err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return opaqueNRGBA(img), nil
-}
-
-// opaqueNRGBA returns the picture's colours without its alpha. It takes over
-// the memory of pictures that the PNG decoder makes of colour files.
-func opaqueNRGBA(img image.Image) *image.NRGBA {
-	switch p := img.(type) {
-	case *image.RGBA: // PNG without alpha: premultiplication changes nothing
-		if p.Opaque() {
-			return &image.NRGBA{Pix: p.Pix, Stride: p.Stride, Rect: p.Rect}
-		}
-	case *image.NRGBA:
-		dropAlpha(p)
-		return p
-	}
-	n := imaging.Clone(img)
-	dropAlpha(n)
-	return n
-}
-
-func dropAlpha(p *image.NRGBA) {
-	for i := 3; i < len(p.Pix); i += 4 {
-		p.Pix[i] = 255
-	}
-}
-
-// resizeImage filters bilinearly; when it shrinks, over the whole area that an
-// output pixel covers, so that thin structures do not alias.
-func resizeImage(p *image.NRGBA, w, h int) *image.NRGBA {
-	if p.Rect.Dx() == w && p.Rect.Dy() == h {
-		return p
-	}
-	return imaging.Resize(p, w, h, imaging.Linear)
-}
-
 // decodeLabels reads a label file and maps its ids. Palette files hold ids as
 // indices, gray files as values; of colour files the channel is taken.
 func decodeLabels(name string, m *LabelMap, channel int) (*raster.Labels, error) {
+	l, err := decodeIDMap(name, m, channel, 0, 0)
+	if err != nil {
+		return nil, err
+	}
+	return l.Labels, nil
+}
+
+// decodeIDMap is [decodeLabels] that brings the result to w×h (nearest pixel;
+// 0×0: as it is). Files of 8- and 16-bit samples are mapped row by row; the
+// standard library decodes the others, and those at fault, for its verdict.
+func decodeIDMap(name string, m *LabelMap, channel, w, h int) (*idMap, error) {
+	if l, err := labelRows(name, m, channel, w, h); err == nil {
+		return l, nil
+	}
+	labels, err := decodeWhole(name, m, channel)
+	if err != nil {
+		return nil, err
+	}
+	l := &idMap{Labels: labels, w0: labels.W, h0: labels.H}
+	if w > 0 && (labels.W != w || labels.H != h) {
+		l.Labels = labels.ResizeNearest(w, h)
+	}
+	return l, nil
+}
+
+// decodeWhole maps the picture that the standard library decodes.
+func decodeWhole(name string, m *LabelMap, channel int) (*raster.Labels, error) {
 	h, err := readPNGHeader(name)
 	if err != nil {
 		return nil, err
@@ -228,8 +209,8 @@ func paletteChannel(p *image.Paletted, index, channel int) int {
 	if index >= len(p.Palette) {
 		return -1
 	}
-	r, g, b, _ := p.Palette[index].RGBA()
-	return int([]uint32{r, g, b}[channel] >> 8)
+	c := color.NRGBAModel.Convert(p.Palette[index]).(color.NRGBA) // as stored, whatever its alpha
+	return int([3]uint8{c.R, c.G, c.B}[channel])
 }
 
 // remap gives 8-bit samples another meaning than the id itself.

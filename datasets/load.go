@@ -3,7 +3,6 @@ package datasets
 import (
 	"context"
 	"fmt"
-	"image"
 	"sync"
 
 	"t2sda/internal/raster"
@@ -17,19 +16,6 @@ type Sample struct {
 	W0, H0 int            // size of the image file
 }
 
-// picture is a decoded, resized image. Pictures may be shared by the cache and
-// must not be written to.
-type picture struct {
-	img    *image.NRGBA
-	w0, h0 int // size of the file
-}
-
-// idMap is a decoded, mapped and resized label file, shared like [picture].
-type idMap struct {
-	*raster.Labels
-	w0, h0 int // size of the file
-}
-
 // Load reads image i and, when it has one, its label, resized to the data set's
 // size (images bilinearly, labels to the nearest pixel). The result is the
 // caller's own.
@@ -38,7 +24,7 @@ func (d *Dataset) Load(ctx context.Context, i int) (Sample, error) {
 	if err != nil {
 		return Sample{}, err
 	}
-	s := Sample{ID: d.items[i].ID, Image: raster.FromImage(p.img), W0: p.w0, H0: p.h0}
+	s := Sample{ID: d.items[i].ID, Image: p.image(), W0: p.w0, H0: p.h0}
 	if l != nil {
 		s.Labels = l.Labels
 		if d.cache.limit > 0 {
@@ -55,7 +41,7 @@ func (d *Dataset) LoadImage(ctx context.Context, i int) (Sample, error) {
 	if err != nil {
 		return Sample{}, err
 	}
-	return Sample{ID: d.items[i].ID, Image: raster.FromImage(p.img), W0: p.w0, H0: p.h0}, nil
+	return Sample{ID: d.items[i].ID, Image: p.image(), W0: p.w0, H0: p.h0}, nil
 }
 
 // LoadLabels reads the label of image i at the size of its file: what
@@ -105,13 +91,9 @@ func (d *Dataset) picture(ctx context.Context, i int) (*picture, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	img, err := decodeImage(d.items[i].Image)
+	p, err := decodeImage(d.items[i].Image, d.opts.Width, d.opts.Height)
 	if err != nil {
 		return nil, err
-	}
-	p := &picture{img: img, w0: img.Rect.Dx(), h0: img.Rect.Dy()}
-	if d.opts.Width > 0 {
-		p.img = resizeImage(img, d.opts.Width, d.opts.Height)
 	}
 	d.cache.addPicture(i, p)
 	return p, nil
@@ -127,13 +109,9 @@ func (d *Dataset) idMap(ctx context.Context, i int) (*idMap, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	labels, err := decodeLabels(d.items[i].Label, d.labels, d.channel)
+	l, err := decodeIDMap(d.items[i].Label, d.labels, d.channel, d.opts.Width, d.opts.Height)
 	if err != nil {
 		return nil, err
-	}
-	l := &idMap{Labels: labels, w0: labels.W, h0: labels.H}
-	if d.opts.Width > 0 && (labels.W != d.opts.Width || labels.H != d.opts.Height) {
-		l.Labels = labels.ResizeNearest(d.opts.Width, d.opts.Height)
 	}
 	d.cache.addLabel(i, l)
 	return l, nil
@@ -176,7 +154,7 @@ func (c *cache) label(i int) *idMap {
 func (c *cache) addPicture(i int, p *picture) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if _, ok := c.pictures[i]; !ok && c.fits(len(p.img.Pix)) {
+	if _, ok := c.pictures[i]; !ok && c.fits(len(p.pix)) {
 		c.pictures[i] = p
 	}
 }

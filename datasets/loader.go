@@ -200,7 +200,7 @@ func (l *Loader) add(ctx context.Context, b *Batch, k int) error {
 	flip := l.opts.Flip && l.stream(b, k, "source flip").IntN(2) == 1
 
 	b.SourceIDs = append(b.SourceIDs, src.items[i].ID)
-	b.Source = append(b.Source, l.cutImage(p.img, rect, flip))
+	b.Source = append(b.Source, l.cutImage(p, rect, flip))
 	b.SourceLabels = append(b.SourceLabels, l.cutLabels(labels.Labels, rect, flip))
 
 	var style *picture
@@ -240,20 +240,20 @@ func (l *Loader) addTarget(ctx context.Context, b *Batch, k int) (*picture, erro
 	if err != nil {
 		return nil, err
 	}
-	w, h := p.img.Rect.Dx(), p.img.Rect.Dy()
+	w, h := p.w, p.h
 	if err := l.fits(d, i, w, h); err != nil {
 		return nil, err
 	}
 	rect := l.crop.draw(l.stream(b, k, "target crop"), w, h)
 	flip := l.opts.Flip && l.stream(b, k, "target flip").IntN(2) == 1
 	b.TargetIDs = append(b.TargetIDs, d.items[i].ID)
-	b.Target = append(b.Target, l.cutImage(p.img, rect, flip))
+	b.Target = append(b.Target, l.cutImage(p, rect, flip))
 	return p, nil
 }
 
-func (l *Loader) cutImage(p *image.NRGBA, rect image.Rectangle, flip bool) *raster.Image {
+func (l *Loader) cutImage(p *picture, rect image.Rectangle, flip bool) *raster.Image {
 	out := raster.NewImage(rect.Dx(), rect.Dy())
-	cropImage(out, p, rect)
+	p.crop(out, rect)
 	if flip {
 		out.FlipH()
 	}
@@ -271,10 +271,10 @@ func (l *Loader) cutLabels(labels *raster.Labels, rect image.Rectangle, flip boo
 // translate gives the whole source image the target's appearance; a target of
 // another size is resized to the source's.
 func (l *Loader) translate(b *Batch, k int, item Item, p, style *picture) (*raster.Image, error) {
-	source := l.takeWhole(p.img)
+	source := l.takeWhole(p)
 	var target *raster.Image
 	if style != nil {
-		target = l.takeWhole(resizeImage(style.img, source.W, source.H))
+		target = l.takeWhole(style.resized(source.W, source.H))
 	}
 	r := l.stream(b, k, "translate")
 	var out *raster.Image
@@ -296,14 +296,13 @@ func (l *Loader) translate(b *Batch, k int, item Item, p, style *picture) (*rast
 }
 
 // takeWhole converts a whole picture into memory that is used again.
-func (l *Loader) takeWhole(p *image.NRGBA) *raster.Image {
-	w, h := p.Rect.Dx(), p.Rect.Dy()
+func (l *Loader) takeWhole(p *picture) *raster.Image {
 	m, _ := l.whole.Get().(*raster.Image)
-	if m == nil || cap(m.Pix) < 3*w*h {
-		m = raster.NewImage(w, h)
+	if m == nil || cap(m.Pix) < 3*p.w*p.h {
+		m = raster.NewImage(p.w, p.h)
 	}
-	m.W, m.H, m.Pix = w, h, m.Pix[:3*w*h]
-	cropImage(m, p, p.Rect)
+	m.W, m.H, m.Pix = p.w, p.h, m.Pix[:3*p.w*p.h]
+	p.crop(m, image.Rect(0, 0, p.w, p.h))
 	return m
 }
 
