@@ -28,6 +28,12 @@ type namedTranslator interface {
 	TranslateNamed(r *rand.Rand, id string, source, target *raster.Image) (*raster.Image, error)
 }
 
+// cropTranslator is a [Translator] that can work out a part of the result
+// alone. Both images are whole; the result is what Translate returns, cropped.
+type cropTranslator interface {
+	TranslateCrop(r *rand.Rand, source, target *raster.Image, crop image.Rectangle) (*raster.Image, error)
+}
+
 // LoaderOptions say how batches are drawn.
 type LoaderOptions struct {
 	Seed   uint64
@@ -212,15 +218,14 @@ func (l *Loader) add(ctx context.Context, b *Batch, k int) error {
 	if l.opts.Translate == nil {
 		return nil
 	}
-	pseudo, err := l.translate(b, k, src.items[i], p, style)
+	pseudo, err := l.translate(l.stream(b, k, "translate"), src.items[i], p, style, rect)
 	if err != nil {
-		return err
+		return fmt.Errorf("datasets: translating %s: %w", src.items[i].Image, err)
 	}
-	cut := pseudo.Crop(rect.Min.X, rect.Min.Y, l.opts.CropW, l.opts.CropH)
 	if flip {
-		cut.FlipH()
+		pseudo.FlipH()
 	}
-	b.Pseudo = append(b.Pseudo, cut)
+	b.Pseudo = append(b.Pseudo, pseudo)
 	return nil
 }
 
@@ -268,31 +273,36 @@ func (l *Loader) cutLabels(labels *raster.Labels, rect image.Rectangle, flip boo
 	return out
 }
 
-// translate gives the whole source image the target's appearance; a target of
-// another size is resized to the source's.
-func (l *Loader) translate(b *Batch, k int, item Item, p, style *picture) (*raster.Image, error) {
+// translate gives the source image the target's appearance and cuts the
+// rectangle out; a target of another size is resized to the source's.
+func (l *Loader) translate(r *rand.Rand, item Item, p, style *picture, rect image.Rectangle) (*raster.Image, error) {
 	source := l.takeWhole(p)
+	defer l.whole.Put(source)
 	var target *raster.Image
 	if style != nil {
 		target = l.takeWhole(style.resized(source.W, source.H))
+		defer l.whole.Put(target)
 	}
-	r := l.stream(b, k, "translate")
 	var out *raster.Image
 	var err error
-	if named, ok := l.opts.Translate.(namedTranslator); ok {
-		out, err = named.TranslateNamed(r, item.Rel, source, target)
-	} else {
-		out, err = l.opts.Translate.Translate(r, source, target)
+	switch t := l.opts.Translate.(type) {
+	case namedTranslator:
+		out, err = t.TranslateNamed(r, item.Rel, source, target)
+	case cropTranslator:
+		out, err = t.TranslateCrop(r, source, target, rect)
+		if err == nil && out.W == rect.Dx() && out.H == rect.Dy() {
+			return out, nil
+		}
+	default:
+		out, err = t.Translate(r, source, target)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("datasets: translating %s: %w", item.Image, err)
+		return nil, err
 	}
 	if out == nil || out.W != source.W || out.H != source.H {
-		return nil, fmt.Errorf("datasets: translating %s: the result has another size than the image's %d×%d", item.Image, source.W, source.H)
+		return nil, fmt.Errorf("the result has another size than the image's %d×%d", source.W, source.H)
 	}
-	l.giveWhole(out, source)
-	l.giveWhole(out, target)
-	return out, nil
+	return out.Crop(rect.Min.X, rect.Min.Y, rect.Dx(), rect.Dy()), nil
 }
 
 // takeWhole converts a whole picture into memory that is used again.
@@ -304,12 +314,4 @@ func (l *Loader) takeWhole(p *picture) *raster.Image {
 	m.W, m.H, m.Pix = p.w, p.h, m.Pix[:3*p.w*p.h]
 	p.crop(m, image.Rect(0, 0, p.w, p.h))
 	return m
-}
-
-// giveWhole takes memory back, unless a translator that changes nothing
-// returned it.
-func (l *Loader) giveWhole(out, m *raster.Image) {
-	if m != nil && &m.Pix[0] != &out.Pix[0] {
-		l.whole.Put(m)
-	}
 }

@@ -2,6 +2,7 @@ package datasets
 
 import (
 	"errors"
+	"image"
 	"image/color"
 	"math/rand/v2"
 	"path/filepath"
@@ -201,6 +202,29 @@ func TestNamedTranslator(t *testing.T) {
 	for k := range 2 {
 		if got := <-names; got != b.SourceIDs[k]+".png" {
 			t.Errorf("translated %q, want %q", got, b.SourceIDs[k]+".png")
+		}
+	}
+}
+
+// cropping is shift, cropped by itself.
+type cropping struct{ shift }
+
+func (c cropping) TranslateCrop(r *rand.Rand, source, target *raster.Image, crop image.Rectangle) (*raster.Image, error) {
+	out, err := c.Translate(r, source, target)
+	if err != nil {
+		return nil, err
+	}
+	return out.Crop(crop.Min.X, crop.Min.Y, crop.Dx(), crop.Dy()), nil
+}
+
+func TestCropTranslator(t *testing.T) {
+	o := adaptation(t, 0)
+	whole := mustLoader(t, o)
+	o.Translate = cropping{}
+	crops := mustLoader(t, o)
+	for it := range 8 {
+		if !cmp.Equal(mustBatch(t, whole, it), mustBatch(t, crops, it)) {
+			t.Fatalf("iteration %d: another batch", it)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package translate
 import (
 	"errors"
 	"fmt"
+	"image"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -32,6 +33,14 @@ type Engine interface {
 // extension (Rel of a dataset's item). The target may be nil.
 type NamedTranslator interface {
 	TranslateNamed(r *rand.Rand, id string, source, target *raster.Image) (*raster.Image, error)
+}
+
+// CropTranslator is an engine that can translate a part of an image for less
+// than the whole: a loader shows the network a crop only. The result is the
+// crop, bit for bit, of what Translate returns. A loader checks for it with a
+// type assertion on its Translator, after [NamedTranslator].
+type CropTranslator interface {
+	TranslateCrop(r *rand.Rand, source, target *raster.Image, crop image.Rectangle) (*raster.Image, error)
 }
 
 // Engine names that [New] knows.

@@ -2,6 +2,7 @@ package translate
 
 import (
 	"fmt"
+	"image"
 	"math"
 	"math/rand/v2"
 	"sync"
@@ -77,7 +78,17 @@ func (f *FDA) Window(w, h int) (bu, bv int) {
 
 // Translate returns the source with the target's low-frequency amplitudes.
 // Both must have one size. It draws nothing from r, which may be nil.
-func (f *FDA) Translate(_ *rand.Rand, source, target *raster.Image) (*raster.Image, error) {
+func (f *FDA) Translate(r *rand.Rand, source, target *raster.Image) (*raster.Image, error) {
+	if err := checkImage("source", source); err != nil {
+		return nil, err
+	}
+	return f.TranslateCrop(r, source, target, image.Rect(0, 0, source.W, source.H))
+}
+
+// TranslateCrop returns a rectangle of what [FDA.Translate] returns, bit for
+// bit, and works out that part alone: the amplitudes are those of the whole
+// images. The rectangle must lie in the source.
+func (f *FDA) TranslateCrop(_ *rand.Rand, source, target *raster.Image, crop image.Rectangle) (*raster.Image, error) {
 	if err := f.Validate(); err != nil {
 		return nil, err
 	}
@@ -91,11 +102,14 @@ func (f *FDA) Translate(_ *rand.Rand, source, target *raster.Image) (*raster.Ima
 		return nil, fmt.Errorf("translate: FDA needs images of one size: source is %d×%d, target %d×%d",
 			source.W, source.H, target.W, target.H)
 	}
+	if whole := image.Rect(0, 0, source.W, source.H); crop.Empty() || !crop.In(whole) {
+		return nil, fmt.Errorf("translate: crop %v does not lie in an image of %d×%d", crop, source.W, source.H)
+	}
 	bu, bv := f.Window(source.W, source.H)
 	t := transform{rows: f.axis(source.W, bv), columns: f.axis(source.H, bu), workers: max(f.Workers, 1)}
 	s := t.spectrum(source)
 	f.exchange(t, s, t.spectrum(target))
-	return t.add(source, s, f.Clip), nil
+	return t.add(source, s, crop, f.Clip), nil
 }
 
 // axis returns the table for n samples and frequencies up to b.

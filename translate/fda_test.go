@@ -2,6 +2,7 @@ package translate
 
 import (
 	"fmt"
+	"image"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -203,6 +204,28 @@ func TestFDAIsTheSameForAnyNumberOfWorkersAndSharers(t *testing.T) {
 	wg.Wait()
 	if !slices.Equal(source.Pix, sourceBefore.Pix) || !slices.Equal(target.Pix, targetBefore.Pix) {
 		t.Error("an input was modified")
+	}
+}
+
+func TestFDACropIsAPartOfTheWhole(t *testing.T) {
+	source, target := scene(11, 90, 70), scene(12, 90, 70)
+	for _, f := range []*FDA{{Band: 0.06, Clip: true}, {Band: 0.04, Asymmetric: true, Workers: 2}} {
+		whole := mustTranslate(t, f, source, target)
+		for _, r := range []image.Rectangle{image.Rect(0, 0, 90, 70), image.Rect(13, 7, 60, 70), image.Rect(89, 69, 90, 70)} {
+			got, err := f.TranslateCrop(nil, source, target, r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := whole.Crop(r.Min.X, r.Min.Y, r.Dx(), r.Dy())
+			if got.W != want.W || got.H != want.H || !slices.Equal(got.Pix, want.Pix) {
+				t.Errorf("crop %v differs", r)
+			}
+		}
+	}
+	for _, r := range []image.Rectangle{{}, image.Rect(0, 0, 91, 70), image.Rect(-1, 0, 4, 4)} {
+		if _, err := (&FDA{}).TranslateCrop(nil, source, target, r); err == nil {
+			t.Errorf("crop %v is taken", r)
+		}
 	}
 }
 

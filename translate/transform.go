@@ -1,6 +1,7 @@
 package translate
 
 import (
+	"image"
 	"sync"
 
 	"t2sda/internal/raster"
@@ -90,9 +91,9 @@ func (t transform) setChange(s []float64, u, v int, plus, minus complex128) {
 	}
 }
 
-// add returns the image plus the inverse transform of the spectrum that
-// setChange has filled.
-func (t transform) add(m *raster.Image, spectrum []float64, clip bool) *raster.Image {
+// add returns a rectangle of the image plus the inverse transform of the
+// spectrum that setChange has filled.
+func (t transform) add(m *raster.Image, spectrum []float64, crop image.Rectangle, clip bool) *raster.Image {
 	kx, ky := t.rows.coefficients(), t.columns.coefficients()
 	half := make([]float64, 3*kx*m.H) // [3][kx][H]
 	t.parallel(3*kx, func(lo, hi int) {
@@ -101,16 +102,17 @@ func (t transform) add(m *raster.Image, spectrum []float64, clip bool) *raster.I
 			t.columns.synthesise(half[k*m.H:(k+1)*m.H], spectrum[k*ky:(k+1)*ky], scratch)
 		}
 	})
-	out := raster.NewImage(m.W, m.H)
-	t.parallel(3*m.H, func(lo, hi int) {
+	out := raster.NewImage(crop.Dx(), crop.Dy())
+	t.parallel(3*out.H, func(lo, hi int) {
 		scratch, coef, change := t.rows.scratch(), make([]float64, kx), make([]float64, m.W)
 		for row := lo; row < hi; row++ {
-			at := row/m.H*kx*m.H + row%m.H
+			c, y := row/out.H, crop.Min.Y+row%out.H
 			for k := range coef {
-				coef[k] = half[at+k*m.H]
+				coef[k] = half[(c*kx+k)*m.H+y]
 			}
 			t.rows.synthesise(change, coef, scratch)
-			addRow(out.Pix[row*m.W:(row+1)*m.W], m.Pix[row*m.W:(row+1)*m.W], change, clip)
+			from := (c*m.H+y)*m.W + crop.Min.X
+			addRow(out.Pix[row*out.W:(row+1)*out.W], m.Pix[from:from+out.W], change[crop.Min.X:crop.Max.X], clip)
 		}
 	})
 	return out
