@@ -83,7 +83,7 @@ func fewOf(ids []string) string {
 func (k *checker) classFindings(r *Report) []Finding {
 	switch {
 	case len(k.found.labels) == 0:
-		return []Finding{{Severity: Warning, Kind: "unlabelled", Text: "no image has a label: of use as a target only"}}
+		return []Finding{{Severity: Warning, Kind: "unlabelled", Text: fmt.Sprintf("no image has a label (a .png of the same name%s): of use as a target only", k.d.labelName())}}
 	case k.d.labels == nil:
 		return []Finding{{Severity: Warning, Kind: "no-map", Text: "no label map is given: labels are counted by id, and a run would take the split as unlabelled"}}
 	}
