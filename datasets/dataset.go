@@ -44,6 +44,10 @@ type Options struct {
 	// rest is decoded every time: with draws at random nothing is gained by
 	// eviction. Files that change on disk during a run go unnoticed. 0: no cache.
 	CacheBytes int64
+
+	// Disk keeps decoded, resized images and labels in a folder; nil: nowhere.
+	// What CacheBytes keeps in memory is looked for there first.
+	Disk *DiskCache
 }
 
 // Item names the files of one image.
@@ -63,6 +67,7 @@ type Dataset struct {
 	labels  *LabelMap // nil: none
 	channel int       // of colour label files; -1: none
 	cache   *cache
+	mapping string // what the disk cache tells label maps apart by
 }
 
 // Open finds the images of a split and pairs them with their labels, in lexical
@@ -83,6 +88,7 @@ func Open(o Options) (*Dataset, error) {
 			return nil, err
 		}
 	}
+	d.mapping = d.fingerprint()
 	return d, nil
 }
 

@@ -91,10 +91,18 @@ func (d *Dataset) picture(ctx context.Context, i int) (*picture, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	p, err := decodeImage(d.items[i].Image, d.opts.Width, d.opts.Height)
+	name, w, h := d.items[i].Image, d.opts.Width, d.opts.Height
+	e, err := d.opts.Disk.through(name, entryKind{w: w, h: h, bytes: 3}, func() (entry, error) {
+		p, err := decodeImage(name, w, h)
+		if err != nil {
+			return entry{}, err
+		}
+		return entry(*p), nil
+	})
 	if err != nil {
 		return nil, err
 	}
+	p := (*picture)(&e)
 	d.cache.addPicture(i, p)
 	return p, nil
 }
@@ -109,10 +117,18 @@ func (d *Dataset) idMap(ctx context.Context, i int) (*idMap, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	l, err := decodeIDMap(d.items[i].Label, d.labels, d.channel, d.opts.Width, d.opts.Height)
+	name, w, h := d.items[i].Label, d.opts.Width, d.opts.Height
+	e, err := d.opts.Disk.through(name, entryKind{w: w, h: h, bytes: 1, mapping: d.mapping}, func() (entry, error) {
+		l, err := decodeIDMap(name, d.labels, d.channel, w, h)
+		if err != nil {
+			return entry{}, err
+		}
+		return entry{w: l.W, h: l.H, w0: l.w0, h0: l.h0, pix: l.Pix}, nil
+	})
 	if err != nil {
 		return nil, err
 	}
+	l := &idMap{Labels: &raster.Labels{W: e.w, H: e.h, Pix: e.pix}, w0: e.w0, h0: e.h0}
 	d.cache.addLabel(i, l)
 	return l, nil
 }

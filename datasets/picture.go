@@ -12,13 +12,9 @@ import (
 	"t2sda/internal/pngrows"
 )
 
-// picture is a decoded image, brought to a size: 8-bit red, green and blue a
-// pixel. Pictures may be shared by the cache and must not be written to.
-type picture struct {
-	w, h   int
-	pix    []byte // 3·w·h
-	w0, h0 int    // size of the file
-}
+// picture is a decoded image, brought to a size: red, green and blue of each
+// pixel, 8 bits. Pictures may be shared by the cache and must not be written to.
+type picture entry
 
 // row returns row y, 3·w bytes.
 func (p *picture) row(y int) []byte { return p.pix[3*p.w*y : 3*p.w*(y+1)] }
