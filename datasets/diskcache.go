@@ -207,15 +207,16 @@ func (c *DiskCache) put(file string, e entry) error {
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
 	*buf = growBytes(*buf, entryStart+s2.MaxEncodedLen(len(e.pix)))
-	b := append((*buf)[:0], entryMagic...)
-	for _, n := range []int{e.w, e.h, e.w0, e.h0} {
-		b = binary.LittleEndian.AppendUint32(b, uint32(n))
+	b := *buf
+	copy(b, entryMagic)
+	for i, n := range []int{e.w, e.h, e.w0, e.h0} {
+		binary.LittleEndian.PutUint32(b[len(entryMagic)+4*i:], uint32(n))
 	}
-	packed := s2.Encode((*buf)[entryStart:], e.pix)
-	sum := crc32.Update(crc32.ChecksumIEEE(b), crc32.IEEETable, packed)
-	b = binary.LittleEndian.AppendUint32(b, sum)
+	packed := s2.Encode(b[entryStart:], e.pix)
+	sum := crc32.Update(crc32.ChecksumIEEE(b[:entryHead]), crc32.IEEETable, packed)
+	binary.LittleEndian.PutUint32(b[entryHead:], sum)
 	if err := os.MkdirAll(filepath.Dir(file), 0o777); err != nil {
 		return err
 	}
-	return atomicfile.Write(file, (*buf)[:entryStart+len(packed)])
+	return atomicfile.Write(file, b[:entryStart+len(packed)])
 }
