@@ -1,16 +1,8 @@
-// Package export turns a trained student into things that outlive the run: a
-// deployable ONNX file, scores over a labelled split, label maps, pictures and
-// a self-contained report.
+// Package export makes a trained student deployable: one ONNX file,
+// normalisation inside and batch norm folded, that describes itself
+// ([Build], [Write]), checked against the network it was made from ([Verify]).
 //
-// The pieces, in the order in which a run uses them:
-//
-//   - [Build] and [Write] make one ONNX file of the student, normalisation
-//     inside and batch norm folded, that describes itself ([Metadata]).
-//   - [Predictor] runs such a file on images of any size; [Verify] compares its
-//     labels with those of a reference.
-//   - [Evaluate] scores a file over a data set into a [Result]; the measures are
-//     those of the official Cityscapes scripts ([Confusion]).
-//   - [PredictFiles] writes label maps, colours or overlays of loose images.
-//   - [Strip], [ConfusionPicture], [Curves], [Heat] and [IoUBars] draw, [WriteReport]
-//     puts everything on one HTML page that needs no network.
+// Its subpackages are what happens to such files afterwards: predict runs them
+// and other people's models, score evaluates them, picture draws, report puts
+// everything on one HTML page.
 package export

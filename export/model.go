@@ -4,21 +4,10 @@ import (
 	"fmt"
 
 	"t2sda/datasets"
+	"t2sda/export/predict"
 	"t2sda/graphs"
 	"t2sda/graphs/nets"
 	"t2sda/internal/atomicfile"
-)
-
-// Element types of a model's input.
-const (
-	InputFloat32 = "float32"
-	InputUint8   = "uint8"
-)
-
-// What a model gives.
-const (
-	OutputLogits = "logits" // float32 [1,classes,H,W]
-	OutputLabels = "labels" // uint8 [1,H,W], argmax of the logits
 )
 
 // imageInput is the name of a model's input; its output is called by its kind.
@@ -30,17 +19,17 @@ type ModelOptions struct {
 	Space  datasets.Space // the classes, one per channel of the logits
 	Width  int            // of the input, pixels; fixed, as the graph's shapes are static
 	Height int            // likewise
-	Input  string         // InputFloat32 (also if empty) or InputUint8
-	Output string         // OutputLogits (also if empty) or OutputLabels
-	Info   ModelInfo
+	Input  string         // predict.InputFloat32 (also if empty) or predict.InputUint8
+	Output string         // predict.OutputLogits (also if empty) or predict.OutputLabels
+	Info   predict.ModelInfo
 }
 
 func (o ModelOptions) withDefaults() ModelOptions {
 	if o.Input == "" {
-		o.Input = InputFloat32
+		o.Input = predict.InputFloat32
 	}
 	if o.Output == "" {
-		o.Output = OutputLogits
+		o.Output = predict.OutputLogits
 	}
 	return o
 }
@@ -59,21 +48,21 @@ func (o ModelOptions) validate() error {
 		return fmt.Errorf("classes: %q has %d, the network has %d", o.Space.Name, len(o.Space.Classes), o.Arch.Classes)
 	case o.Width < least || o.Height < least:
 		return fmt.Errorf("size %d×%d: %s needs at least %d×%d pixels", o.Width, o.Height, o.Arch.Encoder, least, least)
-	case o.Input != InputFloat32 && o.Input != InputUint8:
-		return fmt.Errorf("input %q is neither %s nor %s", o.Input, InputFloat32, InputUint8)
-	case o.Output != OutputLogits && o.Output != OutputLabels:
-		return fmt.Errorf("output %q is neither %s nor %s", o.Output, OutputLogits, OutputLabels)
+	case o.Input != predict.InputFloat32 && o.Input != predict.InputUint8:
+		return fmt.Errorf("input %q is neither %s nor %s", o.Input, predict.InputFloat32, predict.InputUint8)
+	case o.Output != predict.OutputLogits && o.Output != predict.OutputLabels:
+		return fmt.Errorf("output %q is neither %s nor %s", o.Output, predict.OutputLogits, predict.OutputLabels)
 	}
 	return nil
 }
 
 // metadata describes the model that the options make.
-func (o ModelOptions) metadata() Metadata {
-	return Metadata{
+func (o ModelOptions) metadata() predict.Metadata {
+	return predict.Metadata{
 		ModelInfo: o.Info, Space: o.Space, Mean: o.Arch.Mean, Std: o.Arch.Std,
-		Architecture: Architecture{Encoder: o.Arch.Encoder, Head: o.Arch.Head, HeadWidth: o.Arch.HeadWidth},
-		Input:        InputInfo{Name: imageInput, Type: o.Input, Width: o.Width, Height: o.Height, Layout: "nchw", Colour: "rgb", Scale: 255},
-		Output:       OutputInfo{Name: o.Output, Kind: o.Output},
+		Architecture: predict.Architecture{Encoder: o.Arch.Encoder, Head: o.Arch.Head, HeadWidth: o.Arch.HeadWidth},
+		Input:        predict.InputInfo{Name: imageInput, Type: o.Input, Width: o.Width, Height: o.Height, Layout: "nchw", Colour: "rgb", Scale: 255},
+		Output:       predict.OutputInfo{Name: o.Output, Kind: o.Output},
 	}
 }
 
@@ -95,17 +84,17 @@ func Build(o ModelOptions, weights func(name string) ([]float32, error)) ([]byte
 	}
 	g, err := graphs.Build("t2sda", func(g *graphs.Graph) {
 		var pixels *graphs.Value
-		if o.Input == InputUint8 {
+		if o.Input == predict.InputUint8 {
 			pixels = g.Cast(g.Input(imageInput, graphs.Uint8, 1, 3, o.Height, o.Width), graphs.Float32)
 		} else {
 			pixels = g.Input(imageInput, graphs.Float32, 1, 3, o.Height, o.Width)
 		}
 		n := nets.New(g, o.Arch, nets.Deploy, weights)
 		logits := g.Resize(n.Segment(n.Encode(n.Normalize(pixels))), o.Height, o.Width, "linear")
-		if o.Output == OutputLabels {
-			g.Output(OutputLabels, g.Cast(g.ArgMax(logits, 1, false), graphs.Uint8))
+		if o.Output == predict.OutputLabels {
+			g.Output(predict.OutputLabels, g.Cast(g.ArgMax(logits, 1, false), graphs.Uint8))
 		} else {
-			g.Output(OutputLogits, logits)
+			g.Output(predict.OutputLogits, logits)
 		}
 		for key, value := range props {
 			g.SetMetadata(key, value)

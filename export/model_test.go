@@ -1,4 +1,4 @@
-package export
+package export_test
 
 import (
 	"context"
@@ -11,119 +11,28 @@ import (
 	"strings"
 	"testing"
 
+	"t2sda/export"
 	"t2sda/graphs/engine/enginetest"
 
 	"github.com/google/go-cmp/cmp"
 
 	"t2sda/datasets"
+	"t2sda/export/exporttest"
+	"t2sda/export/predict"
 	"t2sda/graphs"
 	"t2sda/graphs/engine"
 	"t2sda/graphs/nets"
 	"t2sda/internal/raster"
 )
 
-// nanoOptions describe a small model for 64×32 images of 5 classes.
-func nanoOptions(head string) ModelOptions {
-	miou := 0.25
-	return ModelOptions{
-		Arch: nets.Arch{
-			Encoder: "mit_nano", Head: head, Classes: 5, HeadWidth: 16, DropPath: 0.1, Dropout: 0.1,
-			Mean: [3]float32{123.675, 116.28, 103.53}, Std: [3]float32{58.395, 57.12, 57.375},
-		},
-		Space: fiveClasses(), Width: 64, Height: 32,
-		Info: ModelInfo{Version: "1.2.3", ConfigHash: "cafe", CropW: 64, CropH: 32, MIoU: &miou},
-	}
-}
-
-func fiveClasses() datasets.Space {
-	s := datasets.Cityscapes19()
-	return datasets.Space{Name: "five", Classes: s.Classes[:5]}
-}
-
-// randomWeights draws parameters by their initialisers, scaled up and with
-// statistics that are neither 0 nor 1, so that nothing is folded by luck.
-func randomWeights(t testing.TB, a nets.Arch) func(string) ([]float32, error) {
-	t.Helper()
-	const seed = 11
-	t.Logf("seed %d", seed)
-	r := rand.New(rand.NewPCG(seed, seed))
-	all := map[string][]float32{}
-	params, err := a.Params()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, p := range params {
-		w := make([]float32, p.Shape.Size())
-		p.Init(r, w)
-		for i := range w {
-			w[i] = 2*w[i] + 0.05*float32(r.NormFloat64())
-		}
-		all[p.Name] = w
-	}
-	buffers, err := a.Buffers()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, b := range buffers {
-		w := make([]float32, b.Len)
-		for i := range w {
-			w[i] = 0.3 * float32(r.NormFloat64())
-			if strings.HasSuffix(b.Name, "var") {
-				w[i] = 0.5 + r.Float32()
-			}
-		}
-		all[b.Name] = w
-	}
-	return func(name string) ([]float32, error) {
-		if w, ok := all[name]; ok {
-			return w, nil
-		}
-		return nil, errors.New("no weight called " + name)
-	}
-}
-
-// randomImages draws pictures with regions and noise, whole numbers 0–255.
-func randomImages(r *rand.Rand, n, w, h int) []*raster.Image {
-	images := make([]*raster.Image, n)
-	for i := range images {
-		images[i] = raster.NewImage(w, h)
-		for c := range 3 {
-			fx, fy := r.Float64(), r.Float64()
-			for j := range images[i].Plane(c) {
-				v := 128 + 90*math.Sin(fx*float64(j%w)+fy*float64(j/w)) + 20*r.NormFloat64()
-				images[i].Plane(c)[j] = float32(math.Round(min(max(v, 0), 255)))
-			}
-		}
-	}
-	return images
-}
-
-func predictor(t testing.TB, e *engine.Engine, o ModelOptions, weights func(string) ([]float32, error)) *Predictor {
-	t.Helper()
-	path := filepath.Join(t.TempDir(), "model.onnx")
-	if err := Write(path, o, weights); err != nil {
-		t.Fatal(err)
-	}
-	p, err := OpenPredictor(e, path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := p.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return p
-}
-
 func TestVerifyAgainstTrainingNetwork(t *testing.T) {
 	e := enginetest.Open(t, engine.Options{})
 	for _, head := range nets.Heads() {
 		t.Run(head, func(t *testing.T) {
-			o := nanoOptions(head)
-			weights := randomWeights(t, o.Arch)
-			images := randomImages(rand.New(rand.NewPCG(5, 5)), 3, o.Width, o.Height)
-			a, err := Verify(t.Context(), e, o, weights, images)
+			o := exporttest.NanoOptions(head)
+			weights := exporttest.RandomWeights(t, o.Arch)
+			images := exporttest.RandomImages(rand.New(rand.NewPCG(5, 5)), 3, o.Width, o.Height)
+			a, err := export.Verify(t.Context(), e, o, weights, images)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -139,10 +48,10 @@ func TestVerifyAgainstTrainingNetwork(t *testing.T) {
 // not trained with.
 func TestVerifyNoticesWrongExport(t *testing.T) {
 	e := enginetest.Open(t, engine.Options{})
-	o := nanoOptions("segformer")
-	weights := randomWeights(t, o.Arch)
-	images := randomImages(rand.New(rand.NewPCG(5, 5)), 2, o.Width, o.Height)
-	references, _, err := runTrained(t.Context(), e, o, weights, images)
+	o := exporttest.NanoOptions("segformer")
+	weights := exporttest.RandomWeights(t, o.Arch)
+	images := exporttest.RandomImages(rand.New(rand.NewPCG(5, 5)), 2, o.Width, o.Height)
+	references, _, err := export.RunTrained(t.Context(), e, o, weights, images)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,7 +60,7 @@ func TestVerifyNoticesWrongExport(t *testing.T) {
 		t.Fatal("the network predicts a single class, so agreement means nothing")
 	}
 	o.Arch.Mean, o.Arch.Std = [3]float32{}, [3]float32{1, 1, 1}
-	a, err := Compare(t.Context(), predictor(t, e, o, weights), images, references)
+	a, err := export.Compare(t.Context(), exporttest.Predictor(t, e, o, weights), images, references)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,14 +73,14 @@ func TestVerifyNoticesWrongExport(t *testing.T) {
 // the model's size and at another one.
 func TestInputsAndOutputsAgree(t *testing.T) {
 	e := enginetest.Open(t, engine.Options{})
-	o := nanoOptions("segformer")
-	weights := randomWeights(t, o.Arch)
-	img := randomImages(rand.New(rand.NewPCG(6, 6)), 1, o.Width, o.Height)[0]
+	o := exporttest.NanoOptions("segformer")
+	weights := exporttest.RandomWeights(t, o.Arch)
+	img := exporttest.RandomImages(rand.New(rand.NewPCG(6, 6)), 1, o.Width, o.Height)[0]
 	var reference *raster.Labels
-	for _, input := range []string{InputFloat32, InputUint8} {
-		for _, output := range []string{OutputLogits, OutputLabels} {
+	for _, input := range []string{predict.InputFloat32, predict.InputUint8} {
+		for _, output := range []string{predict.OutputLogits, predict.OutputLabels} {
 			o.Input, o.Output = input, output
-			p := predictor(t, e, o, weights)
+			p := exporttest.Predictor(t, e, o, weights)
 			labels, err := p.Predict(t.Context(), img)
 			if err != nil {
 				t.Fatal(err)
@@ -179,7 +88,7 @@ func TestInputsAndOutputsAgree(t *testing.T) {
 			if reference == nil {
 				reference = labels
 			}
-			var a Agreement
+			var a export.Agreement
 			if err := a.Add(reference, labels); err != nil {
 				t.Fatal(err)
 			}
@@ -199,12 +108,15 @@ func TestInputsAndOutputsAgree(t *testing.T) {
 
 func TestModelMetadata(t *testing.T) {
 	e := enginetest.Open(t, engine.Options{})
-	o := nanoOptions("segformer")
-	p := predictor(t, e, o, randomWeights(t, o.Arch))
-	if diff := cmp.Diff(o.withDefaults().metadata(), p.Metadata()); diff != "" {
+	o := exporttest.NanoOptions("segformer")
+	p := exporttest.Predictor(t, e, o, exporttest.RandomWeights(t, o.Arch))
+	if diff := cmp.Diff(export.MetadataOf(o), p.Metadata()); diff != "" {
 		t.Error(diff)
 	}
-	props := p.session.Metadata()
+	props, err := p.Metadata().Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for key, want := range map[string]string{
 		"class_names": `["road","sidewalk","building","wall","fence"]`, "palette": `[[128,64,128],[244,35,232],[70,70,70],[102,102,156],[190,153,153]]`,
 		"mean": "[123.675,116.28,103.53]", "crop": "[64,32]", "config_hash": "cafe", "miou": "0.25", "t2sda_version": "1.2.3",
@@ -216,25 +128,25 @@ func TestModelMetadata(t *testing.T) {
 }
 
 func TestBuildErrors(t *testing.T) {
-	weights := randomWeights(t, nanoOptions("segformer").Arch)
+	weights := exporttest.RandomWeights(t, exporttest.NanoOptions("segformer").Arch)
 	tests := []struct {
 		name   string
-		change func(o *ModelOptions)
+		change func(o *export.ModelOptions)
 		want   string
 	}{
-		{"class count", func(o *ModelOptions) { o.Space = datasets.Cityscapes19() }, `"cityscapes" has 19, the network has 5`},
-		{"size", func(o *ModelOptions) { o.Height = 8 }, "size 64×8: mit_nano needs at least"},
-		{"input", func(o *ModelOptions) { o.Input = "float16" }, `input "float16" is neither float32 nor uint8`},
-		{"output", func(o *ModelOptions) { o.Output = "boxes" }, `output "boxes" is neither logits nor labels`},
-		{"encoder", func(o *ModelOptions) { o.Arch.Encoder = "vgg" }, `encoder "vgg" does not exist`},
-		{"weights", func(o *ModelOptions) { o.Arch.HeadWidth = 24 }, "decode_head."},
+		{"class count", func(o *export.ModelOptions) { o.Space = datasets.Cityscapes19() }, `"cityscapes" has 19, the network has 5`},
+		{"size", func(o *export.ModelOptions) { o.Height = 8 }, "size 64×8: mit_nano needs at least"},
+		{"input", func(o *export.ModelOptions) { o.Input = "float16" }, `input "float16" is neither float32 nor uint8`},
+		{"output", func(o *export.ModelOptions) { o.Output = "boxes" }, `output "boxes" is neither logits nor labels`},
+		{"encoder", func(o *export.ModelOptions) { o.Arch.Encoder = "vgg" }, `encoder "vgg" does not exist`},
+		{"weights", func(o *export.ModelOptions) { o.Arch.HeadWidth = 24 }, "decode_head."},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			o := nanoOptions("segformer")
+			o := exporttest.NanoOptions("segformer")
 			tt.change(&o)
 			path := filepath.Join(t.TempDir(), "model.onnx")
-			err := Write(path, o, weights)
+			err := export.Write(path, o, weights)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v, want %q", err, tt.want)
 			}
@@ -266,7 +178,7 @@ func foreign(t *testing.T, meta map[string]string, build func(g *graphs.Graph)) 
 
 func TestOpenPredictorErrors(t *testing.T) {
 	e := enginetest.Open(t, engine.Options{})
-	props, err := nanoOptions("segformer").withDefaults().metadata().Encode()
+	props, err := exporttest.NanoPredictor(t).Metadata().Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -315,22 +227,22 @@ func TestOpenPredictorErrors(t *testing.T) {
 			if err := os.WriteFile(path, tt.model, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			_, err := OpenPredictor(e, path)
+			_, err := predict.Open(e, path)
 			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), path) {
 				t.Errorf("error %v, want %q and the file's name", err, tt.want)
 			}
 		})
 	}
-	if _, err := OpenPredictor(e, filepath.Join(t.TempDir(), "missing.onnx")); !errors.Is(err, os.ErrNotExist) {
+	if _, err := predict.Open(e, filepath.Join(t.TempDir(), "missing.onnx")); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("missing file: %v", err)
 	}
 }
 
 func TestPredictErrors(t *testing.T) {
 	e := enginetest.Open(t, engine.Options{})
-	o := nanoOptions("segformer")
-	weights := randomWeights(t, o.Arch)
-	p := predictor(t, e, o, weights)
+	o := exporttest.NanoOptions("segformer")
+	weights := exporttest.RandomWeights(t, o.Arch)
+	p := exporttest.Predictor(t, e, o, weights)
 	if _, err := p.Predict(t.Context(), &raster.Image{}); err == nil || !strings.Contains(err.Error(), "image of 0×0 pixels") {
 		t.Errorf("empty image: %v", err)
 	}
@@ -343,7 +255,7 @@ func TestPredictErrors(t *testing.T) {
 	if err != nil || len(one.Pix) != 1 {
 		t.Errorf("1×1 image: %v, %v", one, err)
 	}
-	broken := predictor(t, e, o, func(name string) ([]float32, error) {
+	broken := exporttest.Predictor(t, e, o, func(name string) ([]float32, error) {
 		w, err := weights(name)
 		if strings.HasSuffix(name, "running_mean") {
 			w = slices.Clone(w)

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"strings"
 
+	"t2sda/export/predict"
 	"t2sda/graphs"
 	"t2sda/graphs/engine"
 	"t2sda/graphs/nets"
@@ -41,7 +43,12 @@ func (a *Agreement) Add(reference, labels *raster.Labels) error {
 }
 
 // Share returns the share of equal labels, NaN without any.
-func (a Agreement) Share() float64 { return ratio(a.Equal, a.Pixels) }
+func (a Agreement) Share() float64 {
+	if a.Pixels == 0 {
+		return math.NaN()
+	}
+	return float64(a.Equal) / float64(a.Pixels)
+}
 
 // Err returns nil from [MinAgreement] on.
 func (a Agreement) Err() error {
@@ -55,7 +62,7 @@ func (a Agreement) Err() error {
 // Compare predicts the images and counts how many labels equal the references,
 // of the images' sizes. Its result may be below [MinAgreement]: see
 // [Agreement.Err].
-func Compare(ctx context.Context, p *Predictor, images []*raster.Image, references []*raster.Labels) (Agreement, error) {
+func Compare(ctx context.Context, p *predict.Predictor, images []*raster.Image, references []*raster.Labels) (Agreement, error) {
 	var a Agreement
 	if len(images) != len(references) {
 		return a, fmt.Errorf("compare labels: %d images, %d references", len(images), len(references))
@@ -120,7 +127,7 @@ func verify(ctx context.Context, e *engine.Engine, o ModelOptions, weights func(
 		return a, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	p, err := NewPredictor(s)
+	p, err := predict.New(s)
 	if err != nil {
 		return a, err
 	}
@@ -136,7 +143,7 @@ func runTrained(ctx context.Context, e *engine.Engine, o ModelOptions, weights f
 	g, err := graphs.Build("verify", func(g *graphs.Graph) {
 		n = nets.New(g, o.Arch, nets.Train, nil)
 		x := g.Input(imageInput, graphs.Float32, len(images), 3, o.Height, o.Width)
-		g.Output(OutputLogits, n.Segment(n.Encode(n.Normalize(x))))
+		g.Output(predict.OutputLogits, n.Segment(n.Encode(n.Normalize(x))))
 		for _, s := range n.BatchStats() {
 			g.Output(statistic+s.Name+".running_mean", s.Mean)
 			g.Output(statistic+s.Name+".running_var", s.Var)
@@ -168,16 +175,16 @@ func runTrained(ctx context.Context, e *engine.Engine, o ModelOptions, weights f
 			statistics[name] = t.Floats()
 		}
 	}
-	logits := outputs[OutputLogits]
+	logits := outputs[predict.OutputLogits]
 	shape := logits.Shape() // [N,C,h,w]
 	size := shape[1] * shape[2] * shape[3]
 	labels := make([]*raster.Labels, len(images))
 	for i := range labels {
-		m := logitMap{c: shape[1], h: shape[2], w: shape[3], pix: logits.Floats()[i*size : (i+1)*size]}
-		if err := m.checkFinite(); err != nil {
+		var err error
+		labels[i], err = predict.Argmax(logits.Floats()[i*size:(i+1)*size], [3]int(shape[1:]), o.Width, o.Height)
+		if err != nil {
 			return nil, nil, fmt.Errorf("training network: %w", err)
 		}
-		labels[i] = m.argmaxAt(o.Width, o.Height)
 	}
 	return labels, statistics, nil
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 
 	"t2sda/export"
+	"t2sda/export/predict"
+	"t2sda/export/score"
 	"t2sda/internal/raster"
 )
 
@@ -37,12 +39,12 @@ func (t *trainer) deliver(ctx context.Context, out *Outcome, baselineModel strin
 	if out.Agreement, err = t.verify(ctx, o); err != nil {
 		return err
 	}
-	p, err := export.OpenPredictor(t.engine, path)
+	p, err := predict.Open(t.engine, path)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
-	if out.Result, err = export.Evaluate(ctx, p, t.data.eval, t.evalOptions()); err != nil {
+	if out.Result, err = score.Evaluate(ctx, p, t.data.eval, t.evalOptions()); err != nil {
 		return err
 	}
 	return t.report(ctx, out, p, baselineModel)

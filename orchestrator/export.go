@@ -9,6 +9,7 @@ import (
 
 	"t2sda/configs"
 	"t2sda/export"
+	"t2sda/export/predict"
 )
 
 // ExportOptions say which weights of a run become which model file.
@@ -76,7 +77,7 @@ func (o ExportOptions) model(ctx context.Context, cfg configs.Config, p progress
 	m := export.ModelOptions{
 		Arch: archOf(cfg, len(p.Space.Classes)), Space: p.Space,
 		Width: o.Width, Height: o.Height, Input: o.Input, Output: o.Output,
-		Info: export.ModelInfo{
+		Info: predict.ModelInfo{
 			Version: o.Version, ConfigHash: cfg.Hash(), CropW: cfg.Data.Crop.Width, CropH: cfg.Data.Crop.Height,
 		},
 	}

@@ -13,14 +13,14 @@ import (
 	"go.uber.org/zap"
 
 	"t2sda/configs"
-	"t2sda/export"
+	"t2sda/export/score"
 	"t2sda/internal/raster"
 	"t2sda/internal/rng"
 )
 
 // train runs c's training alone, without export and report, and returns its
 // directory and the last evaluation.
-func train(t testing.TB, c configs.Config) (dir string, last *export.Result) {
+func train(t testing.TB, c configs.Config) (dir string, last *score.Result) {
 	t.Helper()
 	dir = t.TempDir()
 	e, err := openEngine(c)

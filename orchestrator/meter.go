@@ -11,7 +11,7 @@ import (
 
 	tty "golang.org/x/term"
 
-	"t2sda/export"
+	"t2sda/export/score"
 )
 
 // meter tells a person how training goes: a bar on a terminal, plain lines
@@ -19,7 +19,7 @@ import (
 type meter interface {
 	start(method string, done, total int)
 	tick(e Event, images int)
-	evaluated(iteration int, r *export.Result)
+	evaluated(iteration int, r *score.Result)
 	stop()
 }
 
@@ -74,7 +74,7 @@ func describe(e Event) string {
 	return b.String()
 }
 
-func describeScore(method string, iteration int, r *export.Result) string {
+func describeScore(method string, iteration int, r *score.Result) string {
 	return fmt.Sprintf("%s: after %d iterations target mIoU %.1f %% (%d images, %.1f s)", method, iteration, 100*float64(r.MIoU), r.Images, r.Seconds)
 }
 
@@ -98,7 +98,7 @@ func (m *lineMeter) tick(e Event, images int) {
 	}
 }
 
-func (m *lineMeter) evaluated(iteration int, r *export.Result) {
+func (m *lineMeter) evaluated(iteration int, r *score.Result) {
 	fmt.Fprintln(m.w, describeScore(m.method, iteration, r))
 }
 
@@ -144,7 +144,7 @@ func (m *barMeter) draw(line string) {
 	m.drawn = time.Now()
 }
 
-func (m *barMeter) evaluated(iteration int, r *export.Result) {
+func (m *barMeter) evaluated(iteration int, r *score.Result) {
 	fmt.Fprintln(m.w, clearLine+describeScore(m.method, iteration, r))
 }
 

@@ -8,7 +8,7 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"t2sda/export"
+	"t2sda/export/score"
 )
 
 func event(iteration int) Event {
@@ -26,7 +26,7 @@ func TestBar(t *testing.T) {
 			m.drawn = time.Time{} // as if long ago
 			m.tick(event(i), 4)
 		}
-		m.evaluated(40, &export.Result{MIoU: 0.5, Images: 7})
+		m.evaluated(40, &score.Result{MIoU: 0.5, Images: 7})
 		m.stop()
 		for _, line := range strings.Split(out.String(), clearLine) {
 			if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n >= columns && !strings.Contains(line, "target mIoU") {

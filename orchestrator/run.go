@@ -15,7 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"t2sda/configs"
-	"t2sda/export"
+	"t2sda/export/score"
 	"t2sda/graphs/engine"
 	"t2sda/internal/atomicfile"
 )
@@ -32,15 +32,15 @@ type Options struct {
 
 // Outcome is what a run leaves behind, besides files.
 type Outcome struct {
-	Method     string         `json:"method"`
-	Seed       uint64         `json:"seed"`
-	Iterations int            `json:"iterations"`
-	ConfigHash string         `json:"config_hash"`
-	Result     *export.Result `json:"result"`             // of model.onnx on the evaluation split
-	Baseline   *export.Result `json:"baseline,omitempty"` // of source-only
-	Agreement  float64        `json:"agreement"`          // share of pixels that model.onnx labels as the unfolded network does
-	Seconds    float64        `json:"seconds"`            // of training, evaluation and export, over all processes of the run
-	Dir        string         `json:"-"`
+	Method     string        `json:"method"`
+	Seed       uint64        `json:"seed"`
+	Iterations int           `json:"iterations"`
+	ConfigHash string        `json:"config_hash"`
+	Result     *score.Result `json:"result"`             // of model.onnx on the evaluation split
+	Baseline   *score.Result `json:"baseline,omitempty"` // of source-only
+	Agreement  float64       `json:"agreement"`          // share of pixels that model.onnx labels as the unfolded network does
+	Seconds    float64       `json:"seconds"`            // of training, evaluation and export, over all processes of the run
+	Dir        string        `json:"-"`
 }
 
 // The files of a run directory.

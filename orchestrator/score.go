@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 
 	"t2sda/export"
+	"t2sda/export/predict"
+	"t2sda/export/score"
 )
 
 // evaluatePending evaluates the student if that is due. An interrupt leaves it
@@ -76,7 +78,7 @@ func (t *trainer) evaluateStudent(ctx context.Context, e *Event) error {
 
 // score exports the student in memory and evaluates that model, so that what is
 // scored is what is deployed.
-func (t *trainer) score(ctx context.Context) (_ *export.Result, err error) {
+func (t *trainer) score(ctx context.Context) (_ *score.Result, err error) {
 	o, err := t.modelOptions(ctx)
 	if err != nil {
 		return nil, err
@@ -90,16 +92,16 @@ func (t *trainer) score(ctx context.Context) (_ *export.Result, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, session.Close()) }()
-	p, err := export.NewPredictor(session)
+	p, err := predict.New(session)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
-	return export.Evaluate(ctx, p, t.data.eval, t.evalOptions())
+	return score.Evaluate(ctx, p, t.data.eval, t.evalOptions())
 }
 
-func (t *trainer) evalOptions() export.EvalOptions {
-	return export.EvalOptions{Workers: t.cfg.Data.Workers}
+func (t *trainer) evalOptions() score.Options {
+	return score.Options{Workers: t.cfg.Data.Workers}
 }
 
 // modelOptions describe the student for export at the evaluation images' size.
@@ -107,7 +109,7 @@ func (t *trainer) modelOptions(ctx context.Context) (export.ModelOptions, error)
 	w, h, err := t.data.evalSize(ctx)
 	return export.ModelOptions{
 		Arch: t.arch, Space: t.data.space, Width: w, Height: h,
-		Info: export.ModelInfo{
+		Info: predict.ModelInfo{
 			Version: t.version, ConfigHash: t.progress.ConfigHash,
 			CropW: t.cfg.Data.Crop.Width, CropH: t.cfg.Data.Crop.Height,
 		},

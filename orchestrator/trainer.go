@@ -11,7 +11,7 @@ import (
 
 	"t2sda/configs"
 	"t2sda/datasets"
-	"t2sda/export"
+	"t2sda/export/score"
 	"t2sda/graphs/engine"
 	"t2sda/graphs/nets"
 	"t2sda/internal/raster"
@@ -33,11 +33,11 @@ type trainer struct {
 	state     *state
 	optimizer *adamW
 	progress  progress
-	began     time.Time      // this process
-	spent     float64        // s, by earlier processes
-	keptBest  int            // the best iteration that the newest checkpoint names
-	scored    *export.Result // by the last evaluation; nil before the first one
-	scoredAt  int            // its iteration
+	began     time.Time     // this process
+	spent     float64       // s, by earlier processes
+	keptBest  int           // the best iteration that the newest checkpoint names
+	scored    *score.Result // by the last evaluation; nil before the first one
+	scoredAt  int           // its iteration
 
 	supervised *supervised // L_S and L_T
 	pull       *pull       // L_pull; nil unless the method pulls

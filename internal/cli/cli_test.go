@@ -186,7 +186,7 @@ func TestRenderAndTranslate(t *testing.T) {
 	}
 	// FDA towards itself is the identity.
 	succeed(t, "translate", "--source", pictures[0], "--target", pictures[0], "--out", result, "--band", "0.09")
-	if a, b := picture(t, pictures[0]), picture(t, result); !bytes.Equal(a.NRGBA().Pix, b.NRGBA().Pix) {
+	if a, b := readPicture(t, pictures[0]), readPicture(t, result); !bytes.Equal(a.NRGBA().Pix, b.NRGBA().Pix) {
 		t.Error("FDA towards the picture itself changed it")
 	}
 	fail(t, exitFailure, "needs a target picture", "translate", "--source", pictures[0], "--out", result)
@@ -196,7 +196,7 @@ func TestRenderAndTranslate(t *testing.T) {
 	fail(t, exitUsage, "band", "translate", "--source", pictures[0], "--target", pictures[0], "--out", result, "--band", "0.7")
 }
 
-func picture(t *testing.T, path string) *raster.Image {
+func readPicture(t *testing.T, path string) *raster.Image {
 	t.Helper()
 	file, err := os.Open(path)
 	if err != nil {

@@ -13,8 +13,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"t2sda/datasets"
-	"t2sda/export"
+	"t2sda/export/picture"
 	"t2sda/internal/atomicfile"
+	"t2sda/internal/raster"
 )
 
 // inspection is what the command check is asked for.
@@ -204,11 +205,11 @@ func (c *inspection) write(w io.Writer, reports []*datasets.Report) error {
 		_, err := fmt.Fprintln(w, "no contact sheet: no image can be read")
 		return err
 	}
-	picture, err := export.Strip(space, columns, rows)
+	picture, err := picture.Strip(space, columns, rows)
 	if err != nil {
 		return err
 	}
-	if err := export.WritePNG(c.sheet, picture); err != nil {
+	if err := raster.WritePNG(c.sheet, picture); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(w, "contact sheet: %s\n", c.sheet)
@@ -217,17 +218,17 @@ func (c *inspection) write(w io.Writer, reports []*datasets.Report) error {
 
 // contactSheet shows each sample's image, its labels and both together; where
 // nothing is labelled, images alone, three in a row.
-func contactSheet(reports []*datasets.Report) (columns []string, rows []export.StripRow, space datasets.Space) {
-	var plain []export.StripRow
+func contactSheet(reports []*datasets.Report) (columns []string, rows []picture.StripRow, space datasets.Space) {
+	var plain []picture.StripRow
 	for _, r := range reports {
 		for _, s := range r.Previews {
 			title := path.Join(r.Split, s.ID)
-			image := export.Cell{Image: s.Image}
-			plain = append(plain, export.StripRow{Title: title, Cells: []export.Cell{image}})
-			row := export.StripRow{Title: title, Cells: []export.Cell{image, {}, {}}}
+			image := picture.Cell{Image: s.Image}
+			plain = append(plain, picture.StripRow{Title: title, Cells: []picture.Cell{image}})
+			row := picture.StripRow{Title: title, Cells: []picture.Cell{image, {}, {}}}
 			if s.Labels != nil {
 				space = r.Space
-				row.Cells[1].Labels, row.Cells[2] = s.Labels, export.Cell{Image: s.Image, Labels: s.Labels}
+				row.Cells[1].Labels, row.Cells[2] = s.Labels, picture.Cell{Image: s.Image, Labels: s.Labels}
 			}
 			rows = append(rows, row)
 		}
@@ -239,7 +240,7 @@ func contactSheet(reports []*datasets.Report) (columns []string, rows []export.S
 	rows = nil
 	for i, p := range plain {
 		if i%perRow == 0 {
-			rows = append(rows, export.StripRow{Title: p.Title, Cells: make([]export.Cell, perRow)})
+			rows = append(rows, picture.StripRow{Title: p.Title, Cells: make([]picture.Cell, perRow)})
 		} else {
 			rows[i/perRow].Title += " · " + p.Title
 		}

@@ -8,7 +8,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"t2sda/datasets"
-	"t2sda/export"
+	"t2sda/export/predict"
+	"t2sda/export/score"
 	"t2sda/graphs/engine"
 )
 
@@ -43,7 +44,7 @@ type evaluation struct {
 	device      engineFlags
 	data        datasetFlags
 	model, json string
-	options     export.EvalOptions
+	options     score.Options
 }
 
 func evaluateCommand() *cobra.Command {
@@ -71,13 +72,13 @@ func evaluateCommand() *cobra.Command {
 }
 
 // run scores the model and writes the scores where they are wanted.
-func (v *evaluation) run(ctx context.Context) (_ *export.Result, err error) {
+func (v *evaluation) run(ctx context.Context) (_ *score.Result, err error) {
 	e, err := engine.Open(v.device.options)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, e.Close()) }()
-	p, err := export.OpenPredictor(e, v.model)
+	p, err := predict.Open(e, v.model)
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +91,7 @@ func (v *evaluation) run(ctx context.Context) (_ *export.Result, err error) {
 		return nil, err
 	}
 	v.options.Name = fmt.Sprintf("%s %s %s", o.Layout, o.Root, o.Split)
-	result, err := export.Evaluate(ctx, p, d, v.options)
+	result, err := score.Evaluate(ctx, p, d, v.options)
 	if err != nil || v.json == "" {
 		return result, err
 	}

@@ -5,7 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"t2sda/export"
+	"t2sda/export/predict"
 	"t2sda/orchestrator"
 )
 
@@ -33,8 +33,8 @@ convolutions and describes itself in its metadata.`,
 	cmd.Flags().StringVar(&o.Weights, "weights", "student", "student or teacher")
 	cmd.Flags().IntVar(&o.Width, "width", 0, "of the input, px (0: of the run's evaluation images)")
 	cmd.Flags().IntVar(&o.Height, "height", 0, "of the input, px")
-	cmd.Flags().StringVar(&o.Input, "input", export.InputFloat32, export.InputFloat32+" or "+export.InputUint8)
-	cmd.Flags().StringVar(&o.Output, "output", export.OutputLogits, export.OutputLogits+" or "+export.OutputLabels)
+	cmd.Flags().StringVar(&o.Input, "input", predict.InputFloat32, predict.InputFloat32+" or "+predict.InputUint8)
+	cmd.Flags().StringVar(&o.Output, "output", predict.OutputLogits, predict.OutputLogits+" or "+predict.OutputLabels)
 	_ = cmd.MarkFlagRequired("run") // fails only for flags that do not exist
 	_ = cmd.MarkFlagRequired("out")
 	return cmd

@@ -1,4 +1,4 @@
-package export
+package predict
 
 import (
 	"context"
@@ -25,12 +25,12 @@ type Predictor struct {
 	h, w    int // of the output
 
 	mu   sync.Mutex
-	free []*slot // made and not in use
+	free []*Task // made and not in use
 }
 
 // OpenPredictor opens a model file and checks that it is a segmentation model of
 // this program. Close frees it. Errors name the file and what is wrong with it.
-func OpenPredictor(e *engine.Engine, path string) (*Predictor, error) {
+func Open(e *engine.Engine, path string) (*Predictor, error) {
 	s, err := e.OpenModel(path)
 	if err != nil {
 		return nil, err
@@ -45,7 +45,7 @@ func OpenPredictor(e *engine.Engine, path string) (*Predictor, error) {
 
 // NewPredictor serves a session that stays the caller's to close, after the
 // predictor.
-func NewPredictor(s *engine.Session) (*Predictor, error) { return newPredictor(s, s.Name()) }
+func New(s *engine.Session) (*Predictor, error) { return newPredictor(s, s.Name()) }
 
 func newPredictor(s *engine.Session, name string) (*Predictor, error) {
 	p := &Predictor{session: s, name: name}
@@ -115,6 +115,10 @@ func (p *Predictor) Name() string { return p.name }
 // Metadata returns what the model says about itself.
 func (p *Predictor) Metadata() Metadata { return p.meta }
 
+// ImageSize returns the size that images are brought to before anything else
+// happens to them. Images that have it already are not resized again.
+func (p *Predictor) ImageSize() (w, h int) { return p.meta.Input.Width, p.meta.Input.Height }
+
 // Predict returns the labels of an image, at the image's size. The image is
 // resized to the model's size as training images are (8 bits, bilinear, over
 // the covered area when shrinking); logits come back bilinearly, label maps by
@@ -129,16 +133,16 @@ func (p *Predictor) PredictAt(ctx context.Context, img *raster.Image, w, h int) 
 	if img.W <= 0 || img.H <= 0 || w <= 0 || h <= 0 {
 		return nil, fmt.Errorf("model %s: image of %d×%d pixels, labels of %d×%d", p.name, img.W, img.H, w, h)
 	}
-	s, err := p.take()
+	s, err := p.NewTask()
 	if err != nil {
 		return nil, err
 	}
-	defer p.put(s)
-	s.fill(img)
-	if err := s.binding.Run(ctx); err != nil {
-		return nil, fmt.Errorf("model %s: %w", p.name, err)
+	defer s.Close()
+	s.Fill(img)
+	if err := s.Run(ctx); err != nil {
+		return nil, err
 	}
-	return s.labels(w, h)
+	return s.Labels(w, h)
 }
 
 // Close frees what Predict has allocated, and the model if OpenPredictor opened
@@ -157,8 +161,9 @@ func (p *Predictor) Close() error {
 	return errors.Join(errs...)
 }
 
-// take returns a slot that nobody uses.
-func (p *Predictor) take() (*slot, error) {
+// NewTask returns a task that nobody uses, made or left by an earlier one. Its
+// Close gives it back.
+func (p *Predictor) NewTask() (*Task, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if n := len(p.free); n > 0 {
@@ -166,22 +171,35 @@ func (p *Predictor) take() (*slot, error) {
 		p.free = p.free[:n-1]
 		return s, nil
 	}
-	s, err := p.newSlot()
+	s, err := p.makeTask()
 	if err != nil {
 		return nil, fmt.Errorf("model %s: %w", p.name, err)
 	}
 	return s, nil
 }
 
-func (p *Predictor) put(s *slot) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.free = append(p.free, s)
+// Close leaves the task to the next [Predictor.NewTask].
+func (s *Task) Close() {
+	s.p.mu.Lock()
+	defer s.p.mu.Unlock()
+	s.p.free = append(s.p.free, s)
 }
 
-// slot is the memory of one prediction under way: one of the pairs floats/bytes
-// and logits/ids is set, by the model's types.
-type slot struct {
+// Run runs the session on what Fill prepared.
+func (s *Task) Run(ctx context.Context) error {
+	if err := s.binding.Run(ctx); err != nil {
+		return fmt.Errorf("model %s: %w", s.p.name, err)
+	}
+	return nil
+}
+
+// Task is the memory of one image under way. Its steps, Fill, Run and Labels, may
+// be taken by different goroutines, one after the other; so while one image's
+// session runs, another one can be decoded and a third one scored. A task serves
+// one image after the other.
+//
+// One of the pairs floats/bytes and logits/ids is set, by the model's types.
+type Task struct {
 	p       *Predictor
 	floats  []float32 // input [3,H,W]
 	bytes   []uint8   // the same
@@ -190,8 +208,8 @@ type slot struct {
 	binding *engine.Binding
 }
 
-func (p *Predictor) newSlot() (*slot, error) {
-	s := &slot{p: p}
+func (p *Predictor) makeTask() (*Task, error) {
+	s := &Task{p: p}
 	var in, out *engine.Tensor
 	var errIn, errOut error
 	if p.input.DType == engine.Float32 {
@@ -216,8 +234,8 @@ func (p *Predictor) newSlot() (*slot, error) {
 	return s, err
 }
 
-// fill resizes the image into the input.
-func (s *slot) fill(img *raster.Image) {
+// Fill resizes the image into the input.
+func (s *Task) Fill(img *raster.Image) {
 	w, h := s.p.meta.Input.Width, s.p.meta.Input.Height
 	if img.W == w && img.H == h && s.floats != nil {
 		copy(s.floats, img.Pix)
@@ -240,17 +258,17 @@ func (s *slot) fill(img *raster.Image) {
 	}
 }
 
-// labels turns the output into labels of w × h pixels.
-func (s *slot) labels(w, h int) (*raster.Labels, error) {
+// Labels turns the output into labels of w × h pixels.
+func (s *Task) Labels(w, h int) (*raster.Labels, error) {
 	p := s.p
 	if s.logits != nil {
-		m := logitMap{c: len(p.meta.Space.Classes), h: p.h, w: p.w, pix: s.logits}
-		if err := m.checkFinite(); err != nil {
+		out, err := Argmax(s.logits, [3]int{len(p.meta.Space.Classes), p.h, p.w}, w, h)
+		if err != nil {
 			return nil, fmt.Errorf("model %s: %w", p.name, err)
 		}
-		return m.argmaxAt(w, h), nil
+		return out, nil
 	}
-	out := &raster.Labels{W: p.w, H: p.h, Pix: s.ids} // in the slot's memory, so copied by both returns
+	out := &raster.Labels{W: p.w, H: p.h, Pix: s.ids} // in the Task's memory, so copied by both returns
 	if w != p.w || h != p.h {
 		return out.ResizeNearest(w, h), nil
 	}

@@ -1,4 +1,4 @@
-package export
+package predict
 
 import (
 	"fmt"

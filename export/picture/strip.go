@@ -1,4 +1,4 @@
-package export
+package picture
 
 import (
 	"fmt"
@@ -109,7 +109,7 @@ func (c Cell) render(space datasets.Space, boxW, boxH int) image.Image {
 	}
 	var picture *image.NRGBA
 	if c.Image != nil {
-		picture = Overlay(space, c.Image, c.Labels)
+		picture = space.Overlay(c.Image, c.Labels, 0.5)
 	} else {
 		picture = space.Colorize(c.Labels)
 	}
@@ -117,23 +117,4 @@ func (c Cell) render(space datasets.Space, boxW, boxH int) image.Image {
 		return imaging.Resize(picture, w, h, imaging.Box)
 	}
 	return imaging.Resize(picture, w, h, imaging.NearestNeighbor) // class borders stay sharp
-}
-
-// Overlay blends the labels' colours half and half over the image; void pixels
-// show the image alone. Labels of another size are sampled to the image's.
-func Overlay(space datasets.Space, img *raster.Image, l *raster.Labels) *image.NRGBA {
-	if l.W != img.W || l.H != img.H {
-		l = l.ResizeNearest(img.W, img.H)
-	}
-	out, colours := img.NRGBA(), space.Colorize(l)
-	for i, id := range l.Pix {
-		if id == raster.Void {
-			continue
-		}
-		p, q := out.Pix[4*i:4*i+3], colours.Pix[4*i:4*i+3]
-		for k := range p {
-			p[k] = uint8((int(p[k]) + int(q[k]) + 1) / 2)
-		}
-	}
-	return out
 }

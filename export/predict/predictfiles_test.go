@@ -1,4 +1,4 @@
-package export
+package predict_test
 
 import (
 	"image"
@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"t2sda/datasets"
+	"t2sda/export/exporttest"
+	"t2sda/export/predict"
 	"t2sda/internal/raster"
 )
 
@@ -29,16 +31,16 @@ func readPNG(t *testing.T, path string) image.Image {
 }
 
 func TestPredictFiles(t *testing.T) {
-	p := nanoPredictor(t)
-	s := newEvalSet(t)
-	images, labels := predicted(t, p, 2)
-	s.add("a", images[0], nil)
-	if err := os.Mkdir(filepath.Join(s.root, "images", "sub"), 0o755); err != nil {
+	p := exporttest.NanoPredictor(t)
+	s := exporttest.NewSet(t)
+	images, labels := exporttest.Predicted(t, p, 2)
+	s.Add("a", images[0], nil)
+	if err := os.Mkdir(filepath.Join(s.Root, "images", "sub"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	s.png("images/sub/b.png", images[1].NRGBA())
-	s.file("map.yaml", []byte(strings.NewReplacer("[0]", "[9, 7]", "[1]", "[8]", "[2]", "[11]", "[3]", "[12]", "[4]", "[13]").Replace(fiveMap)))
-	m, err := datasets.LoadLabelMap(filepath.Join(s.root, "map.yaml"))
+	s.PNG("images/sub/b.png", images[1].NRGBA())
+	s.File("map.yaml", []byte(strings.NewReplacer("[0]", "[9, 7]", "[1]", "[8]", "[2]", "[11]", "[3]", "[12]", "[4]", "[13]").Replace(exporttest.FiveMap)))
+	m, err := datasets.LoadLabelMap(filepath.Join(s.Root, "map.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,11 +49,11 @@ func TestPredictFiles(t *testing.T) {
 		id := l.Pix[5*l.W+7]
 		return id, p.Metadata().Space.Classes[id]
 	}
-	for _, format := range Formats() {
+	for _, format := range predict.Formats() {
 		t.Run(format, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "new", "folder")
 			steps := 0
-			written, err := PredictFiles(t.Context(), p, []string{filepath.Join(s.root, "images")}, out, PredictOptions{Format: format, Map: m, Progress: func(int, int) { steps++ }})
+			written, err := predict.Files(t.Context(), p, []string{filepath.Join(s.Root, "images")}, out, predict.FileOptions{Format: format, Map: m, Progress: func(int, int) { steps++ }})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -67,13 +69,13 @@ func TestPredictFiles(t *testing.T) {
 				got := picture.At(7, 5)
 				var want color.Color
 				switch format {
-				case FormatTrainIDs:
+				case predict.FormatTrainIDs:
 					want = color.Gray{Y: id}
-				case FormatLabelIDs:
+				case predict.FormatLabelIDs:
 					want = color.Gray{Y: rawIDs[id]}
-				case FormatColor:
+				case predict.FormatColor:
 					want = color.RGBA{class.Color[0], class.Color[1], class.Color[2], 255}
-				case FormatOverlay:
+				case predict.FormatOverlay:
 					c := images[i].NRGBA().NRGBAAt(7, 5)
 					half := func(a, b uint8) uint8 { return uint8((int(a) + int(b) + 1) / 2) }
 					want = color.RGBA{half(c.R, class.Color[0]), half(c.G, class.Color[1]), half(c.B, class.Color[2]), 255}
@@ -87,13 +89,13 @@ func TestPredictFiles(t *testing.T) {
 }
 
 func TestPredictFilesErrors(t *testing.T) {
-	p := nanoPredictor(t)
-	s := newEvalSet(t)
+	p := exporttest.NanoPredictor(t)
+	s := exporttest.NewSet(t)
 	img := raster.NewImage(8, 8)
-	s.add("a", img, nil)
-	s.png("labels/a.png", img.NRGBA())
-	s.file("broken.png", []byte("no picture"))
-	out, file := t.TempDir(), func(name string) string { return filepath.Join(s.root, name) }
+	s.Add("a", img, nil)
+	s.PNG("labels/a.png", img.NRGBA())
+	s.File("broken.png", []byte("no picture"))
+	out, file := t.TempDir(), func(name string) string { return filepath.Join(s.Root, name) }
 	if err := os.Mkdir(file("empty"), 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -101,20 +103,20 @@ func TestPredictFilesErrors(t *testing.T) {
 		name  string
 		paths []string
 		out   string
-		opts  PredictOptions
+		opts  predict.FileOptions
 		want  string
 	}{
-		{"format", []string{file("images")}, out, PredictOptions{Format: "jpeg"}, `format "jpeg" is none of overlay, color, trainids, labelids`},
-		{"missing", []string{file("nowhere.png")}, out, PredictOptions{}, "nowhere.png"},
-		{"broken", []string{file("broken.png")}, out, PredictOptions{}, "broken.png: it cannot be decoded"},
-		{"no images", []string{file("empty")}, out, PredictOptions{}, "no PNG or JPEG files in"},
-		{"same name", []string{file("images/a.png"), file("labels/a.png")}, out, PredictOptions{}, "would both become"},
-		{"overwrite", []string{file("images")}, file("images"), PredictOptions{}, "is one of the images"},
-		{"map", []string{file("images")}, out, PredictOptions{Format: FormatLabelIDs}, "has other classes than the model"},
+		{"format", []string{file("images")}, out, predict.FileOptions{Format: "jpeg"}, `format "jpeg" is none of overlay, color, trainids, labelids`},
+		{"missing", []string{file("nowhere.png")}, out, predict.FileOptions{}, "nowhere.png"},
+		{"broken", []string{file("broken.png")}, out, predict.FileOptions{}, "broken.png: it cannot be decoded"},
+		{"no images", []string{file("empty")}, out, predict.FileOptions{}, "no PNG or JPEG files in"},
+		{"same name", []string{file("images/a.png"), file("labels/a.png")}, out, predict.FileOptions{}, "would both become"},
+		{"overwrite", []string{file("images")}, file("images"), predict.FileOptions{}, "is one of the images"},
+		{"map", []string{file("images")}, out, predict.FileOptions{Format: predict.FormatLabelIDs}, "has other classes than the model"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := PredictFiles(t.Context(), p, tt.paths, tt.out, tt.opts)
+			_, err := predict.Files(t.Context(), p, tt.paths, tt.out, tt.opts)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v, want %q", err, tt.want)
 			}

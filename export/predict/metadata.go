@@ -1,11 +1,24 @@
-package export
+package predict
 
 import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 
 	"t2sda/datasets"
+)
+
+// Element types of a model's input.
+const (
+	InputFloat32 = "float32"
+	InputUint8   = "uint8"
+)
+
+// What a model gives.
+const (
+	OutputLogits = "logits" // float32 [1,classes,H,W]
+	OutputLabels = "labels" // uint8 [1,H,W], argmax of the logits
 )
 
 // ModelInfo is what only the trainer knows about a model. Zero values are left
@@ -69,8 +82,8 @@ func (m Metadata) Encode() (map[string]string, error) {
 	if m.CropW != 0 {
 		structured["crop"] = [2]int{m.CropW, m.CropH}
 	}
-	if m.MIoU != nil {
-		structured["miou"] = Score(*m.MIoU)
+	if m.MIoU != nil && !math.IsNaN(*m.MIoU) {
+		structured["miou"] = *m.MIoU
 	}
 	props := map[string]string{}
 	for key, value := range structured {

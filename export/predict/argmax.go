@@ -1,10 +1,21 @@
-package export
+package predict
 
 import (
 	"fmt"
 
 	"t2sda/internal/raster"
 )
+
+// Argmax returns the labels at w × h pixels of one image's logits [C,h,w]
+// (shape), resized bilinearly with half-pixel centres. It is an error when they
+// are NaN.
+func Argmax(logits []float32, shape [3]int, w, h int) (*raster.Labels, error) {
+	m := logitMap{c: shape[0], h: shape[1], w: shape[2], pix: logits}
+	if err := m.checkFinite(); err != nil {
+		return nil, err
+	}
+	return m.argmaxAt(w, h), nil
+}
 
 // logitMap is one image's logits, planar [C,H,W].
 type logitMap struct {

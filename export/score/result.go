@@ -1,4 +1,4 @@
-package export
+package score
 
 import (
 	"encoding/json"
@@ -39,6 +39,14 @@ func (s Score) String() string {
 		return "–"
 	}
 	return fmt.Sprintf("%.2f", 100*float64(s))
+}
+
+// Short returns the score in per cent with one digit, "–" for NaN.
+func (s Score) Short() string {
+	if math.IsNaN(float64(s)) {
+		return "–"
+	}
+	return fmt.Sprintf("%.1f", 100*float64(s))
 }
 
 // ClassResult is one class's line of a [Result].
@@ -175,7 +183,7 @@ func (r *Result) tableRows(baseline *Result) [][]string {
 		rows := [][]string{{"class", "IoU %", "recall %", "pixels %"}}
 		total := r.Confusion.Pixels()
 		for _, c := range r.Classes {
-			rows = append(rows, []string{c.Name, c.IoU.String(), c.Recall.String(), Score(ratio(c.Truth, total)).String()})
+			rows = append(rows, []string{c.Name, c.IoU.String(), c.Recall.String(), Score(Ratio(c.Truth, total)).String()})
 		}
 		return append(rows,
 			[]string{"mean IoU", r.MIoU.String(), "", ""},
@@ -184,7 +192,7 @@ func (r *Result) tableRows(baseline *Result) [][]string {
 	}
 	rows := [][]string{{"IoU % of class", "before", "after", "Δ"}}
 	add := func(name string, before, after Score) {
-		rows = append(rows, []string{name, before.String(), after.String(), delta(before, after)})
+		rows = append(rows, []string{name, before.String(), after.String(), Delta(before, after)})
 	}
 	for _, c := range r.Classes {
 		before := Score(math.NaN())
@@ -208,8 +216,9 @@ func (r *Result) Summary() string {
 	return s
 }
 
-// delta returns the gain in percentage points with its sign.
-func delta(before, after Score) string {
+// Delta returns the gain in percentage points with its sign, "–" where there is
+// none.
+func Delta(before, after Score) string {
 	d := 100 * float64(after-before)
 	if math.IsNaN(d) {
 		return "–"

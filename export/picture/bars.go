@@ -1,4 +1,4 @@
-package export
+package picture
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"t2sda/datasets"
+	"t2sda/export/score"
 )
 
 // Geometry of the bars, pixels.
@@ -22,8 +23,8 @@ const (
 // points. Classes take the space's order and colours; the mean comes first. The
 // names tell which is which in the legend. It returns an error when a class has
 // no line in the result.
-func IoUBars(space datasets.Space, name string, result *Result, baselineName string, baseline *Result) (image.Image, error) {
-	rows := []barRow{{name: "mean", after: result.MIoU, before: Score(math.NaN()), color: ink}}
+func IoUBars(space datasets.Space, name string, result *score.Result, baselineName string, baseline *score.Result) (image.Image, error) {
+	rows := []barRow{{name: "mean", after: result.MIoU, before: score.Score(math.NaN()), color: ink}}
 	if baseline != nil {
 		rows[0].before = baseline.MIoU
 	}
@@ -32,7 +33,7 @@ func IoUBars(space datasets.Space, name string, result *Result, baselineName str
 		if !ok {
 			return nil, fmt.Errorf("IoU bars: the result has no class %q", k.Name)
 		}
-		row := barRow{name: k.Name, after: r.IoU, before: Score(math.NaN()), color: classColor(k)}
+		row := barRow{name: k.Name, after: r.IoU, before: score.Score(math.NaN()), color: classColor(k)}
 		if baseline != nil {
 			if b, ok := baseline.Class(k.Name); ok {
 				row.before = b.IoU
@@ -46,7 +47,7 @@ func IoUBars(space datasets.Space, name string, result *Result, baselineName str
 // barRow is one class of [IoUBars].
 type barRow struct {
 	name          string
-	before, after Score
+	before, after score.Score
 	color         color.NRGBA
 }
 
@@ -89,7 +90,7 @@ func drawBars(rows []barRow, name, baselineName string, compare bool) image.Imag
 // bar draws one line of bars and its numbers right of the scale.
 func (c canvas) bar(r barRow, x0, y int, compare bool) {
 	text, bold := face(regularFont(), 16), face(boldFont(), 16)
-	length := func(s Score) int {
+	length := func(s score.Score) int {
 		if math.IsNaN(float64(s)) {
 			return 0
 		}
@@ -98,13 +99,13 @@ func (c canvas) bar(r barRow, x0, y int, compare bool) {
 	numbers := x0 + barsScale + 16
 	if !compare {
 		c.box(x0, y+8, length(r.after), barsLine-16, accent)
-		c.text(bold, numbers+52, y+barsLine/2+5, right, ink, percent1(r.after))
+		c.text(bold, numbers+52, y+barsLine/2+5, right, ink, r.after.Short())
 		return
 	}
 	c.box(x0, y+5, length(r.before), 11, gray)
 	c.box(x0, y+18, length(r.after), 14, accent)
-	c.text(text, numbers+44, y+barsLine/2+5, right, faint, percent1(r.before))
-	c.text(bold, numbers+100, y+barsLine/2+5, right, ink, percent1(r.after))
+	c.text(text, numbers+44, y+barsLine/2+5, right, faint, r.before.Short())
+	c.text(bold, numbers+100, y+barsLine/2+5, right, ink, r.after.Short())
 	if gain := 100 * float64(r.after-r.before); !math.IsNaN(gain) {
 		col := faint
 		switch {
@@ -115,11 +116,4 @@ func (c canvas) bar(r barRow, x0, y int, compare bool) {
 		}
 		c.text(text, numbers+164, y+barsLine/2+5, right, col, fmt.Sprintf("%+.1f", gain))
 	}
-}
-
-func percent1(s Score) string {
-	if math.IsNaN(float64(s)) {
-		return "–"
-	}
-	return fmt.Sprintf("%.1f", 100*float64(s))
 }

@@ -1,4 +1,4 @@
-package export
+package report
 
 import (
 	_ "embed"
@@ -12,7 +12,10 @@ import (
 	"time"
 
 	"t2sda/datasets"
+	"t2sda/export/picture"
+	"t2sda/export/score"
 	"t2sda/internal/atomicfile"
+	"t2sda/internal/raster"
 )
 
 //go:embed report.html.tmpl
@@ -36,22 +39,22 @@ type StageTime struct {
 
 // ReportData is everything that the page shows. Empty fields leave their section
 // out; Space and Final are required.
-type ReportData struct {
+type Data struct {
 	Title   string // of the page: method and data
 	Summary string // a sentence or two below it
 	Facts   []Fact // what was trained on what: source, target, network, iterations …
 
 	Space        datasets.Space
-	Final        *Result // after
-	FinalName    string  // of the method; empty: after
-	Baseline     *Result // before; nil: none
-	BaselineName string  // empty: before
+	Final        *score.Result // after
+	FinalName    string        // of the method; empty: after
+	Baseline     *score.Result // before; nil: none
+	BaselineName string        // empty: before
 
-	Figures []Figure // strips of samples and whatever else is worth seeing
-	Losses  []Series // over iterations
-	Metric  []Series // mIoU in per cent over iterations
-	Queries ClassHistory
-	Weights ClassHistory
+	Figures []Figure         // strips of samples and whatever else is worth seeing
+	Losses  []picture.Series // over iterations
+	Metric  []picture.Series // mIoU in per cent over iterations
+	Queries picture.ClassHistory
+	Weights picture.ClassHistory
 
 	Stages []StageTime
 	Files  []Fact // where model, checkpoints and the rest lie
@@ -65,7 +68,7 @@ type ReportData struct {
 
 // WriteReport replaces path by one HTML page that holds its pictures and needs
 // no network. Confusion matrix, curves and heat maps are drawn from the data.
-func WriteReport(path string, d ReportData) error {
+func Write(path string, d Data) error {
 	if d.Final == nil {
 		return fmt.Errorf("write %s: the report has no result", path)
 	}
@@ -82,7 +85,7 @@ func WriteReport(path string, d ReportData) error {
 
 // page is what the template sees.
 type page struct {
-	ReportData
+	Data
 	Headline []Fact // the large numbers
 	Rows     []pageRow
 	Scores   []pageFigure // of the final result
@@ -112,14 +115,14 @@ type pageStage struct {
 	Width                float64
 }
 
-func newPage(d ReportData) (*page, error) {
+func newPage(d Data) (*page, error) {
 	if d.FinalName == "" {
 		d.FinalName = "after"
 	}
 	if d.BaselineName == "" {
 		d.BaselineName = "before"
 	}
-	p := &page{ReportData: d, Compare: d.Baseline != nil}
+	p := &page{Data: d, Compare: d.Baseline != nil}
 	p.headline()
 	if err := p.rows(); err != nil {
 		return nil, err
@@ -130,7 +133,7 @@ func newPage(d ReportData) (*page, error) {
 			return nil, err
 		}
 	}
-	matrix, err := ConfusionPicture(d.Space, d.Final.Confusion)
+	matrix, err := picture.Confusion(d.Space, d.Final.Confusion)
 	if err := p.embed(&p.Scores, Figure{Picture: matrix}, err); err != nil {
 		return nil, err
 	}
@@ -140,25 +143,25 @@ func newPage(d ReportData) (*page, error) {
 // training adds the pictures of how training went, as far as there is data.
 func (p *page) training() error {
 	if len(p.Metric) > 0 {
-		c, err := Curves(CurvesOptions{Title: "Validation mIoU", X: "iteration", Y: "mIoU, %", FromZero: true}, p.Metric...)
+		c, err := picture.Curves(picture.CurvesOptions{Title: "Validation mIoU", X: "iteration", Y: "mIoU, %", FromZero: true}, p.Metric...)
 		if err := p.embed(&p.Training, Figure{Picture: c}, err); err != nil {
 			return err
 		}
 	}
 	if len(p.Losses) > 0 {
-		c, err := Curves(CurvesOptions{Title: "Losses", X: "iteration", Y: "loss", FromZero: true}, p.Losses...)
+		c, err := picture.Curves(picture.CurvesOptions{Title: "Losses", X: "iteration", Y: "loss", FromZero: true}, p.Losses...)
 		if err := p.embed(&p.Training, Figure{Picture: c}, err); err != nil {
 			return err
 		}
 	}
 	if len(p.Queries.Values) > 0 {
-		h, err := Heat(p.Space, "Queries per class", p.Queries)
+		h, err := picture.Heat(p.Space, "Queries per class", p.Queries)
 		if err := p.embed(&p.Training, Figure{Picture: h}, err); err != nil {
 			return err
 		}
 	}
 	if len(p.Weights.Values) > 0 {
-		h, err := Heat(p.Space, "Weight per class", p.Weights)
+		h, err := picture.Heat(p.Space, "Weight per class", p.Weights)
 		if err := p.embed(&p.Training, Figure{Picture: h}, err); err != nil {
 			return err
 		}
@@ -174,7 +177,7 @@ func (p *page) embed(to *[]pageFigure, f Figure, drawing error) error {
 	data := f.PNG
 	if len(data) == 0 {
 		var err error
-		if data, err = EncodePNG(f.Picture); err != nil {
+		if data, err = raster.EncodePNG(f.Picture); err != nil {
 			return err
 		}
 	}
@@ -188,21 +191,21 @@ func (p *page) embed(to *[]pageFigure, f Figure, drawing error) error {
 func (p *page) headline() {
 	after := p.Final
 	if p.Baseline != nil {
-		p.Headline = append(p.Headline, Fact{"mIoU " + p.BaselineName, percent1(p.Baseline.MIoU)})
+		p.Headline = append(p.Headline, Fact{"mIoU " + p.BaselineName, p.Baseline.MIoU.Short()})
 	}
-	p.Headline = append(p.Headline, Fact{"mIoU " + p.FinalName, percent1(after.MIoU)})
+	p.Headline = append(p.Headline, Fact{"mIoU " + p.FinalName, after.MIoU.Short()})
 	if p.Baseline != nil {
 		if gain := 100 * float64(after.MIoU-p.Baseline.MIoU); !math.IsNaN(gain) {
 			p.Headline = append(p.Headline, Fact{"gain, points", fmt.Sprintf("%+.1f", gain)})
 		}
 	}
-	p.Headline = append(p.Headline, Fact{"pixel accuracy", percent1(after.PixelAccuracy)})
+	p.Headline = append(p.Headline, Fact{"pixel accuracy", after.PixelAccuracy.Short()})
 }
 
 func (p *page) rows() error {
 	total := p.Final.Confusion.Pixels()
-	add := func(row pageRow, before, after Score) {
-		row.Before, row.After, row.Change = before.String(), after.String(), delta(before, after)
+	add := func(row pageRow, before, after score.Score) {
+		row.Before, row.After, row.Change = before.String(), after.String(), score.Delta(before, after)
 		switch {
 		case after > before:
 			row.Trend = "up"
@@ -212,7 +215,7 @@ func (p *page) rows() error {
 		row.Width, row.WidthBefore = barWidth(after), barWidth(before)
 		p.Rows = append(p.Rows, row)
 	}
-	none := Score(math.NaN())
+	none := score.Score(math.NaN())
 	for _, k := range p.Space.Classes {
 		r, ok := p.Final.Class(k.Name)
 		if !ok {
@@ -225,7 +228,7 @@ func (p *page) rows() error {
 			}
 		}
 		row := pageRow{Name: k.Name, Color: fmt.Sprintf("#%02x%02x%02x", k.Color[0], k.Color[1], k.Color[2])}
-		row.Pixels = Score(ratio(r.Truth, total)).String()
+		row.Pixels = score.Score(score.Ratio(r.Truth, total)).String()
 		add(row, before, r.IoU)
 	}
 	before := none
@@ -237,7 +240,7 @@ func (p *page) rows() error {
 }
 
 // barWidth is the length of a bar in per cent; 0 for NaN.
-func barWidth(s Score) float64 {
+func barWidth(s score.Score) float64 {
 	if math.IsNaN(float64(s)) {
 		return 0
 	}

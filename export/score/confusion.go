@@ -1,4 +1,4 @@
-package export
+package score
 
 import (
 	"encoding/json"
@@ -164,7 +164,7 @@ func (c *Confusion) IoU() []float64 {
 	iou := make([]float64, c.classes)
 	for k := range iou {
 		tp := c.At(k, k)
-		iou[k] = ratio(tp, c.Truth(k)+c.Predicted(k)-tp)
+		iou[k] = Ratio(tp, c.Truth(k)+c.Predicted(k)-tp)
 	}
 	return iou
 }
@@ -173,7 +173,7 @@ func (c *Confusion) IoU() []float64 {
 func (c *Confusion) Recall() []float64 {
 	recall := make([]float64, c.classes)
 	for k := range recall {
-		recall[k] = ratio(c.At(k, k), c.Truth(k))
+		recall[k] = Ratio(c.At(k, k), c.Truth(k))
 	}
 	return recall
 }
@@ -203,10 +203,11 @@ func (c *Confusion) PixelAccuracy() float64 {
 	for k := range c.classes {
 		right += c.At(k, k)
 	}
-	return ratio(right, c.Pixels())
+	return Ratio(right, c.Pixels())
 }
 
-func ratio(n, of int64) float64 {
+// Ratio returns n/of, NaN when of is 0.
+func Ratio(n, of int64) float64 {
 	if of == 0 {
 		return math.NaN()
 	}

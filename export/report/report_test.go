@@ -1,4 +1,4 @@
-package export
+package report
 
 import (
 	"encoding/base64"
@@ -14,24 +14,43 @@ import (
 	"time"
 
 	"t2sda/datasets"
+	"t2sda/export/exporttest"
+	"t2sda/export/picture"
+	"t2sda/export/score"
+	"t2sda/internal/raster"
 )
 
-func fullReport(t *testing.T) ReportData {
+// row returns a map of one row.
+func row(ids ...uint8) *raster.Labels {
+	return &raster.Labels{W: len(ids), H: 1, Pix: ids}
+}
+
+// threeResult has classes road 2/3, car 0.5 and an absent train.
+func threeResult(t *testing.T) *score.Result {
+	t.Helper()
+	c := score.NewConfusion(3)
+	if err := c.Add(row(0, 0, 0, 1), row(0, 0, 1, 1)); err != nil {
+		t.Fatal(err)
+	}
+	return score.NewResult([]string{"road", "car", "train"}, c)
+}
+
+func fullReport(t *testing.T) Data {
 	iterations := []float64{0, 10, 20}
 	values := [][]float64{{1, 2, 3}, {1, 2, 3}, {2, 2, 2}}
 	final := threeResult(t)
-	final.Worst = []ImageScore{{ID: "frankfurt/worst", MIoU: 0.1, PixelAccuracy: 0.2}}
-	final.Skipped = []Skipped{{ID: "broken", Error: "image broken.png cannot be decoded"}}
+	final.Worst = []score.ImageScore{{ID: "frankfurt/worst", MIoU: 0.1, PixelAccuracy: 0.2}}
+	final.Skipped = []score.Skipped{{ID: "broken", Error: "image broken.png cannot be decoded"}}
 	baseline := threeResult(t)
 	baseline.Classes[0].IoU = 0.9
-	return ReportData{
+	return Data{
 		Title: "T2S-DA <on> streets", Summary: "Two domains & one network.", Facts: []Fact{{"source", "game"}},
 		Space: datasets.Space{Classes: []datasets.Class{{Name: "road", Color: [3]uint8{128, 64, 128}}, {Name: "car"}, {Name: "train"}}},
 		Final: final, FinalName: "T2S", Baseline: baseline, BaselineName: "source only",
 		Figures: []Figure{{Title: "Samples of both", Caption: "game and camera", Picture: image.NewGray(image.Rect(0, 0, 3, 2))}},
-		Losses:  []Series{{Name: "source", X: iterations, Y: []float64{3, 2, 1}}},
-		Metric:  []Series{{Name: "T2S", X: iterations, Y: []float64{10, 20, 30}}},
-		Queries: ClassHistory{iterations, values}, Weights: ClassHistory{iterations, values},
+		Losses:  []picture.Series{{Name: "source", X: iterations, Y: []float64{3, 2, 1}}},
+		Metric:  []picture.Series{{Name: "T2S", X: iterations, Y: []float64{10, 20, 30}}},
+		Queries: picture.ClassHistory{Iterations: iterations, Values: values}, Weights: picture.ClassHistory{Iterations: iterations, Values: values},
 		Stages: []StageTime{{"teacher", 25}, {"student", 75}}, Files: []Fact{{"model", "runs/a/model.onnx"}},
 		Version: "1.2.3", Command: "t2sda train data.root='a b'", Config: "seed: 1\n", ConfigHash: "cafe", Created: time.Date(2026, 1, 2, 3, 4, 0, 0, time.UTC),
 	}
@@ -83,7 +102,7 @@ func readReport(t *testing.T, path string) (text string, sections []string, imag
 
 func TestReport(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "report.html")
-	if err := WriteReport(path, fullReport(t)); err != nil {
+	if err := Write(path, fullReport(t)); err != nil {
 		t.Fatal(err)
 	}
 	text, sections, images := readReport(t, path)
@@ -109,7 +128,7 @@ func TestReport(t *testing.T) {
 func TestReportOfTheLeast(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "report.html")
 	full := fullReport(t)
-	if err := WriteReport(path, ReportData{Title: "least", Space: full.Space, Final: threeResult(t)}); err != nil {
+	if err := Write(path, Data{Title: "least", Space: full.Space, Final: threeResult(t)}); err != nil {
 		t.Fatal(err)
 	}
 	text, sections, images := readReport(t, path)
@@ -126,14 +145,14 @@ func TestReportOfTheLeast(t *testing.T) {
 func TestReportTakesEncodedPictures(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "report.html")
 	picture := image.NewGray(image.Rect(0, 0, 3, 2))
-	data, err := EncodePNG(picture)
+	data, err := raster.EncodePNG(picture)
 	if err != nil {
 		t.Fatal(err)
 	}
 	data = append(data, "as given"...)
 	full := fullReport(t)
 	full.Figures = []Figure{{Picture: picture, PNG: data}}
-	if err := WriteReport(path, full); err != nil {
+	if err := Write(path, full); err != nil {
 		t.Fatal(err)
 	}
 	page, err := os.ReadFile(path)
@@ -145,19 +164,19 @@ func TestReportTakesEncodedPictures(t *testing.T) {
 func TestReportErrors(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
-		change func(d *ReportData)
+		change func(d *Data)
 		want   string
 	}{
-		{"no result", func(d *ReportData) { d.Final = nil }, "the report has no result"},
-		{"classes", func(d *ReportData) { d.Space = fiveClasses() }, `the result has no class "sidewalk"`},
-		{"queries", func(d *ReportData) { d.Queries.Values = [][]float64{{1}} }, `"Queries per class"`},
-		{"losses", func(d *ReportData) { d.Losses[0].X = nil }, `series "source"`},
+		{"no result", func(d *Data) { d.Final = nil }, "the report has no result"},
+		{"classes", func(d *Data) { d.Space = exporttest.FiveClasses() }, `the result has no class "sidewalk"`},
+		{"queries", func(d *Data) { d.Queries.Values = [][]float64{{1}} }, `"Queries per class"`},
+		{"losses", func(d *Data) { d.Losses[0].X = nil }, `series "source"`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			d := fullReport(t)
 			tt.change(&d)
 			path := filepath.Join(t.TempDir(), "report.html")
-			err := WriteReport(path, d)
+			err := Write(path, d)
 			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), path) {
 				t.Errorf("error %v, want %q and the file's name", err, tt.want)
 			}

@@ -1,4 +1,4 @@
-package export
+package picture
 
 import (
 	"fmt"
@@ -7,6 +7,7 @@ import (
 	"math"
 
 	"t2sda/datasets"
+	"t2sda/export/score"
 )
 
 // Geometry of the confusion matrix, pixels.
@@ -20,7 +21,7 @@ const (
 // diagonal is recall. Shares from half a per cent on are printed; the row of a
 // class that is never labelled stays blank. It returns an error when the space
 // has another number of classes.
-func ConfusionPicture(space datasets.Space, c *Confusion) (image.Image, error) {
+func Confusion(space datasets.Space, c *score.Confusion) (image.Image, error) {
 	n := c.Classes()
 	if len(space.Classes) != n {
 		return nil, fmt.Errorf("confusion picture: matrix over %d classes, %q has %d", n, space.Name, len(space.Classes))
@@ -50,11 +51,11 @@ func ConfusionPicture(space datasets.Space, c *Confusion) (image.Image, error) {
 }
 
 // matrixRow draws the cells of one true class.
-func (c canvas) matrixRow(m *Confusion, truth, x0, y int) {
+func (c canvas) matrixRow(m *score.Confusion, truth, x0, y int) {
 	numbers := face(regularFont(), 14)
 	total := m.Truth(truth)
 	for p := range m.Classes() {
-		x, share := x0+p*matrixCell, ratio(m.At(truth, p), total)
+		x, share := x0+p*matrixCell, score.Ratio(m.At(truth, p), total)
 		if total == 0 {
 			c.box(x, y, matrixCell-1, matrixCell-1, paper)
 			continue

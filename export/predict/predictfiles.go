@@ -1,4 +1,4 @@
-package export
+package predict
 
 import (
 	"context"
@@ -32,7 +32,7 @@ func Formats() []string {
 }
 
 // PredictOptions of [PredictFiles].
-type PredictOptions struct {
+type FileOptions struct {
 	Format string // one of [Formats]; empty: overlay
 	// Map gives the ids of FormatLabelIDs: per class the smallest id that the map
 	// takes to it. Its classes must be the model's. Nil: the built-in Cityscapes
@@ -47,7 +47,7 @@ type PredictOptions struct {
 // below a folder with its path inside of it. The paths written are returned in
 // order. It is an error, before anything is predicted, when two images would
 // become one file, when an image would be overwritten, or when there are none.
-func PredictFiles(ctx context.Context, p *Predictor, paths []string, outDir string, o PredictOptions) ([]string, error) {
+func Files(ctx context.Context, p *Predictor, paths []string, outDir string, o FileOptions) ([]string, error) {
 	render, err := o.renderer(p.meta.Space)
 	if err != nil {
 		return nil, fmt.Errorf("predict: %w", err)
@@ -101,17 +101,17 @@ func (p *Predictor) predictFile(ctx context.Context, input, output string, rende
 	if err := os.MkdirAll(filepath.Dir(output), 0o755); err != nil {
 		return err
 	}
-	return WritePNG(output, render(img, labels))
+	return raster.WritePNG(output, render(img, labels))
 }
 
 // renderer makes the picture that is written.
 type renderer func(img *raster.Image, labels *raster.Labels) image.Image
 
 // renderer returns the format's renderer for a model of the given classes.
-func (o PredictOptions) renderer(space datasets.Space) (renderer, error) {
+func (o FileOptions) renderer(space datasets.Space) (renderer, error) {
 	switch o.Format {
 	case FormatOverlay, "":
-		return func(img *raster.Image, l *raster.Labels) image.Image { return Overlay(space, img, l) }, nil
+		return func(img *raster.Image, l *raster.Labels) image.Image { return space.Overlay(img, l, 0.5) }, nil
 	case FormatColor:
 		return func(_ *raster.Image, l *raster.Labels) image.Image { return space.Colorize(l) }, nil
 	case FormatTrainIDs:
@@ -133,7 +133,7 @@ func (o PredictOptions) renderer(space datasets.Space) (renderer, error) {
 }
 
 // labelIDs inverts the label map: train id → smallest id in label files.
-func (o PredictOptions) labelIDs(space datasets.Space) (ids [256]uint8, err error) {
+func (o FileOptions) labelIDs(space datasets.Space) (ids [256]uint8, err error) {
 	m := o.Map
 	if m == nil {
 		if m, err = datasets.LoadLabelMap("cityscapes"); err != nil {

@@ -1,12 +1,9 @@
-package export
+package picture
 
 import (
-	"bytes"
-	"fmt"
 	"image"
 	"image/color"
 	"image/draw"
-	"image/png"
 	"sync"
 
 	"github.com/disintegration/imaging"
@@ -15,8 +12,6 @@ import (
 	"golang.org/x/image/font/gofont/goregular"
 	"golang.org/x/image/font/opentype"
 	"golang.org/x/image/math/fixed"
-
-	"t2sda/internal/atomicfile"
 )
 
 // Colours of all pictures.
@@ -30,27 +25,6 @@ var (
 	good   = color.NRGBA{24, 128, 76, 255}
 	bad    = color.NRGBA{190, 50, 50, 255}
 )
-
-// WritePNG replaces path by the picture, see [atomicfile.WriteFunc].
-func WritePNG(path string, picture image.Image) error {
-	data, err := EncodePNG(picture)
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return atomicfile.Write(path, data)
-}
-
-// EncodePNG returns the picture as the bytes of a PNG file. It compresses fast
-// rather than well: photographs shrink little at any level, and pictures are
-// made while the device waits.
-func EncodePNG(picture image.Image) ([]byte, error) {
-	var b bytes.Buffer
-	encoder := png.Encoder{CompressionLevel: png.BestSpeed}
-	if err := encoder.Encode(&b, picture); err != nil {
-		return nil, fmt.Errorf("encode PNG of %v: %w", picture.Bounds().Size(), err)
-	}
-	return b.Bytes(), nil
-}
 
 // Fonts are parsed once; they are immutable and the faces are made per canvas.
 var (

@@ -1,4 +1,4 @@
-package export
+package score
 
 import (
 	"cmp"
@@ -14,11 +14,12 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"t2sda/datasets"
+	"t2sda/export/predict"
 	"t2sda/internal/raster"
 )
 
 // EvalOptions of [Evaluate]; the zero value will do.
-type EvalOptions struct {
+type Options struct {
 	// Workers decode, and as many others score, while the session runs. 0: one
 	// per CPU. Memory is that of Workers+2 images with their logits.
 	Workers int
@@ -42,7 +43,7 @@ type EvalOptions struct {
 // It is an error when the data set's classes are not the model's, by name and in
 // order, and, without KeepGoing, when an image has no label. The result does not
 // depend on Workers.
-func Evaluate(ctx context.Context, p *Predictor, d *datasets.Dataset, o EvalOptions) (*Result, error) {
+func Evaluate(ctx context.Context, p *predict.Predictor, d *datasets.Dataset, o Options) (*Result, error) {
 	if err := sameClasses(p, d); err != nil {
 		return nil, err
 	}
@@ -52,12 +53,12 @@ func Evaluate(ctx context.Context, p *Predictor, d *datasets.Dataset, o EvalOpti
 	o.Workers = min(o.Workers, max(1, d.Len()))
 	e := &evaluation{
 		p: p, d: d, o: o,
-		ready: make(chan job), inferred: make(chan job), free: make(chan *slot, o.Workers+2),
-		total: NewConfusion(len(p.meta.Space.Classes)),
+		ready: make(chan job), inferred: make(chan job), free: make(chan *predict.Task, o.Workers+2),
+		total: NewConfusion(len(p.Metadata().Space.Classes)),
 	}
 	start := time.Now()
 	if err := e.run(ctx); err != nil {
-		return nil, fmt.Errorf("evaluate %s: %w", p.name, err)
+		return nil, fmt.Errorf("evaluate %s: %w", p.Name(), err)
 	}
 	r := e.result()
 	r.Seconds = time.Since(start).Seconds()
@@ -68,34 +69,34 @@ func Evaluate(ctx context.Context, p *Predictor, d *datasets.Dataset, o EvalOpti
 }
 
 // sameClasses compares the model's classes with the data set's.
-func sameClasses(p *Predictor, d *datasets.Dataset) error {
-	model, data := p.meta.Space, d.Space()
+func sameClasses(p *predict.Predictor, d *datasets.Dataset) error {
+	model, data := p.Metadata().Space, d.Space()
 	if d.Map() == nil {
-		return fmt.Errorf("evaluate %s: data set %s has no labels (no label map)", p.name, d.Root())
+		return fmt.Errorf("evaluate %s: data set %s has no labels (no label map)", p.Name(), d.Root())
 	}
 	if len(model.Classes) != len(data.Classes) {
 		return fmt.Errorf("evaluate %s: the model has %d classes (%q), data set %s has %d (%q)",
-			p.name, len(model.Classes), model.Name, d.Root(), len(data.Classes), data.Name)
+			p.Name(), len(model.Classes), model.Name, d.Root(), len(data.Classes), data.Name)
 	}
 	for i, c := range model.Classes {
 		if name := data.Classes[i].Name; name != c.Name {
-			return fmt.Errorf("evaluate %s: class %d is %q in the model and %q in data set %s", p.name, i, c.Name, name, d.Root())
+			return fmt.Errorf("evaluate %s: class %d is %q in the model and %q in data set %s", p.Name(), i, c.Name, name, d.Root())
 		}
 	}
 	return nil
 }
 
 // evaluation is one call of [Evaluate]: loaders → ready → one runner → inferred
-// → scorers. Slots limit the images under way and return by way of free.
+// → scorers. Tasks limit the images under way and return by way of free.
 type evaluation struct {
-	p *Predictor
+	p *predict.Predictor
 	d *datasets.Dataset
-	o EvalOptions
+	o Options
 
 	next     atomic.Int64 // index of the next image to load
 	ready    chan job
 	inferred chan job
-	free     chan *slot
+	free     chan *predict.Task
 
 	mu      sync.Mutex
 	total   *Confusion
@@ -108,17 +109,17 @@ type evaluation struct {
 // job is an image on its way.
 type job struct {
 	index int
-	slot  *slot
+	task  *predict.Task
 	truth *raster.Labels
 }
 
 func (e *evaluation) run(ctx context.Context) error {
 	for range cap(e.free) {
-		s, err := e.p.take()
+		s, err := e.p.NewTask()
 		if err != nil {
 			return err
 		}
-		defer e.p.put(s)
+		defer s.Close()
 		e.free <- s
 	}
 	group, ctx := errgroup.WithContext(ctx)
@@ -147,14 +148,14 @@ func (e *evaluation) run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// load reads images into slots until none is left.
+// load reads images into tasks until none is left.
 func (e *evaluation) load(ctx context.Context) error {
 	for {
 		i := int(e.next.Add(1)) - 1
 		if i >= e.d.Len() {
 			return nil
 		}
-		var s *slot
+		var s *predict.Task
 		select {
 		case s = <-e.free:
 		case <-ctx.Done():
@@ -168,9 +169,9 @@ func (e *evaluation) load(ctx context.Context) error {
 			}
 			continue
 		}
-		s.fill(img)
+		s.Fill(img)
 		select {
-		case e.ready <- job{index: i, slot: s, truth: truth}:
+		case e.ready <- job{index: i, task: s, truth: truth}:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -195,7 +196,7 @@ func (e *evaluation) read(ctx context.Context, i int) (*raster.Image, *raster.La
 // infer runs the session on one image after the other.
 func (e *evaluation) infer(ctx context.Context) error {
 	for j := range e.ready {
-		if err := j.slot.binding.Run(ctx); err != nil {
+		if err := j.task.Run(ctx); err != nil {
 			return fmt.Errorf("image %s: %w", e.d.Item(j.index).ID, err)
 		}
 		select {
@@ -210,8 +211,8 @@ func (e *evaluation) infer(ctx context.Context) error {
 // score compares predictions with labels.
 func (e *evaluation) score(ctx context.Context) error {
 	for j := range e.inferred {
-		labels, err := j.slot.labels(j.truth.W, j.truth.H)
-		e.free <- j.slot
+		labels, err := j.task.Labels(j.truth.W, j.truth.H)
+		e.free <- j.task
 		if err != nil {
 			return fmt.Errorf("image %s: %w", e.d.Item(j.index).ID, err)
 		}
@@ -274,9 +275,9 @@ func (e *evaluation) step() {
 }
 
 func (e *evaluation) result() *Result {
-	m := e.p.meta
+	m := e.p.Metadata()
 	r := NewResult(m.Space.Names(), e.total)
-	r.Model, r.ConfigHash, r.Dataset = e.p.name, m.ConfigHash, e.o.Name
+	r.Model, r.ConfigHash, r.Dataset = e.p.Name(), m.ConfigHash, e.o.Name
 	r.Images, r.Width, r.Height, r.Worst = e.images, m.Input.Width, m.Input.Height, e.worst
 	for i := range e.d.Len() {
 		if s, ok := e.skipped[i]; ok {

@@ -1,4 +1,4 @@
-package export
+package picture
 
 import (
 	"fmt"
@@ -8,6 +8,8 @@ import (
 	"strconv"
 
 	"t2sda/datasets"
+
+	"gonum.org/v1/gonum/stat"
 )
 
 // ClassHistory is a number per class that changes during training: queries
@@ -62,11 +64,11 @@ func (h ClassHistory) binned(n int) [][]float64 {
 		for k := range out[i] {
 			var finite []float64
 			for _, v := range h.Values[lo:hi] {
-				if !math.IsInf(v[k], 0) {
+				if v[k]-v[k] == 0 {
 					finite = append(finite, v[k])
 				}
 			}
-			out[i][k] = meanValid(finite)
+			out[i][k] = stat.Mean(finite, nil) // NaN of none
 		}
 	}
 	return out

@@ -1,4 +1,4 @@
-package export
+package score
 
 import (
 	"encoding/json"

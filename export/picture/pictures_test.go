@@ -1,4 +1,4 @@
-package export
+package picture
 
 import (
 	"image"
@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"t2sda/datasets"
+	"t2sda/export/exporttest"
+	"t2sda/export/score"
 	"t2sda/internal/raster"
 )
 
@@ -32,6 +34,21 @@ func constantLabels(w, h int, id uint8) *raster.Labels {
 		l.Pix[i] = id
 	}
 	return l
+}
+
+// row returns a map of one row.
+func row(ids ...uint8) *raster.Labels {
+	return &raster.Labels{W: len(ids), H: 1, Pix: ids}
+}
+
+// threeResult has classes road 2/3, car 0.5 and an absent train.
+func threeResult(t *testing.T) *score.Result {
+	t.Helper()
+	c := score.NewConfusion(3)
+	if err := c.Add(row(0, 0, 0, 1), row(0, 0, 1, 1)); err != nil {
+		t.Fatal(err)
+	}
+	return score.NewResult([]string{"road", "car", "train"}, c)
 }
 
 func TestStrip(t *testing.T) {
@@ -77,25 +94,13 @@ func TestStrip(t *testing.T) {
 	}
 }
 
-func TestOverlayLeavesVoid(t *testing.T) {
-	img := raster.NewImage(2, 1)
-	for i := range img.Pix {
-		img.Pix[i] = 100
-	}
-	out := Overlay(datasets.Cityscapes19(), img, labels(0, raster.Void))
-	if got, want := out.NRGBAAt(0, 0), (color.NRGBA{114, 82, 114, 255}); got != want {
-		t.Errorf("road is %v, want %v", got, want)
-	}
-	if got, want := out.NRGBAAt(1, 0), (color.NRGBA{100, 100, 100, 255}); got != want {
-		t.Errorf("void is %v, want %v", got, want)
-	}
-}
-
 func TestConfusionPicture(t *testing.T) {
-	space := fiveClasses()
-	c := NewConfusion(5)
-	mustAdd(t, c, labels(0, 0, 1, 1), labels(0, 0, 1, 0))
-	picture, err := ConfusionPicture(space, c)
+	space := exporttest.FiveClasses()
+	c := score.NewConfusion(5)
+	if err := c.Add(row(0, 0, 1, 1), row(0, 0, 1, 0)); err != nil {
+		t.Fatal(err)
+	}
+	picture, err := Confusion(space, c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +119,7 @@ func TestConfusionPicture(t *testing.T) {
 			t.Errorf("cell (%d,%d) is %v, want %v", tt.truth, tt.prediction, got, tt.want)
 		}
 	}
-	if _, err := ConfusionPicture(datasets.Cityscapes19(), c); err == nil {
+	if _, err := Confusion(datasets.Cityscapes19(), c); err == nil {
 		t.Error("a matrix over 5 classes was drawn with 19 names")
 	}
 }
@@ -122,7 +127,7 @@ func TestConfusionPicture(t *testing.T) {
 func TestIoUBars(t *testing.T) {
 	r := threeResult(t)
 	space := datasets.Space{Classes: []datasets.Class{{Name: "road"}, {Name: "car"}, {Name: "train"}}}
-	for _, baseline := range []*Result{nil, threeResult(t)} {
+	for _, baseline := range []*score.Result{nil, threeResult(t)} {
 		picture, err := IoUBars(space, "after", r, "before", baseline)
 		if err != nil {
 			t.Fatal(err)
@@ -132,7 +137,7 @@ func TestIoUBars(t *testing.T) {
 			t.Errorf("wrong bars (baseline: %v)", baseline != nil)
 		}
 	}
-	if _, err := IoUBars(fiveClasses(), "after", r, "", nil); err == nil || !strings.Contains(err.Error(), `no class "sidewalk"`) {
+	if _, err := IoUBars(exporttest.FiveClasses(), "after", r, "", nil); err == nil || !strings.Contains(err.Error(), `no class "sidewalk"`) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -189,7 +194,7 @@ func TestTicksAreRound(t *testing.T) {
 func TestHeat(t *testing.T) {
 	nan := math.NaN()
 	h := ClassHistory{Iterations: []float64{0, 10, 20}, Values: [][]float64{{1, 0, nan, 4, 2}, {1, 0, nan, 4, 2}, {1, 0, nan, 4, 4}}}
-	picture, err := Heat(fiveClasses(), "queries", h)
+	picture, err := Heat(exporttest.FiveClasses(), "queries", h)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,7 +223,7 @@ func TestHeat(t *testing.T) {
 		}
 	}
 	for _, bad := range []ClassHistory{{}, {Iterations: []float64{1}, Values: [][]float64{{1}}}, {Iterations: []float64{1}, Values: [][]float64{{nan, nan, nan, nan, nan}}}} {
-		if _, err := Heat(fiveClasses(), "queries", bad); err == nil || !strings.Contains(err.Error(), `"queries"`) {
+		if _, err := Heat(exporttest.FiveClasses(), "queries", bad); err == nil || !strings.Contains(err.Error(), `"queries"`) {
 			t.Errorf("%v: error %v", bad, err)
 		}
 	}
@@ -226,14 +231,14 @@ func TestHeat(t *testing.T) {
 
 func TestWritePNGErrors(t *testing.T) {
 	dir := t.TempDir()
-	if err := WritePNG(filepath.Join(dir, "none", "a.png"), image.NewGray(image.Rect(0, 0, 1, 1))); err == nil || !strings.Contains(err.Error(), "a.png") {
+	if err := raster.WritePNG(filepath.Join(dir, "none", "a.png"), image.NewGray(image.Rect(0, 0, 1, 1))); err == nil || !strings.Contains(err.Error(), "a.png") {
 		t.Errorf("missing folder: %v", err)
 	}
 	path := filepath.Join(dir, "kept.png")
 	if err := os.WriteFile(path, []byte("before"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := WritePNG(path, image.NewGray(image.Rectangle{})); err == nil {
+	if err := raster.WritePNG(path, image.NewGray(image.Rectangle{})); err == nil {
 		t.Error("an empty picture was written")
 	}
 	if data, err := os.ReadFile(path); err != nil || string(data) != "before" {

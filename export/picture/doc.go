@@ -1,0 +1,3 @@
+// Package picture draws what a run and an evaluation have to show: strips of
+// images and label maps, confusion matrices, bars, curves and heat maps.
+package picture

@@ -1,0 +1,244 @@
+package score
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"t2sda/export/exporttest"
+	"t2sda/graphs/engine"
+	"t2sda/graphs/engine/enginetest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"t2sda/datasets"
+	"t2sda/internal/raster"
+)
+
+func TestEvaluatePerfectLabels(t *testing.T) {
+	p := exporttest.NanoPredictor(t)
+	s := exporttest.NewSet(t)
+	images, labels := exporttest.Predicted(t, p, 5)
+	occurs := map[uint8]bool{}
+	for i, img := range images {
+		s.Add(fmt.Sprintf("img%d", i), img, labels[i])
+		for _, id := range labels[i].Pix {
+			occurs[id] = true
+		}
+	}
+	var steps []int
+	r, err := Evaluate(t.Context(), p, s.Open(), Options{Name: "self", Progress: func(done, total int) { steps = append(steps, 10*done+total) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r.MIoU != 1 || r.PixelAccuracy != 1 || r.Images != 5 || r.Confusion.Pixels() != 5*96*48 {
+		t.Errorf("mIoU %v, pixel accuracy %v over %d images, %d pixels", r.MIoU, r.PixelAccuracy, r.Images, r.Confusion.Pixels())
+	}
+	for k, c := range r.Classes {
+		if occurs[uint8(k)] == math.IsNaN(float64(c.IoU)) {
+			t.Errorf("class %s: IoU %v, occurs: %v", c.Name, c.IoU, occurs[uint8(k)])
+		}
+	}
+	if diff := cmp.Diff([]int{15, 25, 35, 45, 55}, steps); diff != "" {
+		t.Errorf("progress: %s", diff)
+	}
+	if r.Dataset != "self" || r.ConfigHash != "cafe" || r.Width != 64 || r.Seconds <= 0 || r.ImagesPerSecond <= 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// TestEvaluateByHand spoils known numbers of labels.
+func TestEvaluateByHand(t *testing.T) {
+	p := exporttest.NanoPredictor(t)
+	s := exporttest.NewSet(t)
+	images, labels := exporttest.Predicted(t, p, 3)
+	want := NewConfusion(5)
+	for i, truth := range labels {
+		spoiled := truth.Clone()
+		for j := range spoiled.Pix {
+			switch {
+			case i == 2:
+				spoiled.Pix[j] = raster.Void // nothing but void
+			case j%(7-4*i) == 0: // every 7th pixel of image 0, every third of image 1
+				spoiled.Pix[j] = (truth.Pix[j] + 1) % 5
+			case j%11 == 1:
+				spoiled.Pix[j] = raster.Void
+			}
+		}
+		mustAdd(t, want, spoiled, truth)
+		s.Add(fmt.Sprintf("img%d", i), images[i], spoiled)
+	}
+	var results []*Result
+	for _, workers := range []int{1, 4} {
+		r, err := Evaluate(t.Context(), p, s.Open(), Options{Workers: workers, Worst: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want.counts, r.Confusion.counts); diff != "" {
+			t.Errorf("%d workers: %s", workers, diff)
+		}
+		if len(r.Worst) != 2 || r.Worst[0].ID != "img1" || r.Worst[1].ID != "img0" {
+			t.Errorf("worst images: %v", r.Worst)
+		}
+		r.Seconds, r.ImagesPerSecond = 0, 0
+		results = append(results, r)
+	}
+	if diff := cmp.Diff(results[0], results[1], cmp.AllowUnexported(Confusion{}), equateNaN); diff != "" {
+		t.Errorf("1 and 4 workers differ: %s", diff)
+	}
+}
+
+var equateNaN = cmp.Comparer(func(a, b Score) bool { return same(float64(a), float64(b)) })
+
+func TestEvaluateOneImageOfVoid(t *testing.T) {
+	p := exporttest.NanoPredictor(t)
+	s := exporttest.NewSet(t)
+	void := raster.NewLabels(1, 1)
+	void.Pix[0] = raster.Void
+	s.Add("single", raster.NewImage(1, 1), void)
+	r, err := Evaluate(t.Context(), p, s.Open(), Options{Worst: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !math.IsNaN(float64(r.MIoU)) || !math.IsNaN(float64(r.PixelAccuracy)) || r.Images != 1 || len(r.Worst) != 0 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestEvaluateBadInput(t *testing.T) {
+	p := exporttest.NanoPredictor(t)
+	images, labels := exporttest.Predicted(t, p, 2)
+	whole, err := raster.EncodePNG(images[0].NRGBA())
+	if err != nil {
+		t.Fatal(err)
+	}
+	outside := labels[1].Clone()
+	outside.Pix[0] = 77
+	tests := []struct {
+		name string
+		bad  func(s exporttest.Set)
+		want string
+	}{
+		{"image without label", func(s exporttest.Set) { s.Add("bad", images[1], nil) }, "bad.png has no label"},
+		{"truncated image", func(s exporttest.Set) {
+			s.Add("bad", images[1], labels[1])
+			s.File("images/bad.png", whole[:len(whole)/2])
+		}, "bad.png cannot be decoded"},
+		{"label of another size", func(s exporttest.Set) { s.Add("bad", images[1], raster.NewLabels(95, 48)) }, "95×48"},
+		{"id outside of the map", func(s exporttest.Set) { s.Add("bad", images[1], outside) }, "id 77"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			s := exporttest.NewSet(t)
+			s.Add("good", images[0], labels[0])
+			tt.bad(s)
+			_, err := Evaluate(t.Context(), p, s.Open(), Options{})
+			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), "bad.png") {
+				t.Errorf("error %v, want %q", err, tt.want)
+			}
+			r, err := Evaluate(t.Context(), p, s.Open(), Options{KeepGoing: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r.Images != 1 || r.MIoU != 1 || len(r.Skipped) != 1 || r.Skipped[0].ID != "bad" || !strings.Contains(r.Skipped[0].Error, tt.want) {
+				t.Errorf("%d images, mIoU %v, skipped %v", r.Images, r.MIoU, r.Skipped)
+			}
+			if !strings.Contains(r.Summary(), "1 left out") {
+				t.Errorf("summary does not speak of what is left out: %s", r.Summary())
+			}
+		})
+	}
+}
+
+func TestEvaluateOtherClasses(t *testing.T) {
+	p := exporttest.NanoPredictor(t)
+	images, labels := exporttest.Predicted(t, p, 1)
+	for _, tt := range []struct{ name, labelMap, want string }{
+		{"count", strings.Replace(exporttest.FiveMap, "  - {name: fence, ids: [4]}\n", "", 1), "the model has 5 classes"},
+		{"name", strings.Replace(exporttest.FiveMap, "wall", "hedge", 1), `class 3 is "wall" in the model and "hedge" in data set`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			s := exporttest.NewSet(t)
+			s.Add("img", images[0], labels[0])
+			s.File("map.yaml", []byte(tt.labelMap))
+			_, err := Evaluate(t.Context(), p, s.Open(), Options{})
+			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), s.Root) {
+				t.Errorf("error %v, want %q and the folder", err, tt.want)
+			}
+		})
+	}
+	t.Run("no labels", func(t *testing.T) {
+		s := exporttest.NewSet(t)
+		s.Add("img", images[0], nil)
+		d, err := datasets.Open(datasets.Options{Root: s.Root, Images: "images", Width: 64, Height: 32})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Evaluate(t.Context(), p, d, Options{}); err == nil || !strings.Contains(err.Error(), "has no labels") {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
+func TestEvaluateCancelled(t *testing.T) {
+	p := exporttest.NanoPredictor(t)
+	s := exporttest.NewSet(t)
+	images, labels := exporttest.Predicted(t, p, 6)
+	for i, img := range images {
+		s.Add(fmt.Sprintf("img%d", i), img, labels[i])
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	_, err := Evaluate(ctx, p, s.Open(), Options{KeepGoing: true, Progress: func(int, int) { cancel() }})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	if r, err := Evaluate(t.Context(), p, s.Open(), Options{}); err != nil || r.MIoU != 1 {
+		t.Errorf("after a cancelled evaluation: %v, %v", r, err)
+	}
+}
+
+// BenchmarkEvaluate compares the evaluation with bare runs of the session.
+func BenchmarkEvaluate(b *testing.B) {
+	e := enginetest.Open(b, engine.Options{})
+	o := exporttest.NanoOptions("segformer")
+	o.Width, o.Height = 256, 128
+	o.Arch.HeadWidth = 64
+	p := exporttest.Predictor(b, e, o, exporttest.RandomWeights(b, o.Arch))
+	s := exporttest.NewSet(b)
+	images := exporttest.RandomImages(rand.New(rand.NewPCG(8, 8)), 16, 256, 128)
+	for i, img := range images {
+		s.Add(fmt.Sprintf("img%d", i), img, raster.NewLabels(256, 128))
+	}
+	d, err := datasets.Open(datasets.Options{Root: s.Root, Images: "images", Labels: "labels", Map: filepath.Join(s.Root, "map.yaml")})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("evaluate", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := Evaluate(b.Context(), p, d, Options{}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(16*b.N)/b.Elapsed().Seconds(), "images/s")
+	})
+	b.Run("bare session", func(b *testing.B) {
+		task, err := p.NewTask()
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer task.Close()
+		for b.Loop() {
+			for range 16 {
+				if err := task.Run(b.Context()); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+		b.ReportMetric(float64(16*b.N)/b.Elapsed().Seconds(), "images/s")
+	})
+}
