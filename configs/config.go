@@ -32,6 +32,7 @@ type Data struct {
 	Workers     int     `mapstructure:"workers" yaml:"workers"`   // goroutines that prepare batches
 	Prefetch    int     `mapstructure:"prefetch" yaml:"prefetch"` // batches kept ready
 	CacheMB     int     `mapstructure:"cache_mb" yaml:"cache_mb"` // decoded images kept in memory, MiB per data set; 0 decodes every time
+	Cache       string  `mapstructure:"cache" yaml:"cache"`       // folder for decoded images on disk, shared by runs; empty: none; ${VAR} is expanded
 
 	// Streets renders the embedded procedural world into the roots above
 	// before a run when they hold nothing yet.

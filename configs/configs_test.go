@@ -8,12 +8,13 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 func TestPresetsAreValid(t *testing.T) {
-	t.Setenv("CAMVID_ROOT", "x")
-	t.Setenv("GTA5_ROOT", "x")
-	t.Setenv("CITYSCAPES_ROOT", "x")
+	for _, name := range []string{"CAMVID_ROOT", "GTA5_ROOT", "SYNTHIA_ROOT", "CITYSCAPES_ROOT"} {
+		t.Setenv(name, "x")
+	}
 	for _, name := range Presets() {
 		if _, err := Load(name, nil); err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -74,15 +75,82 @@ func TestExtendsAndSettings(t *testing.T) {
 }
 
 func TestEnvironment(t *testing.T) {
-	path := write(t, "c.yaml", "extends: streets\ndata: {eval: {root: \"${T2SDA_TEST_ROOT}/val\"}}\n")
+	path := write(t, "c.yaml", "extends: streets\ndata: {cache: \"${T2SDA_TEST_ROOT}/c\", eval: {root: \"${T2SDA_TEST_ROOT}/val\"}}\n")
 	_, err := Load(path, nil)
-	if err == nil || !strings.Contains(err.Error(), "data.eval.root: environment variable T2SDA_TEST_ROOT is not set") {
+	if err == nil || !strings.Contains(err.Error(), "data.eval.root, data.cache: environment variable T2SDA_TEST_ROOT is not set") {
 		t.Errorf("have %v", err)
 	}
 	t.Setenv("T2SDA_TEST_ROOT", "/d")
 	cfg, err := Load(path, nil)
-	if err != nil || cfg.Data.Eval.Root != "/d/val" {
+	if err != nil || cfg.Data.Eval.Root != "/d/val" || cfg.Data.Cache != "/d/c" {
 		t.Errorf("have %q, %v", cfg.Data.Eval.Root, err)
+	}
+}
+
+// All variables that are missing are named at once, and only those of paths
+// that the method reads.
+func TestMissingRoots(t *testing.T) {
+	for _, name := range []string{"GTA5_ROOT", "CITYSCAPES_ROOT"} {
+		t.Setenv(name, "") // restores it after the test
+		os.Unsetenv(name)
+	}
+	_, err := Load("gta5-cityscapes", nil)
+	want := "configuration gta5-cityscapes: data.source.root: environment variable GTA5_ROOT is not set; " +
+		"data.target.root, data.eval.root: environment variable CITYSCAPES_ROOT is not set (set it, or the field: data.source.root=DIR)"
+	if err == nil || err.Error() != want {
+		t.Errorf("have %v\nwant %s", err, want)
+	}
+	os.Setenv("CITYSCAPES_ROOT", "/c")
+	if _, err := Load("gta5-cityscapes", []string{"method=target-only"}); err != nil {
+		t.Errorf("the oracle needs no source: %v", err)
+	}
+	os.Unsetenv("CITYSCAPES_ROOT")
+	os.Setenv("GTA5_ROOT", "/g")
+	_, err = Load("gta5-cityscapes", []string{"method=source-only", "loss.drw=none"})
+	if err == nil || strings.Contains(err.Error(), "data.target.root") {
+		t.Errorf("source-only reads no target: %v", err)
+	}
+	os.Setenv("CITYSCAPES_ROOT", "")
+	_, err = Load("gta5-cityscapes", nil)
+	if err == nil || !strings.Contains(err.Error(), "data.eval.root: is empty") {
+		t.Errorf("an empty variable: %v", err)
+	}
+}
+
+// The presets for the paper's data sets have the paper's numbers (Wang et al.,
+// and DAFormer's recipe, which it builds on).
+func TestPaperPresets(t *testing.T) {
+	for _, name := range []string{"GTA5_ROOT", "SYNTHIA_ROOT", "CITYSCAPES_ROOT"} {
+		t.Setenv(name, "/"+name)
+	}
+	for name, source := range map[string]Dataset{
+		"gta5-cityscapes":    {Layout: "gta5", Root: "/GTA5_ROOT", Resize: Size{1280, 720}},
+		"synthia-cityscapes": {Layout: "synthia", Root: "/SYNTHIA_ROOT", Resize: Size{1280, 760}},
+	} {
+		c, err := Load(name, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cityscapes := Dataset{Layout: "cityscapes", Root: "/CITYSCAPES_ROOT", Resize: Size{1024, 512}}
+		train, val := cityscapes, cityscapes
+		train.Split, val.Split = "train", "val"
+		want := Default()
+		want.Name, want.Method = name, T2S
+		want.Data.Source, want.Data.Target, want.Data.Eval = source, train, val
+		want.Data.Crop, want.Data.Workers, want.Data.Prefetch = Size{512, 512}, 4, 8
+		want.Data.RCS = RCS{Enabled: true, Temperature: 0.01, MinPixels: 3000, MinCropRatio: 0.5}
+		want.Data.Flip, want.Data.CatMaxRatio = true, 0.75
+		want.Model.Encoder, want.Model.Head = "mit_b5", "daformer"
+		want.Translate.Engine, want.Translate.Band = "fda", 0.01
+		want.Loss.Delta, want.Loss.DRW, want.Loss.DRWBeta = 0.968, "pull", 0.5
+		want.Loss.IgnoreTop, want.Loss.IgnoreBottom = 15.0/512, 120.0/512
+		want.Loss.Pull.Weight, want.Loss.Pull.Kind, want.Loss.Pull.Tau, want.Loss.Pull.Alpha = 0.1, "infonce", 0.2, 50
+		want.Train.Iterations, want.Train.Batch, want.Train.EMA = 40000, 2, 0.999
+		want.Train.LR, want.Train.HeadLRFactor, want.Train.WeightDecay = 6e-5, 10, 0.01
+		want.Train.Warmup, want.Train.WarmupRatio, want.Train.Power = 1500, 1e-6, 1
+		if diff := cmp.Diff(want, c, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s: %s", name, diff)
+		}
 	}
 }
 
@@ -90,7 +158,7 @@ func TestEnvironment(t *testing.T) {
 func TestHash(t *testing.T) {
 	base := Default()
 	same, other := base, base
-	same.Name, same.Train.EvalEvery, same.Runtime.Threads, same.Data.Workers = "x", 1, 1, 9
+	same.Name, same.Train.EvalEvery, same.Runtime.Threads, same.Data.Workers, same.Data.Cache = "x", 1, 1, 9, "/c"
 	other.Loss.Pull.Tau = 0.1
 	if base.Hash() != same.Hash() {
 		t.Error("a name changed the hash")

@@ -38,7 +38,8 @@ func Presets() []string {
 
 // Load reads a preset (by name) or a YAML file (by path) over [Default],
 // applies settings of the form key=value, whose keys are dotted paths and whose
-// values are YAML, expands ${VAR} in roots and validates the result.
+// values are YAML, expands ${VAR} in the paths that the method reads and
+// validates the result.
 func Load(name string, settings []string) (Config, error) {
 	cfg, err := Read(name, settings)
 	if err != nil {
@@ -178,33 +179,57 @@ func suggestion(key string) string {
 
 var variable = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
 
-// expand replaces ${VAR} in every path by the environment's value. A variable
-// that is not set is an error naming the field.
+// expand replaces ${VAR} in every path that the run reads by the environment's
+// value. Variables that are not set are one error that names them with their
+// fields.
 func (c *Config) expand() error {
-	for _, path := range []struct {
-		field string
-		value *string
-	}{
-		{"data.source.root", &c.Data.Source.Root},
-		{"data.target.root", &c.Data.Target.Root},
-		{"data.eval.root", &c.Data.Eval.Root},
-		{"translate.folder", &c.Translate.Folder},
-		{"model.init", &c.Model.Init},
-		{"runtime.library", &c.Runtime.Library},
-	} {
-		var missing string
+	var unset []string
+	fields := map[string][]string{}
+	for _, path := range c.paths() {
 		*path.value = variable.ReplaceAllStringFunc(*path.value, func(m string) string {
-			value, ok := os.LookupEnv(m[2 : len(m)-1])
+			name := m[2 : len(m)-1]
+			value, ok := os.LookupEnv(name)
 			if !ok {
-				missing = m[2 : len(m)-1]
+				if fields[name] == nil {
+					unset = append(unset, name)
+				}
+				fields[name] = append(fields[name], path.field)
 			}
 			return value
 		})
-		if missing != "" {
-			return fmt.Errorf("%s: environment variable %s is not set", path.field, missing)
-		}
 	}
-	return nil
+	if len(unset) == 0 {
+		return nil
+	}
+	var missing []string
+	for _, name := range unset {
+		missing = append(missing, fmt.Sprintf("%s: environment variable %s is not set", strings.Join(fields[name], ", "), name))
+	}
+	return fmt.Errorf("%s (set it, or the field: %s=DIR)", strings.Join(missing, "; "), fields[unset[0]][0])
+}
+
+// path is a field that may hold ${VAR}.
+type path struct {
+	field string
+	value *string
+}
+
+// paths lists the paths that the method reads.
+func (c *Config) paths() []path {
+	paths := []path{
+		{"data.eval.root", &c.Data.Eval.Root},
+		{"data.cache", &c.Data.Cache},
+		{"translate.folder", &c.Translate.Folder},
+		{"model.init", &c.Model.Init},
+		{"runtime.library", &c.Runtime.Library},
+	}
+	if c.UsesTarget() || c.Method == TargetOnly {
+		paths = append([]path{{"data.target.root", &c.Data.Target.Root}}, paths...)
+	}
+	if c.Method != TargetOnly {
+		paths = append([]path{{"data.source.root", &c.Data.Source.Root}}, paths...)
+	}
+	return paths
 }
 
 // YAML returns the configuration as a file that [Load] reads back.
@@ -226,7 +251,7 @@ func (c *Config) YAML() ([]byte, error) {
 func (c *Config) Hash() string {
 	k := *c
 	k.Name, k.Output, k.Baseline = "", "", false
-	k.Data.Workers, k.Data.Prefetch, k.Data.CacheMB = 0, 0, 0
+	k.Data.Workers, k.Data.Prefetch, k.Data.CacheMB, k.Data.Cache = 0, 0, 0, ""
 	k.Train.EvalEvery, k.Train.CheckpointEvery, k.Train.Keep, k.Train.LogEvery = 0, 0, 0, 0
 	k.Runtime = Runtime{}
 	k.clearUnread()

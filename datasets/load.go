@@ -142,6 +142,27 @@ func (d *Dataset) size(i int) (w, h int, err error) {
 	return imageSize(d.items[i].Image)
 }
 
+// DecodedBytes returns what all images and labels take decoded and resized: more
+// than they will take in a [DiskCache]. Where the files keep their sizes, the
+// first one's stands for all.
+func (d *Dataset) DecodedBytes() (int64, error) {
+	total := int64(0)
+	if d.Len() == 0 {
+		return 0, nil
+	}
+	w, h, err := d.size(0)
+	if err != nil {
+		return 0, err
+	}
+	for _, it := range d.items {
+		total += 3 * int64(w) * int64(h)
+		if it.Label != "" {
+			total += int64(w) * int64(h)
+		}
+	}
+	return total, nil
+}
+
 // cache keeps decoded files up to a limit; see Options.CacheBytes.
 type cache struct {
 	limit    int64

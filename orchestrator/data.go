@@ -26,14 +26,18 @@ type data struct {
 // class sampling needs them (cached in cacheDir).
 func openData(ctx context.Context, cfg configs.Config, cacheDir string, log *zap.Logger) (d *data, err error) {
 	d = &data{}
+	disk, err := openCache(cfg, log)
+	if err != nil {
+		return nil, err
+	}
 	name, labelled := "data.source", cfg.Data.Source
 	if cfg.Method == configs.TargetOnly {
 		name, labelled = "data.target", cfg.Data.Target
 	}
-	if d.source, err = openDataset(name, labelled, cfg, true); err != nil {
+	if d.source, err = openDataset(name, labelled, cfg, disk, true); err != nil {
 		return nil, err
 	}
-	if d.eval, err = openDataset("data.eval", cfg.Data.Eval, cfg, true); err != nil {
+	if d.eval, err = openDataset("data.eval", cfg.Data.Eval, cfg, disk, true); err != nil {
 		return nil, err
 	}
 	d.space = d.source.Space()
@@ -41,18 +45,53 @@ func openData(ctx context.Context, cfg configs.Config, cacheDir string, log *zap
 		return nil, fmt.Errorf("%s.map and data.eval.map lead to different classes: %v and %v", name, d.space.Names(), d.eval.Space().Names())
 	}
 	if cfg.UsesTarget() {
-		if d.target, err = openDataset("data.target", cfg.Data.Target, cfg, false); err != nil {
+		if d.target, err = openDataset("data.target", cfg.Data.Target, cfg, disk, false); err != nil {
+			return nil, err
+		}
+	}
+	if disk != nil {
+		if err := d.announceCache(cfg.Data.Cache, log); err != nil {
 			return nil, err
 		}
 	}
 	return d, d.openLoader(ctx, cfg, cacheDir, log)
 }
 
-func openDataset(field string, c configs.Dataset, cfg configs.Config, labelled bool) (*datasets.Dataset, error) {
+// announceCache says how much the disk cache may come to hold of this run.
+func (d *data) announceCache(folder string, log *zap.Logger) error {
+	total := int64(0)
+	for _, set := range []*datasets.Dataset{d.source, d.target, d.eval} {
+		if set == nil {
+			continue
+		}
+		n, err := set.DecodedBytes()
+		if err != nil {
+			return err
+		}
+		total += n
+	}
+	log.Info("decoded images are kept on disk", zap.String("folder", folder), zap.String("at most", fmt.Sprintf("%.1f GB", float64(total)/1e9)))
+	return nil
+}
+
+// openCache opens the run's disk cache, nil without one. What goes wrong with it
+// later is a warning: the run does not need it.
+func openCache(cfg configs.Config, log *zap.Logger) (*datasets.DiskCache, error) {
+	if cfg.Data.Cache == "" {
+		return nil, nil
+	}
+	c, err := datasets.OpenDiskCache(cfg.Data.Cache, func(err error) { log.Warn(err.Error()) })
+	if err != nil {
+		return nil, fmt.Errorf("data.cache: %w", err)
+	}
+	return c, nil
+}
+
+func openDataset(field string, c configs.Dataset, cfg configs.Config, disk *datasets.DiskCache, labelled bool) (*datasets.Dataset, error) {
 	o := datasets.Options{
 		Layout: c.Layout, Root: c.Root, Split: c.Split, Images: c.Images, Labels: c.Labels, Map: c.Map, List: c.List,
 		Include: c.Include, Exclude: c.Exclude, Width: c.Resize.Width, Height: c.Resize.Height,
-		RequireLabels: labelled, CacheBytes: int64(cfg.Data.CacheMB) << 20,
+		RequireLabels: labelled, CacheBytes: int64(cfg.Data.CacheMB) << 20, Disk: disk,
 	}
 	d, err := datasets.Open(o)
 	if err != nil {
@@ -79,7 +118,11 @@ func (d *data) openLoader(ctx context.Context, cfg configs.Config, cacheDir stri
 		o.Translate = engine
 	}
 	if cfg.Data.RCS.Enabled {
-		stats, err := d.source.Stats(ctx, cfg.Data.Workers, cacheDir)
+		stats, err := d.source.Stats(ctx, cfg.Data.Workers, cacheDir, func(done, total int) {
+			if done == 1 { // not in the cache
+				log.Info("counting the classes of the label files, once for these files", zap.Int("files", total))
+			}
+		})
 		if err != nil {
 			return err
 		}

@@ -90,7 +90,7 @@ func (o ExportOptions) model(ctx context.Context, cfg configs.Config, p progress
 	if m.Width != 0 || m.Height != 0 {
 		return m, nil
 	}
-	eval, err := openDataset("data.eval", cfg.Data.Eval, cfg, false)
+	eval, err := openDataset("data.eval", cfg.Data.Eval, cfg, nil, false)
 	if err != nil {
 		return m, fmt.Errorf("the model's size is that of the evaluation images unless width and height are given: %w", err)
 	}
