@@ -89,7 +89,7 @@ func openCache(cfg configs.Config, log *zap.Logger) (*datasets.DiskCache, error)
 
 func openDataset(field string, c configs.Dataset, cfg configs.Config, disk *datasets.DiskCache, labelled bool) (*datasets.Dataset, error) {
 	o := datasets.Options{
-		Layout: c.Layout, Root: c.Root, Split: c.Split, Images: c.Images, Labels: c.Labels, Map: c.Map, List: c.List,
+		Layout: c.Layout, Root: c.Root, Split: c.Split, Images: c.Images, Labels: c.Labels, Map: c.Map, Channel: c.Channel, List: c.List,
 		Include: c.Include, Exclude: c.Exclude, Width: c.Resize.Width, Height: c.Resize.Height,
 		RequireLabels: labelled, CacheBytes: int64(cfg.Data.CacheMB) << 20, Disk: disk,
 	}
