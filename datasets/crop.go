@@ -57,8 +57,8 @@ func (c cropper) drawBalanced(r *rand.Rand, l *raster.Labels) image.Rectangle {
 
 // balanced reports whether more than one class is there and none exceeds the
 // share of the valid pixels.
-func balanced(h *[256]int, share float64) bool {
-	classes, total, most := 0, 0, 0
+func balanced(h *[256]int64, share float64) bool {
+	classes, total, most := 0, int64(0), int64(0)
 	for _, n := range h[:raster.Void] {
 		if n > 0 {
 			classes++
@@ -70,12 +70,10 @@ func balanced(h *[256]int, share float64) bool {
 }
 
 // histogram counts the train ids in a rectangle.
-func histogram(l *raster.Labels, rect image.Rectangle) *[256]int {
-	var h [256]int
+func histogram(l *raster.Labels, rect image.Rectangle) *[256]int64 {
+	var h [256]int64
 	for y := rect.Min.Y; y < rect.Max.Y; y++ {
-		for _, id := range l.Pix[y*l.W+rect.Min.X : y*l.W+rect.Max.X] {
-			h[id]++
-		}
+		countBytes(h[:], l.Pix[y*l.W+rect.Min.X:y*l.W+rect.Max.X])
 	}
 	return &h
 }

@@ -145,9 +145,9 @@ func TestBalanced(t *testing.T) {
 		{"void only", map[int]int{raster.Void: 10}, false},
 	}
 	for _, test := range tests {
-		var h [256]int
+		var h [256]int64
 		for id, n := range test.h {
-			h[id] = n
+			h[id] = int64(n)
 		}
 		if got := balanced(&h, 0.75); got != test.want {
 			t.Errorf("%s: %v", test.name, got)

@@ -31,11 +31,8 @@ func countRaw(name string, channel int) (rawCount, error) {
 	if err != nil {
 		return rawCount{}, err
 	}
-	n = rawCount{w: l.W, h: l.H, kind: "interlaced PNG", pixels: make([]int64, 256)}
-	for id, count := range histogram(l, image.Rect(0, 0, l.W, l.H)) {
-		n.pixels[id] = int64(count)
-	}
-	return n, nil
+	counts := histogram(l, image.Rect(0, 0, l.W, l.H))
+	return rawCount{w: l.W, h: l.H, kind: "interlaced PNG", pixels: counts[:]}, nil
 }
 
 // identity is a label map that leaves 8-bit ids as they are.

@@ -81,9 +81,9 @@ func TestCountRows(t *testing.T) {
 			if len(name) > len(n.kind)+1 || name[:len(n.kind)] != n.kind || n.w != l.W || n.h != l.H {
 				t.Errorf("a %q of %d×%d", n.kind, n.w, n.h)
 			}
-			var have [256]int
+			var have [256]int64
 			for id, count := range n.pixels {
-				have[id%251] += int(count)
+				have[id%251] += count
 			}
 			if want := histogram(l, image.Rect(0, 0, l.W, l.H)); have != *want {
 				t.Errorf("counted %v, want %v", have, *want)
