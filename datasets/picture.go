@@ -10,6 +10,7 @@ import (
 	"github.com/disintegration/imaging"
 
 	"t2sda/internal/pngrows"
+	"t2sda/internal/resize"
 )
 
 // picture is a decoded image, brought to a size: red, green and blue of each
@@ -36,7 +37,7 @@ func (p *picture) resized(w, h int) *picture {
 // sink makes a picture of rows.
 type sink struct {
 	p       *picture
-	resizer *resizer // nil: rows are kept as they come
+	resizer *resize.Rows // nil: rows are kept as they come
 	y       int
 }
 
@@ -47,7 +48,7 @@ func newSink(w0, h0, w, h int) *sink {
 	}
 	s := &sink{p: &picture{w: w, h: h, w0: w0, h0: h0, pix: make([]byte, 3*w*h)}}
 	if w != w0 || h != h0 {
-		s.resizer = newResizer(s.p.pix, w0, h0, w, h)
+		s.resizer = resize.New(s.p.pix, w0, h0, w, h)
 	}
 	return s
 }
@@ -55,7 +56,7 @@ func newSink(w0, h0, w, h int) *sink {
 // add takes the next row, packed RGB.
 func (s *sink) add(row []byte) {
 	if s.resizer != nil {
-		s.resizer.add(row)
+		s.resizer.Add(row)
 		return
 	}
 	copy(s.p.row(s.y), row)
@@ -65,7 +66,7 @@ func (s *sink) add(row []byte) {
 // finish returns the picture, or what there is of it, and ends the sink.
 func (s *sink) finish() *picture {
 	if s.resizer != nil {
-		s.resizer.done()
+		s.resizer.Done()
 		s.resizer = nil
 	}
 	return s.p

@@ -7,10 +7,9 @@ import (
 	"slices"
 	"sync"
 
-	"github.com/disintegration/imaging"
-
 	"t2sda/graphs/engine"
 	"t2sda/internal/raster"
+	"t2sda/internal/resize"
 )
 
 // Predictor runs a segmentation model on images of any size. Its methods may be
@@ -241,14 +240,14 @@ func (s *Task) Fill(img *raster.Image) {
 		copy(s.floats, img.Pix)
 		return
 	}
-	n := img.NRGBA()
+	pix := img.RGB()
 	if img.W != w || img.H != h {
-		n = imaging.Resize(n, w, h, imaging.Linear)
+		pix = resize.RGB(pix, img.W, img.H, w, h)
 	}
 	plane := w * h
 	for i := range plane {
 		for c := range 3 {
-			v := n.Pix[4*i+c]
+			v := pix[3*i+c]
 			if s.floats != nil {
 				s.floats[c*plane+i] = float32(v)
 			} else {

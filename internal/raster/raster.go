@@ -137,6 +137,17 @@ func (m *Image) NRGBA() *image.NRGBA {
 	return out
 }
 
+// RGB rounds and clips to packed 8-bit colour, three bytes a pixel.
+func (m *Image) RGB() []byte {
+	out := make([]byte, 3*m.W*m.H)
+	red, green, blue := m.Plane(0), m.Plane(1), m.Plane(2)
+	for i := range red {
+		p := out[3*i : 3*i+3 : 3*i+3]
+		p[0], p[1], p[2] = clip8(red[i]), clip8(green[i]), clip8(blue[i])
+	}
+	return out
+}
+
 func clip8(v float32) uint8 {
 	switch {
 	case !(v > 0): // also NaN

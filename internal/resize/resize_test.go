@@ -1,4 +1,4 @@
-package datasets
+package resize
 
 import (
 	"fmt"
@@ -9,6 +9,19 @@ import (
 	"github.com/disintegration/imaging"
 )
 
+// photo draws noise.
+func photo(seed uint64, w, h int) *image.NRGBA {
+	r := rand.New(rand.NewPCG(seed, 1))
+	img := image.NewNRGBA(image.Rect(0, 0, w, h))
+	for i := range img.Pix {
+		img.Pix[i] = uint8(r.IntN(256))
+		if i%4 == 3 {
+			img.Pix[i] = 255
+		}
+	}
+	return img
+}
+
 // packed returns the colours of a picture, three bytes a pixel.
 func packed(p *image.NRGBA) []byte {
 	var out []byte
@@ -18,20 +31,10 @@ func packed(p *image.NRGBA) []byte {
 	return out
 }
 
-func resized(p *image.NRGBA, w, h int) []byte {
-	dst, w0, h0 := make([]byte, 3*w*h), p.Rect.Dx(), p.Rect.Dy()
-	r := newResizer(dst, w0, h0, w, h)
-	defer r.done()
-	for src := packed(p); len(src) > 0; src = src[3*w0:] {
-		r.add(src[:3*w0])
-	}
-	return dst
-}
-
-// The resizer is imaging.Resize to one level: weights of 13 bits round a share
+// Rows is imaging.Resize to one level: weights of 13 bits round a share
 // of the samples, a few per cent at the sizes of the paper's data sets, to the
 // other side.
-func TestResizerAgainstImaging(t *testing.T) {
+func TestRowsAgainstImaging(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	sizes := [][4]int{{1914, 1052, 1280, 720}, {2048, 1024, 1024, 512}, {1280, 760, 1280, 720}, {1, 1, 5, 4}, {9, 7, 1, 1}, {3, 2, 2, 3}}
 	for range 60 {
@@ -40,7 +43,7 @@ func TestResizerAgainstImaging(t *testing.T) {
 	for _, s := range sizes {
 		t.Run(fmt.Sprint(s), func(t *testing.T) {
 			p := photo(3, s[0], s[1])
-			want, got := packed(imaging.Resize(p, s[2], s[3], imaging.Linear)), resized(p, s[2], s[3])
+			want, got := packed(imaging.Resize(p, s[2], s[3], imaging.Linear)), RGB(packed(p), s[0], s[1], s[2], s[3])
 			off := 0
 			for i := range want {
 				switch d := int(got[i]) - int(want[i]); {
@@ -57,18 +60,18 @@ func TestResizerAgainstImaging(t *testing.T) {
 	}
 }
 
-// A resizer changes neither its size nor a plain colour, however the weights
+// Rows changes neither its size nor a plain colour, however the weights
 // are rounded.
-func TestResizerKeeps(t *testing.T) {
+func TestRowsKeeps(t *testing.T) {
 	p := photo(5, 33, 21)
-	if string(resized(p, 33, 21)) != string(packed(p)) {
+	if string(RGB(packed(p), 33, 21, 33, 21)) != string(packed(p)) {
 		t.Error("the same size changes the picture")
 	}
 	for i := range p.Pix {
 		p.Pix[i] = 201
 	}
 	for w := 1; w < 80; w += 7 {
-		for i, v := range resized(p, w, 50-w/2) {
+		for i, v := range RGB(packed(p), 33, 21, w, 50-w/2) {
 			if v != 201 {
 				t.Fatalf("width %d: byte %d is %d", w, i, v)
 			}
@@ -78,16 +81,12 @@ func TestResizerKeeps(t *testing.T) {
 
 func BenchmarkResize(b *testing.B) {
 	for _, s := range [][4]int{{1914, 1052, 1280, 720}, {2048, 1024, 1024, 512}, {1024, 512, 1280, 720}} {
-		p := smooth(1, s[0], s[1])
-		src, dst := packed(p), make([]byte, 3*s[2]*s[3])
+		p := photo(1, s[0], s[1])
+		src := packed(p)
 		name := fmt.Sprintf("%dx%d to %dx%d", s[0], s[1], s[2], s[3])
 		b.Run(name+"/rows", func(b *testing.B) {
 			for b.Loop() {
-				r := newResizer(dst, s[0], s[1], s[2], s[3])
-				for rest := src; len(rest) > 0; rest = rest[3*s[0]:] {
-					r.add(rest[:3*s[0]])
-				}
-				r.done()
+				RGB(src, s[0], s[1], s[2], s[3])
 			}
 		})
 		b.Run(name+"/imaging", func(b *testing.B) {

@@ -1,4 +1,6 @@
-package datasets
+// Package resize brings pictures to another size as training, prediction and
+// evaluation all do it, so that a model sees the same pixels everywhere.
+package resize
 
 import (
 	"math"
@@ -7,12 +9,12 @@ import (
 	"github.com/disintegration/imaging"
 )
 
-// resizer scales a picture while its rows come in, as imaging.Resize does: first
+// Rows scales a picture while its rows come in, as imaging.Resize does: first
 // along the rows, then down the columns, rounding to 8 bits after each. It
 // differs from it in speed alone: the three channels of a pixel lie in one word,
 // which one multiplication weighs, so that weights are multiples of 1/8192. A
 // channel may thereby be rounded to the other side, one level away.
-type resizer struct {
+type Rows struct {
 	x, y   *weights
 	pixels []uint64 // the row that came in, as lanes
 	rows   []uint64 // the last rows, scaled along x; row k at k modulo y.taps
@@ -40,13 +42,13 @@ type weights struct {
 }
 
 // resizers keeps the memory of resizers for the next picture.
-var resizers = sync.Pool{New: func() any { return new(resizer) }}
+var resizers = sync.Pool{New: func() any { return new(Rows) }}
 
-// newResizer prepares scaling from w0×h0 to w×h, bilinearly; when it shrinks,
+// New prepares scaling from w0×h0 to w×h, bilinearly; when it shrinks,
 // over the whole area that an output pixel covers, so that thin structures do
-// not alias. The result goes to dst, packed RGB. The caller ends with done.
-func newResizer(dst []byte, w0, h0, w, h int) *resizer {
-	r := resizers.Get().(*resizer)
+// not alias. The result goes to dst, packed RGB. The caller ends with [Rows.Done].
+func New(dst []byte, w0, h0, w, h int) *Rows {
+	r := resizers.Get().(*Rows)
 	r.x, r.y = newWeights(imaging.Linear, w0, w), newWeights(imaging.Linear, h0, h)
 	r.pixels = growWords(r.pixels, w0)
 	r.rows = growWords(r.rows, r.y.taps*w)
@@ -54,8 +56,19 @@ func newResizer(dst []byte, w0, h0, w, h int) *resizer {
 	return r
 }
 
-// done returns the resizer's memory.
-func (r *resizer) done() {
+// RGB returns a packed picture of w0×h0 pixels at w×h, as [Rows] makes it.
+func RGB(src []byte, w0, h0, w, h int) []byte {
+	dst := make([]byte, 3*w*h)
+	r := New(dst, w0, h0, w, h)
+	defer r.Done()
+	for y := range h0 {
+		r.Add(src[3*w0*y : 3*w0*(y+1)])
+	}
+	return dst
+}
+
+// Done returns the resizer's memory.
+func (r *Rows) Done() {
 	r.dst = nil
 	resizers.Put(r)
 }
@@ -127,9 +140,9 @@ func (w *weights) trim(taps, from int) {
 	w.taps, w.weight = taps, weight
 }
 
-// add takes the next row, packed RGB, and writes the rows of the result that it
+// Add takes the next row, packed RGB, and writes the rows of the result that it
 // completes.
-func (r *resizer) add(row []byte) {
+func (r *Rows) Add(row []byte) {
 	pack(r.pixels, row)
 	w := len(r.x.first)
 	at := r.in % r.y.taps * w
@@ -180,7 +193,7 @@ func (w *weights) apply(dst, src []uint64) {
 }
 
 // mix writes row y of the result, packed RGB.
-func (r *resizer) mix(dst []byte, y int) {
+func (r *Rows) mix(dst []byte, y int) {
 	taps, w := r.y.taps, len(r.x.first)
 	weight := r.y.weight[y*taps : (y+1)*taps]
 	row := func(k int) []uint64 {
