@@ -1,87 +1,42 @@
 package engine
 
 import (
-	"strings"
 	"testing"
 
-	"google.golang.org/protobuf/encoding/protowire"
+	"t2sda/graphs/engine/onnxtest"
 )
 
-// testModel writes small ONNX models by hand.
-type testModel struct{ graph, opsets, metadata []byte }
+// testModel is an onnxtest.Model with this package's element types.
+type testModel struct{ m *onnxtest.Model }
 
-func newModel() *testModel {
-	return &testModel{
-		graph:  appendBytes(nil, 2, []byte("test")),
-		opsets: appendBytes(nil, 8, appendVarint(appendBytes(nil, 1, nil), 2, 17)),
-	}
-}
+func newModel() *testModel { return &testModel{onnxtest.New()} }
 
-// node adds a node; ins and outs are names divided by blanks, attrs alternate names and integers.
 func (m *testModel) node(name, op, ins, outs string, attrs ...any) *testModel {
-	var n []byte
-	for _, in := range strings.Fields(ins) {
-		n = appendBytes(n, 1, []byte(in))
-	}
-	for _, out := range strings.Fields(outs) {
-		n = appendBytes(n, 2, []byte(out))
-	}
-	n = appendBytes(n, 3, []byte(name))
-	n = appendBytes(n, 4, []byte(op))
-	for i := 0; i < len(attrs); i += 2 {
-		const attributeInt = 2
-		a := appendBytes(nil, 1, []byte(attrs[i].(string)))
-		a = appendVarint(a, 3, uint64(attrs[i+1].(int)))
-		n = appendBytes(n, 5, appendVarint(a, 20, attributeInt))
-	}
-	m.graph = appendBytes(m.graph, 1, n)
-	return m
-}
-
-func (m *testModel) io(field protowire.Number, name string, dt DType, dims []int) *testModel {
-	shape := []byte{}
-	for _, d := range dims {
-		if d < 0 {
-			shape = appendBytes(shape, 1, appendBytes(nil, 2, []byte("free")))
-		} else {
-			shape = appendBytes(shape, 1, appendVarint(nil, 1, uint64(d)))
-		}
-	}
-	tensor := appendBytes(appendVarint(nil, 1, uint64(dt)), 2, shape)
-	info := appendBytes(appendBytes(nil, 1, []byte(name)), 2, appendBytes(nil, 1, tensor))
-	m.graph = appendBytes(m.graph, field, info)
+	m.m.Node(name, op, ins, outs, attrs...)
 	return m
 }
 
 func (m *testModel) in(name string, dt DType, dims ...int) *testModel {
-	return m.io(11, name, dt, dims)
+	m.m.In(name, int(dt), dims...)
+	return m
 }
 
 func (m *testModel) out(name string, dt DType, dims ...int) *testModel {
-	return m.io(12, name, dt, dims)
+	m.m.Out(name, int(dt), dims...)
+	return m
 }
 
-// constant adds an int64 initialiser.
 func (m *testModel) constant(name string, values ...int) *testModel {
-	t := appendVarint(nil, 1, uint64(len(values)))
-	t = appendVarint(t, 2, uint64(Int64))
-	for _, v := range values {
-		t = appendVarint(t, 7, uint64(v))
-	}
-	m.graph = appendBytes(m.graph, 5, appendBytes(t, 8, []byte(name)))
+	m.m.Ints(name, values...)
 	return m
 }
 
 func (m *testModel) meta(key, value string) *testModel {
-	m.metadata = appendBytes(m.metadata, 14, appendBytes(appendBytes(nil, 1, []byte(key)), 2, []byte(value)))
+	m.m.Meta(key, value)
 	return m
 }
 
-func (m *testModel) bytes() []byte {
-	b := appendVarint(nil, 1, 8)
-	b = appendBytes(b, 7, m.graph)
-	return append(append(b, m.opsets...), m.metadata...)
-}
+func (m *testModel) bytes() []byte { return m.m.Bytes() }
 
 func (m *testModel) session(t testing.TB, e *Engine, name string) *Session {
 	t.Helper()

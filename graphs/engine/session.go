@@ -19,6 +19,9 @@ import (
 type SessionOptions struct {
 	IntraOpThreads    int
 	OptimizationLevel OptimizationLevel
+	// Outputs that the session computes; the model's others are left out. Empty:
+	// all.
+	Outputs []string
 }
 
 // Session is a model made ready to run on an engine's device. Its methods may be
@@ -60,12 +63,17 @@ func (e *Engine) NewSessionWith(name string, model []byte, o SessionOptions) (*S
 // OpenModel makes a session of an ONNX file, named after the file. Weights kept in
 // files of their own beside it are found. Errors name the file.
 func (e *Engine) OpenModel(path string) (*Session, error) {
+	return e.OpenModelWith(path, SessionOptions{})
+}
+
+// OpenModelWith is OpenModel with options of its own.
+func (e *Engine) OpenModelWith(path string, o SessionOptions) (*Session, error) {
 	model, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("open model: %w", err)
 	}
 	name := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
-	s, err := e.newSession(name, model, SessionOptions{}, func(in, out []string, options *ort.SessionOptions) (*ort.DynamicAdvancedSession, error) {
+	s, err := e.newSession(name, model, o, func(in, out []string, options *ort.SessionOptions) (*ort.DynamicAdvancedSession, error) {
 		return ort.NewDynamicAdvancedSession(path, in, out, options)
 	})
 	if err != nil {
@@ -86,6 +94,9 @@ func (e *Engine) newSession(name string, model []byte, o SessionOptions, create 
 	}
 	if len(s.outputs) == 0 {
 		return nil, errors.New("not an ONNX model, or a truncated one: its graph has no outputs")
+	}
+	if s.outputs, err = choose(s.outputs, o.Outputs); err != nil {
+		return nil, err
 	}
 	e.mu.RLock()
 	defer e.mu.RUnlock()
@@ -110,6 +121,22 @@ func (e *Engine) newSession(name string, model []byte, o SessionOptions, create 
 	defer e.sessionsMu.Unlock()
 	e.sessions[s] = struct{}{}
 	return s, nil
+}
+
+// choose returns the outputs of those names, all if there are none.
+func choose(outputs []IOInfo, names []string) ([]IOInfo, error) {
+	if len(names) == 0 {
+		return outputs, nil
+	}
+	chosen := make([]IOInfo, len(names))
+	for i, name := range names {
+		k := slices.IndexFunc(outputs, func(o IOInfo) bool { return o.Name == name })
+		if k < 0 {
+			return nil, fmt.Errorf("there is no output %q (outputs: %s)", name, quoted(ioNames(outputs)))
+		}
+		chosen[i] = outputs[k]
+	}
+	return chosen, nil
 }
 
 // sessionOptions sets what all sessions have in common: one shared CPU arena,

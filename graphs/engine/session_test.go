@@ -59,6 +59,24 @@ func TestOpenModel(t *testing.T) {
 	wantError(t, err, "session none: the model is empty")
 }
 
+// A session may leave outputs out, those of a type that tensors cannot hold too.
+func TestOpenModelWithChosenOutputs(t *testing.T) {
+	const float64Type = 11
+	e := open(t, Options{})
+	path := filepath.Join(t.TempDir(), "two.onnx")
+	must(t, os.WriteFile(path, newModel().node("c", "Cast", "x", "wide", "to", float64Type).node("n", "Neg", "x", "y").
+		in("x", Float32, 2).out("wide", float64Type, 2).out("y", Float32, 2).bytes(), 0o644))
+	s, err := e.OpenModelWith(path, SessionOptions{Outputs: []string{"y"}})
+	must(t, err)
+	got, err := s.Run(t.Context(), map[string]*Tensor{"x": tensor(t, []float32{1, 2}, 2)})
+	must(t, err)
+	if len(got) != 1 || got["y"].Floats()[1] != -2 || len(s.Outputs()) != 1 {
+		t.Errorf("%v of outputs %v", got, s.Outputs())
+	}
+	_, err = e.OpenModelWith(path, SessionOptions{Outputs: []string{"z"}})
+	wantError(t, err, path, `no output "z"`, `"wide", "y"`)
+}
+
 func TestElementTypesThatAreNotSupported(t *testing.T) {
 	const float64Type = 11
 	e := open(t, Options{})

@@ -24,6 +24,7 @@ var allowed = map[string][]string{
 	"t2sda/graphs":                   {},
 	"t2sda/graphs/engine":            {"t2sda/internal/…"},
 	"t2sda/graphs/engine/enginetest": {"t2sda/graphs", "t2sda/graphs/engine"},
+	"t2sda/graphs/engine/onnxtest":   {},
 	"t2sda/graphs/graphtest":         {"t2sda/graphs", "t2sda/internal/…"},
 	"t2sda/graphs/nets":              {"t2sda/graphs", "t2sda/internal/…"},
 	"t2sda/graphs/weights":           {"t2sda/internal/…"},
