@@ -7,34 +7,52 @@ import (
 	"slices"
 	"sync"
 
+	"t2sda/datasets"
 	"t2sda/graphs/engine"
 	"t2sda/internal/raster"
-	"t2sda/internal/resize"
 )
+
+// Options of [OpenWith].
+type Options struct {
+	Form
+	Inference
+}
 
 // Predictor runs a segmentation model on images of any size. Its methods may be
 // called from several goroutines.
 type Predictor struct {
-	session *engine.Session
-	owned   bool // the session was opened here
-	name    string
-	meta    Metadata
-	input   engine.IOInfo
-	output  engine.IOInfo
-	h, w    int // of the output
+	session  *engine.Session
+	owned    bool // the session was opened here
+	name     string
+	meta     Metadata
+	in       input
+	out      engine.IOInfo
+	classes  classes
+	infer    Inference
+	verbatim bool // the input is an image as it is
 
-	mu   sync.Mutex
-	free []*Task // made and not in use
+	mu    sync.Mutex
+	free  []*Task          // made and not in use
+	known map[[2]int][]int // shapes of the output by the input's width and height, where they are free
 }
 
-// OpenPredictor opens a model file and checks that it is a segmentation model of
-// this program. Close frees it. Errors name the file and what is wrong with it.
-func Open(e *engine.Engine, path string) (*Predictor, error) {
-	s, err := e.OpenModel(path)
+// Open opens a model that t2sda exported: see [OpenWith].
+func Open(e *engine.Engine, path string) (*Predictor, error) { return OpenWith(e, path, Options{}) }
+
+// OpenWith opens a segmentation model: one that t2sda exported, which describes
+// itself in its metadata, or any other that takes one RGB image and gives logits
+// of any stride or a label map. Close frees it. Errors name the file and what is
+// wrong with it.
+func OpenWith(e *engine.Engine, path string, o Options) (*Predictor, error) {
+	var chosen []string
+	if o.Output != "" {
+		chosen = []string{o.Output}
+	}
+	s, err := e.OpenModelWith(path, engine.SessionOptions{Outputs: chosen})
 	if err != nil {
 		return nil, err
 	}
-	p, err := newPredictor(s, path)
+	p, err := newPredictor(s, path, o)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -42,86 +60,158 @@ func Open(e *engine.Engine, path string) (*Predictor, error) {
 	return p, nil
 }
 
-// NewPredictor serves a session that stays the caller's to close, after the
-// predictor.
-func New(s *engine.Session) (*Predictor, error) { return newPredictor(s, s.Name()) }
+// New serves a session of a model that t2sda exported. The session stays the
+// caller's to close, after the predictor.
+func New(s *engine.Session) (*Predictor, error) { return newPredictor(s, s.Name(), Options{}) }
 
-func newPredictor(s *engine.Session, name string) (*Predictor, error) {
-	p := &Predictor{session: s, name: name}
-	var err error
-	if p.meta, err = ParseMetadata(s.Metadata()); err == nil {
-		err = p.check(s.Inputs(), s.Outputs())
-	}
-	if err != nil {
+func newPredictor(s *engine.Session, name string, o Options) (*Predictor, error) {
+	p := &Predictor{session: s, name: name, infer: o.Inference, known: map[[2]int][]int{}}
+	if err := p.read(s, o.Form); err != nil {
 		return nil, fmt.Errorf("model %s: %w", name, err)
 	}
 	return p, nil
 }
 
-// check compares inputs and outputs with the metadata.
-func (p *Predictor) check(inputs, outputs []engine.IOInfo) error {
-	if len(inputs) != 1 {
-		return fmt.Errorf("it has %d inputs, want one image", len(inputs))
+// read finds out what the model takes and gives.
+func (p *Predictor) read(s *engine.Session, f Form) error {
+	meta, err := ParseMetadata(s.Metadata())
+	switch {
+	case errors.Is(err, errForeign):
+		meta = Metadata{}
+	case err != nil:
+		return err
+	case f.describes():
+		return errors.New("it describes itself (metadata of t2sda): layout, order of colours, scale, mean, std and label map are not to be given")
+	default:
+		f.Space, f.Output = meta.Space, meta.Output.Name
 	}
-	p.input = inputs[0]
-	in := p.meta.Input
-	if want := []int{1, 3, in.Height, in.Width}; !slices.Equal(p.input.Dims, want) || in.Width <= 0 || in.Height <= 0 {
-		return fmt.Errorf("input %q has shape %v, want %v by its metadata (batch, RGB, height, width)", p.input.Name, p.input.Dims, want)
+	if err := f.validate(); err != nil {
+		return err
 	}
-	if p.input.DType != engine.Float32 && p.input.DType != engine.Uint8 {
-		return fmt.Errorf("input %q holds %v, want float32 or uint8", p.input.Name, p.input.DType)
+	if err := p.readInput(s.Inputs(), f); err != nil {
+		return err
 	}
-	if in.Layout != "nchw" || in.Colour != "rgb" || in.Scale != 255 {
-		return fmt.Errorf("metadata input: layout %q, colour %q, scale %d; want nchw, rgb, 255", in.Layout, in.Colour, in.Scale)
+	if p.classes, err = newClasses(f); err != nil {
+		return err
 	}
-	for _, o := range outputs {
-		if o.Name == p.meta.Output.Name {
-			p.output = o
-			return p.checkOutput()
-		}
+	if err := p.readOutput(s.Outputs(), f); err != nil {
+		return err
 	}
-	return fmt.Errorf("it has no output %q, which its metadata names", p.meta.Output.Name)
+	if err := meta.fits(p); err != nil {
+		return err
+	}
+	p.meta = meta
+	return p.infer.complete(p.in.w, p.in.h)
 }
 
-func (p *Predictor) checkOutput() error {
-	d, classes := p.output.Dims, len(p.meta.Space.Classes)
-	if slices.Min(append(d, 1)) < 1 {
-		return fmt.Errorf("output %q has shape %v, want a fixed one", p.output.Name, d)
+func (p *Predictor) readInput(inputs []engine.IOInfo, f Form) (err error) {
+	if len(inputs) != 1 {
+		return fmt.Errorf("it has %d inputs (%s), want one image", len(inputs), names(inputs))
 	}
-	switch p.meta.Output.Kind {
-	case OutputLogits:
-		if len(d) != 4 || d[0] != 1 || p.output.DType != engine.Float32 {
-			return fmt.Errorf("output %q is %v %v, want float32 logits [1,classes,height,width]", p.output.Name, p.output.DType, d)
+	info, err := one("input", inputs, f.Input)
+	if err != nil {
+		return err
+	}
+	if p.in, err = newInput(info, f); err != nil {
+		return err
+	}
+	p.verbatim = p.in.dtype == engine.Float32 && !p.in.last && p.in.source[0] == 0
+	for c := range p.in.lut {
+		for v, to := range p.in.lut[c] {
+			p.verbatim = p.verbatim && to == float32(v)
 		}
-		if d[1] != classes {
-			return fmt.Errorf("output %q has logits of %d classes, class_names lists %d", p.output.Name, d[1], classes)
-		}
-		p.h, p.w = d[2], d[3]
-	case OutputLabels:
-		if len(d) != 3 || d[0] != 1 || p.output.DType != engine.Uint8 {
-			return fmt.Errorf("output %q is %v %v, want uint8 labels [1,height,width]", p.output.Name, p.output.DType, d)
-		}
-		p.h, p.w = d[1], d[2]
-	default:
-		return fmt.Errorf("metadata output: kind %q is neither %s nor %s", p.meta.Output.Kind, OutputLogits, OutputLabels)
 	}
 	return nil
 }
 
+func (p *Predictor) readOutput(outputs []engine.IOInfo, f Form) (err error) {
+	if p.out, err = one("output", outputs, f.Output); err != nil {
+		return err
+	}
+	switch p.out.DType {
+	case engine.Float32, engine.Uint8, engine.Int32, engine.Int64:
+	default:
+		return fmt.Errorf("output %q holds %v, want float32 logits or a label map of uint8, int32 or int64", p.out.Name, p.out.DType)
+	}
+	if !isFree(p.out) {
+		_, err = newGrid(p.out.Name, p.out.DType, p.out.Dims, p.classes)
+	}
+	return err
+}
+
+// one returns the value of that name, or without a name the only one.
+func one(kind string, infos []engine.IOInfo, name string) (engine.IOInfo, error) {
+	if name == "" && len(infos) == 1 {
+		return infos[0], nil
+	}
+	i := slices.IndexFunc(infos, func(i engine.IOInfo) bool { return i.Name == name })
+	switch {
+	case i >= 0:
+		return infos[i], nil
+	case name == "":
+		return engine.IOInfo{}, fmt.Errorf("it has %d %ss: name the one to use (%s)", len(infos), kind, names(infos))
+	}
+	return engine.IOInfo{}, fmt.Errorf("it has no %s %q (%s)", kind, name, names(infos))
+}
+
+// names lists values with their shapes.
+func names(infos []engine.IOInfo) string {
+	text := ""
+	for i, info := range infos {
+		if i > 0 {
+			text += ", "
+		}
+		text += fmt.Sprintf("%s %v %s", info.Name, info.DType, shapeText(info.Dims))
+	}
+	return text
+}
+
+// fits compares metadata with what the model really takes and gives. Those of
+// other programs' models are empty.
+func (m Metadata) fits(p *Predictor) error {
+	if m.Output.Kind == "" && len(m.Space.Classes) == 0 {
+		return nil
+	}
+	in := m.Input
+	switch {
+	case !slices.Equal(p.in.dims, []int{1, 3, in.Height, in.Width}) || in.Width <= 0 || in.Height <= 0:
+		return fmt.Errorf("input %q has shape %s, want %s by its metadata (batch, RGB, height, width)", p.in.name, shapeText(p.in.dims), shapeText([]int{1, 3, in.Height, in.Width}))
+	case in.Layout != NCHW || in.Colour != "rgb" || in.Scale != 255:
+		return fmt.Errorf("metadata input: layout %q, colour %q, scale %d; want nchw, rgb, 255", in.Layout, in.Colour, in.Scale)
+	case m.Output.Kind != OutputLogits && m.Output.Kind != OutputLabels:
+		return fmt.Errorf("metadata output: kind %q is neither %s nor %s", m.Output.Kind, OutputLogits, OutputLabels)
+	case p.logits() != (m.Output.Kind == OutputLogits) || isFree(p.out):
+		return fmt.Errorf("output %q holds %v of shape %s, want %s of a fixed shape by its metadata", p.out.Name, p.out.DType, shapeText(p.out.Dims), m.Output.Kind)
+	}
+	return nil
+}
+
+// logits reports whether the model gives logits, not label maps.
+func (p *Predictor) logits() bool { return p.out.DType == engine.Float32 }
+
 // Name returns the model's file or the session's name.
 func (p *Predictor) Name() string { return p.name }
 
-// Metadata returns what the model says about itself.
+// Metadata returns what the model says about itself; zero for models that t2sda
+// did not export.
 func (p *Predictor) Metadata() Metadata { return p.meta }
 
+// Space returns the classes that predictions are train ids of.
+func (p *Predictor) Space() datasets.Space { return p.classes.space }
+
 // ImageSize returns the size that images are brought to before anything else
-// happens to them. Images that have it already are not resized again.
-func (p *Predictor) ImageSize() (w, h int) { return p.meta.Input.Width, p.meta.Input.Height }
+// happens to them, so that they may be read at that size; 0×0 when they are
+// needed as they are.
+func (p *Predictor) ImageSize() (w, h int) {
+	if len(p.infer.Scales) == 1 && p.infer.Scales[0] == 1 {
+		return p.infer.Width, p.infer.Height
+	}
+	return 0, 0
+}
 
 // Predict returns the labels of an image, at the image's size. The image is
-// resized to the model's size as training images are (8 bits, bilinear, over
-// the covered area when shrinking); logits come back bilinearly, label maps by
-// the nearest pixel.
+// resized as training images are (8 bits, bilinear, over the covered area when
+// shrinking); logits come back bilinearly, label maps by the nearest pixel.
 func (p *Predictor) Predict(ctx context.Context, img *raster.Image) (*raster.Labels, error) {
 	return p.PredictAt(ctx, img, img.W, img.H)
 }
@@ -129,29 +219,27 @@ func (p *Predictor) Predict(ctx context.Context, img *raster.Image) (*raster.Lab
 // PredictAt is Predict with labels of w × h pixels, for images that were resized
 // before.
 func (p *Predictor) PredictAt(ctx context.Context, img *raster.Image, w, h int) (*raster.Labels, error) {
-	if img.W <= 0 || img.H <= 0 || w <= 0 || h <= 0 {
-		return nil, fmt.Errorf("model %s: image of %d×%d pixels, labels of %d×%d", p.name, img.W, img.H, w, h)
-	}
-	s, err := p.NewTask()
-	if err != nil {
+	t := p.NewTask()
+	defer t.Close()
+	if err := t.Fill(img); err != nil {
 		return nil, err
 	}
-	defer s.Close()
-	s.Fill(img)
-	if err := s.Run(ctx); err != nil {
+	if err := t.Run(ctx); err != nil {
 		return nil, err
 	}
-	return s.Labels(w, h)
+	return t.Labels(w, h)
 }
 
-// Close frees what Predict has allocated, and the model if OpenPredictor opened
-// it.
+// Close frees what predictions have allocated, and the model if it was opened
+// here.
 func (p *Predictor) Close() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var errs []error
-	for _, s := range p.free {
-		errs = append(errs, s.binding.Close())
+	for _, t := range p.free {
+		for _, s := range t.slots {
+			errs = append(errs, s.close())
+		}
 	}
 	p.free = nil
 	if p.owned {
@@ -162,122 +250,32 @@ func (p *Predictor) Close() error {
 
 // NewTask returns a task that nobody uses, made or left by an earlier one. Its
 // Close gives it back.
-func (p *Predictor) NewTask() (*Task, error) {
+func (p *Predictor) NewTask() *Task {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if n := len(p.free); n > 0 {
-		s := p.free[n-1]
+		t := p.free[n-1]
 		p.free = p.free[:n-1]
-		return s, nil
+		return t
 	}
-	s, err := p.makeTask()
-	if err != nil {
-		return nil, fmt.Errorf("model %s: %w", p.name, err)
-	}
-	return s, nil
+	return &Task{p: p, slots: [2]*slot{{p: p}, {p: p}}}
 }
 
-// Close leaves the task to the next [Predictor.NewTask].
-func (s *Task) Close() {
-	s.p.mu.Lock()
-	defer s.p.mu.Unlock()
-	s.p.free = append(s.p.free, s)
+// outputDims returns the output's shape for images of w × h pixels, where it is
+// known.
+func (p *Predictor) outputDims(w, h int) ([]int, bool) {
+	if !isFree(p.out) {
+		return p.out.Dims, true
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	dims, ok := p.known[[2]int{w, h}]
+	return dims, ok
 }
 
-// Run runs the session on what Fill prepared.
-func (s *Task) Run(ctx context.Context) error {
-	if err := s.binding.Run(ctx); err != nil {
-		return fmt.Errorf("model %s: %w", s.p.name, err)
-	}
-	return nil
-}
-
-// Task is the memory of one image under way. Its steps, Fill, Run and Labels, may
-// be taken by different goroutines, one after the other; so while one image's
-// session runs, another one can be decoded and a third one scored. A task serves
-// one image after the other.
-//
-// One of the pairs floats/bytes and logits/ids is set, by the model's types.
-type Task struct {
-	p       *Predictor
-	floats  []float32 // input [3,H,W]
-	bytes   []uint8   // the same
-	logits  []float32 // output [C,h,w]
-	ids     []uint8   // output [h,w]
-	binding *engine.Binding
-}
-
-func (p *Predictor) makeTask() (*Task, error) {
-	s := &Task{p: p}
-	var in, out *engine.Tensor
-	var errIn, errOut error
-	if p.input.DType == engine.Float32 {
-		s.floats = make([]float32, product(p.input.Dims))
-		in, errIn = engine.NewTensor(s.floats, p.input.Dims...)
-	} else {
-		s.bytes = make([]uint8, product(p.input.Dims))
-		in, errIn = engine.NewTensor(s.bytes, p.input.Dims...)
-	}
-	if p.output.DType == engine.Float32 {
-		s.logits = make([]float32, product(p.output.Dims))
-		out, errOut = engine.NewTensor(s.logits, p.output.Dims...)
-	} else {
-		s.ids = make([]uint8, product(p.output.Dims))
-		out, errOut = engine.NewTensor(s.ids, p.output.Dims...)
-	}
-	if err := errors.Join(errIn, errOut); err != nil {
-		return nil, err
-	}
-	var err error
-	s.binding, err = p.session.Bind(map[string]*engine.Tensor{p.input.Name: in}, map[string]*engine.Tensor{p.output.Name: out})
-	return s, err
-}
-
-// Fill resizes the image into the input.
-func (s *Task) Fill(img *raster.Image) {
-	w, h := s.p.meta.Input.Width, s.p.meta.Input.Height
-	if img.W == w && img.H == h && s.floats != nil {
-		copy(s.floats, img.Pix)
-		return
-	}
-	pix := img.RGB()
-	if img.W != w || img.H != h {
-		pix = resize.RGB(pix, img.W, img.H, w, h)
-	}
-	plane := w * h
-	for i := range plane {
-		for c := range 3 {
-			v := pix[3*i+c]
-			if s.floats != nil {
-				s.floats[c*plane+i] = float32(v)
-			} else {
-				s.bytes[c*plane+i] = v
-			}
-		}
-	}
-}
-
-// Labels turns the output into labels of w × h pixels.
-func (s *Task) Labels(w, h int) (*raster.Labels, error) {
-	p := s.p
-	if s.logits != nil {
-		out, err := Argmax(s.logits, [3]int{len(p.meta.Space.Classes), p.h, p.w}, w, h)
-		if err != nil {
-			return nil, fmt.Errorf("model %s: %w", p.name, err)
-		}
-		return out, nil
-	}
-	out := &raster.Labels{W: p.w, H: p.h, Pix: s.ids} // in the Task's memory, so copied by both returns
-	if w != p.w || h != p.h {
-		return out.ResizeNearest(w, h), nil
-	}
-	return out.Clone(), nil
-}
-
-func product(dims []int) int {
-	n := 1
-	for _, d := range dims {
-		n *= d
-	}
-	return n
+// learn keeps the output's shape that a run has shown.
+func (p *Predictor) learn(w, h int, dims []int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.known[[2]int{w, h}] = dims
 }

@@ -18,7 +18,7 @@ import (
 	"t2sda/internal/raster"
 )
 
-// EvalOptions of [Evaluate]; the zero value will do.
+// Options of [Evaluate]; the zero value will do.
 type Options struct {
 	// Workers decode, and as many others score, while the session runs. 0: one
 	// per CPU. Memory is that of Workers+2 images with their logits.
@@ -54,7 +54,7 @@ func Evaluate(ctx context.Context, p *predict.Predictor, d *datasets.Dataset, o 
 	e := &evaluation{
 		p: p, d: d, o: o,
 		ready: make(chan job), inferred: make(chan job), free: make(chan *predict.Task, o.Workers+2),
-		total: NewConfusion(len(p.Metadata().Space.Classes)),
+		total: NewConfusion(len(p.Space().Classes)),
 	}
 	start := time.Now()
 	if err := e.run(ctx); err != nil {
@@ -70,7 +70,7 @@ func Evaluate(ctx context.Context, p *predict.Predictor, d *datasets.Dataset, o 
 
 // sameClasses compares the model's classes with the data set's.
 func sameClasses(p *predict.Predictor, d *datasets.Dataset) error {
-	model, data := p.Metadata().Space, d.Space()
+	model, data := p.Space(), d.Space()
 	if d.Map() == nil {
 		return fmt.Errorf("evaluate %s: data set %s has no labels (no label map)", p.Name(), d.Root())
 	}
@@ -115,10 +115,7 @@ type job struct {
 
 func (e *evaluation) run(ctx context.Context) error {
 	for range cap(e.free) {
-		s, err := e.p.NewTask()
-		if err != nil {
-			return err
-		}
+		s := e.p.NewTask()
 		defer s.Close()
 		e.free <- s
 	}
@@ -169,7 +166,9 @@ func (e *evaluation) load(ctx context.Context) error {
 			}
 			continue
 		}
-		s.Fill(img)
+		if err := s.Fill(img); err != nil {
+			return fmt.Errorf("image %s: %w", e.d.Item(i).ID, err)
+		}
 		select {
 		case e.ready <- job{index: i, task: s, truth: truth}:
 		case <-ctx.Done():

@@ -227,11 +227,11 @@ func BenchmarkEvaluate(b *testing.B) {
 		b.ReportMetric(float64(16*b.N)/b.Elapsed().Seconds(), "images/s")
 	})
 	b.Run("bare session", func(b *testing.B) {
-		task, err := p.NewTask()
-		if err != nil {
+		task := p.NewTask()
+		defer task.Close()
+		if err := task.Fill(raster.NewImage(64, 32)); err != nil {
 			b.Fatal(err)
 		}
-		defer task.Close()
 		for b.Loop() {
 			for range 16 {
 				if err := task.Run(b.Context()); err != nil {

@@ -65,7 +65,7 @@ type ImageScore struct {
 	PixelAccuracy Score  `json:"pixel_accuracy"`
 }
 
-// Skipped is an image that [EvalOptions.KeepGoing] left out.
+// Skipped is an image that [Options.KeepGoing] left out.
 type Skipped struct {
 	ID    string `json:"id"`
 	Error string `json:"error"`

@@ -1,0 +1,217 @@
+package predict
+
+import (
+	"math"
+	"slices"
+
+	"t2sda/internal/raster"
+)
+
+// tally gathers what the runs of one image say: the mean of overlapping windows'
+// logits, then the sum of the views' probabilities. Models of label maps vote
+// instead, with one channel per class and one more for void.
+type tally struct {
+	classes int // channels of votes; 0: logits
+	views   int
+	w, h    int      // that the views are brought to
+	part    logitMap // of the view under way
+	total   logitMap // [C,h,w]
+	summed  int      // views in total
+	result  logitMap // after the last view
+}
+
+// done is a finished run.
+type done struct {
+	view        *view
+	window      window
+	first, last bool // of its view
+	slot        *slot
+}
+
+// add takes what a run gave.
+func (t *tally) add(d done) error {
+	var m logitMap
+	var ids *raster.Labels
+	var err error
+	if t.classes == 0 {
+		m = d.slot.logits()
+		err = m.checkFinite()
+	} else {
+		ids, err = d.slot.trainIDs()
+	}
+	if err != nil {
+		return err
+	}
+	channels := m.c + t.classes // one of them is 0
+	whole := d.first && d.last && d.window.w == d.view.w && d.window.h == d.view.h
+	if whole && ids == nil {
+		t.flush(d.view, m)
+		return nil
+	}
+	if d.first {
+		t.part = t.part.cleared(channels, d.view.w, d.view.h)
+	}
+	if ids == nil {
+		t.part.addLogits(m, d.window)
+	} else {
+		t.part.addVotes(ids, d.window)
+	}
+	if d.last {
+		t.part.average(d.view.windows)
+		t.flush(d.view, t.part)
+	}
+	return nil
+}
+
+// flush ends a view.
+func (t *tally) flush(v *view, m logitMap) {
+	if t.views == 1 {
+		t.result = m
+		return
+	}
+	if t.summed == 0 {
+		t.total = t.total.cleared(m.c, t.w, t.h)
+	}
+	t.total.addView(m, v.flip, t.classes == 0)
+	t.summed++
+	t.result = t.total
+}
+
+// cleared returns a map of zeros, in m's memory where that is large enough.
+func (m logitMap) cleared(c, w, h int) logitMap {
+	n := c * w * h
+	pix := slices.Grow(m.pix[:0], n)[:n]
+	clear(pix)
+	return logitMap{c: c, h: h, w: w, pix: pix}
+}
+
+// addLogits adds a window's logits, brought to its size; what lies beyond the
+// borders is left out.
+func (m logitMap) addLogits(logits logitMap, p window) {
+	width := min(p.w, m.w-p.x)
+	logits.each(p.w, p.h, func(y int, values []float32) {
+		if p.y+y >= m.h {
+			return
+		}
+		for c := range m.c {
+			dst := m.pix[(c*m.h+p.y+y)*m.w+p.x:][:width]
+			for x, v := range values[c*p.w:][:width] {
+				dst[x] += v
+			}
+		}
+	})
+}
+
+// addVotes adds 1 to each pixel's class; void is the last channel.
+func (m logitMap) addVotes(ids *raster.Labels, p window) {
+	ids = ids.ResizeNearest(p.w, p.h)
+	for y := range min(p.h, m.h-p.y) {
+		for x := range min(p.w, m.w-p.x) {
+			c := min(int(ids.Pix[y*p.w+x]), m.c-1)
+			m.pix[(c*m.h+p.y+y)*m.w+p.x+x]++
+		}
+	}
+}
+
+// average divides each pixel by the number of windows that cover it.
+func (m logitMap) average(windows []window) {
+	columns, rows := coverage(windows, m.w, m.h)
+	for c := range m.c {
+		for y, n := range rows {
+			row := m.pix[(c*m.h+y)*m.w:][:m.w]
+			for x := range row {
+				row[x] /= n * columns[x]
+			}
+		}
+	}
+}
+
+// coverage counts the windows over each column of the first row of windows, and
+// over each row of the first column: windows stand in a grid.
+func coverage(windows []window, w, h int) (columns, rows []float32) {
+	columns, rows = make([]float32, w), make([]float32, h)
+	for _, p := range windows {
+		if p.y == windows[0].y {
+			for x := p.x; x < min(p.x+p.w, w); x++ {
+				columns[x]++
+			}
+		}
+		if p.x == windows[0].x {
+			for y := p.y; y < min(p.y+p.h, h); y++ {
+				rows[y]++
+			}
+		}
+	}
+	return columns, rows
+}
+
+// addView adds a view, brought to m's size: its probabilities, or its shares of
+// votes as they are.
+func (m logitMap) addView(view logitMap, flip, logits bool) {
+	view.each(m.w, m.h, func(y int, values []float32) {
+		if logits {
+			softmax(values, m.c)
+		}
+		for c := range m.c {
+			dst, src := m.pix[(c*m.h+y)*m.w:][:m.w], values[c*m.w:][:m.w]
+			if flip {
+				slices.Reverse(src)
+			}
+			for x, v := range src {
+				dst[x] += v
+			}
+		}
+	})
+}
+
+// each calls f with every row of the map at w × h pixels, [C,w], bilinearly with
+// half-pixel centres. f may write to the values.
+func (m logitMap) each(w, h int, f func(y int, values []float32)) {
+	columns, rows := taps(m.w, w), taps(m.h, h)
+	values, mixed := make([]float32, m.c*w), make([]float32, m.w)
+	for y, row := range rows {
+		for c := range m.c {
+			dst := values[c*w:][:w]
+			top, bottom := m.pix[(c*m.h+row.lo)*m.w:][:m.w], m.pix[(c*m.h+row.hi)*m.w:][:m.w]
+			if w == m.w && row.wHi == 0 {
+				copy(dst, top)
+				continue
+			}
+			for x := range mixed {
+				mixed[x] = row.mix(top[x], bottom[x])
+			}
+			if w == m.w {
+				copy(dst, mixed)
+				continue
+			}
+			for x, t := range columns {
+				dst[x] = t.mix(mixed[t.lo], mixed[t.hi])
+			}
+		}
+		f(y, values)
+	}
+}
+
+// softmax turns a row of logits [C,w] into probabilities.
+func softmax(values []float32, channels int) {
+	w := len(values) / channels
+	most, sum := slices.Clone(values[:w]), make([]float32, w)
+	for c := 1; c < channels; c++ {
+		for x, v := range values[c*w:][:w] {
+			most[x] = max(most[x], v)
+		}
+	}
+	for c := range channels {
+		row := values[c*w:][:w]
+		for x, v := range row {
+			row[x] = float32(math.Exp(float64(v - most[x])))
+			sum[x] += row[x]
+		}
+	}
+	for c := range channels {
+		row := values[c*w:][:w]
+		for x := range row {
+			row[x] /= sum[x]
+		}
+	}
+}
