@@ -242,6 +242,9 @@ func (d *Dataset) Item(i int) Item { return d.items[i] }
 // Root returns the folder that the data set was opened in.
 func (d *Dataset) Root() string { return d.opts.Root }
 
+// Layout returns the name of the folder layout.
+func (d *Dataset) Layout() string { return d.layout.Name }
+
 // Labelled reports whether every image has a label.
 func (d *Dataset) Labelled() bool { return d.firstUnlabelled() < 0 }
 

@@ -24,9 +24,10 @@ const unmapped = -1
 // LabelMap takes the ids in label files to train ids or to [raster.Void]. It
 // is strict: ids that it does not list are errors.
 type LabelMap struct {
-	name  string
-	space Space
-	table []int16 // raw id → train id, Void or unmapped; at least 256 long
+	name     string
+	space    Space
+	grouping Grouping
+	table    []int16 // raw id → train id, Void or unmapped; at least 256 long
 }
 
 // Maps lists the built-in label maps.
@@ -40,6 +41,9 @@ func Maps() []string { return embeddedNames("maps") }
 //	  - {name: car, ids: [26]}        # a colour is found for it
 //	ignore: [0, 255]                  # ids that become void
 //
+// A class may have a `category:`, and `subsets:` may name classes to report a
+// mean over, see [Grouping].
+//
 // With `space:` (a built-in class list or a YAML file) the classes are those
 // of that list, in its order; the map names the ones that have ids and gives
 // no colours. Unknown keys, ids named twice and ids beyond 65535 are errors.
@@ -48,16 +52,20 @@ func LoadLabelMap(nameOrFile string) (*LabelMap, error) {
 	if err != nil {
 		return nil, err
 	}
-	var space Space
+	list := d // of classes
 	if d.file.Space != "" {
-		space, err = d.parentSpace()
-	} else {
-		space, err = d.ownSpace()
+		list, err = d.parent()
 	}
 	if err != nil {
 		return nil, err
 	}
-	m := &LabelMap{name: d.name, space: space}
+	m := &LabelMap{name: d.name}
+	if m.space, err = list.ownSpace(); err != nil {
+		return nil, err
+	}
+	if m.grouping, err = list.grouping(m.space); err != nil {
+		return nil, err
+	}
 	if err := m.fill(d.file); err != nil {
 		return nil, fmt.Errorf("datasets: label map %s: %w", nameOrFile, err)
 	}
@@ -69,6 +77,9 @@ func (m *LabelMap) Name() string { return m.name }
 
 // Space returns the classes that the map leads to.
 func (m *LabelMap) Space() Space { return m.space }
+
+// Grouping returns which of the classes are scored together.
+func (m *LabelMap) Grouping() Grouping { return m.grouping }
 
 // TrainID returns the train id (or [raster.Void]) of an id in a label file, and
 // whether the map lists it.
@@ -140,12 +151,19 @@ type mapFile struct {
 	Space   string      `yaml:"space"`
 	Classes []classFile `yaml:"classes"`
 	Ignore  []int       `yaml:"ignore"`
+	Subsets []groupFile `yaml:"subsets"`
 }
 
 type classFile struct {
-	Name  string `yaml:"name"`
-	Color []int  `yaml:"color"`
-	IDs   []int  `yaml:"ids"`
+	Name     string `yaml:"name"`
+	Color    []int  `yaml:"color"`
+	IDs      []int  `yaml:"ids"`
+	Category string `yaml:"category"`
+}
+
+type groupFile struct {
+	Name    string   `yaml:"name"`
+	Classes []string `yaml:"classes"`
 }
 
 // document is a decoded file with where it came from.
@@ -179,40 +197,45 @@ func strictYAML(data []byte, into any) error {
 	return nil
 }
 
-// parentSpace returns the class list that `space:` names, after checking that
-// the map's classes are in it. A file is meant relative to the map's.
-func (d document) parentSpace() (Space, error) {
+// parent returns the class list that `space:` names, after checking that the
+// map's classes are in it. A file is meant relative to the map's.
+func (d document) parent() (document, error) {
 	name := d.file.Space
 	if isFile(name) && !filepath.IsAbs(name) {
 		name = filepath.Join(filepath.Dir(d.source), name)
 	}
 	if isFile(name) && isFile(d.source) && filepath.Clean(name) == filepath.Clean(d.source) {
-		return Space{}, fmt.Errorf("datasets: %s %s: space: names the file itself", d.what, d.source)
+		return document{}, fmt.Errorf("datasets: %s %s: space: names the file itself", d.what, d.source)
 	}
 	parent, err := loadYAML("spaces", "class list", name)
 	if err != nil {
-		return Space{}, fmt.Errorf("datasets: %s %s: space: %w", d.what, d.source, err)
+		return document{}, fmt.Errorf("datasets: %s %s: space: %w", d.what, d.source, err)
 	}
 	if parent.file.Space != "" {
-		return Space{}, fmt.Errorf("datasets: %s %s: space: %s leads to yet another space", d.what, d.source, name)
+		return document{}, fmt.Errorf("datasets: %s %s: space: %s leads to yet another space", d.what, d.source, name)
 	}
 	space, err := parent.ownSpace()
 	if err != nil {
-		return Space{}, err
+		return document{}, err
+	}
+	if d.file.Subsets != nil {
+		return document{}, fmt.Errorf("datasets: %s %s: subsets come from %s", d.what, d.source, name)
 	}
 	seen := map[string]bool{}
 	for _, c := range d.file.Classes {
 		switch {
 		case space.Index(c.Name) < 0:
-			return Space{}, fmt.Errorf("datasets: %s %s: class %q is not in %s (%s)", d.what, d.source, c.Name, name, strings.Join(space.Names(), ", "))
+			return document{}, fmt.Errorf("datasets: %s %s: class %q is not in %s (%s)", d.what, d.source, c.Name, name, strings.Join(space.Names(), ", "))
 		case seen[c.Name]:
-			return Space{}, fmt.Errorf("datasets: %s %s: class %q is listed twice", d.what, d.source, c.Name)
+			return document{}, fmt.Errorf("datasets: %s %s: class %q is listed twice", d.what, d.source, c.Name)
 		case c.Color != nil:
-			return Space{}, fmt.Errorf("datasets: %s %s: class %q: the colour comes from %s", d.what, d.source, c.Name, name)
+			return document{}, fmt.Errorf("datasets: %s %s: class %q: the colour comes from %s", d.what, d.source, c.Name, name)
+		case c.Category != "":
+			return document{}, fmt.Errorf("datasets: %s %s: class %q: the category comes from %s", d.what, d.source, c.Name, name)
 		}
 		seen[c.Name] = true
 	}
-	return space, nil
+	return parent, nil
 }
 
 // ownSpace returns the classes that the file itself lists.

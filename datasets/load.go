@@ -66,6 +66,29 @@ func (d *Dataset) needLabel(i int) error {
 	return nil
 }
 
+// LoadScored is [Dataset.Load] with the labels at the size of their file: an
+// image as a model takes it and the truth that its prediction is scored against.
+// The image must have a label.
+func (d *Dataset) LoadScored(ctx context.Context, i int) (Sample, error) {
+	s, err := d.LoadImage(ctx, i)
+	if err != nil {
+		return Sample{}, err
+	}
+	if s.Labels, err = d.LoadLabels(ctx, i); err != nil {
+		return Sample{}, err
+	}
+	return s, d.sameSize(i, s.W0, s.H0, s.Labels.W, s.Labels.H)
+}
+
+// sameSize is an error when an image and its label differ in size.
+func (d *Dataset) sameSize(i, w, h, labelW, labelH int) error {
+	if w == labelW && h == labelH {
+		return nil
+	}
+	return fmt.Errorf("datasets: image %s has %d×%d pixels, but its label %s has %d×%d",
+		d.items[i].Image, w, h, d.items[i].Label, labelW, labelH)
+}
+
 // loadPair returns the shared picture of image i and, when asked for, its
 // labels; it is an error when their files differ in size.
 func (d *Dataset) loadPair(ctx context.Context, i int, withLabels bool) (*picture, *idMap, error) {
@@ -77,9 +100,8 @@ func (d *Dataset) loadPair(ctx context.Context, i int, withLabels bool) (*pictur
 	if err != nil {
 		return nil, nil, err
 	}
-	if p.w0 != l.w0 || p.h0 != l.h0 {
-		return nil, nil, fmt.Errorf("datasets: image %s has %d×%d pixels, but its label %s has %d×%d",
-			d.items[i].Image, p.w0, p.h0, d.items[i].Label, l.w0, l.h0)
+	if err := d.sameSize(i, p.w0, p.h0, l.w0, l.h0); err != nil {
+		return nil, nil, err
 	}
 	return p, l, nil
 }

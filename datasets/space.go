@@ -56,7 +56,9 @@ func LoadSpace(nameOrFile string) (Space, error) {
 		return Space{}, err
 	}
 	if m.file.Space != "" {
-		return m.parentSpace()
+		if m, err = m.parent(); err != nil {
+			return Space{}, err
+		}
 	}
 	return m.ownSpace()
 }

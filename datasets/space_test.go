@@ -3,6 +3,7 @@ package datasets
 import (
 	"image/color"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -142,22 +143,27 @@ func TestOwnLabelMap(t *testing.T) {
 
 func TestBadLabelMaps(t *testing.T) {
 	tests := map[string]struct{ yaml, want string }{
-		"empty":           {"", "the file is empty"},
-		"unknown key":     {"classes:\n - {name: a, id: [1]}\n", "field id not found"},
-		"no classes":      {"ignore: [0]\n", "no classes"},
-		"no name":         {"classes:\n - {ids: [1]}\n", "class 0 has no name"},
-		"same name":       {"classes:\n - {name: a, ids: [1]}\n - {name: a, ids: [2]}\n", `classes 0 and 1 are both named "a"`},
-		"same id":         {"classes:\n - {name: a, ids: [1]}\n - {name: b, ids: [1]}\n", "id 1 is given to both class a and class b"},
-		"ignored and not": {"classes:\n - {name: a, ids: [1]}\nignore: [1]\n", "id 1 is given to both class a and ignore"},
-		"large id":        {"classes:\n - {name: a, ids: [65536]}\n", "class a: id 65536 is outside of 0–65535"},
-		"no ids":          {"classes:\n - {name: a}\n", "no class has ids"},
-		"color":           {"classes:\n - {name: a, color: [1, 2], ids: [1]}\n", `class "a": color [1 2] is not three numbers of 0–255`},
-		"not in space":    {"space: cityscapes\nclasses:\n - {name: zebra, ids: [1]}\n", `class "zebra" is not in cityscapes (road, `},
-		"twice":           {"space: cityscapes\nclasses:\n - {name: car, ids: [1]}\n - {name: car, ids: [2]}\n", `class "car" is listed twice`},
-		"recolored":       {"space: cityscapes\nclasses:\n - {name: car, color: [1, 2, 3], ids: [1]}\n", `class "car": the colour comes from cityscapes`},
-		"unknown space":   {"space: moon\nclasses:\n - {name: car, ids: [1]}\n", `unknown class list "moon" (built in: camvid, cityscapes; or a .yaml file)`},
-		"own space":       {"space: m.yaml\nclasses:\n - {name: car, ids: [1]}\n", "space: names the file itself"},
-		"many":            {"classes:\n" + manyClasses(256), "256 classes; train ids are 8-bit and 255 is void, so at most 255 fit"},
+		"empty":            {"", "the file is empty"},
+		"unknown key":      {"classes:\n - {name: a, id: [1]}\n", "field id not found"},
+		"no classes":       {"ignore: [0]\n", "no classes"},
+		"no name":          {"classes:\n - {ids: [1]}\n", "class 0 has no name"},
+		"same name":        {"classes:\n - {name: a, ids: [1]}\n - {name: a, ids: [2]}\n", `classes 0 and 1 are both named "a"`},
+		"same id":          {"classes:\n - {name: a, ids: [1]}\n - {name: b, ids: [1]}\n", "id 1 is given to both class a and class b"},
+		"ignored and not":  {"classes:\n - {name: a, ids: [1]}\nignore: [1]\n", "id 1 is given to both class a and ignore"},
+		"large id":         {"classes:\n - {name: a, ids: [65536]}\n", "class a: id 65536 is outside of 0–65535"},
+		"no ids":           {"classes:\n - {name: a}\n", "no class has ids"},
+		"color":            {"classes:\n - {name: a, color: [1, 2], ids: [1]}\n", `class "a": color [1 2] is not three numbers of 0–255`},
+		"some categories":  {"classes:\n - {name: a, ids: [1], category: x}\n - {name: b, ids: [2]}\n", `class "b": either all classes have a category or none`},
+		"subset":           {"classes:\n - {name: a, ids: [1]}\nsubsets:\n - {name: s, classes: [a, a]}\n", `subset "s": class "a" is not in the list, or twice`},
+		"empty subset":     {"classes:\n - {name: a, ids: [1]}\nsubsets:\n - {name: s}\n", `subset "s": want a name and at least one class`},
+		"space's subsets":  {"space: cityscapes\nclasses:\n - {name: road, ids: [1]}\nsubsets:\n - {name: s, classes: [road]}\n", "subsets come from cityscapes"},
+		"space's category": {"space: cityscapes\nclasses:\n - {name: road, ids: [1], category: flat}\n", `class "road": the category comes from cityscapes`},
+		"not in space":     {"space: cityscapes\nclasses:\n - {name: zebra, ids: [1]}\n", `class "zebra" is not in cityscapes (road, `},
+		"twice":            {"space: cityscapes\nclasses:\n - {name: car, ids: [1]}\n - {name: car, ids: [2]}\n", `class "car" is listed twice`},
+		"recolored":        {"space: cityscapes\nclasses:\n - {name: car, color: [1, 2, 3], ids: [1]}\n", `class "car": the colour comes from cityscapes`},
+		"unknown space":    {"space: moon\nclasses:\n - {name: car, ids: [1]}\n", `unknown class list "moon" (built in: camvid, cityscapes; or a .yaml file)`},
+		"own space":        {"space: m.yaml\nclasses:\n - {name: car, ids: [1]}\n", "space: names the file itself"},
+		"many":             {"classes:\n" + manyClasses(256), "256 classes; train ids are 8-bit and 255 is void, so at most 255 fit"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -227,5 +233,40 @@ func TestColorsOfClassesWithoutOne(t *testing.T) {
 			t.Errorf("classes %d and %d share colour %v", j, i, c)
 		}
 		seen[c] = i
+	}
+}
+
+// Cityscapes' categories are the official ones, and SYNTHIA's classes those of
+// its papers; a map by name or file leads to its space's.
+func TestGrouping(t *testing.T) {
+	names := func(groups []Group, space Space) map[string]string {
+		out := map[string]string{}
+		for _, g := range groups {
+			for _, id := range g.Classes {
+				out[g.Name] += space.Classes[id].Name + " "
+			}
+		}
+		return out
+	}
+	m, err := LoadLabelMap("gta5")
+	if err != nil {
+		t.Fatal(err)
+	}
+	categories := names(m.Grouping().Categories, m.Space())
+	if len(m.Grouping().Categories) != 7 || categories["flat"] != "road sidewalk " || categories["human"] != "person rider " ||
+		categories["vehicle"] != "car truck bus train motorcycle bicycle " {
+		t.Errorf("categories %v", categories)
+	}
+	subsets := m.Grouping().Subsets
+	if len(subsets) != 2 || len(subsets[0].Classes) != 16 || len(subsets[1].Classes) != 13 {
+		t.Fatalf("subsets %v", subsets)
+	}
+	for _, absent := range []string{"terrain", "truck", "train", "wall", "fence", "pole"} {
+		if id := m.Space().Index(absent); slices.Contains(subsets[1].Classes, id) {
+			t.Errorf("%s has %s", subsets[1].Name, absent)
+		}
+	}
+	if plain, err := LoadLabelMap("camvid"); err != nil || plain.Grouping().Categories != nil || plain.Grouping().Subsets != nil {
+		t.Errorf("camvid: %v, %v", plain.Grouping(), err)
 	}
 }

@@ -18,20 +18,7 @@ import (
 	"t2sda/internal/raster"
 )
 
-// Formats of [PredictFiles].
-const (
-	FormatOverlay  = "overlay"  // class colours half and half over the image
-	FormatColor    = "color"    // class colours
-	FormatTrainIDs = "trainids" // 8-bit gray, the model's class indices
-	FormatLabelIDs = "labelids" // 8-bit gray, the ids of the data set's label files
-)
-
-// Formats lists what [PredictOptions.Format] may be.
-func Formats() []string {
-	return []string{FormatOverlay, FormatColor, FormatTrainIDs, FormatLabelIDs}
-}
-
-// PredictOptions of [PredictFiles].
+// FileOptions of [Files].
 type FileOptions struct {
 	Format string // one of [Formats]; empty: overlay
 	// Map gives the ids of FormatLabelIDs: per class the smallest id that the map
@@ -42,13 +29,13 @@ type FileOptions struct {
 	Progress func(done, total int)
 }
 
-// PredictFiles predicts image files, and all PNG and JPEG files below folders,
+// Files predicts image files, and all PNG and JPEG files below folders,
 // and writes one PNG each into outDir: the file's name with the extension .png,
 // below a folder with its path inside of it. The paths written are returned in
 // order. It is an error, before anything is predicted, when two images would
 // become one file, when an image would be overwritten, or when there are none.
 func Files(ctx context.Context, p *Predictor, paths []string, outDir string, o FileOptions) ([]string, error) {
-	render, err := o.renderer(p.meta.Space)
+	render, err := NewRenderer(o.Format, p.Space(), o.Map)
 	if err != nil {
 		return nil, fmt.Errorf("predict: %w", err)
 	}
@@ -80,7 +67,7 @@ func Files(ctx context.Context, p *Predictor, paths []string, outDir string, o F
 	return outputs, nil
 }
 
-func (p *Predictor) predictFile(ctx context.Context, input, output string, render renderer) error {
+func (p *Predictor) predictFile(ctx context.Context, input, output string, render Renderer) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -102,60 +89,6 @@ func (p *Predictor) predictFile(ctx context.Context, input, output string, rende
 		return err
 	}
 	return raster.WritePNG(output, render(img, labels))
-}
-
-// renderer makes the picture that is written.
-type renderer func(img *raster.Image, labels *raster.Labels) image.Image
-
-// renderer returns the format's renderer for a model of the given classes.
-func (o FileOptions) renderer(space datasets.Space) (renderer, error) {
-	switch o.Format {
-	case FormatOverlay, "":
-		return func(img *raster.Image, l *raster.Labels) image.Image { return space.Overlay(img, l, 0.5) }, nil
-	case FormatColor:
-		return func(_ *raster.Image, l *raster.Labels) image.Image { return space.Colorize(l) }, nil
-	case FormatTrainIDs:
-		return func(_ *raster.Image, l *raster.Labels) image.Image { return l.Gray() }, nil
-	case FormatLabelIDs:
-		ids, err := o.labelIDs(space)
-		if err != nil {
-			return nil, err
-		}
-		return func(_ *raster.Image, l *raster.Labels) image.Image {
-			picture := l.Gray()
-			for i, id := range picture.Pix {
-				picture.Pix[i] = ids[id]
-			}
-			return picture
-		}, nil
-	}
-	return nil, fmt.Errorf("format %q is none of %s", o.Format, strings.Join(Formats(), ", "))
-}
-
-// labelIDs inverts the label map: train id → smallest id in label files.
-func (o FileOptions) labelIDs(space datasets.Space) (ids [256]uint8, err error) {
-	m := o.Map
-	if m == nil {
-		if m, err = datasets.LoadLabelMap("cityscapes"); err != nil {
-			return ids, err
-		}
-	}
-	if !m.Space().Equal(space) {
-		return ids, fmt.Errorf("format %s: label map %s has other classes than the model (%q)", FormatLabelIDs, m.Name(), space.Name)
-	}
-	for k, class := range space.Classes {
-		raw := 0
-		for ; raw <= 255; raw++ {
-			if id, ok := m.TrainID(raw); ok && int(id) == k {
-				break
-			}
-		}
-		if raw > 255 {
-			return ids, fmt.Errorf("format %s: label map %s has no 8-bit id for class %q", FormatLabelIDs, m.Name(), class.Name)
-		}
-		ids[k] = uint8(raw)
-	}
-	return ids, nil
 }
 
 // planFiles lists the images and the files they become, in order.

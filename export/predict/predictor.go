@@ -199,6 +199,10 @@ func (p *Predictor) Metadata() Metadata { return p.meta }
 // Space returns the classes that predictions are train ids of.
 func (p *Predictor) Space() datasets.Space { return p.classes.space }
 
+// Inference returns how images go through the model, with what the model itself
+// decides filled in.
+func (p *Predictor) Inference() Inference { return p.infer }
+
 // ImageSize returns the size that images are brought to before anything else
 // happens to them, so that they may be read at that size; 0×0 when they are
 // needed as they are.

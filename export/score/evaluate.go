@@ -33,12 +33,25 @@ type Options struct {
 	Worst int
 	// Name of the data set in the result.
 	Name string
+	// Each is called with every image's prediction after it was scored, by several
+	// goroutines at a time. Its error ends the evaluation.
+	Each func(Prediction) error
+}
+
+// Prediction is what a model says to one image.
+type Prediction struct {
+	Index  int    // in the data set
+	ID     string // of the image
+	Image  *raster.Image
+	Truth  *raster.Labels
+	Labels *raster.Labels // predicted, at the size of Truth
+	Score  ImageScore
 }
 
 // Evaluate runs the model over all images of a labelled data set and scores its
-// labels at the full size of the label files. Open the data set at the model's
-// size, so that decoded images are small; then one resize is all that happens to
-// an image. Decoding, inference and scoring overlap.
+// labels at the full size of the label files. Open the data set at
+// [predict.Predictor.ImageSize], so that decoded images are small. Decoding,
+// inference and scoring overlap.
 //
 // It is an error when the data set's classes are not the model's, by name and in
 // order, and, without KeepGoing, when an image has no label. The result does not
@@ -60,7 +73,10 @@ func Evaluate(ctx context.Context, p *predict.Predictor, d *datasets.Dataset, o 
 	if err := e.run(ctx); err != nil {
 		return nil, fmt.Errorf("evaluate %s: %w", p.Name(), err)
 	}
-	r := e.result()
+	r, err := e.result()
+	if err != nil {
+		return nil, fmt.Errorf("evaluate %s: %w", p.Name(), err)
+	}
 	r.Seconds = time.Since(start).Seconds()
 	if r.Seconds > 0 {
 		r.ImagesPerSecond = float64(r.Images) / r.Seconds
@@ -110,6 +126,7 @@ type evaluation struct {
 type job struct {
 	index int
 	task  *predict.Task
+	image *raster.Image // nil unless [Options.Each] wants it
 	truth *raster.Labels
 }
 
@@ -158,7 +175,7 @@ func (e *evaluation) load(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		img, truth, err := e.read(ctx, i)
+		sample, err := e.d.LoadScored(ctx, i)
 		if err != nil {
 			e.free <- s
 			if err := e.skip(ctx, i, err); err != nil {
@@ -166,30 +183,18 @@ func (e *evaluation) load(ctx context.Context) error {
 			}
 			continue
 		}
-		if err := s.Fill(img); err != nil {
+		if err := s.Fill(sample.Image); err != nil {
 			return fmt.Errorf("image %s: %w", e.d.Item(i).ID, err)
 		}
+		if e.o.Each == nil {
+			sample.Image = nil // its memory is free for the next
+		}
 		select {
-		case e.ready <- job{index: i, task: s, truth: truth}:
+		case e.ready <- job{index: i, task: s, image: sample.Image, truth: sample.Labels}:
 		case <-ctx.Done():
 			return ctx.Err()
 		}
 	}
-}
-
-// read loads an image at the data set's size and its label at full size.
-func (e *evaluation) read(ctx context.Context, i int) (*raster.Image, *raster.Labels, error) {
-	sample, err := e.d.Load(ctx, i)
-	if err != nil {
-		return nil, nil, err
-	}
-	truth := sample.Labels
-	if truth == nil || truth.W != sample.W0 || truth.H != sample.H0 {
-		if truth, err = e.d.LoadLabels(ctx, i); err != nil {
-			return nil, nil, err
-		}
-	}
-	return sample.Image, truth, nil
 }
 
 // infer runs the session on one image after the other.
@@ -210,10 +215,11 @@ func (e *evaluation) infer(ctx context.Context) error {
 // score compares predictions with labels.
 func (e *evaluation) score(ctx context.Context) error {
 	for j := range e.inferred {
+		id := e.d.Item(j.index).ID
 		labels, err := j.task.Labels(j.truth.W, j.truth.H)
 		e.free <- j.task
 		if err != nil {
-			return fmt.Errorf("image %s: %w", e.d.Item(j.index).ID, err)
+			return fmt.Errorf("image %s: %w", id, err)
 		}
 		one := NewConfusion(e.total.Classes())
 		if err := one.Add(j.truth, labels); err != nil {
@@ -222,7 +228,14 @@ func (e *evaluation) score(ctx context.Context) error {
 			}
 			continue
 		}
-		if err := e.count(j.index, one); err != nil {
+		score := ImageScore{ID: id, MIoU: Score(one.MeanIoU()), PixelAccuracy: Score(one.PixelAccuracy())}
+		if e.o.Each != nil {
+			err := e.o.Each(Prediction{Index: j.index, ID: id, Image: j.image, Truth: j.truth, Labels: labels, Score: score})
+			if err != nil {
+				return fmt.Errorf("image %s: %w", id, err)
+			}
+		}
+		if err := e.count(one, score); err != nil {
 			return err
 		}
 	}
@@ -230,15 +243,15 @@ func (e *evaluation) score(ctx context.Context) error {
 }
 
 // count adds one image's matrix.
-func (e *evaluation) count(index int, one *Confusion) error {
+func (e *evaluation) count(one *Confusion, score ImageScore) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if err := e.total.Merge(one); err != nil {
 		return err
 	}
 	e.images++
-	if accuracy := one.PixelAccuracy(); e.o.Worst > 0 && !math.IsNaN(accuracy) {
-		e.worst = append(e.worst, ImageScore{ID: e.d.Item(index).ID, MIoU: Score(one.MeanIoU()), PixelAccuracy: Score(accuracy)})
+	if e.o.Worst > 0 && !math.IsNaN(float64(score.PixelAccuracy)) {
+		e.worst = append(e.worst, score)
 		slices.SortFunc(e.worst, func(a, b ImageScore) int {
 			return cmp.Or(cmp.Compare(a.PixelAccuracy, b.PixelAccuracy), cmp.Compare(a.ID, b.ID))
 		})
@@ -273,15 +286,19 @@ func (e *evaluation) step() {
 	}
 }
 
-func (e *evaluation) result() *Result {
-	m := e.p.Metadata()
-	r := NewResult(m.Space.Names(), e.total)
-	r.Model, r.ConfigHash, r.Dataset = e.p.Name(), m.ConfigHash, e.o.Name
-	r.Images, r.Width, r.Height, r.Worst = e.images, m.Input.Width, m.Input.Height, e.worst
+func (e *evaluation) result() (*Result, error) {
+	r := NewResult(e.p.Space().Names(), e.total)
+	r.Model, r.ConfigHash, r.Dataset = e.p.Name(), e.p.Metadata().ConfigHash, e.o.Name
+	i := e.p.Inference()
+	if len(i.Scales) == 1 && i.Scales[0] == 1 {
+		i.Scales = nil
+	}
+	r.Inference = Inference{Width: i.Width, Height: i.Height, Window: [2]int{i.WindowWidth, i.WindowHeight}, Overlap: i.Overlap, Scales: i.Scales, Flip: i.Flip}
+	r.Images, r.Worst = e.images, e.worst
 	for i := range e.d.Len() {
 		if s, ok := e.skipped[i]; ok {
 			r.Skipped = append(r.Skipped, s)
 		}
 	}
-	return r
+	return r, r.group(e.d.Map().Grouping())
 }

@@ -47,7 +47,7 @@ func TestEvaluatePerfectLabels(t *testing.T) {
 	if diff := cmp.Diff([]int{15, 25, 35, 45, 55}, steps); diff != "" {
 		t.Errorf("progress: %s", diff)
 	}
-	if r.Dataset != "self" || r.ConfigHash != "cafe" || r.Width != 64 || r.Seconds <= 0 || r.ImagesPerSecond <= 0 {
+	if r.Dataset != "self" || r.ConfigHash != "cafe" || r.Inference.Width != 64 || r.Seconds <= 0 || r.ImagesPerSecond <= 0 {
 		t.Errorf("%+v", r)
 	}
 }

@@ -3,12 +3,11 @@ package score
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"math"
 	"os"
 	"strings"
-	"unicode/utf8"
 
+	"t2sda/datasets"
 	"t2sda/internal/atomicfile"
 )
 
@@ -65,6 +64,42 @@ type ImageScore struct {
 	PixelAccuracy Score  `json:"pixel_accuracy"`
 }
 
+// SubsetResult is a mean over some of the classes; confusions with the others
+// count all the same.
+type SubsetResult struct {
+	Name    string `json:"name"`
+	Classes int    `json:"classes"`
+	MIoU    Score  `json:"miou"`
+}
+
+// Inference is how images went through the model.
+type Inference struct {
+	Width   int       `json:"width,omitempty"`  // that images are resized to, pixels; 0: their own
+	Height  int       `json:"height,omitempty"` // likewise
+	Window  [2]int    `json:"window,omitzero"`  // width and height of sliding windows
+	Overlap float64   `json:"overlap,omitempty"`
+	Scales  []float64 `json:"scales,omitempty"` // of test-time augmentation
+	Flip    bool      `json:"flip,omitempty"`
+}
+
+// String says it in a few words.
+func (i Inference) String() string {
+	parts := []string{"images at their own size"}
+	if i.Width > 0 {
+		parts[0] = fmt.Sprintf("images at %d×%d", i.Width, i.Height)
+	}
+	if i.Window != [2]int{} {
+		parts = append(parts, fmt.Sprintf("windows of %d×%d that overlap by %.0f %%", i.Window[0], i.Window[1], 100*i.Overlap))
+	}
+	if len(i.Scales) > 1 || len(i.Scales) == 1 && i.Scales[0] != 1 {
+		parts = append(parts, fmt.Sprintf("scales %v", i.Scales))
+	}
+	if i.Flip {
+		parts = append(parts, "mirrored, too")
+	}
+	return strings.Join(parts, ", ")
+}
+
 // Skipped is an image that [Options.KeepGoing] left out.
 type Skipped struct {
 	ID    string `json:"id"`
@@ -78,13 +113,18 @@ type Result struct {
 	Dataset    string `json:"dataset,omitempty"`     // free text: data set, root, split
 
 	Images        int           `json:"images"`
-	Width         int           `json:"width"`  // of the model's input, pixels
-	Height        int           `json:"height"` // likewise
+	Inference     Inference     `json:"inference"`
 	MIoU          Score         `json:"miou"`
 	PixelAccuracy Score         `json:"pixel_accuracy"`
 	MeanAccuracy  Score         `json:"mean_accuracy"`
 	Classes       []ClassResult `json:"classes"`
 	Confusion     *Confusion    `json:"confusion"`
+
+	// Categories are the classes' categories, each scored as one class, and
+	// MeanCategory is their mean; none where the classes have no categories.
+	Categories   []ClassResult  `json:"categories,omitempty"`
+	MeanCategory *Score         `json:"mean_category_iou,omitempty"`
+	Subsets      []SubsetResult `json:"subsets,omitempty"`
 
 	Worst   []ImageScore `json:"worst,omitempty"`   // lowest pixel accuracy first
 	Skipped []Skipped    `json:"skipped,omitempty"` // in the data set's order
@@ -99,18 +139,45 @@ func NewResult(names []string, c *Confusion) *Result {
 	if len(names) != c.Classes() {
 		panic(fmt.Sprintf("export: %d names for %d classes", len(names), c.Classes()))
 	}
-	iou, recall := c.IoU(), c.Recall()
-	r := &Result{
-		MIoU:          Score(meanValid(iou)),
+	return &Result{
+		MIoU:          Score(c.MeanIoU()),
 		PixelAccuracy: Score(c.PixelAccuracy()),
-		MeanAccuracy:  Score(meanValid(recall)),
-		Classes:       make([]ClassResult, len(names)),
+		MeanAccuracy:  Score(c.MeanAccuracy()),
+		Classes:       classResults(names, c),
 		Confusion:     c,
 	}
+}
+
+func classResults(names []string, c *Confusion) []ClassResult {
+	iou, recall := c.IoU(), c.Recall()
+	results := make([]ClassResult, len(names))
 	for k, name := range names {
-		r.Classes[k] = ClassResult{Name: name, IoU: Score(iou[k]), Recall: Score(recall[k]), Truth: c.Truth(k), Predicted: c.Predicted(k)}
+		results[k] = ClassResult{Name: name, IoU: Score(iou[k]), Recall: Score(recall[k]), Truth: c.Truth(k), Predicted: c.Predicted(k)}
 	}
-	return r
+	return results
+}
+
+// group adds the scores of categories and the means of subsets.
+func (r *Result) group(g datasets.Grouping) error {
+	of, names := make([]int, r.Confusion.Classes()), make([]string, len(g.Categories))
+	for k, c := range g.Categories {
+		names[k] = c.Name
+		for _, id := range c.Classes {
+			of[id] = k
+		}
+	}
+	if len(g.Categories) > 0 {
+		c, err := r.Confusion.Group(len(g.Categories), of)
+		if err != nil {
+			return err
+		}
+		mean := Score(c.MeanIoU())
+		r.Categories, r.MeanCategory = classResults(names, c), &mean
+	}
+	for _, s := range g.Subsets {
+		r.Subsets = append(r.Subsets, SubsetResult{Name: s.Name, Classes: len(s.Classes), MIoU: Score(r.Confusion.MeanIoU(s.Classes...))})
+	}
+	return nil
 }
 
 // Class returns the line of the class of that name.
@@ -144,69 +211,6 @@ func LoadResult(path string) (*Result, error) {
 	return r, nil
 }
 
-// Table prints the scores in per cent, one class a line, aligned for a
-// terminal. With a baseline there are columns before, after and Δ (percentage
-// points); classes are matched by name and "–" stands where one has no score.
-func (r *Result) Table(w io.Writer, baseline *Result) error {
-	rows := r.tableRows(baseline)
-	widths := make([]int, len(rows[0]))
-	for _, row := range rows {
-		for i, cell := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-		}
-	}
-	rule := strings.Repeat("─", sum(widths)+2*(len(widths)-1)) + "\n"
-	var b strings.Builder
-	for i, row := range rows {
-		if i == 1 || i == len(rows)-3 { // below the head, above the means
-			b.WriteString(rule)
-		}
-		var line strings.Builder
-		for j, cell := range row {
-			pad := strings.Repeat(" ", widths[j]-utf8.RuneCountInString(cell))
-			if j == 0 {
-				line.WriteString(cell + pad)
-				continue
-			}
-			line.WriteString("  " + pad + cell)
-		}
-		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
-	}
-	fmt.Fprintf(&b, "%s\n", r.Summary())
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-// tableRows returns head, a row per class and the three means.
-func (r *Result) tableRows(baseline *Result) [][]string {
-	if baseline == nil {
-		rows := [][]string{{"class", "IoU %", "recall %", "pixels %"}}
-		total := r.Confusion.Pixels()
-		for _, c := range r.Classes {
-			rows = append(rows, []string{c.Name, c.IoU.String(), c.Recall.String(), Score(Ratio(c.Truth, total)).String()})
-		}
-		return append(rows,
-			[]string{"mean IoU", r.MIoU.String(), "", ""},
-			[]string{"mean accuracy", "", r.MeanAccuracy.String(), ""},
-			[]string{"pixel accuracy", "", r.PixelAccuracy.String(), ""})
-	}
-	rows := [][]string{{"IoU % of class", "before", "after", "Δ"}}
-	add := func(name string, before, after Score) {
-		rows = append(rows, []string{name, before.String(), after.String(), Delta(before, after)})
-	}
-	for _, c := range r.Classes {
-		before := Score(math.NaN())
-		if b, ok := baseline.Class(c.Name); ok {
-			before = b.IoU
-		}
-		add(c.Name, before, c.IoU)
-	}
-	add("mean IoU", baseline.MIoU, r.MIoU)
-	add("mean accuracy", baseline.MeanAccuracy, r.MeanAccuracy)
-	add("pixel accuracy", baseline.PixelAccuracy, r.PixelAccuracy)
-	return rows
-}
-
 // Summary is one sentence: images, speed, and what was left out.
 func (r *Result) Summary() string {
 	s := fmt.Sprintf("%d images in %.1f s (%.1f images/s)", r.Images, r.Seconds, r.ImagesPerSecond)
@@ -224,12 +228,4 @@ func Delta(before, after Score) string {
 		return "–"
 	}
 	return fmt.Sprintf("%+.2f", d)
-}
-
-func sum(values []int) int {
-	n := 0
-	for _, v := range values {
-		n += v
-	}
-	return n
 }
