@@ -10,6 +10,7 @@ import (
 	"github.com/disintegration/imaging"
 
 	"t2sda/internal/pngrows"
+	"t2sda/internal/raster"
 	"t2sda/internal/resize"
 )
 
@@ -70,6 +71,16 @@ func (s *sink) finish() *picture {
 		s.resizer = nil
 	}
 	return s.p
+}
+
+// ReadImage reads a PNG or JPEG file as [Dataset.LoadImage] does, at its own
+// size. Errors name the file.
+func ReadImage(name string) (*raster.Image, error) {
+	p, err := decodeImage(name, 0, 0)
+	if err != nil {
+		return nil, err
+	}
+	return p.image(), nil
 }
 
 // decodeImage reads a PNG or JPEG as opaque 8-bit colour and brings it to w×h

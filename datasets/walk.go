@@ -55,6 +55,18 @@ func listFiles(dirs []folder, extensions []string, suffix string, problem report
 	return withoutDoubles(kept, problem)
 }
 
+// ListImages returns the PNG and JPEG files below a folder, in lexical order, and
+// their slash-separated paths below it without extension. Symbolic links are
+// followed; links that lead nowhere or in a circle and two files of one name are
+// errors that name them.
+func ListImages(dir string) (files, names []string, err error) {
+	found, err := listFiles([]folder{{dir: dir}}, imageExtensions, "", strict)
+	for _, f := range found {
+		files, names = append(files, f.path), append(names, f.key)
+	}
+	return files, names, err
+}
+
 // withoutDoubles keeps the first of neighbours of one key.
 func withoutDoubles(files []file, problem report) ([]file, error) {
 	kept := files[:0]

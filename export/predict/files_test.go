@@ -53,11 +53,11 @@ func TestPredictFiles(t *testing.T) {
 		t.Run(format, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "new", "folder")
 			steps := 0
-			written, err := predict.Files(t.Context(), p, []string{filepath.Join(s.Root, "images")}, out, predict.FileOptions{Format: format, Map: m, Progress: func(int, int) { steps++ }})
+			written, skipped, err := predict.Files(t.Context(), p, []string{filepath.Join(s.Root, "images")}, out, predict.FileOptions{Format: format, Map: m, Progress: func(int, int) { steps++ }})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(written) != 2 || written[0] != filepath.Join(out, "a.png") || written[1] != filepath.Join(out, "sub", "b.png") || steps != 2 {
+			if len(written) != 2 || skipped != nil || written[0] != filepath.Join(out, "a.png") || written[1] != filepath.Join(out, "sub", "b.png") || steps != 2 {
 				t.Fatalf("wrote %v with %d steps", written, steps)
 			}
 			for i, path := range written {
@@ -88,6 +88,28 @@ func TestPredictFiles(t *testing.T) {
 	}
 }
 
+// With KeepGoing, files that cannot be read are listed and the others predicted;
+// linked folders are followed.
+func TestPredictFilesKeepGoing(t *testing.T) {
+	p := exporttest.NanoPredictor(t)
+	s := exporttest.NewSet(t)
+	images, _ := exporttest.Predicted(t, p, 2)
+	s.Add("a", images[0], nil)
+	s.File("images/b.png", []byte("no picture"))
+	s.Add("c", images[1], nil)
+	link, out := filepath.Join(t.TempDir(), "link"), t.TempDir()
+	if err := os.Symlink(filepath.Join(s.Root, "images"), link); err != nil {
+		t.Fatal(err)
+	}
+	written, skipped, err := predict.Files(t.Context(), p, []string{link}, out, predict.FileOptions{KeepGoing: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(written) != 2 || filepath.Base(written[1]) != "c.png" || len(skipped) != 1 || !strings.Contains(skipped[0].Error(), "b.png cannot be decoded") {
+		t.Errorf("written %v, left out %v", written, skipped)
+	}
+}
+
 func TestPredictFilesErrors(t *testing.T) {
 	p := exporttest.NanoPredictor(t)
 	s := exporttest.NewSet(t)
@@ -108,7 +130,7 @@ func TestPredictFilesErrors(t *testing.T) {
 	}{
 		{"format", []string{file("images")}, out, predict.FileOptions{Format: "jpeg"}, `format "jpeg" is none of overlay, color, trainids, labelids`},
 		{"missing", []string{file("nowhere.png")}, out, predict.FileOptions{}, "nowhere.png"},
-		{"broken", []string{file("broken.png")}, out, predict.FileOptions{}, "broken.png: it cannot be decoded"},
+		{"broken", []string{file("broken.png")}, out, predict.FileOptions{}, "broken.png cannot be decoded (neither PNG nor JPEG)"},
 		{"no images", []string{file("empty")}, out, predict.FileOptions{}, "no PNG or JPEG files in"},
 		{"same name", []string{file("images/a.png"), file("labels/a.png")}, out, predict.FileOptions{}, "would both become"},
 		{"overwrite", []string{file("images")}, file("images"), predict.FileOptions{}, "is one of the images"},
@@ -116,7 +138,7 @@ func TestPredictFilesErrors(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, err := predict.Files(t.Context(), p, tt.paths, tt.out, tt.opts)
+			_, _, err := predict.Files(t.Context(), p, tt.paths, tt.out, tt.opts)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v, want %q", err, tt.want)
 			}
