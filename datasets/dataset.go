@@ -64,6 +64,7 @@ type Dataset struct {
 	opts    Options
 	layout  layout
 	items   []Item
+	orphans []string  // label files without image
 	labels  *LabelMap // nil: none
 	channel int       // of colour label files; -1: none
 	cache   *cache
@@ -82,6 +83,9 @@ func Open(o Options) (*Dataset, error) {
 	f, err := d.search(strict)
 	if err != nil {
 		return nil, err
+	}
+	if d.labels != nil {
+		d.orphans = f.orphans()
 	}
 	if o.RequireLabels {
 		if err := d.insist(f); err != nil {
@@ -244,6 +248,10 @@ func (d *Dataset) Root() string { return d.opts.Root }
 
 // Layout returns the name of the folder layout.
 func (d *Dataset) Layout() string { return d.layout.Name }
+
+// Orphans returns the label files that have no image, in lexical order; without
+// RequireLabels there may be some.
+func (d *Dataset) Orphans() []string { return d.orphans }
 
 // Labelled reports whether every image has a label.
 func (d *Dataset) Labelled() bool { return d.firstUnlabelled() < 0 }

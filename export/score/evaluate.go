@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"sync"
@@ -26,8 +27,8 @@ type Options struct {
 	// Progress is called after every image, never by two goroutines at once.
 	Progress func(done, total int)
 	// KeepGoing leaves out images that cannot be read or scored and lists them
-	// in [Result.Skipped], instead of stopping at the first. A failing model
-	// stops all the same.
+	// in [Result.Skipped], with labels that have no image, instead of stopping at
+	// the first. A failing model stops all the same.
 	KeepGoing bool
 	// Worst is the number of images with the lowest pixel accuracy to list.
 	Worst int
@@ -298,6 +299,11 @@ func (e *evaluation) result() (*Result, error) {
 	for i := range e.d.Len() {
 		if s, ok := e.skipped[i]; ok {
 			r.Skipped = append(r.Skipped, s)
+		}
+	}
+	if e.o.KeepGoing {
+		for _, label := range e.d.Orphans() {
+			r.Skipped = append(r.Skipped, Skipped{ID: filepath.Base(label), Error: fmt.Sprintf("label %s has no image of the same name", label)})
 		}
 	}
 	return r, r.group(e.d.Map().Grouping())

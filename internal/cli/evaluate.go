@@ -1,16 +1,19 @@
 package cli
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
 	"t2sda/datasets"
+	"t2sda/export/picture"
 	"t2sda/export/predict"
 	"t2sda/export/score"
 	"t2sda/graphs/engine"
+	"t2sda/internal/raster"
 )
 
 // engineFlags choose library and device.
@@ -23,77 +26,150 @@ func (f *engineFlags) add(cmd *cobra.Command) {
 }
 
 // datasetFlags choose a split of images.
-type datasetFlags struct{ options datasets.Options }
+type datasetFlags struct {
+	options datasets.Options
+	chosen  func() bool // a split
+}
 
 func (f *datasetFlags) add(cmd *cobra.Command) {
 	o := &f.options
 	cmd.Flags().StringVar(&o.Layout, "dataset", "cityscapes", fmt.Sprintf("folder layout, one of %v", datasets.Layouts()))
 	cmd.Flags().StringVar(&o.Root, "root", "", "folder of the data set")
-	cmd.Flags().StringVar(&o.Split, "split", "val", "split, for layouts that have them")
+	cmd.Flags().StringVar(&o.Split, "split", "", "split (default: val where there is one, else all images)")
 	cmd.Flags().StringVar(&o.Images, "images", "", "image folder below root in place of the layout's")
-	cmd.Flags().StringVar(&o.Labels, "labels", "", "label folder below root in place of the layout's")
-	cmd.Flags().StringVar(&o.Map, "map", "", fmt.Sprintf("label map: one of %v or a YAML file (default: the layout's)", datasets.Maps()))
+	cmd.Flags().StringVar(&o.Labels, "gt", "", "label folder below root in place of the layout's")
+	cmd.Flags().StringVar(&o.Map, "map", "", fmt.Sprintf("label map of the data set: one of %v or a YAML file (default: the layout's)", datasets.Maps()))
+	cmd.Flags().StringVar(&o.Channel, "channel", "", "channel of colour labels that holds the id: red, green or blue (default: the layout's)")
 	cmd.Flags().StringVar(&o.List, "list", "", "text file that names the images to use")
 	cmd.Flags().StringSliceVar(&o.Include, "include", nil, "glob patterns of file names to use")
 	cmd.Flags().StringSliceVar(&o.Exclude, "exclude", nil, "glob patterns of file names to leave out")
 	_ = cmd.MarkFlagRequired("root") // fails only for flags that do not exist
+	f.chosen = func() bool { return cmd.Flags().Changed("split") }
+}
+
+// complete chooses the split where none was given.
+func (f *datasetFlags) complete() error {
+	if f.chosen() {
+		return nil
+	}
+	splits, err := datasets.Splits(f.options)
+	if err != nil {
+		return err
+	}
+	if slices.Contains(splits, "val") {
+		f.options.Split = "val"
+	}
+	return nil
 }
 
 // evaluation is what the command evaluate is asked for.
 type evaluation struct {
-	device      engineFlags
-	data        datasetFlags
-	model, json string
-	options     score.Options
+	model           modelFlags
+	data            datasetFlags
+	json, confusion string
+	save            string
+	formats         []string
+	options         score.Options
 }
 
 func evaluateCommand() *cobra.Command {
 	var v evaluation
 	cmd := &cobra.Command{
 		Use:   "evaluate --model M.onnx --root DIR",
-		Short: "Score an exported model on a labelled split",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			result, err := v.run(cmd.Context())
-			if err != nil {
-				return err
-			}
-			return result.Table(cmd.OutOrStdout(), nil)
-		},
+		Short: "Score a segmentation model on a labelled split",
+		Long: `Score any ONNX segmentation model on a labelled split, by the rules of the
+Cityscapes benchmark: intersection over union per class over the whole split, at
+the full size of the label files, void ignored.
+` + fmt.Sprintf(modelHelp, "the data set's"),
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return v.run(cmd) },
 	}
-	v.device.add(cmd)
+	v.model.add(cmd)
 	v.data.add(cmd)
-	cmd.Flags().StringVar(&v.model, "model", "", "model file")
 	cmd.Flags().StringVar(&v.json, "json", "", "write scores and confusion matrix to this file")
+	cmd.Flags().StringVar(&v.confusion, "confusion", "", "draw the confusion matrix into this PNG file")
+	cmd.Flags().StringVar(&v.save, "save-predictions", "", "write predictions below this folder, a folder per format, for Cityscapes with the benchmark's file names")
+	cmd.Flags().StringSliceVar(&v.formats, "formats", predict.Formats(), "formats of --save-predictions")
 	cmd.Flags().IntVar(&v.options.Workers, "workers", 0, "goroutines that decode and score (0: one per core)")
+	cmd.Flags().IntVar(&v.options.Worst, "worst", 8, "images with the lowest pixel accuracy to list in --json")
 	cmd.Flags().BoolVar(&v.options.KeepGoing, "keep-going", false, "leave out images that cannot be read, and list them")
-	_ = cmd.MarkFlagRequired("model") // fails only for flags that do not exist
 	return cmd
 }
 
 // run scores the model and writes the scores where they are wanted.
-func (v *evaluation) run(ctx context.Context) (_ *score.Result, err error) {
-	e, err := engine.Open(v.device.options)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, e.Close()) }()
-	p, err := predict.Open(e, v.model)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, p.Close()) }()
+func (v *evaluation) run(cmd *cobra.Command) error {
 	o := &v.data.options
-	o.RequireLabels = true
-	o.Width, o.Height = p.Metadata().Input.Width, p.Metadata().Input.Height
+	o.RequireLabels = !v.options.KeepGoing
+	if err := v.data.complete(); err != nil {
+		return err
+	}
 	d, err := datasets.Open(*o)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	v.options.Name = fmt.Sprintf("%s %s %s", o.Layout, o.Root, o.Split)
-	result, err := score.Evaluate(ctx, p, d, v.options)
-	if err != nil || v.json == "" {
-		return result, err
+	return v.model.with(d.Space(), func(_ *engine.Engine, p *predict.Predictor) error {
+		if v.save != "" {
+			if err := v.saveTo(d); err != nil {
+				return fmt.Errorf("--save-predictions: %w", err)
+			}
+		} else if cmd.Flags().Changed("formats") {
+			return usageError{errors.New("--formats is for --save-predictions")}
+		}
+		if !v.needsWhole() {
+			o.Width, o.Height = p.ImageSize()
+			if d, err = datasets.Open(*o); err != nil {
+				return err
+			}
+		}
+		v.options.Name, v.options.Progress = place(*o), progress(cmd, "evaluating")
+		result, err := score.Evaluate(cmd.Context(), p, d, v.options)
+		if err != nil {
+			return err
+		}
+		return errors.Join(v.write(d, result), v.print(cmd.OutOrStdout(), result))
+	})
+}
+
+// needsWhole reports whether images are wanted at their own size, whatever size
+// the model takes.
+func (v *evaluation) needsWhole() bool {
+	return v.save != "" && slices.Contains(v.formats, predict.FormatOverlay)
+}
+
+// saveTo makes the evaluation write its predictions.
+func (v *evaluation) saveTo(d *datasets.Dataset) error {
+	w, err := predict.NewWriter(v.save, v.formats, d)
+	if err != nil {
+		return err
 	}
-	return result, result.WriteJSON(v.json)
+	v.options.Each = func(p score.Prediction) error { return w.Write(p.ID, p.Image, p.Labels) }
+	return nil
+}
+
+// write writes the files that were asked for.
+func (v *evaluation) write(d *datasets.Dataset, result *score.Result) error {
+	if v.json != "" {
+		if err := result.WriteJSON(v.json); err != nil {
+			return err
+		}
+	}
+	if v.confusion == "" {
+		return nil
+	}
+	matrix, err := picture.Confusion(d.Space(), result.Confusion)
+	if err != nil {
+		return err
+	}
+	return raster.WritePNG(v.confusion, matrix)
+}
+
+// print shows the scores, and what was left out.
+func (v *evaluation) print(w io.Writer, result *score.Result) error {
+	if err := result.Table(w, nil); err != nil {
+		return err
+	}
+	for _, s := range result.Skipped {
+		fmt.Fprintf(w, "  %s: %s\n", s.ID, s.Error)
+	}
+	return nil
 }
