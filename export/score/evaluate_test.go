@@ -155,6 +155,24 @@ func TestEvaluateBadInput(t *testing.T) {
 	}
 }
 
+// What KeepGoing leaves out includes labels without image; a hook's error ends
+// the evaluation.
+func TestEvaluateOrphansAndHook(t *testing.T) {
+	p := exporttest.NanoPredictor(t)
+	images, labels := exporttest.Predicted(t, p, 1)
+	s := exporttest.NewSet(t)
+	s.Add("good", images[0], labels[0])
+	s.PNG("labels/alone.png", labels[0].Gray())
+	r, err := Evaluate(t.Context(), p, s.Open(), Options{KeepGoing: true})
+	if err != nil || r.Images != 1 || len(r.Skipped) != 1 || !strings.Contains(r.Skipped[0].Error, "alone.png has no image of the same name") {
+		t.Errorf("%+v, %v", r, err)
+	}
+	_, err = Evaluate(t.Context(), p, s.Open(), Options{Each: func(p Prediction) error { return fmt.Errorf("no place for %s", p.ID) }})
+	if err == nil || !strings.Contains(err.Error(), "image good: no place for good") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestEvaluateOtherClasses(t *testing.T) {
 	p := exporttest.NanoPredictor(t)
 	images, labels := exporttest.Predicted(t, p, 1)

@@ -74,6 +74,7 @@ func TestRunAndWhatFollows(t *testing.T) {
 		}
 		succeed(t, append([]string{"evaluate", "--model", weights + ".onnx"}, data...)...)
 	}
+	evaluateInFull(t, data)
 	for _, c := range []struct {
 		args []string
 		want string

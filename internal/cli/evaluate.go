@@ -98,6 +98,9 @@ the full size of the label files, void ignored.
 
 // run scores the model and writes the scores where they are wanted.
 func (v *evaluation) run(cmd *cobra.Command) error {
+	if v.save == "" && cmd.Flags().Changed("formats") {
+		return usageError{errors.New("--formats is for --save-predictions")}
+	}
 	o := &v.data.options
 	o.RequireLabels = !v.options.KeepGoing
 	if err := v.data.complete(); err != nil {
@@ -112,8 +115,6 @@ func (v *evaluation) run(cmd *cobra.Command) error {
 			if err := v.saveTo(d); err != nil {
 				return fmt.Errorf("--save-predictions: %w", err)
 			}
-		} else if cmd.Flags().Changed("formats") {
-			return usageError{errors.New("--formats is for --save-predictions")}
 		}
 		if !v.needsWhole() {
 			o.Width, o.Height = p.ImageSize()
