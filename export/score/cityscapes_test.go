@@ -168,7 +168,7 @@ func checkWritten(t *testing.T, out string, images []string) {
 	}
 }
 
-func writeTo(t *testing.T, path string, picture image.Image) {
+func writeTo(t testing.TB, path string, picture image.Image) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		t.Fatal(err)

@@ -5,14 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/rand/v2"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"t2sda/export/exporttest"
-	"t2sda/graphs/engine"
-	"t2sda/graphs/engine/enginetest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -218,45 +214,4 @@ func TestEvaluateCancelled(t *testing.T) {
 	if r, err := Evaluate(t.Context(), p, s.Open(), Options{}); err != nil || r.MIoU != 1 {
 		t.Errorf("after a cancelled evaluation: %v, %v", r, err)
 	}
-}
-
-// BenchmarkEvaluate compares the evaluation with bare runs of the session.
-func BenchmarkEvaluate(b *testing.B) {
-	e := enginetest.Open(b, engine.Options{})
-	o := exporttest.NanoOptions("segformer")
-	o.Width, o.Height = 256, 128
-	o.Arch.HeadWidth = 64
-	p := exporttest.Predictor(b, e, o, exporttest.RandomWeights(b, o.Arch))
-	s := exporttest.NewSet(b)
-	images := exporttest.RandomImages(rand.New(rand.NewPCG(8, 8)), 16, 256, 128)
-	for i, img := range images {
-		s.Add(fmt.Sprintf("img%d", i), img, raster.NewLabels(256, 128))
-	}
-	d, err := datasets.Open(datasets.Options{Root: s.Root, Images: "images", Labels: "labels", Map: filepath.Join(s.Root, "map.yaml")})
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.Run("evaluate", func(b *testing.B) {
-		for b.Loop() {
-			if _, err := Evaluate(b.Context(), p, d, Options{}); err != nil {
-				b.Fatal(err)
-			}
-		}
-		b.ReportMetric(float64(16*b.N)/b.Elapsed().Seconds(), "images/s")
-	})
-	b.Run("bare session", func(b *testing.B) {
-		task := p.NewTask()
-		defer task.Close()
-		if err := task.Fill(raster.NewImage(64, 32)); err != nil {
-			b.Fatal(err)
-		}
-		for b.Loop() {
-			for range 16 {
-				if err := task.Run(b.Context()); err != nil {
-					b.Fatal(err)
-				}
-			}
-		}
-		b.ReportMetric(float64(16*b.N)/b.Elapsed().Seconds(), "images/s")
-	})
 }
