@@ -192,6 +192,10 @@ func (m logitMap) each(w, h int, f func(y int, values []float32)) {
 	}
 }
 
+// negligible is a logit's distance from the largest below which its probability,
+// at most e^-18, is lost in float32 beside that one's.
+const negligible = -18
+
 // softmax turns a row of logits [C,w] into probabilities.
 func softmax(values []float32, channels int) {
 	w := len(values) / channels
@@ -204,8 +208,12 @@ func softmax(values []float32, channels int) {
 	for c := range channels {
 		row := values[c*w:][:w]
 		for x, v := range row {
-			row[x] = float32(math.Exp(float64(v - most[x])))
-			sum[x] += row[x]
+			p := float32(0)
+			if d := v - most[x]; d > negligible {
+				p = float32(math.Exp(float64(d)))
+			}
+			row[x] = p
+			sum[x] += p
 		}
 	}
 	for c := range channels {
