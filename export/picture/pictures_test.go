@@ -105,9 +105,9 @@ func TestConfusionPicture(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := picture.Bounds()
-	x0, y0 := b.Max.X-matrixMargin-10-5*matrixCell, b.Max.Y-matrixMargin-5*matrixCell
+	x0, y0 := b.Max.X/Density-matrixMargin-10-5*matrixCell, b.Max.Y/Density-matrixMargin-5*matrixCell
 	cell := func(t, p int) color.Color {
-		return color.NRGBAModel.Convert(picture.At(x0+p*matrixCell+3, y0+t*matrixCell+3))
+		return color.NRGBAModel.Convert(picture.At(Density*(x0+p*matrixCell+3), Density*(y0+t*matrixCell+3)))
 	}
 	full, _ := shareColor(1)
 	half, _ := shareColor(0.5)
@@ -132,7 +132,7 @@ func TestIoUBars(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		bars := image.Rect(0, barsHead, picture.Bounds().Max.X, picture.Bounds().Max.Y)
+		bars := image.Rect(0, Density*barsHead, picture.Bounds().Max.X, picture.Bounds().Max.Y)
 		if !holds(picture, bars, accent) || holds(picture, bars, gray) != (baseline != nil) {
 			t.Errorf("wrong bars (baseline: %v)", baseline != nil)
 		}
@@ -155,7 +155,7 @@ func TestCurves(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", o.Title, err)
 		}
-		plot := image.Rect(0, plotHead, plotWidth, plotHead+plotHeight)
+		plot := image.Rect(0, Density*plotHead, Density*plotWidth, Density*(plotHead+plotHeight))
 		if !holds(picture, plot, lineColors[0]) || !holds(picture, plot, lineColors[2]) || holds(picture, plot, lineColors[1]) {
 			t.Errorf("%s: wrong lines", o.Title)
 		}
@@ -198,9 +198,9 @@ func TestHeat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x0 := picture.Bounds().Max.X - heatWidth - 110
+	x0 := picture.Bounds().Max.X/Density - heatWidth - 110
 	at := func(class, column int) color.Color {
-		return color.NRGBAModel.Convert(picture.At(x0+column*heatWidth/3+20, 84+class*heatLine+5))
+		return color.NRGBAModel.Convert(picture.At(Density*(x0+column*heatWidth/3+20), Density*(84+class*heatLine+5)))
 	}
 	dark, _ := shareColor(1)
 	half, _ := shareColor(0.5)
@@ -208,7 +208,7 @@ func TestHeat(t *testing.T) {
 	for _, tt := range []struct {
 		class, column int
 		want          color.NRGBA
-	}{{0, 0, quarter}, {1, 0, paper}, {2, 2, paper}, {3, 1, dark}, {4, 0, half}, {4, 2, dark}} {
+	}{{0, 0, quarter}, {1, 0, paper}, {2, 2, grid}, {3, 1, dark}, {4, 0, half}, {4, 2, dark}} {
 		if got := at(tt.class, tt.column); got != tt.want {
 			t.Errorf("class %d, column %d is %v, want %v", tt.class, tt.column, got, tt.want)
 		}
