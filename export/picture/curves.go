@@ -79,6 +79,7 @@ func Curves(o CurvesOptions, series ...Series) (image.Image, error) {
 	switch {
 	case o.FromZero:
 		p.X.Min, p.Y.Min = min(p.X.Min, 0), min(p.Y.Min, 0)
+		p.Y.Max += 0.05 * (p.Y.Max - p.Y.Min)
 	case o.Log:
 		p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
 	}
@@ -116,6 +117,7 @@ func newPlot(o CurvesOptions) *plot.Plot {
 	for _, a := range []*plot.Axis{&p.X, &p.Y} {
 		a.Label.TextStyle.Font = font.From(sans, 12)
 		a.Tick.Label.Font = font.From(sans, 11)
+		a.Label.TextStyle.Color, a.Tick.Label.Color = ink, ink
 		a.Tick.Marker = roundTicks{}
 		a.LineStyle.Color, a.Tick.LineStyle.Color = faint, faint
 		a.Label.Padding = 4

@@ -5,6 +5,7 @@ import (
 	"image"
 	"image/color"
 	"math"
+	"slices"
 	"strconv"
 
 	"t2sda/datasets"
@@ -84,7 +85,7 @@ func drawHeat(space datasets.Space, title string, h ClassHistory, columns [][]fl
 	bottom := y0 + len(space.Classes)*heatLine
 	c := newChart(x0+heatWidth+110, bottom+52)
 	c.text(face(boldFont(), 22), 24, 38, left, ink, title)
-	c.ramp(x0, 50, top)
+	c.ramp(x0, 50, top, slices.ContainsFunc(columns, func(column []float64) bool { return slices.ContainsFunc(column, math.IsNaN) }))
 	c.text(names, x0+heatWidth+90, 64, right, faint, "at the end")
 	for k, class := range space.Classes {
 		y := y0 + k*heatLine
@@ -103,8 +104,9 @@ func drawHeat(space datasets.Space, title string, h ClassHistory, columns [][]fl
 	return c.NRGBA
 }
 
-// ramp draws what the colours mean, from (x, y) on.
-func (c canvas) ramp(x, y int, top float64) {
+// ramp draws what the colours mean, that of none where there are gaps, from
+// (x, y) on.
+func (c canvas) ramp(x, y int, top float64, gaps bool) {
 	const width, height = 160, 16
 	text := face(regularFont(), 16)
 	c.text(text, x, y+14, left, faint, "0")
@@ -115,6 +117,9 @@ func (c canvas) ramp(x, y int, top float64) {
 	}
 	x += width + 8
 	c.text(text, x, y+14, left, faint, short(top))
+	if !gaps {
+		return
+	}
 	x += textWidth(text, short(top)) + 28
 	c.box(x, y, height, height, heatColor(math.NaN(), top))
 	c.text(text, x+height+8, y+14, left, faint, "none")
