@@ -50,7 +50,7 @@ func (t *trainer) reportData(out *Outcome) (report.Data, error) {
 	if err != nil {
 		return report.Data{}, err
 	}
-	command, err := readCommands(t.dir)
+	command, err := readCommands(t.home)
 	return report.Data{
 		Title:   fmt.Sprintf("%s: %s", t.cfg.Name, t.cfg.Method),
 		Summary: out.summary(),

@@ -31,6 +31,7 @@ type Options struct {
 	Version  string    // of the program, for the model's metadata
 	Program  string    // how the program is called, for messages; empty: t2sda
 	Command  string    // the command line as typed, for the record; may be empty
+	home     string    // directory that keeps the command for a run and its baseline; empty: each run's own
 }
 
 // Outcome is what a run leaves behind, besides files.
@@ -90,6 +91,7 @@ func Run(ctx context.Context, cfg configs.Config, o Options) (_ *Outcome, err er
 		return nil, err
 	}
 	info := e.Info()
+	o.home = dir
 	o.Log.Info("run", zap.String("directory", dir), zap.String("runtime", info.Version), zap.String("device", info.Device))
 
 	var baseline *Outcome
@@ -146,7 +148,7 @@ func runOne(ctx context.Context, cfg configs.Config, dir string, baseline *Outco
 		o.Log.Warn("model.init is empty: the encoder starts from random weights, the paper's from ImageNet's")
 	}
 	// Not before: a configuration that is refused must not replace the run's own.
-	if err := errors.Join(writeConfig(cfg, dir), keepCommand(dir, o)); err != nil {
+	if err := errors.Join(writeConfig(cfg, dir), keepCommand(cmp.Or(o.home, dir), o.Command)); err != nil {
 		return nil, err
 	}
 	if err := t.run(ctx); err != nil {

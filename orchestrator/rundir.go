@@ -111,16 +111,16 @@ func writeConfig(cfg configs.Config, dir string) error {
 }
 
 // keepCommand appends the command line to those that began and resumed the run,
-// one a line.
-func keepCommand(dir string, o Options) error {
-	if o.Command == "" {
-		return nil
-	}
-	before, err := os.ReadFile(filepath.Join(dir, commandsFile))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+// one a line. The same one several times in a row is kept once.
+func keepCommand(dir, command string) error {
+	before, err := readCommands(dir)
+	if err != nil || command == "" || before == command || strings.HasSuffix(before, "\n"+command) {
 		return err
 	}
-	return atomicfile.Write(filepath.Join(dir, commandsFile), append(before, o.Command+"\n"...))
+	if before != "" {
+		before += "\n"
+	}
+	return atomicfile.Write(filepath.Join(dir, commandsFile), []byte(before+command+"\n"))
 }
 
 // readCommands returns the command lines of [keepCommand], "" if there are none.
@@ -151,7 +151,7 @@ func discardUnused(dir string) {
 	}
 	// What was not written by us stays, and with it the directory.
 	for _, path := range []string{
-		filepath.Join(dir, baselineName, configFile), filepath.Join(dir, baselineName, commandsFile), filepath.Join(dir, baselineName),
+		filepath.Join(dir, baselineName, configFile), filepath.Join(dir, baselineName),
 		filepath.Join(dir, configFile), filepath.Join(dir, commandsFile), filepath.Join(dir, lockFile), dir,
 	} {
 		_ = os.Remove(path)

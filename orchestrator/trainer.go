@@ -25,6 +25,7 @@ import (
 type trainer struct {
 	cfg     configs.Config
 	dir     string // run directory
+	home    string // where the commands are kept: dir, or that of the run whose baseline this is
 	version string // of the program
 	program string // how it is called
 	log     *zap.Logger
@@ -54,7 +55,7 @@ type trainer struct {
 // open until it has closed the trainer.
 func newTrainer(cfg configs.Config, dir string, o Options, e *engine.Engine, d *data) (*trainer, error) {
 	t := &trainer{
-		cfg: cfg, dir: dir, version: o.Version, program: cmp.Or(o.Program, "t2sda"), log: o.Log, engine: e, data: d,
+		cfg: cfg, dir: dir, home: cmp.Or(o.home, dir), version: o.Version, program: cmp.Or(o.Program, "t2sda"), log: o.Log, engine: e, data: d,
 		meter:    newMeter(o.Out, o.Terminal, cfg.Train.LogEvery),
 		arch:     archOf(cfg, len(d.space.Classes)),
 		progress: progress{ConfigHash: cfg.Hash(), BestMIoU: -1, Space: d.space},

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/image/font"
+
 	"t2sda/datasets"
 	"t2sda/export/exporttest"
 	"t2sda/export/score"
@@ -226,6 +228,40 @@ func TestHeat(t *testing.T) {
 		if _, err := Heat(exporttest.FiveClasses(), "queries", bad); err == nil || !strings.Contains(err.Error(), `"queries"`) {
 			t.Errorf("%v: error %v", bad, err)
 		}
+	}
+}
+
+func TestDecimal(t *testing.T) {
+	for _, tt := range []struct {
+		v, top float64
+		want   string
+	}{{0.0241, 0.141, "0.024"}, {0, 0.5, "0.000"}, {1.25, 9, "1.25"}, {2.5, 40, "2.5"}, {53.6, 311, "54"}, {4, 1e6, "4"}, {math.NaN(), 1, "–"}} {
+		if got := decimal(tt.v, tt.top); got != tt.want {
+			t.Errorf("%g of up to %g is %s, want %s", tt.v, tt.top, got, tt.want)
+		}
+	}
+}
+
+// TestDensity: charts have Density pixels per unit, and text of both densities
+// is about as wide.
+func TestDensity(t *testing.T) {
+	c := newChart(30, 10)
+	if c.Bounds() != image.Rect(0, 0, 30*Density, 10*Density) {
+		t.Errorf("a chart of 30×10 units has %v pixels", c.Bounds().Size())
+	}
+	c.box(2, 3, 4, 5, bad)
+	inside := image.Rect(2*Density, 3*Density, 6*Density, 8*Density)
+	for y := range c.Bounds().Max.Y {
+		for x := range c.Bounds().Max.X {
+			if got := c.NRGBAAt(x, y) == bad; got != image.Pt(x, y).In(inside) {
+				t.Fatalf("pixel (%d, %d) of the box: %v", x, y, got)
+			}
+		}
+	}
+	f := face(regularFont(), 16)
+	plain, dense := font.MeasureString(f.plain, "vegetation").Ceil(), font.MeasureString(f.dense, "vegetation").Ceil()
+	if math.Abs(float64(dense)/Density-float64(plain)) > 4 || textWidth(f, "vegetation") < plain {
+		t.Errorf("%d pixels plain, %d dense, width %d", plain, dense, textWidth(f, "vegetation"))
 	}
 }
 
