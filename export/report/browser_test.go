@@ -81,7 +81,7 @@ func TestBrowserShowsAnEvaluation(t *testing.T) {
 		t.Errorf("the large numbers are %q, want %q", numbers, want)
 	}
 	if got, want := tableRows(p, "scores"), []string{
-		"class|IoU|recall|% of pixels|", "road|66.67|66.67|75.00|", "car|50.00|100.00|25.00|", "train|–|–|0.00|", "mean|58.33|83.33||",
+		"class|IoU|recall|% of pixels|IoU", "road|66.67|66.67|75.00|", "car|50.00|100.00|25.00|", "train|–|–|0.00|", "mean|58.33|83.33||",
 	}; !slices.Equal(got, want) {
 		t.Errorf("the table of classes shows\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
