@@ -61,8 +61,9 @@ func addMetric(d *report.Data, name string, events []Event) {
 }
 
 // addClasses adds what is recorded per class. A weight of 0 is that of a class
-// without queries: it has none.
+// without queries: it has none. Weights of a run without any are left out.
 func addClasses(d *report.Data, events []Event) {
+	weighted := false
 	for _, e := range events {
 		x := float64(e.Iteration + 1)
 		if len(e.Queries) > 0 {
@@ -77,10 +78,15 @@ func addClasses(d *report.Data, events []Event) {
 			for k, w := range row {
 				if w == 0 {
 					row[k] = math.NaN()
+					continue
 				}
+				weighted = true
 			}
 			d.Weights.Iterations, d.Weights.Values = append(d.Weights.Iterations, x), append(d.Weights.Values, row)
 		}
+	}
+	if !weighted {
+		d.Weights = picture.ClassHistory{}
 	}
 }
 

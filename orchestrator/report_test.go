@@ -115,4 +115,8 @@ func TestClassHistory(t *testing.T) {
 	if !slices.Equal(w.Iterations, []float64{2, 3}) || w.Values[0][0] != 1 || !math.IsNaN(w.Values[0][1]) || w.Values[1][1] != 0.5 {
 		t.Errorf("weights %v", w)
 	}
+	var none report.Data
+	if addClasses(&none, []Event{{Weights: []float64{0, 0}}}); len(none.Weights.Values) > 0 {
+		t.Errorf("weights %v of a run without queries", none.Weights)
+	}
 }

@@ -77,7 +77,14 @@ func newPage(d Data) (*page, error) {
 	if err := p.strips(); err != nil {
 		return nil, err
 	}
-	if err := p.charts(); err != nil {
+	matrix, err := picture.Confusion(d.Space, d.Final.Confusion)
+	if err != nil {
+		return nil, err
+	}
+	if p.Matrix, err = figure("Confusion matrix: true classes in rows, predicted classes in columns", matrix); err != nil {
+		return nil, err
+	}
+	if err := p.training(); err != nil {
 		return nil, err
 	}
 	p.contents()
@@ -91,7 +98,7 @@ func (p *page) contents() {
 		name, id string
 		there    bool
 	}{
-		{map[bool]string{true: "Training on what", false: "What and how"}[p.Trained], "facts", len(p.Facts) > 0},
+		{"Facts", "facts", len(p.Facts) > 0},
 		{"Samples", "samples", len(p.Strips) > 0},
 		{"IoU per class", "scores", true},
 		{"Worst images", "worst", p.WorstOf != nil || len(p.Final.Worst) > 0},
@@ -124,16 +131,8 @@ func (p *page) strips() error {
 	return err
 }
 
-// charts draws the confusion matrix and how training went, as far as there is
-// data.
-func (p *page) charts() error {
-	matrix, err := picture.Confusion(p.Space, p.Final.Confusion)
-	if err != nil {
-		return err
-	}
-	if p.Matrix, err = figure("Confusion matrix: true classes in rows, predicted classes in columns", matrix); err != nil {
-		return err
-	}
+// training draws how training went, as far as there is data.
+func (p *page) training() error {
 	type chart struct {
 		alt  string
 		on   bool
