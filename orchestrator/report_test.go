@@ -78,8 +78,12 @@ func TestStagesAddUp(t *testing.T) {
 	// Of 100 s, 40 are the events' and 5 the export's.
 	got := tr.stages(events, &Outcome{Seconds: 50})
 	want := []report.Stage{
-		{Name: "data", Count: 2, Seconds: 3}, {Name: "update", Count: 2, Seconds: 30}, {Name: stageEvaluation, Count: 1, Seconds: 7},
-		{Name: "export", Seconds: 5}, {Name: "the rest", Seconds: 55}, {Name: "baseline", Seconds: 50},
+		{Name: "data", Count: 2, Seconds: 3},
+		{Name: "update", Count: 2, Seconds: 30},
+		{Name: stageEvaluation, Count: 1, Seconds: 7},
+		{Name: "export", Seconds: 5},
+		{Name: "the rest", Seconds: 55},
+		{Name: "baseline", Seconds: 50},
 	}
 	if len(got) != len(want) {
 		t.Fatalf("stages %v", got)
