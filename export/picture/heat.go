@@ -29,8 +29,9 @@ const (
 
 // Heat draws a class history: one line per class, time to the right, dark where
 // the value is large, grey where there is none; the largest value of the picture
-// is full dark. The last column's mean stands at the right. It returns an error when there is no finite
-// value or when the history's shape does not fit the classes.
+// is full dark. The last column's mean stands at the right. It returns an error
+// when there is no finite value or when the history's shape does not fit the
+// classes.
 func Heat(space datasets.Space, title string, h ClassHistory) (image.Image, error) {
 	if len(h.Iterations) != len(h.Values) || len(h.Values) == 0 {
 		return nil, fmt.Errorf("picture %q: %d iterations, %d lines of values", title, len(h.Iterations), len(h.Values))
