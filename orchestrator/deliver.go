@@ -12,14 +12,10 @@ import (
 	"t2sda/internal/raster"
 )
 
-// reportSamples is the number of rows of the report's strip of pictures, and of
-// images that the export is checked on.
-const reportSamples = 4
-
 // deliver writes the trained student as a model file, checks that file against
 // the network, fills the outcome with its score and writes the report.
-// baselineModel is the model file of the source-only run, empty for none.
-func (t *trainer) deliver(ctx context.Context, out *Outcome, baselineModel string) (err error) {
+// baseline is the source-only run, nil for none.
+func (t *trainer) deliver(ctx context.Context, out, baseline *Outcome) (err error) {
 	measured := t.scored // usually the last iteration's, see run
 	if t.scoredAt != t.progress.Iteration {
 		if measured, err = t.score(ctx); err != nil {
@@ -33,10 +29,14 @@ func (t *trainer) deliver(ctx context.Context, out *Outcome, baselineModel strin
 	miou := float64(measured.MIoU)
 	o.Info.MIoU = &miou
 	path := filepath.Join(t.dir, modelFile)
-	if err := export.Write(path, o, t.state.lookup(t.state.student)); err != nil {
+	err = t.deliverStage("export", "writing the model, and comparing it with the trained network", func() (err error) {
+		if err := export.Write(path, o, t.state.lookup(t.state.student)); err != nil {
+			return err
+		}
+		out.Agreement, err = t.verify(ctx, o)
 		return err
-	}
-	if out.Agreement, err = t.verify(ctx, o); err != nil {
+	})
+	if err != nil {
 		return err
 	}
 	p, err := predict.Open(t.engine, path)
@@ -44,10 +44,16 @@ func (t *trainer) deliver(ctx context.Context, out *Outcome, baselineModel strin
 		return err
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
-	if out.Result, err = score.Evaluate(ctx, p, t.data.eval, t.evalOptions()); err != nil {
+	err = t.deliverStage("final evaluation", "of the exported model", func() (err error) {
+		options := t.evalOptions()
+		options.Worst = reportWorst
+		out.Result, err = score.Evaluate(ctx, p, t.data.eval, options)
+		return err
+	})
+	if err != nil {
 		return err
 	}
-	return t.report(ctx, out, p, baselineModel)
+	return t.report(ctx, out, baseline, p)
 }
 
 // verify compares the exported model with the training network on the first

@@ -19,6 +19,7 @@ import (
 	"t2sda/export/score"
 	"t2sda/graphs/engine"
 	"t2sda/internal/atomicfile"
+	"t2sda/internal/shell"
 )
 
 // Options are what a run needs besides its configuration.
@@ -29,6 +30,8 @@ type Options struct {
 	Resume   bool      // continue the newest run of the configuration's name
 	Version  string    // of the program, for the model's metadata
 	Program  string    // how the program is called, for messages; empty: t2sda
+	Command  string    // the command line as typed, for the record; may be empty
+	home     string    // directory that keeps the command for a run and its baseline; empty: each run's own
 }
 
 // Outcome is what a run leaves behind, besides files.
@@ -54,7 +57,8 @@ const (
 	inputsFile      = "inputs.png"
 	predictionsFile = "predictions.png"
 	baselineName    = "baseline"
-	lockFile        = "run.lock" // locked, see [lockDir]; empty
+	lockFile        = "run.lock"     // locked, see [lockDir]; empty
+	commandsFile    = "commands.txt" // that began and resumed the run, see [keepCommand]
 )
 
 // Run trains cfg's method (and source-only first, if cfg asks for a baseline),
@@ -87,6 +91,7 @@ func Run(ctx context.Context, cfg configs.Config, o Options) (_ *Outcome, err er
 		return nil, err
 	}
 	info := e.Info()
+	o.home = dir
 	o.Log.Info("run", zap.String("directory", dir), zap.String("runtime", info.Version), zap.String("device", info.Device))
 
 	var baseline *Outcome
@@ -118,7 +123,7 @@ func (o Options) interrupted(err error, dir string) error {
 	if !errors.Is(err, context.Canceled) || !begun(dir) {
 		return err
 	}
-	return fmt.Errorf("%w; saved, continue with: %s train --resume -c %s", err, cmp.Or(o.Program, "t2sda"), filepath.Join(dir, configFile))
+	return fmt.Errorf("%w; saved, continue with: %s train --resume -c %s", err, cmp.Or(o.Program, "t2sda"), shell.Quote(filepath.Join(dir, configFile)))
 }
 
 // runOne trains one method in dir. A run that is complete is not repeated: its
@@ -143,18 +148,17 @@ func runOne(ctx context.Context, cfg configs.Config, dir string, baseline *Outco
 		o.Log.Warn("model.init is empty: the encoder starts from random weights, the paper's from ImageNet's")
 	}
 	// Not before: a configuration that is refused must not replace the run's own.
-	if err := writeConfig(cfg, dir); err != nil {
+	if err := errors.Join(writeConfig(cfg, dir), keepCommand(cmp.Or(o.home, dir), o.Command)); err != nil {
 		return nil, err
 	}
 	if err := t.run(ctx); err != nil {
 		return nil, err
 	}
 	out := &Outcome{Method: cfg.Method, Seed: cfg.Seed, Iterations: cfg.Train.Iterations, ConfigHash: cfg.Hash(), Dir: dir}
-	baselineModel := ""
 	if baseline != nil {
-		out.Baseline, baselineModel = baseline.Result, filepath.Join(baseline.Dir, modelFile)
+		out.Baseline = baseline.Result
 	}
-	if err := t.deliver(ctx, out, baselineModel); err != nil {
+	if err := t.deliver(ctx, out, baseline); err != nil {
 		return nil, err
 	}
 	out.Seconds = t.seconds()

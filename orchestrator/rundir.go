@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -109,6 +110,28 @@ func writeConfig(cfg configs.Config, dir string) error {
 	return atomicfile.Write(filepath.Join(dir, configFile), text)
 }
 
+// keepCommand appends the command line to those that began and resumed the run,
+// one a line. The same one several times in a row is kept once.
+func keepCommand(dir, command string) error {
+	before, err := readCommands(dir)
+	if err != nil || command == "" || before == command || strings.HasSuffix(before, "\n"+command) {
+		return err
+	}
+	if before != "" {
+		before += "\n"
+	}
+	return atomicfile.Write(filepath.Join(dir, commandsFile), []byte(before+command+"\n"))
+}
+
+// readCommands returns the command lines of [keepCommand], "" if there are none.
+func readCommands(dir string) (string, error) {
+	text, err := os.ReadFile(filepath.Join(dir, commandsFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	return strings.TrimSuffix(string(text), "\n"), nil
+}
+
 // begun reports whether a run's training, or its baseline's, has begun: from
 // its first iteration on there is something to resume.
 func begun(dir string) bool {
@@ -128,8 +151,8 @@ func discardUnused(dir string) {
 	}
 	// What was not written by us stays, and with it the directory.
 	for _, path := range []string{
-		filepath.Join(dir, baselineName, configFile), filepath.Join(dir, baselineName), filepath.Join(dir, configFile),
-		filepath.Join(dir, lockFile), dir,
+		filepath.Join(dir, baselineName, configFile), filepath.Join(dir, baselineName),
+		filepath.Join(dir, configFile), filepath.Join(dir, commandsFile), filepath.Join(dir, lockFile), dir,
 	} {
 		_ = os.Remove(path)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"t2sda/export"
 	"t2sda/export/predict"
@@ -56,10 +57,15 @@ func (t *trainer) catchUp(ctx context.Context) error {
 // evaluateStudent scores the student on the evaluation split, records the score
 // and keeps a checkpoint of the best.
 func (t *trainer) evaluateStudent(ctx context.Context, e *Event) error {
+	start := time.Now()
 	result, err := t.score(ctx)
 	if err != nil {
 		return err
 	}
+	if e.Seconds == nil { // the iteration's own event is lost
+		e.Seconds = map[string]float64{}
+	}
+	e.Seconds[stageEvaluation] = time.Since(start).Seconds()
 	t.scored, t.scoredAt, t.progress.EvalPending = result, t.progress.Iteration, false
 	miou := float64(result.MIoU)
 	e.MIoU, e.IoU = &miou, map[string]float64{}

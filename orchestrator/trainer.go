@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 
 	"t2sda/configs"
 	"t2sda/datasets"
+	"t2sda/export/report"
 	"t2sda/export/score"
 	"t2sda/graphs/engine"
 	"t2sda/graphs/nets"
@@ -23,7 +25,9 @@ import (
 type trainer struct {
 	cfg     configs.Config
 	dir     string // run directory
+	home    string // where the commands are kept: dir, or that of the run whose baseline this is
 	version string // of the program
+	program string // how it is called
 	log     *zap.Logger
 	meter   meter
 	engine  *engine.Engine
@@ -33,11 +37,12 @@ type trainer struct {
 	state     *state
 	optimizer *adamW
 	progress  progress
-	began     time.Time     // this process
-	spent     float64       // s, by earlier processes
-	keptBest  int           // the best iteration that the newest checkpoint names
-	scored    *score.Result // by the last evaluation; nil before the first one
-	scoredAt  int           // its iteration
+	began     time.Time      // this process
+	spent     float64        // s, by earlier processes
+	keptBest  int            // the best iteration that the newest checkpoint names
+	scored    *score.Result  // by the last evaluation; nil before the first one
+	scoredAt  int            // its iteration
+	delivery  []report.Stage // what followed training
 
 	supervised *supervised // L_S and L_T
 	pull       *pull       // L_pull; nil unless the method pulls
@@ -50,7 +55,7 @@ type trainer struct {
 // open until it has closed the trainer.
 func newTrainer(cfg configs.Config, dir string, o Options, e *engine.Engine, d *data) (*trainer, error) {
 	t := &trainer{
-		cfg: cfg, dir: dir, version: o.Version, log: o.Log, engine: e, data: d,
+		cfg: cfg, dir: dir, home: cmp.Or(o.home, dir), version: o.Version, program: cmp.Or(o.Program, "t2sda"), log: o.Log, engine: e, data: d,
 		meter:    newMeter(o.Out, o.Terminal, cfg.Train.LogEvery),
 		arch:     archOf(cfg, len(d.space.Classes)),
 		progress: progress{ConfigHash: cfg.Hash(), BestMIoU: -1, Space: d.space},

@@ -10,7 +10,7 @@ import (
 	"t2sda/export/score"
 )
 
-// Geometry of the bars, pixels.
+// Geometry of the bars, units.
 const (
 	barsMargin = 28
 	barsLine   = 38 // per class
@@ -58,7 +58,7 @@ func drawBars(rows []barRow, name, baselineName string, compare bool) image.Imag
 		nameW = max(nameW, textWidth(text, r.name))
 	}
 	x0 := barsMargin + nameW + legendSwatch + 20
-	c := newCanvas(x0+barsScale+190+barsMargin, barsHead+len(rows)*barsLine+2*barsMargin)
+	c := newChart(x0+barsScale+190+barsMargin, barsHead+len(rows)*barsLine+2*barsMargin)
 	c.text(title, barsMargin, barsMargin+18, left, ink, "IoU per class")
 	c.box(barsMargin, barsMargin+38, 26, 12, accent)
 	c.text(text, barsMargin+34, barsMargin+49, left, ink, name)

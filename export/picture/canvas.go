@@ -40,33 +40,55 @@ func mustParse(ttf []byte) *opentype.Font {
 	return f
 }
 
-// face returns the font at a size in pixels.
-func face(f *opentype.Font, px float64) font.Face {
-	out, err := opentype.NewFace(f, &opentype.FaceOptions{Size: px, DPI: 72, Hinting: font.HintingFull})
-	if err != nil {
-		panic(err) // only for sizes that make no sense
+// Density is the number of pixels per unit of length of charts ([Confusion],
+// [IoUBars], [Curves], [Heat]): shown at 1/Density of their size they are crisp
+// on screens of high density and on paper. A [Strip] has one pixel per unit.
+const Density = 2
+
+// typeface is a font at a size in units, ready for canvases of both densities.
+type typeface struct{ plain, dense font.Face }
+
+func face(f *opentype.Font, size float64) typeface {
+	at := func(px float64) font.Face {
+		out, err := opentype.NewFace(f, &opentype.FaceOptions{Size: px, DPI: 72, Hinting: font.HintingFull})
+		if err != nil {
+			panic(err) // only for sizes that make no sense
+		}
+		return out
 	}
-	return out
+	return typeface{at(size), at(Density * size)}
 }
 
-// canvas is a picture that text, boxes and pictures are drawn on.
-type canvas struct{ *image.NRGBA }
+// canvas is a picture that text, boxes and pictures are drawn on. Places and
+// sizes are in units of scale pixels.
+type canvas struct {
+	*image.NRGBA
+	scale int // 1 or Density
+}
 
-func newCanvas(w, h int) canvas {
-	c := canvas{image.NewNRGBA(image.Rect(0, 0, w, h))}
+// newCanvas returns a white canvas of one pixel per unit.
+func newCanvas(w, h int) canvas { return blank(w, h, 1) }
+
+// newChart returns a white canvas of Density pixels per unit.
+func newChart(w, h int) canvas { return blank(w, h, Density) }
+
+func blank(w, h, scale int) canvas {
+	c := canvas{image.NewNRGBA(image.Rect(0, 0, scale*w, scale*h)), scale}
 	draw.Draw(c, c.Bounds(), image.NewUniform(paper), image.Point{}, draw.Src)
 	return c
 }
 
-// box fills the rectangle of w × h pixels at (x, y).
+// box fills the rectangle of w × h units at (x, y).
 func (c canvas) box(x, y, w, h int, col color.Color) {
-	draw.Draw(c, image.Rect(x, y, x+w, y+h), image.NewUniform(col), image.Point{}, draw.Over)
+	s := c.scale
+	draw.Draw(c, image.Rect(s*x, s*y, s*(x+w), s*(y+h)), image.NewUniform(col), image.Point{}, draw.Over)
 }
 
-// put draws a picture with its top left corner at (x, y).
+// put draws a picture, pixel by pixel, with its top left corner at (x, y).
 func (c canvas) put(x, y int, picture image.Image) {
 	b := picture.Bounds()
-	draw.Draw(c, image.Rect(x, y, x+b.Dx(), y+b.Dy()), picture, b.Min, draw.Over)
+	at := image.Pt(c.scale*x, c.scale*y)
+	draw.Draw(c, image.Rectangle{at, at.Add(b.Size())}, picture, b.Min, draw.Over)
 }
 
 // align says which point of a text its x names.
@@ -79,34 +101,46 @@ const (
 )
 
 // text writes one line with its baseline at y.
-func (c canvas) text(f font.Face, x, y int, a align, col color.Color, s string) {
-	w := textWidth(f, s)
-	switch a {
+func (c canvas) text(f typeface, x, y int, a align, col color.Color, s string) {
+	face := f.at(c.scale)
+	x, y = c.scale*x, c.scale*y
+	switch w := font.MeasureString(face, s).Ceil(); a {
 	case centre:
 		x -= w / 2
 	case right:
 		x -= w
 	}
-	d := font.Drawer{Dst: c, Src: image.NewUniform(col), Face: f, Dot: fixed.P(x, y)}
+	d := font.Drawer{Dst: c, Src: image.NewUniform(col), Face: face, Dot: fixed.P(x, y)}
 	d.DrawString(s)
 }
 
 // textUp writes a line that reads from bottom to top: it starts at y and its
 // baseline is at x.
-func (c canvas) textUp(f font.Face, x, y int, col color.Color, s string) {
-	m := f.Metrics()
+func (c canvas) textUp(f typeface, x, y int, col color.Color, s string) {
+	m := f.plain.Metrics()
 	up, down := m.Ascent.Ceil(), m.Descent.Ceil()
-	line := canvas{image.NewNRGBA(image.Rect(0, 0, textWidth(f, s)+1, up+down))} // transparent
+	w := textWidth(f, s) + 1
+	line := canvas{image.NewNRGBA(image.Rect(0, 0, c.scale*w, c.scale*(up+down))), c.scale} // transparent
 	line.text(f, 0, up, left, col, s)
-	turned := imaging.Rotate90(line)
-	c.put(x-up, y-turned.Bounds().Dy(), turned)
+	c.put(x-up, y-w, imaging.Rotate90(line))
 }
 
-// textWidth returns the width in pixels, rounded up.
-func textWidth(f font.Face, s string) int { return font.MeasureString(f, s).Ceil() }
+// at returns the face for a canvas of that scale.
+func (f typeface) at(scale int) font.Face {
+	if scale == 1 {
+		return f.plain
+	}
+	return f.dense
+}
+
+// textWidth returns the width in units, rounded up, on any canvas.
+func textWidth(f typeface, s string) int {
+	dense := font.MeasureString(f.dense, s).Ceil()
+	return max(font.MeasureString(f.plain, s).Ceil(), (dense+Density-1)/Density)
+}
 
 // clipText shortens s to the width, marking the cut.
-func clipText(f font.Face, s string, width int) string {
+func clipText(f typeface, s string, width int) string {
 	if textWidth(f, s) <= width {
 		return s
 	}

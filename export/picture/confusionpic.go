@@ -10,7 +10,7 @@ import (
 	"t2sda/export/score"
 )
 
-// Geometry of the confusion matrix, pixels.
+// Geometry of the confusion matrix, units.
 const (
 	matrixCell   = 46
 	matrixMargin = 28
@@ -33,7 +33,7 @@ func Confusion(space datasets.Space, c *score.Confusion) (image.Image, error) {
 	}
 	nameW += legendSwatch + 14
 	x0, y0 := matrixMargin+nameW, matrixMargin+matrixHead+nameW
-	pic := newCanvas(x0+n*matrixCell+matrixMargin+10, y0+n*matrixCell+matrixMargin)
+	pic := newChart(x0+n*matrixCell+matrixMargin+10, y0+n*matrixCell+matrixMargin)
 	pic.text(face(boldFont(), 22), matrixMargin, matrixMargin+18, left, ink, "Confusion matrix")
 	pic.text(names, matrixMargin, matrixMargin+44, left, faint, "rows: true class, columns: predicted class, % of the true class's pixels")
 	for i, k := range space.Classes {

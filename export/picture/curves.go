@@ -30,7 +30,7 @@ type Series struct {
 type CurvesOptions struct {
 	Title, X, Y string
 	Log         bool // logarithmic y axis; points ≤ 0 are left out
-	FromZero    bool // the y axis starts at 0, unless there are negative values
+	FromZero    bool // both axes start at 0, unless there are negative values
 }
 
 // lineColors are Okabe and Ito's (2008), told apart by the colour-blind too;
@@ -45,12 +45,12 @@ var lineColors = []color.NRGBA{
 	{34, 40, 49, 255},
 }
 
-// Size of a plot, pixels.
+// Size of a plot, units.
 const (
-	plotWidth  = 960
+	plotWidth  = 1060
 	plotHeight = 380
 	plotHead   = 80 // title and legend
-	plotDPI    = 96
+	plotDPI    = 96 // units per inch
 )
 
 // Curves plots lines over a common x axis (usually iterations), with a legend.
@@ -78,11 +78,12 @@ func Curves(o CurvesOptions, series ...Series) (image.Image, error) {
 	}
 	switch {
 	case o.FromZero:
-		p.Y.Min = min(p.Y.Min, 0)
+		p.X.Min, p.Y.Min = min(p.X.Min, 0), min(p.Y.Min, 0)
+		p.Y.Max += 0.05 * (p.Y.Max - p.Y.Min)
 	case o.Log:
 		p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
 	}
-	c := vgimg.NewWith(vgimg.UseWH(plotWidth*vg.Inch/plotDPI, plotHeight*vg.Inch/plotDPI), vgimg.UseDPI(plotDPI))
+	c := vgimg.NewWith(vgimg.UseWH(plotWidth*vg.Inch/plotDPI, plotHeight*vg.Inch/plotDPI), vgimg.UseDPI(Density*plotDPI))
 	p.Draw(draw.Crop(draw.New(c), 12, -20, 8, -6)) // margins in points: left, right, bottom, top
 	return framed(o.Title, drawn, c.Image()), nil
 }
@@ -96,7 +97,7 @@ type plotted struct {
 // framed puts title and legend above a plot.
 func framed(title string, lines []plotted, picture image.Image) image.Image {
 	head, text := face(boldFont(), 22), face(regularFont(), 16)
-	c := newCanvas(plotWidth, plotHead+plotHeight)
+	c := newChart(plotWidth, plotHead+plotHeight)
 	c.text(head, 24, 38, left, ink, title)
 	x := 24
 	for _, l := range lines {
@@ -116,6 +117,7 @@ func newPlot(o CurvesOptions) *plot.Plot {
 	for _, a := range []*plot.Axis{&p.X, &p.Y} {
 		a.Label.TextStyle.Font = font.From(sans, 12)
 		a.Tick.Label.Font = font.From(sans, 11)
+		a.Label.TextStyle.Color, a.Tick.Label.Color = ink, ink
 		a.Tick.Marker = roundTicks{}
 		a.LineStyle.Color, a.Tick.LineStyle.Color = faint, faint
 		a.Label.Padding = 4

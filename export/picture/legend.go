@@ -3,14 +3,12 @@ package picture
 import (
 	"image/color"
 
-	"golang.org/x/image/font"
-
 	"t2sda/datasets"
 )
 
 // legend is the classes' colours and names, flowed into lines.
 type legend struct {
-	face   font.Face
+	face   typeface
 	items  []legendItem
 	height int
 }

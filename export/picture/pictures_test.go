@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/image/font"
+
 	"t2sda/datasets"
 	"t2sda/export/exporttest"
 	"t2sda/export/score"
@@ -105,9 +107,9 @@ func TestConfusionPicture(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := picture.Bounds()
-	x0, y0 := b.Max.X-matrixMargin-10-5*matrixCell, b.Max.Y-matrixMargin-5*matrixCell
+	x0, y0 := b.Max.X/Density-matrixMargin-10-5*matrixCell, b.Max.Y/Density-matrixMargin-5*matrixCell
 	cell := func(t, p int) color.Color {
-		return color.NRGBAModel.Convert(picture.At(x0+p*matrixCell+3, y0+t*matrixCell+3))
+		return color.NRGBAModel.Convert(picture.At(Density*(x0+p*matrixCell+3), Density*(y0+t*matrixCell+3)))
 	}
 	full, _ := shareColor(1)
 	half, _ := shareColor(0.5)
@@ -132,7 +134,7 @@ func TestIoUBars(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		bars := image.Rect(0, barsHead, picture.Bounds().Max.X, picture.Bounds().Max.Y)
+		bars := image.Rect(0, Density*barsHead, picture.Bounds().Max.X, picture.Bounds().Max.Y)
 		if !holds(picture, bars, accent) || holds(picture, bars, gray) != (baseline != nil) {
 			t.Errorf("wrong bars (baseline: %v)", baseline != nil)
 		}
@@ -155,7 +157,7 @@ func TestCurves(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", o.Title, err)
 		}
-		plot := image.Rect(0, plotHead, plotWidth, plotHead+plotHeight)
+		plot := image.Rect(0, Density*plotHead, Density*plotWidth, Density*(plotHead+plotHeight))
 		if !holds(picture, plot, lineColors[0]) || !holds(picture, plot, lineColors[2]) || holds(picture, plot, lineColors[1]) {
 			t.Errorf("%s: wrong lines", o.Title)
 		}
@@ -198,9 +200,9 @@ func TestHeat(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	x0 := picture.Bounds().Max.X - heatWidth - 110
+	x0 := picture.Bounds().Max.X/Density - heatWidth - 110
 	at := func(class, column int) color.Color {
-		return color.NRGBAModel.Convert(picture.At(x0+column*heatWidth/3+20, 84+class*heatLine+5))
+		return color.NRGBAModel.Convert(picture.At(Density*(x0+column*heatWidth/3+20), Density*(84+class*heatLine+5)))
 	}
 	dark, _ := shareColor(1)
 	half, _ := shareColor(0.5)
@@ -208,7 +210,7 @@ func TestHeat(t *testing.T) {
 	for _, tt := range []struct {
 		class, column int
 		want          color.NRGBA
-	}{{0, 0, quarter}, {1, 0, paper}, {2, 2, paper}, {3, 1, dark}, {4, 0, half}, {4, 2, dark}} {
+	}{{0, 0, quarter}, {1, 0, paper}, {2, 2, grid}, {3, 1, dark}, {4, 0, half}, {4, 2, dark}} {
 		if got := at(tt.class, tt.column); got != tt.want {
 			t.Errorf("class %d, column %d is %v, want %v", tt.class, tt.column, got, tt.want)
 		}
@@ -226,6 +228,40 @@ func TestHeat(t *testing.T) {
 		if _, err := Heat(exporttest.FiveClasses(), "queries", bad); err == nil || !strings.Contains(err.Error(), `"queries"`) {
 			t.Errorf("%v: error %v", bad, err)
 		}
+	}
+}
+
+func TestDecimal(t *testing.T) {
+	for _, tt := range []struct {
+		v, top float64
+		want   string
+	}{{0.0241, 0.141, "0.024"}, {0, 0.5, "0.000"}, {1.25, 9, "1.25"}, {2.5, 40, "2.5"}, {53.6, 311, "54"}, {4, 1e6, "4"}, {math.NaN(), 1, "–"}} {
+		if got := decimal(tt.v, tt.top); got != tt.want {
+			t.Errorf("%g of up to %g is %s, want %s", tt.v, tt.top, got, tt.want)
+		}
+	}
+}
+
+// TestDensity: charts have Density pixels per unit, and text of both densities
+// is about as wide.
+func TestDensity(t *testing.T) {
+	c := newChart(30, 10)
+	if c.Bounds() != image.Rect(0, 0, 30*Density, 10*Density) {
+		t.Errorf("a chart of 30×10 units has %v pixels", c.Bounds().Size())
+	}
+	c.box(2, 3, 4, 5, bad)
+	inside := image.Rect(2*Density, 3*Density, 6*Density, 8*Density)
+	for y := range c.Bounds().Max.Y {
+		for x := range c.Bounds().Max.X {
+			if got := c.NRGBAAt(x, y) == bad; got != image.Pt(x, y).In(inside) {
+				t.Fatalf("pixel (%d, %d) of the box: %v", x, y, got)
+			}
+		}
+	}
+	f := face(regularFont(), 16)
+	plain, dense := font.MeasureString(f.plain, "vegetation").Ceil(), font.MeasureString(f.dense, "vegetation").Ceil()
+	if math.Abs(float64(dense)/Density-float64(plain)) > 4 || textWidth(f, "vegetation") < plain {
+		t.Errorf("%d pixels plain, %d dense, width %d", plain, dense, textWidth(f, "vegetation"))
 	}
 }
 

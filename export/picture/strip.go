@@ -75,7 +75,7 @@ func drawStrip(space datasets.Space, columns []string, rows []StripRow, cellW, c
 		y := rowTop(i)
 		for j, cell := range row.Cells {
 			x := stripMargin + j*(cellW+stripGap)
-			if picture := cell.render(space, cellW, cellH); picture != nil {
+			if picture := cell.Render(space, cellW, cellH); picture != nil {
 				b := picture.Bounds()
 				c.put(x+(cellW-b.Dx())/2, y+(cellH-b.Dy())/2, picture)
 			}
@@ -96,8 +96,9 @@ func (c Cell) size() (w, h int) {
 	return 0, 0
 }
 
-// render fits the cell into a box; nil for an empty cell.
-func (c Cell) render(space datasets.Space, boxW, boxH int) image.Image {
+// Render draws the cell as large as fits into a box of pixels, in its own
+// proportions; nil for an empty cell.
+func (c Cell) Render(space datasets.Space, boxW, boxH int) image.Image {
 	w, h := c.size()
 	if w == 0 || h == 0 {
 		return nil

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/term"
 
 	"t2sda/configs"
+	"t2sda/internal/shell"
 )
 
 // Exit codes.
@@ -124,6 +125,9 @@ func program() string {
 	}
 	return os.Args[0]
 }
+
+// commandLine is how this process was called, to be typed again.
+func commandLine() string { return shell.Quote(os.Args...) }
 
 // configFlags are the flags of commands that read a configuration.
 type configFlags struct {

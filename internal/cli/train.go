@@ -34,7 +34,8 @@ for example: t2sda train method=self-training train.iterations=2000 seed=7`,
 func options(cmd *cobra.Command, resume bool) orchestrator.Options {
 	return orchestrator.Options{
 		Log: newLogger(cmd.ErrOrStderr()), Out: cmd.OutOrStdout(),
-		Terminal: isTerminal(cmd.OutOrStdout()), Resume: resume, Version: version(), Program: program(),
+		Terminal: isTerminal(cmd.OutOrStdout()), Resume: resume, Version: version(),
+		Program: program(), Command: commandLine(),
 	}
 }
 

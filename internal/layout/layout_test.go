@@ -40,7 +40,13 @@ var allowed = map[string][]string{
 }
 
 // onlyImporter names the one package that may import an outside one.
-var onlyImporter = map[string]string{"github.com/yalue/onnxruntime_go": "t2sda/graphs/engine"}
+var onlyImporter = map[string]string{
+	"github.com/yalue/onnxruntime_go": "t2sda/graphs/engine",
+	"github.com/chromedp/chromedp":    "t2sda/internal/browsertest",
+}
+
+// testsOnly is what the program must not come to hold: only tests import it.
+const testsOnly = "t2sda/internal/browsertest"
 
 type listed struct {
 	ImportPath string
@@ -56,6 +62,9 @@ func TestImports(t *testing.T) {
 		for _, i := range p.Imports {
 			if owner := onlyImporter[i]; owner != "" && owner != p.ImportPath {
 				t.Errorf("%s imports %s, which only %s may", p.ImportPath, i, owner)
+			}
+			if i == testsOnly {
+				t.Errorf("%s imports %s, which only tests may", p.ImportPath, i)
 			}
 			if (i == "t2sda" || strings.HasPrefix(i, "t2sda/")) && !matches(rule, i) {
 				t.Errorf("%s must not import %s", p.ImportPath, i)
