@@ -23,7 +23,7 @@ type page struct {
 	Headline []pageNumber
 	Legend   []pageClass
 	Rows     []pageRow
-	Groups   []pageRow // of Categories
+	Groups   []pageRow // of categories
 	Strips   []pageStrip
 	WorstOf  *pageStrip
 	Matrix   pageFigure
@@ -194,8 +194,8 @@ func (p *page) headline() {
 	} else {
 		add(p.Final.MIoU.Short(), "%", final, "")
 	}
-	if p.Categories != nil {
-		add(p.Categories.MIoU.Short(), "%", "mIoU of categories", "")
+	if p.Final.MeanCategory != nil && !p.Compare {
+		add(p.Final.MeanCategory.Short(), "%", "mIoU of categories", "")
 	}
 	add(p.Final.PixelAccuracy.Short(), "%", "pixel accuracy", "")
 	add(p.Final.MeanAccuracy.Short(), "%", "mean accuracy", "")
@@ -214,48 +214,62 @@ func trend(before, after score.Score) string {
 
 func (p *page) rows() error {
 	none := score.Score(math.NaN())
+	before := &score.Result{MIoU: none}
+	if p.Compare {
+		before = p.Baseline
+	}
 	for _, k := range p.Space.Classes {
 		r, ok := p.Final.Class(k.Name)
 		if !ok {
 			return fmt.Errorf("the result has no class %q", k.Name)
 		}
-		before := none
-		if p.Compare {
-			if b, ok := p.Baseline.Class(k.Name); ok {
-				before = b.IoU
-			}
-		}
-		row := classRow(r, before, p.Final)
-		row.Color, row.Compare = hexColor(k), p.Compare
+		row := p.classRow(r, before.Classes)
+		row.Color = hexColor(k)
 		p.Rows = append(p.Rows, row)
 	}
-	mean := meanRow(p.Final, none)
-	if p.Compare {
-		mean = meanRow(p.Final, p.Baseline.MIoU)
+	p.Rows = append(p.Rows, p.meanRow("mean", before.MIoU, p.Final.MIoU, p.Final.MeanAccuracy))
+	for _, s := range p.Final.Subsets {
+		was := none
+		for _, b := range before.Subsets {
+			if b.Name == s.Name {
+				was = b.MIoU
+			}
+		}
+		p.Rows = append(p.Rows, p.meanRow("mean, "+s.Name, was, s.MIoU, none))
 	}
-	mean.Compare = p.Compare
-	p.Rows = append(p.Rows, mean)
-	if p.Categories == nil {
+	if len(p.Final.Categories) == 0 {
 		return nil
 	}
-	for _, c := range p.Categories.Classes {
-		p.Groups = append(p.Groups, classRow(c, none, p.Categories))
+	for _, c := range p.Final.Categories {
+		p.Groups = append(p.Groups, p.classRow(c, before.Categories))
 	}
-	p.Groups = append(p.Groups, meanRow(p.Categories, none))
+	was := none
+	if before.MeanCategory != nil {
+		was = *before.MeanCategory
+	}
+	p.Groups = append(p.Groups, p.meanRow("mean", was, *p.Final.MeanCategory, none))
 	return nil
 }
 
-// classRow is the line of a class of a result.
-func classRow(c score.ClassResult, before score.Score, of *score.Result) pageRow {
-	row := newRow(c.Name, before, c.IoU, c.Recall)
-	row.Pixels = score.Score(score.Ratio(c.Truth, of.Confusion.Pixels())).String()
+// classRow is the line of a class or category, beside that of the same name
+// before.
+func (p *page) classRow(c score.ClassResult, before []score.ClassResult) pageRow {
+	was := score.Score(math.NaN())
+	for _, b := range before {
+		if b.Name == c.Name {
+			was = b.IoU
+		}
+	}
+	row := newRow(c.Name, was, c.IoU, c.Recall)
+	row.Pixels = score.Score(score.Ratio(c.Truth, p.Final.Confusion.Pixels())).String()
+	row.Compare = p.Compare
 	return row
 }
 
-// meanRow is the line of a result's means.
-func meanRow(r *score.Result, before score.Score) pageRow {
-	row := newRow("mean", before, r.MIoU, r.MeanAccuracy)
-	row.Mean = true
+// meanRow is a line of means.
+func (p *page) meanRow(name string, before, iou, recall score.Score) pageRow {
+	row := newRow(name, before, iou, recall)
+	row.Mean, row.Compare = true, p.Compare
 	return row
 }
 

@@ -40,7 +40,6 @@ type Data struct {
 	FinalName    string        // of the method; empty: none, or after where there is a baseline
 	Baseline     *score.Result // before; nil: none
 	BaselineName string        // empty: before
-	Categories   *score.Result // Final's matrix over groups of classes, see [score.Confusion.Group]; nil: none
 
 	Samples []Strip // what went in and what came out
 	Worst   Strip   // see [Worst]

@@ -1,16 +1,20 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"t2sda/datasets"
 	"t2sda/export/picture"
 	"t2sda/export/predict"
+	"t2sda/export/report"
 	"t2sda/export/score"
 	"t2sda/graphs/engine"
 	"t2sda/internal/raster"
@@ -67,6 +71,7 @@ type evaluation struct {
 	model           modelFlags
 	data            datasetFlags
 	json, confusion string
+	report          string
 	save            string
 	formats         []string
 	options         score.Options
@@ -87,11 +92,12 @@ the full size of the label files, void ignored.
 	v.model.add(cmd)
 	v.data.add(cmd)
 	cmd.Flags().StringVar(&v.json, "json", "", "write scores and confusion matrix to this file")
+	cmd.Flags().StringVar(&v.report, "report", "", "write a self-contained HTML page with scores, confusion matrix and the worst images to this file")
 	cmd.Flags().StringVar(&v.confusion, "confusion", "", "draw the confusion matrix into this PNG file")
 	cmd.Flags().StringVar(&v.save, "save-predictions", "", "write predictions below this folder, a folder per format, for Cityscapes with the benchmark's file names")
 	cmd.Flags().StringSliceVar(&v.formats, "formats", predict.Formats(), "formats of --save-predictions")
 	cmd.Flags().IntVar(&v.options.Workers, "workers", 0, "goroutines that decode and score (0: one per core)")
-	cmd.Flags().IntVar(&v.options.Worst, "worst", 8, "images with the lowest pixel accuracy to list in --json")
+	cmd.Flags().IntVar(&v.options.Worst, "worst", 8, "images with the lowest pixel accuracy to list in --json and to show in --report")
 	cmd.Flags().BoolVar(&v.options.KeepGoing, "keep-going", false, "leave out images that cannot be read, and list them")
 	return cmd
 }
@@ -127,7 +133,7 @@ func (v *evaluation) run(cmd *cobra.Command) error {
 		if err != nil {
 			return err
 		}
-		return errors.Join(v.write(d, result), v.print(cmd.OutOrStdout(), result))
+		return errors.Join(v.write(cmd.Context(), p, d, result), v.print(cmd.OutOrStdout(), result))
 	})
 }
 
@@ -148,20 +154,52 @@ func (v *evaluation) saveTo(d *datasets.Dataset) error {
 }
 
 // write writes the files that were asked for.
-func (v *evaluation) write(d *datasets.Dataset, result *score.Result) error {
+func (v *evaluation) write(ctx context.Context, p *predict.Predictor, d *datasets.Dataset, result *score.Result) error {
 	if v.json != "" {
 		if err := result.WriteJSON(v.json); err != nil {
 			return err
 		}
 	}
-	if v.confusion == "" {
+	if v.confusion != "" {
+		matrix, err := picture.Confusion(d.Space(), result.Confusion)
+		if err != nil {
+			return err
+		}
+		if err := raster.WritePNG(v.confusion, matrix); err != nil {
+			return err
+		}
+	}
+	if v.report == "" {
 		return nil
 	}
-	matrix, err := picture.Confusion(d.Space(), result.Confusion)
+	worst, err := report.Worst(ctx, d, p.Predict, result.Worst)
 	if err != nil {
 		return err
 	}
-	return raster.WritePNG(v.confusion, matrix)
+	return report.Write(v.report, v.page(p, d, result, worst))
+}
+
+// page is the report.
+func (v *evaluation) page(p *predict.Predictor, d *datasets.Dataset, result *score.Result, worst report.Strip) report.Data {
+	facts := []report.Fact{
+		{Name: "model", Value: p.Name()},
+		{Name: "data", Value: fmt.Sprintf("%d images of %s", result.Images, result.Dataset)},
+		{Name: "label map", Value: d.Map().Name()},
+		{Name: "inference", Value: result.Inference.String()},
+		{Name: "speed", Value: fmt.Sprintf("%.1f images/s, %.1f s in all", result.ImagesPerSecond, result.Seconds)},
+	}
+	m := p.Metadata()
+	if m.Architecture.Encoder != "" {
+		facts = append(facts, report.Fact{Name: "network", Value: m.Architecture.Encoder + " + " + m.Architecture.Head})
+	}
+	if len(result.Skipped) > 0 {
+		facts = append(facts, report.Fact{Name: "left out", Value: fmt.Sprintf("%d files, listed below the scores", len(result.Skipped))})
+	}
+	return report.Data{
+		Title: fmt.Sprintf("%s on %s", filepath.Base(p.Name()), result.Dataset), Facts: facts,
+		Space: d.Space(), Final: result, Worst: worst,
+		Version: version(), Command: commandLine(), ConfigHash: m.ConfigHash, Created: time.Now(),
+	}
 }
 
 // print shows the scores, and what was left out.

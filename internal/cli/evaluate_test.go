@@ -18,13 +18,18 @@ import (
 func evaluateInFull(t *testing.T, data []string) {
 	t.Helper()
 	model := []string{"--model", "runs/streets/model.onnx", "--flip", "--window", "128x64"}
-	out := succeed(t, append(append([]string{"evaluate", "--json", "full.json", "--confusion", "matrix.png", "--save-predictions", "seen"}, model...), data...)...)
+	out := succeed(t, append(append([]string{"evaluate", "--json", "full.json", "--confusion", "matrix.png", "--report", "page.html", "--save-predictions", "seen"}, model...), data...)...)
 	wantText(t, out, "mean IoU, synthia-16", "mean IoU, synthia-13", "mean category IoU", "construction", "2 images in ")
 	var r score.Result
 	readJSON(t, "full.json", &r)
 	if !r.Inference.Flip || r.Inference.Window != [2]int{128, 64} || r.Inference.Overlap != 0.25 || len(r.Worst) != 2 || len(r.Categories) != 7 {
 		t.Errorf("full.json: %+v", r.Inference)
 	}
+	page, err := os.ReadFile("page.html")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantText(t, string(page), "model.onnx on cityscapes data/streets/camera, split val", "windows of 128×64 that overlap by 25 %", "Worst images first", "mean, synthia-16")
 	if size := pngSize(t, "matrix.png"); size.X < 500 || size.Y < 500 {
 		t.Errorf("matrix.png has %v pixels", size)
 	}
