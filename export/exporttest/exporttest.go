@@ -105,7 +105,13 @@ func Predictor(t testing.TB, e *engine.Engine, o export.ModelOptions, weights fu
 	if err := export.Write(path, o, weights); err != nil {
 		t.Fatal(err)
 	}
-	p, err := predict.Open(e, path)
+	return Open(t, e, path, predict.Options{})
+}
+
+// Open opens a model file for the time of the test.
+func Open(t testing.TB, e *engine.Engine, path string, o predict.Options) *predict.Predictor {
+	t.Helper()
+	p, err := predict.OpenWith(e, path, o)
 	if err != nil {
 		t.Fatal(err)
 	}

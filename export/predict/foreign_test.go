@@ -25,20 +25,6 @@ const step = 40 // of red per class
 // five is the form of a model of five classes.
 func five() predict.Form { return predict.Form{Space: exporttest.FiveClasses()} }
 
-func openForeign(t testing.TB, e *engine.Engine, path string, o predict.Options) *predict.Predictor {
-	t.Helper()
-	p, err := predict.OpenWith(e, path, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := p.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return p
-}
-
 func predictOf(t testing.TB, p *predict.Predictor, img *raster.Image) *raster.Labels {
 	t.Helper()
 	l, err := p.Predict(t.Context(), img)
@@ -114,7 +100,7 @@ func TestForms(t *testing.T) {
 			if tt.form != nil {
 				tt.form(&form)
 			}
-			p := openForeign(t, e, m.File(t), predict.Options{Form: form})
+			p := exporttest.Open(t, e, m.File(t), predict.Options{Form: form})
 			for _, size := range [][2]int{{32, 24}, {32, 24}, {16, 48}, {32, 24}} { // twice, another and back
 				if m.W > 0 && size != [2]int{32, 24} {
 					continue // would be resized
@@ -141,14 +127,14 @@ func TestFormLabels(t *testing.T) {
 	for _, labels := range []engine.DType{0, engine.Int64} {
 		m := exporttest.Foreign{Classes: 34, Step: 7, Labels: labels}
 		for _, o := range []predict.Inference{{}, {Flip: true}, {WindowWidth: 16, WindowHeight: 16, Overlap: 0.5}} {
-			p := openForeign(t, e, m.File(t), predict.Options{Form: predict.Form{Labels: raw}, Inference: o})
+			p := exporttest.Open(t, e, m.File(t), predict.Options{Form: predict.Form{Labels: raw}, Inference: o})
 			wantLabels(t, predictOf(t, p, exporttest.Paint(ids, 7)), want)
 			if !p.Space().Equal(datasets.Cityscapes19()) {
 				t.Errorf("space %v", p.Space())
 			}
 		}
 	}
-	p := openForeign(t, e, exporttest.Foreign{Classes: 36, Step: 7, Labels: engine.Int64}.File(t), predict.Options{Form: predict.Form{Labels: raw}})
+	p := exporttest.Open(t, e, exporttest.Foreign{Classes: 36, Step: 7, Labels: engine.Int64}.File(t), predict.Options{Form: predict.Form{Labels: raw}})
 	ids.Pix[24+3] = 35
 	if _, err := p.Predict(t.Context(), exporttest.Paint(ids, 7)); err == nil || !strings.Contains(err.Error(), "column 3, row 1: it predicts id 35, which label map cityscapes does not list") {
 		t.Errorf("error %v", err)
@@ -170,7 +156,7 @@ func TestWindowsCover(t *testing.T) {
 			for _, overlap := range []float64{0, 0.3, 0.9} {
 				t.Run(fmt.Sprint(fixed, size, overlap), func(t *testing.T) {
 					for _, flip := range []bool{false, true} {
-						p := openForeign(t, e, file, predict.Options{Form: five(), Inference: predict.Inference{WindowWidth: 8, WindowHeight: 6, Overlap: overlap, Flip: flip}})
+						p := exporttest.Open(t, e, file, predict.Options{Form: five(), Inference: predict.Inference{WindowWidth: 8, WindowHeight: 6, Overlap: overlap, Flip: flip}})
 						want := noise(r, size[0], size[1], 5)
 						wantLabels(t, predictOf(t, p, exporttest.Paint(want, step)), want)
 					}
@@ -202,7 +188,7 @@ func TestAveraging(t *testing.T) {
 		t.Run(fmt.Sprintf("%+v", o), func(t *testing.T) {
 			o.WindowWidth, o.WindowHeight = w, h
 			img := exporttest.Paint(noise(r, 19, 14, classes), step)
-			p := openForeign(t, e, file, predict.Options{Form: form, Inference: o})
+			p := exporttest.Open(t, e, file, predict.Options{Form: form, Inference: o})
 			got := predictOf(t, p, img)
 			want := naive(img, o, position, classes)
 			ties := 0
@@ -420,7 +406,7 @@ func TestForeignRunErrors(t *testing.T) {
 	e := enginetest.Open(t, engine.Options{})
 	m := exporttest.Foreign{Classes: 7, Step: step, FreeShape: true}
 	for _, o := range []predict.Inference{{}, {Flip: true}} {
-		p := openForeign(t, e, m.File(t), predict.Options{Form: five(), Inference: o})
+		p := exporttest.Open(t, e, m.File(t), predict.Options{Form: five(), Inference: o})
 		_, err := p.Predict(t.Context(), exporttest.Paint(checker(16, 16, 4), step))
 		if err == nil || !strings.Contains(err.Error(), `foreign.onnx: output "y" has logits of shape [1,7,16,16]: 7 classes, but five has 5`) {
 			t.Errorf("error %v", err)

@@ -3,7 +3,6 @@ package predict
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"t2sda/datasets"
 	"t2sda/graphs/engine"
@@ -97,7 +96,7 @@ func newInput(info engine.IOInfo, f Form) (input, error) {
 // shape finds the image's axes: [1,3,H,W], [1,H,W,3] or the same without batch.
 func (in *input) shape(layout string) error {
 	wrong := func() error {
-		return fmt.Errorf("input %q has shape %s, want [1,3,height,width] or [1,height,width,3], free dimensions allowed", in.name, shapeText(in.dims))
+		return fmt.Errorf("input %q has shape %s, want [1,3,height,width] or [1,height,width,3], free dimensions allowed", in.name, engine.ShapeText(in.dims))
 	}
 	d := in.dims
 	if len(d) == 4 {
@@ -123,7 +122,7 @@ func (in *input) shape(layout string) error {
 		return wrong()
 	}
 	if (in.h == 0) != (in.w == 0) {
-		return fmt.Errorf("input %q has shape %s: height and width must both be fixed or both be free", in.name, shapeText(in.dims))
+		return fmt.Errorf("input %q has shape %s: height and width must both be fixed or both be free", in.name, engine.ShapeText(in.dims))
 	}
 	return nil
 }
@@ -259,7 +258,7 @@ func newGrid(name string, t engine.DType, dims []int, c classes) (grid, error) {
 	}
 	for _, n := range dims {
 		if n < 1 {
-			return grid{}, fmt.Errorf("output %q has shape %s, want no empty dimension", name, shapeText(dims))
+			return grid{}, fmt.Errorf("output %q has shape %s, want no empty dimension", name, engine.ShapeText(dims))
 		}
 	}
 	switch {
@@ -269,11 +268,11 @@ func newGrid(name string, t engine.DType, dims []int, c classes) (grid, error) {
 			return grid{logits: true, c: d[2], h: d[0], w: d[1], last: true}, nil
 		}
 		if first != nil {
-			return grid{}, fmt.Errorf("output %q has logits of shape %s: %w", name, shapeText(dims), first)
+			return grid{}, fmt.Errorf("output %q has logits of shape %s: %w", name, engine.ShapeText(dims), first)
 		}
 		return grid{logits: true, c: d[0], h: d[1], w: d[2]}, nil
 	case t == engine.Float32:
-		return grid{}, fmt.Errorf("output %q has shape %s, want logits [1,classes,height,width] or [1,height,width,classes]", name, shapeText(dims))
+		return grid{}, fmt.Errorf("output %q has shape %s, want logits [1,classes,height,width] or [1,height,width,classes]", name, engine.ShapeText(dims))
 	}
 	if len(d) == 3 && d[0] == 1 {
 		d = d[1:]
@@ -281,7 +280,7 @@ func newGrid(name string, t engine.DType, dims []int, c classes) (grid, error) {
 		d = d[:2]
 	}
 	if len(d) != 2 {
-		return grid{}, fmt.Errorf("output %q has shape %s, want a label map [1,height,width]", name, shapeText(dims))
+		return grid{}, fmt.Errorf("output %q has shape %s, want a label map [1,height,width]", name, engine.ShapeText(dims))
 	}
 	return grid{h: d[0], w: d[1]}, nil
 }
@@ -294,15 +293,4 @@ func isFree(info engine.IOInfo) bool {
 		}
 	}
 	return info.Unranked
-}
-
-// shapeText writes free dimensions as question marks.
-func shapeText(dims []int) string {
-	parts := make([]string, len(dims))
-	for i, d := range dims {
-		if parts[i] = "?"; d >= 0 {
-			parts[i] = fmt.Sprint(d)
-		}
-	}
-	return "[" + strings.Join(parts, ",") + "]"
 }

@@ -161,7 +161,7 @@ func names(infos []engine.IOInfo) string {
 		if i > 0 {
 			text += ", "
 		}
-		text += fmt.Sprintf("%s %v %s", info.Name, info.DType, shapeText(info.Dims))
+		text += fmt.Sprintf("%s %v %s", info.Name, info.DType, engine.ShapeText(info.Dims))
 	}
 	return text
 }
@@ -175,13 +175,13 @@ func (m Metadata) fits(p *Predictor) error {
 	in := m.Input
 	switch {
 	case !slices.Equal(p.in.dims, []int{1, 3, in.Height, in.Width}) || in.Width <= 0 || in.Height <= 0:
-		return fmt.Errorf("input %q has shape %s, want %s by its metadata (batch, RGB, height, width)", p.in.name, shapeText(p.in.dims), shapeText([]int{1, 3, in.Height, in.Width}))
+		return fmt.Errorf("input %q has shape %s, want %s by its metadata (batch, RGB, height, width)", p.in.name, engine.ShapeText(p.in.dims), engine.ShapeText([]int{1, 3, in.Height, in.Width}))
 	case in.Layout != NCHW || in.Colour != "rgb" || in.Scale != 255:
 		return fmt.Errorf("metadata input: layout %q, colour %q, scale %d; want nchw, rgb, 255", in.Layout, in.Colour, in.Scale)
 	case m.Output.Kind != OutputLogits && m.Output.Kind != OutputLabels:
 		return fmt.Errorf("metadata output: kind %q is neither %s nor %s", m.Output.Kind, OutputLogits, OutputLabels)
 	case p.logits() != (m.Output.Kind == OutputLogits) || isFree(p.out):
-		return fmt.Errorf("output %q holds %v of shape %s, want %s of a fixed shape by its metadata", p.out.Name, p.out.DType, shapeText(p.out.Dims), m.Output.Kind)
+		return fmt.Errorf("output %q holds %v of shape %s, want %s of a fixed shape by its metadata", p.out.Name, p.out.DType, engine.ShapeText(p.out.Dims), m.Output.Kind)
 	}
 	return nil
 }

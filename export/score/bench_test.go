@@ -58,11 +58,7 @@ func BenchmarkEvaluate(b *testing.B) {
 			if err := export.Write(path, o, exporttest.RandomWeights(b, arch)); err != nil {
 				b.Fatal(err)
 			}
-			p, err := predict.OpenWith(e, path, predict.Options{Inference: c.o})
-			if err != nil {
-				b.Fatal(err)
-			}
-			defer p.Close()
+			p := exporttest.Open(b, e, path, predict.Options{Inference: c.o})
 			files.Width, files.Height = p.ImageSize()
 			d, err := datasets.Open(files)
 			if err != nil {

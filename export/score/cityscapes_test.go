@@ -72,11 +72,8 @@ func TestCityscapesFiles(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := predict.OpenWith(enginetest.Open(t, engine.Options{}), exporttest.Foreign{Classes: 34, Step: step}.File(t), predict.Options{Form: predict.Form{Labels: raw}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
+	e := enginetest.Open(t, engine.Options{})
+	p := exporttest.Open(t, e, exporttest.Foreign{Classes: 34, Step: step}.File(t), predict.Options{Form: predict.Form{Labels: raw}})
 	w, err := predict.NewWriter(out, predict.Formats(), d)
 	if err != nil {
 		t.Fatal(err)
@@ -191,11 +188,8 @@ func painted(t *testing.T, truths, predictions []*raster.Labels) *Result {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := predict.OpenWith(enginetest.Open(t, engine.Options{}), exporttest.Foreign{Classes: 5, Step: step}.File(t), predict.Options{Form: predict.Form{Space: d.Space()}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
+	e := enginetest.Open(t, engine.Options{})
+	p := exporttest.Open(t, e, exporttest.Foreign{Classes: 5, Step: step}.File(t), predict.Options{Form: predict.Form{Space: d.Space()}})
 	r, err := Evaluate(t.Context(), p, d, Options{})
 	if err != nil {
 		t.Fatal(err)

@@ -149,7 +149,7 @@ func (i IOInfo) accepts(t *Tensor) error {
 		same = i.Dims[k] < 0 || i.Dims[k] == t.dims[k]
 	}
 	if !same {
-		return fmt.Errorf("has shape %s, the tensor given %s", dimsString(i.Dims), dimsString(t.dims))
+		return fmt.Errorf("has shape %s, the tensor given %s", ShapeText(i.Dims), ShapeText(t.dims))
 	}
 	return nil
 }
@@ -182,8 +182,8 @@ func quoted(names []string) string {
 	return b.String()
 }
 
-// dimsString writes free dimensions as question marks: [2,3,?,?].
-func dimsString(dims []int) string {
+// ShapeText writes free dimensions as question marks: [2,3,?,?].
+func ShapeText(dims []int) string {
 	parts := make([]string, len(dims))
 	for i, d := range dims {
 		if parts[i] = "?"; d >= 0 {

@@ -60,10 +60,10 @@ func TestSignature(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(in) != 1 || in[0].Name != "x" || in[0].DType != Uint8 || dimsString(in[0].Dims) != "[?,3,4]" {
+	if len(in) != 1 || in[0].Name != "x" || in[0].DType != Uint8 || ShapeText(in[0].Dims) != "[?,3,4]" {
 		t.Errorf("inputs %+v: want x alone, since shape has an initialiser", in)
 	}
-	if len(out) != 1 || dimsString(out[0].Dims) != "[2,?]" {
+	if len(out) != 1 || ShapeText(out[0].Dims) != "[2,?]" {
 		t.Errorf("outputs %+v", out)
 	}
 	s := m.session(t, open(t, Options{}), "reshape")
@@ -72,7 +72,7 @@ func TestSignature(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := dimsString(y["y"].Shape()); got != "[2,12]" {
+	if got := ShapeText(y["y"].Shape()); got != "[2,12]" {
 		t.Errorf("the run gave shape %s", got)
 	}
 }
