@@ -203,6 +203,10 @@ func (p *Predictor) Space() datasets.Space { return p.classes.space }
 // decides filled in.
 func (p *Predictor) Inference() Inference { return p.infer }
 
+// SingleRun reports whether an image is one run of the session, without windows,
+// scales and mirroring. If not, a task holds the image's logits at full size.
+func (p *Predictor) SingleRun() bool { return p.infer.direct() }
+
 // ImageSize returns the size that images are brought to before anything else
 // happens to them, so that they may be read at that size; 0×0 when they are
 // needed as they are.

@@ -22,7 +22,7 @@ import (
 // Options of [Evaluate]; the zero value will do.
 type Options struct {
 	// Workers decode, and as many others score, while the session runs. 0: one
-	// per CPU. Memory is that of Workers+2 images with their logits.
+	// per CPU. Memory is that of Workers+2 images with their logits at most.
 	Workers int
 	// Progress is called after every image, never by two goroutines at once.
 	Progress func(done, total int)
@@ -65,9 +65,13 @@ func Evaluate(ctx context.Context, p *predict.Predictor, d *datasets.Dataset, o 
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
 	o.Workers = min(o.Workers, max(1, d.Len()))
+	tasks := o.Workers + 2
+	if !p.SingleRun() {
+		tasks = 3 // read, run and scored: each is large, and runs take much longer than the rest
+	}
 	e := &evaluation{
 		p: p, d: d, o: o,
-		ready: make(chan job), inferred: make(chan job), free: make(chan *predict.Task, o.Workers+2),
+		ready: make(chan job), inferred: make(chan job), free: make(chan *predict.Task, tasks),
 		total: NewConfusion(len(p.Space().Classes)),
 	}
 	start := time.Now()

@@ -213,7 +213,11 @@ func LoadResult(path string) (*Result, error) {
 
 // Summary is one sentence: images, speed, and what was left out.
 func (r *Result) Summary() string {
-	s := fmt.Sprintf("%d images in %.1f s (%.1f images/s)", r.Images, r.Seconds, r.ImagesPerSecond)
+	digits := 1
+	if r.ImagesPerSecond < 1 {
+		digits = 3
+	}
+	s := fmt.Sprintf("%d images in %.1f s (%.*f images/s)", r.Images, r.Seconds, digits, r.ImagesPerSecond)
 	if n := len(r.Skipped); n > 0 {
 		s += fmt.Sprintf("; %d left out because of errors, the first: %s", n, r.Skipped[0].Error)
 	}
