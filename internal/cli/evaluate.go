@@ -186,7 +186,6 @@ func (v *evaluation) page(p *predict.Predictor, d *datasets.Dataset, result *sco
 		{Name: "data", Value: fmt.Sprintf("%d images of %s", result.Images, result.Dataset)},
 		{Name: "label map", Value: d.Map().Name()},
 		{Name: "inference", Value: result.Inference.String()},
-		{Name: "speed", Value: fmt.Sprintf("%.1f images/s, %.1f s in all", result.ImagesPerSecond, result.Seconds)},
 	}
 	m := p.Metadata()
 	if m.Architecture.Encoder != "" {
