@@ -110,6 +110,20 @@ func (n *Network) Lookup(name string) ([]float32, error) {
 	return nil, fmt.Errorf("the network has no parameter or buffer %q", name)
 }
 
+// Source returns where the run's source images lie. Where the method reads none
+// (the oracle), its configuration is read again as that of one that does, so that
+// a root that is missing there is an error.
+func (n *Network) Source() (configs.Dataset, error) {
+	if n.Config.Method != configs.TargetOnly {
+		return n.Config.Data.Source, nil
+	}
+	cfg, err := configs.Load(filepath.Join(n.Dir, configFile), []string{"method=" + configs.SourceOnly})
+	if err != nil {
+		return configs.Dataset{}, fmt.Errorf("method %s reads no source images: %w", n.Config.Method, err)
+	}
+	return cfg.Data.Source, nil
+}
+
 // OpenDataset opens labelled images of the run; c is its configuration's entry
 // field. They are read at the configured size, or at w × h pixels unless that is
 // 0×0. It is an error when the label map's classes are not the network's.

@@ -96,7 +96,7 @@ type plotted struct {
 // framed puts title and legend above a plot.
 func framed(title string, lines []plotted, picture image.Image) image.Image {
 	head, text := face(boldFont(), 22), face(regularFont(), 16)
-	c := newCanvas(plotWidth, plotHead+plotHeight)
+	c := newCanvas(picture.Bounds().Dx(), plotHead+picture.Bounds().Dy())
 	c.text(head, 24, 38, left, ink, title)
 	x := 24
 	for _, l := range lines {

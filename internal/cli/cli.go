@@ -93,7 +93,7 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(trainCommand(), compareCommand(), evaluateCommand(), exportCommand(),
+	root.AddCommand(trainCommand(), compareCommand(), evaluateCommand(), analyzeCommand(), exportCommand(),
 		translateCommand(), dataCommand(), runtimeCommand(), configCommand())
 	return root
 }
