@@ -181,12 +181,16 @@ func runningMean(points plotter.XYs, n int) plotter.XYs {
 	return out
 }
 
+// narrow is the width of a range, relative to where it lies, that is nothing but
+// rounding: steps through it would not lead out of it.
+const narrow = 1e-9
+
 // roundTicks puts about six labelled ticks on round numbers.
 type roundTicks struct{}
 
 // Ticks implements [plot.Ticker].
 func (roundTicks) Ticks(lo, hi float64) []plot.Tick {
-	if hi <= lo {
+	if hi-lo <= narrow*max(math.Abs(lo), math.Abs(hi)) {
 		return []plot.Tick{{Value: lo, Label: tickLabel(lo)}}
 	}
 	step := math.Pow(10, math.Floor(math.Log10((hi-lo)/6)))

@@ -132,13 +132,25 @@ func (m Measure) scale() (lo, hi float64) {
 			}
 		}
 	}
-	switch margin := 0.06 * (hi - lo); {
+	switch width := hi - lo; {
 	case lo > hi: // nothing is finite
 		return 0, 1
-	case margin == 0:
+	case width <= narrow*max(math.Abs(lo), math.Abs(hi)):
 		return lo - 0.5, hi + 0.5
 	default:
-		return lo - margin, hi + margin
+		return lo - 0.06*width, hi + 0.06*width
+	}
+}
+
+// ShareScale gives panels one scale that fits all of them.
+func ShareScale(panels ...*Measure) {
+	lo, hi := math.Inf(1), math.Inf(-1)
+	for _, m := range panels {
+		from, to := m.scale()
+		lo, hi = min(lo, from), max(hi, to)
+	}
+	for _, m := range panels {
+		m.Lo, m.Hi = lo, hi
 	}
 }
 
@@ -221,7 +233,7 @@ func (t rowTicks) Ticks(_, _ float64) []plot.Tick {
 	var ticks []plot.Tick
 	for i, name := range t.rows {
 		if !t.named {
-			name = ""
+			name = " " // a tick without any name has no line across the panel
 		}
 		ticks = append(ticks, plot.Tick{Value: float64(len(t.rows) - 1 - i), Label: name})
 	}

@@ -108,6 +108,10 @@ func printAnalysis(w io.Writer, r *analyze.Result) error {
 			return err
 		}
 	}
+	fmt.Fprintln(w)
+	for _, n := range r.Networks {
+		fmt.Fprintf(w, "%s: correlation of similarity and target IoU over the classes %s\n", n.Method, number(n.Correlation))
+	}
 	fmt.Fprintf(w, "\nin %s\n", time.Duration(r.Seconds*float64(time.Second)).Round(100*time.Millisecond))
 	_, err := fmt.Fprintln(w, " ", strings.Join(r.Files, "\n  "))
 	return err

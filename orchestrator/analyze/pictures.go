@@ -51,12 +51,15 @@ func (r *Result) similarityPicture() (image.Image, error) {
 
 // distancesPicture is the paper's Figure 7.
 func (r *Result) distancesPicture() (image.Image, error) {
-	return picture.Measures("How well classes are told apart (low: well)", r.rows(), r.names(),
+	panels := []picture.Measure{
 		r.measure("CCD, target images", 3, func(c Class) float64 { return float64(c.Target.CCD) }),
 		r.measure("CCD, source images", 3, func(c Class) float64 { return float64(c.Source.CCD) }),
 		r.measure("PDD, target images", 3, func(c Class) float64 { return float64(c.Target.PDD) }),
 		r.measure("PDD, source images", 3, func(c Class) float64 { return float64(c.Source.PDD) }),
-	)
+	}
+	picture.ShareScale(&panels[0], &panels[1])
+	picture.ShareScale(&panels[2], &panels[3])
+	return picture.Measures("How well classes are told apart (low: well)", r.rows(), r.names(), panels...)
 }
 
 // rows are the mean and all classes.

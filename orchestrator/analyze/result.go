@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"math"
 
+	"gonum.org/v1/gonum/stat"
+
 	"t2sda/datasets"
 	"t2sda/export/score"
 )
@@ -53,14 +55,17 @@ type Domain struct {
 
 // Network is what was measured of one network.
 type Network struct {
-	Method     string    `json:"method"`
-	Dir        string    `json:"dir"` // run directory
-	Checkpoint string    `json:"checkpoint"`
-	Iteration  int       `json:"iteration"`
-	Depth      int       `json:"depth"` // of the features
-	Classes    []Class   `json:"classes"`
-	Mean       Class     `json:"mean"` // of each measure over the classes that have it
-	Embedding  Embedding `json:"embedding"`
+	Method     string  `json:"method"`
+	Dir        string  `json:"dir"` // run directory
+	Checkpoint string  `json:"checkpoint"`
+	Iteration  int     `json:"iteration"`
+	Depth      int     `json:"depth"` // of the features
+	Classes    []Class `json:"classes"`
+	Mean       Class   `json:"mean"` // of each measure over the classes that have it
+	// Correlation is Pearson's, over the classes, of similarity and IoU on the
+	// target.
+	Correlation Number    `json:"correlation"`
+	Embedding   Embedding `json:"embedding"`
 
 	embedded *embedding
 }
@@ -116,4 +121,19 @@ func average(classes []Class) Class {
 		Source: within(func(c Class) DomainClass { return c.Source }),
 		Target: within(func(c Class) DomainClass { return c.Target }),
 	}
+}
+
+// correlation of similarity and IoU on the target, over the classes that have
+// both; NaN for less than three.
+func correlation(classes []Class) Number {
+	var x, y []float64
+	for _, c := range classes {
+		if c.Similarity.Finite() && Number(c.Target.IoU).Finite() {
+			x, y = append(x, float64(c.Similarity)), append(y, float64(c.Target.IoU))
+		}
+	}
+	if len(x) < 3 {
+		return Number(math.NaN())
+	}
+	return Number(stat.Correlation(x, y, nil))
 }
