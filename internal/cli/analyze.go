@@ -29,8 +29,8 @@ func analyzeCommand() *cobra.Command {
 		Short: "Compare the features of a run's network in both domains",
 		Long: `Compare the features of a run's network in both domains, class by class: how
 alike they are beside the IoU, and how well classes are told apart within each
-domain (CCD and PDD). The run's source-only baseline, if it has one, is measured
-as well. Numbers and pictures (principal components, t-SNE) are written to
+domain (CCD and PDD). A baseline, by default the run's source-only one, is
+measured on the same images. Numbers and pictures (principal components, t-SNE) are written to
 analysis/ in the run directory.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -47,7 +47,7 @@ analysis/ in the run directory.`,
 	cmd.Flags().StringVar(&o.Dir, "run", "", "run directory")
 	cmd.Flags().StringVar(&o.Checkpoint, "checkpoint", "last", "last, best or the name of one of the run's checkpoints")
 	cmd.Flags().StringVar(&o.Features, "features", analyze.Head, "one of "+strings.Join(analyze.Features(), ", ")+": the last layer before the classifier, the encoder's levels, or what the pull acts on")
-	cmd.Flags().BoolVar(&o.NoBaseline, "no-baseline", false, "leave out the source-only run in baseline/")
+	cmd.Flags().StringVar(&o.Baseline, "baseline", "", "directory of another run to hold this one against, or "+analyze.NoBaseline+" (default: the run's own source-only baseline, if it has one)")
 	cmd.Flags().StringVar(&o.SourceSplit, "source-split", "", "split of the source images, such as val (default: the one that was trained on)")
 	cmd.Flags().IntVar(&o.Images, "images", 500, "images of each domain, drawn at random where there are more (0: all)")
 	cmd.Flags().IntVar(&o.Samples, "samples", 50, "positions of each class and domain in the pictures")
@@ -98,9 +98,9 @@ func printAnalysis(w io.Writer, r *analyze.Result) error {
 			{"PDD source", func(c analyze.Class) string { return number(c.Source.PDD) }},
 		}},
 	}
-	between := ""
+	names, between := r.Names(), ""
 	if len(r.Networks) > 1 {
-		between = fmt.Sprintf(" (%s → %s)", r.Networks[1].Method, r.Networks[0].Method)
+		between = fmt.Sprintf(" (%s → %s)", names[1], names[0])
 	}
 	for _, t := range tables {
 		fmt.Fprintf(w, "\n%s%s\n", t.title, between)
@@ -109,8 +109,8 @@ func printAnalysis(w io.Writer, r *analyze.Result) error {
 		}
 	}
 	fmt.Fprintln(w)
-	for _, n := range r.Networks {
-		fmt.Fprintf(w, "%s: correlation of similarity and target IoU over the classes %s\n", n.Method, number(n.Correlation))
+	for i, n := range r.Networks {
+		fmt.Fprintf(w, "%s: correlation of similarity and target IoU over the classes %s\n", names[i], number(n.Correlation))
 	}
 	fmt.Fprintf(w, "\nin %s\n", time.Duration(r.Seconds*float64(time.Second)).Round(100*time.Millisecond))
 	_, err := fmt.Fprintln(w, " ", strings.Join(r.Files, "\n  "))

@@ -45,7 +45,7 @@ func (r *Result) similarityPicture() (image.Image, error) {
 	target := r.measure("IoU on target images, %", 1, func(c Class) float64 { return share(c.Target.IoU) })
 	source := r.measure("IoU on source images, %", 1, func(c Class) float64 { return share(c.Source.IoU) })
 	target.Hi, source.Hi = 100, 100
-	return picture.Measures("Similarity of the domains' features, and IoU", r.rows(), r.names(),
+	return picture.Measures("Similarity of the domains' features, and IoU", r.rows(), r.Names(),
 		r.measure("similarity (high: alike)", 3, func(c Class) float64 { return float64(c.Similarity) }), target, source)
 }
 
@@ -59,20 +59,12 @@ func (r *Result) distancesPicture() (image.Image, error) {
 	}
 	picture.ShareScale(&panels[0], &panels[1])
 	picture.ShareScale(&panels[2], &panels[3])
-	return picture.Measures("How well classes are told apart (low: well)", r.rows(), r.names(), panels...)
+	return picture.Measures("How well classes are told apart : the lower, the better", r.rows(), r.Names(), panels...)
 }
 
 // rows are the mean and all classes.
 func (r *Result) rows() []string {
 	return append([]string{r.Networks[0].Mean.Name}, r.Space.Names()...)
-}
-
-func (r *Result) names() []string {
-	names := make([]string, len(r.Networks))
-	for i, n := range r.Networks {
-		names[i] = n.Method
-	}
-	return names
 }
 
 // measure is a panel: one measure of all classes and networks.
@@ -92,7 +84,7 @@ func (r *Result) pcaPicture() (image.Image, error) {
 	var planes []picture.Scatter
 	for i := len(r.Networks) - 1; i >= 0; i-- { // before above after
 		n := r.Networks[i]
-		s := n.embedded.scatter(n.Method, n.embedded.pca)
+		s := n.embedded.scatter(r.Names()[i], n.embedded.pca)
 		s.X = fmt.Sprintf("first component, %.0f %% of the variance", 100*n.embedded.variance[0])
 		s.Y = fmt.Sprintf("second component, %.0f %%", 100*n.embedded.variance[1])
 		planes = append(planes, s)
@@ -105,7 +97,7 @@ func (r *Result) tsnePicture() (image.Image, error) {
 	var planes []picture.Scatter
 	for i := len(r.Networks) - 1; i >= 0; i-- {
 		n := r.Networks[i]
-		planes = append(planes, n.embedded.scatter(n.Method, n.embedded.tsne.Points))
+		planes = append(planes, n.embedded.scatter(r.Names()[i], n.embedded.tsne.Points))
 	}
 	return picture.Scatters("Features in both domains: t-SNE", r.Space, planes...)
 }

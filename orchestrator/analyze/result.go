@@ -37,11 +37,24 @@ type Result struct {
 	Seed     uint64         `json:"seed"`
 	Source   Domain         `json:"source"`
 	Target   Domain         `json:"target"`
-	Networks []Network      `json:"networks"` // the run's, then its source-only baseline's if there is one
+	Networks []Network      `json:"networks"` // the run's, then the baseline's if there is one
 	Notes    []string       `json:"notes,omitempty"`
 	Files    []string       `json:"-"` // written
 	Space    datasets.Space `json:"-"`
 	Seconds  float64        `json:"seconds"`
+}
+
+// Names returns what to call the networks: by their methods, or by their
+// directories where those are one method.
+func (r *Result) Names() []string {
+	names := make([]string, len(r.Networks))
+	for i, n := range r.Networks {
+		names[i] = n.Method
+		if i > 0 && n.Method == r.Networks[0].Method {
+			names[0], names[i] = r.Networks[0].Dir, n.Dir
+		}
+	}
+	return names
 }
 
 // Domain is what images a domain was looked at on.

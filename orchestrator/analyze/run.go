@@ -18,7 +18,7 @@ type Options struct {
 	Dir         string // of the run
 	Checkpoint  string // last, best or the name of a checkpoint; the baseline's likewise
 	Features    string // see [Features]; empty: [Head]
-	NoBaseline  bool   // leave out the source-only run beside it
+	Baseline    string // directory of a run to hold it against, "none", or empty: its own source-only run if it has one
 	SourceSplit string // of the source's images; empty: what the run trained on
 	Images      int    // per domain; 0: all
 	Samples     int    // positions of each class and domain in the pictures
@@ -45,9 +45,11 @@ const (
 	targetName = "target"
 )
 
-// Run measures the network of a run, and that of its source-only baseline if it
-// has one, on labelled images of both domains, and writes the numbers and
-// pictures.
+// NoBaseline as [Options.Baseline] leaves it out.
+const NoBaseline = "none"
+
+// Run measures the network of a run, and that of a baseline, on labelled images
+// of both domains, the same ones for both, and writes the numbers and pictures.
 func Run(ctx context.Context, e *engine.Engine, o Options) (*Result, error) {
 	began := time.Now()
 	if err := o.complete(); err != nil {
@@ -112,19 +114,23 @@ func (o *Options) networks() (all []*orchestrator.Network, notes []string, err e
 		return nil, nil, err
 	}
 	all = append(all, n)
-	dir, ok := orchestrator.Baseline(o.Dir)
-	if !ok || o.NoBaseline {
+	dir := o.Baseline
+	if dir == "" {
+		if own, ok := orchestrator.Baseline(o.Dir); ok {
+			dir = own
+		}
+	}
+	if dir == "" || dir == NoBaseline {
 		return all, nil, nil
 	}
 	b, err := orchestrator.OpenNetwork(dir, o.Checkpoint, orchestrator.Student)
-	if err != nil {
-		return nil, nil, fmt.Errorf("baseline (can be left out): %w", err)
-	}
-	if o.Features == Projector {
-		return all, []string{fmt.Sprintf("the baseline is left out: method %s trains no projector", b.Config.Method)}, nil
-	}
-	if !b.Space.Equal(n.Space) {
-		return nil, nil, fmt.Errorf("baseline (can be left out): %s knows other classes", dir)
+	switch {
+	case err != nil:
+		return nil, nil, fmt.Errorf("baseline (%q leaves it out): %w", NoBaseline, err)
+	case !b.Space.Equal(n.Space):
+		return nil, nil, fmt.Errorf("baseline %s knows classes %v, %s %v", dir, b.Space.Names(), o.Dir, n.Space.Names())
+	case checkFeatures(o.Features, b) != nil: // the projector's
+		return all, []string{fmt.Sprintf("%s is left out: method %s trains no projector", dir, b.Config.Method)}, nil
 	}
 	return append(all, b), nil, nil
 }

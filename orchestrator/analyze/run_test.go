@@ -124,7 +124,7 @@ func TestRun(t *testing.T) {
 	if diff := cmp.Diff(written(t, filepath.Join(trained.Dir, "analysis")), written(t, again.Out)); diff != "" {
 		t.Errorf("one worker gives other numbers: %s", diff)
 	}
-	again.Seed, again.NoBaseline = 2, true
+	again.Seed, again.Baseline = 2, NoBaseline
 	other := analyzed(t, e, again)
 	if len(other.Networks) != 1 || !cmp.Equal(other.Networks[0].Mean, r.Networks[0].Mean) {
 		t.Errorf("another seed gives means %+v, not %+v", other.Networks, r.Networks[0].Mean)
@@ -167,13 +167,18 @@ func testFeatures(t *testing.T, e *engine.Engine, o Options) {
 	o.Images, o.Out, o.SourceSplit = 1, t.TempDir(), "val"
 	o.Features = Projector
 	r := analyzed(t, e, o)
-	if len(r.Networks) != 1 || r.Networks[0].Depth != 12 || len(r.Notes) != 1 || r.Notes[0] != "the baseline is left out: method source-only trains no projector" {
+	if len(r.Networks) != 1 || r.Networks[0].Depth != 12 || len(r.Notes) != 1 || r.Notes[0] != filepath.Join(o.Dir, "baseline")+" is left out: method source-only trains no projector" {
 		t.Errorf("projector: %d networks of depth %d, notes %v", len(r.Networks), r.Networks[0].Depth, r.Notes)
 	}
 	if r.Source.Images != 1 || r.Source.Of != 2 || !strings.HasSuffix(r.Source.Place, "game, split val") {
 		t.Errorf("source %+v", r.Source)
 	}
-	o.Features, o.Checkpoint = Encoder, "iter_000002"
+	o.Baseline, o.Features = o.Dir, Projector // a run against itself
+	r = analyzed(t, e, o)
+	if len(r.Networks) != 2 || !cmp.Equal(r.Networks[0].Mean, r.Networks[1].Mean) || r.Names()[0] != o.Dir {
+		t.Errorf("against itself: %+v, named %v", r.Networks, r.Names())
+	}
+	o.Baseline, o.Features, o.Checkpoint = "", Encoder, "iter_000002"
 	r = analyzed(t, e, o)
 	if n := r.Networks[1]; n.Depth != 16+32+64+128 || n.Iteration != 2 || n.Checkpoint != "iter_000002" {
 		t.Errorf("encoder: %+v", n)
@@ -197,12 +202,13 @@ func testErrors(t *testing.T, e *engine.Engine, o Options) {
 		{"checkpoint", func(o *Options) { o.Checkpoint = "iter_000003" }, []string{`holds no checkpoint "iter_000003", only best_`, "iter_000002, iter_000004"}},
 		{"features", func(o *Options) { o.Features = "hair" }, []string{`features "hair" are none of head, encoder, projector`}},
 		{"projector", func(o *Options) { o.Dir, o.Features = source, Projector }, []string{"method source-only trains no projector", "head or encoder"}},
+		{"another baseline", func(o *Options) { o.Baseline = "runs/none" }, []string{`baseline ("none" leaves it out): runs/none is no run directory`}},
 		{"samples", func(o *Options) { o.Samples = 0 }, []string{"samples: want at least 1, have 0"}},
 		{"images", func(o *Options) { o.Images = -1 }, []string{"images: want at least 0, have -1"}},
 		{"perplexity", func(o *Options) { o.Perplexity = 1e4 }, []string{"t-SNE: perplexity 10000"}},
 		{"split", func(o *Options) { o.SourceSplit = "dusk" }, []string{"source domain: data.source", "dusk"}},
-		{"baseline", func(*Options) { move(filepath.Join(source, "checkpoints")) }, []string{"baseline (can be left out)", "holds no checkpoint"}},
-		{"target labels", func(o *Options) { o.NoBaseline = true; move("data/streets/camera/gtFine") }, []string{"target domain: data.eval", "images of data.eval", "start this where the run was started"}},
+		{"baseline", func(*Options) { move(filepath.Join(source, "checkpoints")) }, []string{`baseline ("none" leaves it out)`, "holds no checkpoint"}},
+		{"target labels", func(o *Options) { o.Baseline = NoBaseline; move("data/streets/camera/gtFine") }, []string{"target domain: data.eval", "images of data.eval", "start this where the run was started"}},
 		{"no checkpoint", func(o *Options) { move(filepath.Join(o.Dir, "checkpoints")) }, []string{"holds no checkpoint"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
