@@ -59,7 +59,7 @@ func (r *Result) distancesPicture() (image.Image, error) {
 	}
 	picture.ShareScale(&panels[0], &panels[1])
 	picture.ShareScale(&panels[2], &panels[3])
-	return picture.Measures("How well classes are told apart : the lower, the better", r.rows(), r.Names(), panels...)
+	return picture.Measures("How well classes are told apart: the lower, the better", r.rows(), r.Names(), panels...)
 }
 
 // rows are the mean and all classes.
