@@ -125,12 +125,9 @@ func (n *Network) Source() (configs.Dataset, error) {
 }
 
 // OpenDataset opens labelled images of the run; c is its configuration's entry
-// field. They are read at the configured size, or at w × h pixels unless that is
-// 0×0. It is an error when the label map's classes are not the network's.
-func (n *Network) OpenDataset(field string, c configs.Dataset, w, h int) (*datasets.Dataset, error) {
-	if w != 0 || h != 0 {
-		c.Resize = configs.Size{Width: w, Height: h}
-	}
+// field, or a variation of it. It is an error when the label map's classes are
+// not the network's.
+func (n *Network) OpenDataset(field string, c configs.Dataset) (*datasets.Dataset, error) {
 	d, err := openDataset(field, c, n.Config, nil, true)
 	if err != nil {
 		return nil, err

@@ -192,13 +192,8 @@ func (m Measure) addDots(p *plot.Plot, series int, x float64) error {
 		labels.XYs = append(labels.XYs, plotter.XY{X: x, Y: m.height(i)})
 		labels.Labels = append(labels.Labels, written)
 	}
-	if len(points) > 0 {
-		dots, err := plotter.NewScatter(points)
-		if err != nil {
-			return err
-		}
-		dots.GlyphStyle = draw.GlyphStyle{Color: seriesColors[series], Radius: 4, Shape: draw.CircleGlyph{}}
-		p.Add(dots)
+	if err := addGlyphs(p, points, draw.GlyphStyle{Color: seriesColors[series], Radius: 4, Shape: draw.CircleGlyph{}}); err != nil {
+		return err
 	}
 	numbers, err := plotter.NewLabels(labels)
 	if err != nil {

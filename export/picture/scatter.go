@@ -1,10 +1,10 @@
 package picture
 
 import (
+	"errors"
 	"fmt"
 	"image"
 	"image/color"
-	"math"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/plotter"
@@ -66,50 +66,46 @@ func Scatters(title string, space datasets.Space, planes ...Scatter) (image.Imag
 // the classes seen.
 func (s Scatter) plot(space datasets.Space, target bool, seen []bool) (*plot.Plot, error) {
 	if len(s.Points) == 0 {
-		return nil, fmt.Errorf("no points")
+		return nil, errors.New("no points")
+	}
+	classes := make([]plotter.XYs, len(space.Classes))
+	var others plotter.XYs
+	for _, at := range s.Points {
+		switch xy := (plotter.XY{X: at.X, Y: at.Y}); {
+		case !finite(at.X) || !finite(at.Y):
+			return nil, fmt.Errorf("a point lies at (%v, %v)", at.X, at.Y)
+		case at.Class < 0 || at.Class >= len(classes):
+			return nil, fmt.Errorf("a point has class %d of %d", at.Class, len(classes))
+		case at.Target == target:
+			classes[at.Class] = append(classes[at.Class], xy)
+			seen[at.Class] = true
+		default:
+			others = append(others, xy)
+		}
 	}
 	p := newPlot(CurvesOptions{X: s.X, Y: s.Y})
 	titled(p, s.Name+map[bool]string{false: ", source images", true: ", target images"}[target])
 	if s.X == "" && s.Y == "" {
 		p.HideAxes()
 	}
-	classes := make([]plotter.XYs, len(space.Classes))
-	var others plotter.XYs
-	for _, at := range s.Points {
-		switch {
-		case math.IsNaN(at.X+at.Y) || math.IsInf(at.X+at.Y, 0):
-			return nil, fmt.Errorf("a point lies at (%v, %v)", at.X, at.Y)
-		case at.Class < 0 || at.Class >= len(classes):
-			return nil, fmt.Errorf("a point has class %d of %d", at.Class, len(classes))
-		}
-		seen[at.Class] = true
-		if at.Target == target {
-			classes[at.Class] = append(classes[at.Class], plotter.XY{X: at.X, Y: at.Y})
-		} else {
-			others = append(others, plotter.XY{X: at.X, Y: at.Y})
-		}
+	err := addGlyphs(p, others, draw.GlyphStyle{Color: shadow, Radius: glyphRadius, Shape: draw.CircleGlyph{}})
+	for k, points := range classes {
+		err = errors.Join(err, addGlyphs(p, points, glyphOf(space, k)))
 	}
-	add := func(points plotter.XYs, style draw.GlyphStyle) error {
-		if len(points) == 0 {
-			return nil
-		}
-		dots, err := plotter.NewScatter(points)
-		if err != nil {
-			return err
-		}
-		dots.GlyphStyle = style
-		p.Add(dots)
+	return p, err
+}
+
+func addGlyphs(p *plot.Plot, points plotter.XYs, style draw.GlyphStyle) error {
+	if len(points) == 0 {
 		return nil
 	}
-	if err := add(others, draw.GlyphStyle{Color: shadow, Radius: glyphRadius, Shape: draw.CircleGlyph{}}); err != nil {
-		return nil, err
+	dots, err := plotter.NewScatter(points)
+	if err != nil {
+		return err
 	}
-	for k, points := range classes {
-		if err := add(points, glyphOf(space, k)); err != nil {
-			return nil, err
-		}
-	}
-	return p, nil
+	dots.GlyphStyle = style
+	p.Add(dots)
+	return nil
 }
 
 // shadow is the other domain's colour.

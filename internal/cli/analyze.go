@@ -68,13 +68,28 @@ func (a *analysis) run(ctx context.Context) (_ *analyze.Result, err error) {
 	return analyze.Run(ctx, e, a.options)
 }
 
-// printAnalysis shows two tables, and where everything lies.
+// The tables of an analysis.
+var analysisTables = []struct {
+	title   string
+	columns []column
+}{
+	{"similarity of the domains' features, and IoU %", []column{
+		{"similarity", func(c analyze.Class) string { return number(c.Similarity) }},
+		{"IoU target", func(c analyze.Class) string { return c.Target.IoU.Short() }},
+		{"IoU source", func(c analyze.Class) string { return c.Source.IoU.Short() }},
+	}},
+	{"how well classes are told apart: the lower, the better", []column{
+		{"CCD target", func(c analyze.Class) string { return number(c.Target.CCD) }},
+		{"CCD source", func(c analyze.Class) string { return number(c.Source.CCD) }},
+		{"PDD target", func(c analyze.Class) string { return number(c.Target.PDD) }},
+		{"PDD source", func(c analyze.Class) string { return number(c.Source.PDD) }},
+	}},
+}
+
+// printAnalysis shows what was looked at, two tables, and where everything lies.
 func printAnalysis(w io.Writer, r *analyze.Result) error {
-	for _, d := range []struct {
-		name string
-		analyze.Domain
-	}{{"source", r.Source}, {"target", r.Target}} {
-		fmt.Fprintf(w, "%s: %d of %d images of %s, %d×%d pixels\n", d.name, d.Images, d.Of, d.Place, d.Width, d.Height)
+	for i, d := range []analyze.Domain{r.Source, r.Target} {
+		fmt.Fprintf(w, "%s: %d of %d images of %s, %d×%d pixels\n", []string{"source", "target"}[i], d.Images, d.Of, d.Place, d.Width, d.Height)
 	}
 	for _, n := range r.Networks {
 		fmt.Fprintf(w, "%s: %s of %s, iteration %d, %d %s features\n", n.Method, n.Checkpoint, n.Dir, n.Iteration, n.Depth, r.Features)
@@ -82,27 +97,11 @@ func printAnalysis(w io.Writer, r *analyze.Result) error {
 	for _, note := range r.Notes {
 		fmt.Fprintln(w, note)
 	}
-	tables := []struct {
-		title   string
-		columns []column
-	}{
-		{"feature similarity of the domains, and IoU %", []column{
-			{"similarity", func(c analyze.Class) string { return number(c.Similarity) }},
-			{"IoU target", func(c analyze.Class) string { return c.Target.IoU.Short() }},
-			{"IoU source", func(c analyze.Class) string { return c.Source.IoU.Short() }},
-		}},
-		{"how well classes are told apart: low is good", []column{
-			{"CCD target", func(c analyze.Class) string { return number(c.Target.CCD) }},
-			{"CCD source", func(c analyze.Class) string { return number(c.Source.CCD) }},
-			{"PDD target", func(c analyze.Class) string { return number(c.Target.PDD) }},
-			{"PDD source", func(c analyze.Class) string { return number(c.Source.PDD) }},
-		}},
-	}
 	names, between := r.Names(), ""
-	if len(r.Networks) > 1 {
+	if len(names) > 1 {
 		between = fmt.Sprintf(" (%s → %s)", names[1], names[0])
 	}
-	for _, t := range tables {
+	for _, t := range analysisTables {
 		fmt.Fprintf(w, "\n%s%s\n", t.title, between)
 		if err := writeTable(w, analysisRows(r, t.columns)); err != nil {
 			return err
@@ -112,7 +111,7 @@ func printAnalysis(w io.Writer, r *analyze.Result) error {
 	for i, n := range r.Networks {
 		fmt.Fprintf(w, "%s: correlation of similarity and target IoU over the classes %s\n", names[i], number(n.Correlation))
 	}
-	fmt.Fprintf(w, "\nin %s\n", time.Duration(r.Seconds*float64(time.Second)).Round(100*time.Millisecond))
+	fmt.Fprintf(w, "analysed in %s\n", time.Duration(r.Seconds*float64(time.Second)).Round(100*time.Millisecond))
 	_, err := fmt.Fprintln(w, " ", strings.Join(r.Files, "\n  "))
 	return err
 }

@@ -54,16 +54,17 @@ func openDomain(ctx context.Context, n *orchestrator.Network, name, field string
 		d.place += ", split " + c.Split
 	}
 	var err error
-	if d.data, err = n.OpenDataset(field, c, 0, 0); err != nil {
+	if d.data, err = n.OpenDataset(field, c); err != nil {
 		return nil, d.explain(c, err)
 	}
 	first, err := d.data.Load(ctx, 0)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", field, err)
 	}
-	d.w, d.h = first.Image.W, first.Image.H
-	// Opened again, so that all come at that one size.
-	d.data, err = n.OpenDataset(field, c, d.w, d.h)
+	if d.w, d.h = first.Image.W, first.Image.H; c.Resize == (configs.Size{}) {
+		c.Resize = configs.Size{Width: d.w, Height: d.h} // so that all have one size
+		d.data, err = n.OpenDataset(field, c)
+	}
 	return d, err
 }
 

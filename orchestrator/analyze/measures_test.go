@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"t2sda/internal/raster"
@@ -100,6 +101,9 @@ func TestMeasuresOfLittle(t *testing.T) {
 	dark := [][]float32{{0, 0}, {1, 1}, {1, 0}} // features of 0 have no direction: that position counts nowhere
 	compare(t, "PDD with zeros", pddOf(t, gathered(2, dark, []uint8{0, 0, 1}), dark, []uint8{0, 0, 1}), []float64{1 - math.Sqrt2, 1 - math.Sqrt2})
 
+	if err := void.check([]string{"road", "car"}); err == nil || !strings.Contains(err.Error(), "void everywhere") {
+		t.Errorf("have %v", err)
+	}
 	if err := gathered(2, [][]float32{{1, 0}, {float32(inf), 0}}, []uint8{0, 1}).check([]string{"road", "car"}); err == nil || err.Error() != "features of class car are not finite" {
 		t.Errorf("have %v", err)
 	}

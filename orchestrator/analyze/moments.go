@@ -1,8 +1,10 @@
 package analyze
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"gonum.org/v1/gonum/floats"
 )
@@ -46,8 +48,12 @@ func (m *moments) add(features []float32, labels []uint8) {
 	}
 }
 
-// check returns an error when a class's features are not finite.
+// check returns an error when there are no labels, or when a class's features
+// are not finite.
 func (m *moments) check(names []string) error {
+	if slices.Max(m.count) == 0 {
+		return errors.New("no position of the images has a label: they are void everywhere")
+	}
 	for c, s := range m.square {
 		if math.IsNaN(s) || math.IsInf(s, 0) {
 			return fmt.Errorf("features of class %s are not finite", names[c])
@@ -102,14 +108,4 @@ func similarity(a, b [][]float64) []float64 {
 		}
 	}
 	return out
-}
-
-// labelled reports whether any position has a label.
-func (m *moments) labelled() bool {
-	for _, n := range m.count {
-		if n > 0 {
-			return true
-		}
-	}
-	return false
 }
