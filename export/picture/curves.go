@@ -84,7 +84,7 @@ func Curves(o CurvesOptions, series ...Series) (image.Image, error) {
 	}
 	c := vgimg.NewWith(vgimg.UseWH(plotWidth*vg.Inch/plotDPI, plotHeight*vg.Inch/plotDPI), vgimg.UseDPI(plotDPI))
 	p.Draw(draw.Crop(draw.New(c), 12, -20, 8, -6)) // margins in points: left, right, bottom, top
-	return framed(o.Title, drawn, c.Image()), nil
+	return framed(o.Title, drawn, plotWidth, plotHeight, c.Image()), nil
 }
 
 // plotted is one entry above a plot.
@@ -93,10 +93,10 @@ type plotted struct {
 	color color.NRGBA
 }
 
-// framed puts title and legend above a plot.
-func framed(title string, lines []plotted, picture image.Image) image.Image {
+// framed puts title and legend above a plot of w × h.
+func framed(title string, lines []plotted, w, h int, picture image.Image) image.Image {
 	head, text := face(boldFont(), 22), face(regularFont(), 16)
-	c := newCanvas(picture.Bounds().Dx(), plotHead+picture.Bounds().Dy())
+	c := newCanvas(w, plotHead+h)
 	c.text(head, 24, 38, left, ink, title)
 	x := 24
 	for _, l := range lines {

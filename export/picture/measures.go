@@ -56,7 +56,7 @@ func Measures(title string, rows, series []string, panels ...Measure) (image.Ima
 		legend = append([]plotted{{name, seriesColors[s]}}, legend...)
 	}
 	w, h := panelNames+len(panels)*panelWidth, panelAxes+len(rows)*panelRow
-	return framed(title, legend, tiled([][]*plot.Plot{plots}, w, h)), nil
+	return framed(title, legend, w, h, tiled([][]*plot.Plot{plots}, w, h)), nil
 }
 
 // seriesColors are those of dots and lines.

@@ -58,8 +58,8 @@ func Scatters(title string, space datasets.Space, planes ...Scatter) (image.Imag
 	if len(plots) == 0 {
 		return nil, fmt.Errorf("scatter %q: nothing to draw", title)
 	}
-	picture := tiled(plots, 2*scatterWidth, len(plots)*scatterHeight)
-	return withGlyphs(title, space, seen, picture), nil
+	w, h := 2*scatterWidth, len(plots)*scatterHeight
+	return withGlyphs(title, space, seen, w, h, tiled(plots, w, h)), nil
 }
 
 // plot draws one domain's points in colour over the other's in gray and notes
@@ -118,11 +118,10 @@ func glyphOf(space datasets.Space, k int) draw.GlyphStyle {
 	return draw.GlyphStyle{Color: classColor(space.Classes[k]), Radius: glyphRadius, Shape: glyphs[k%len(glyphs)]}
 }
 
-// withGlyphs puts the title above a picture and the legend of the classes seen
-// below it.
-func withGlyphs(title string, space datasets.Space, seen []bool, picture image.Image) image.Image {
+// withGlyphs puts the title above a picture of w × h and the legend of the
+// classes seen below it.
+func withGlyphs(title string, space datasets.Space, seen []bool, w, h int, picture image.Image) image.Image {
 	const margin = 24
-	b := picture.Bounds()
 	var shown datasets.Space
 	var styles []draw.GlyphStyle
 	for k, class := range space.Classes {
@@ -131,13 +130,13 @@ func withGlyphs(title string, space datasets.Space, seen []bool, picture image.I
 			styles = append(styles, glyphOf(space, k))
 		}
 	}
-	l := layoutLegend(shown, b.Dx()-2*margin, false)
-	c := newCanvas(b.Dx(), plotHead+b.Dy()+l.height+margin)
+	l := layoutLegend(shown, w-2*margin, false)
+	c := newCanvas(w, plotHead+h+l.height+margin)
 	c.text(face(boldFont(), 22), margin, 38, left, ink, title)
 	c.text(face(regularFont(), 16), margin, 66, left, faint, "in colour: the images that the panel names, in gray behind them: the other domain's")
 	c.put(0, plotHead-6, picture)
 	for i, item := range l.items {
-		x, y := margin+item.x, plotHead+b.Dy()+item.y
+		x, y := margin+item.x, plotHead+h+item.y
 		c.put(x, y, glyphImage(styles[i]))
 		c.text(l.face, x+legendSwatch+7, y+legendSwatch-2, left, ink, item.name)
 	}
