@@ -51,7 +51,7 @@ analysis/ in the run directory.`,
 	cmd.Flags().StringVar(&o.SourceSplit, "source-split", "", "split of the source images, such as val (default: the one that was trained on)")
 	cmd.Flags().IntVar(&o.Images, "images", 500, "images of each domain, drawn at random where there are more (0: all)")
 	cmd.Flags().IntVar(&o.Samples, "samples", 50, "positions of each class and domain in the pictures")
-	cmd.Flags().Float64Var(&o.Perplexity, "perplexity", 30, "effective number of neighbours in t-SNE")
+	cmd.Flags().Float64Var(&o.Perplexity, "perplexity", 0, "effective number of neighbours in t-SNE (0: 30, or a third of the points where those are few)")
 	cmd.Flags().Uint64Var(&o.Seed, "seed", 1, "of the draws of images and positions")
 	cmd.Flags().StringVar(&o.Out, "out", "", "folder for numbers and pictures (default: analysis/ in the run directory)")
 	cmd.Flags().IntVar(&o.Workers, "workers", 0, "goroutines that read images (0: one per core)")

@@ -28,22 +28,21 @@ type side struct {
 }
 
 func (m *measurement) run(ctx context.Context, source, target *domain) (*Network, error) {
-	s, err := m.side(ctx, source)
-	if err != nil {
-		return nil, err
+	var sides [2]*side
+	for i, d := range []*domain{source, target} {
+		var err error
+		if sides[i], err = m.side(ctx, d); err != nil {
+			return nil, fmt.Errorf("%s domain: %w", d.name, err)
+		}
 	}
-	t, err := m.side(ctx, target)
-	if err != nil {
-		return nil, err
-	}
-	n := m.network
+	s, t, n := sides[0], sides[1], m.network
 	out := &Network{
 		Method: n.Config.Method, Dir: n.Dir, Checkpoint: n.Checkpoint, Iteration: n.Iteration,
 		Depth: s.depth, Classes: classes(n.Space.Names(), s, t),
 	}
 	out.Mean, out.Correlation = average(out.Classes), correlation(out.Classes)
-	out.embedded, err = embed(ctx, append(s.points, t.points...), m.o.Perplexity, m.o.Seed, m.o.Progress(n.Config.Method+", t-SNE", "steps"))
-	if err != nil {
+	var err error
+	if out.embedded, err = embed(ctx, append(s.points, t.points...), m.o.Perplexity, m.o.Seed, m.o.Progress(n.Config.Method+", t-SNE", "steps")); err != nil {
 		return nil, err
 	}
 	layout := out.embedded.tsne
@@ -58,7 +57,7 @@ func (m *measurement) run(ctx context.Context, source, target *domain) (*Network
 func (m *measurement) side(ctx context.Context, d *domain) (_ *side, err error) {
 	x, err := newExtractor(m.engine, m.network, m.o.Features, d.w, d.h)
 	if err != nil {
-		return nil, fmt.Errorf("%s domain: %w", d.name, err)
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, x.close()) }()
 	names := m.network.Space.Names()
@@ -71,25 +70,22 @@ func (m *measurement) side(ctx context.Context, d *domain) (_ *side, err error) 
 		s.moments.add(x.features, grid)
 		return s.confusion.Add(l.truth, predicted)
 	})
-	if err == nil {
-		err = s.moments.check(names)
-	}
 	if err != nil {
-		return nil, fmt.Errorf("%s domain: %w", d.name, err)
+		return nil, err
+	}
+	if err := s.moments.check(names); err != nil {
+		return nil, err
 	}
 	discrimination, sample := newDiscrimination(s.moments.means()), newSample(d, s.moments.count, m.o.Samples, m.o.Seed)
 	err = m.pass(ctx, d, x, 2, func(_ loaded, grid []uint8) error {
 		sample.add(x.features, grid)
 		return discrimination.add(ctx, x.features, grid)
 	})
-	if err == nil {
-		err = sample.complete()
-	}
 	if err != nil {
-		return nil, fmt.Errorf("%s domain: %w", d.name, err)
+		return nil, err
 	}
 	s.pdd, s.points = discrimination.pdd(), sample.points
-	return s, nil
+	return s, sample.complete()
 }
 
 // pass runs the network on every image and gives f its labels on the feature

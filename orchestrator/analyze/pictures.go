@@ -3,7 +3,6 @@ package analyze
 import (
 	"fmt"
 	"image"
-	"os"
 	"path/filepath"
 
 	"t2sda/export/picture"
@@ -11,11 +10,8 @@ import (
 	"t2sda/internal/raster"
 )
 
-// draw writes the pictures into a folder, which it creates if need be.
+// draw writes the pictures into a folder.
 func (r *Result) draw(dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("analysis: %w", err)
-	}
 	for _, p := range []struct {
 		file string
 		draw func() (image.Image, error)

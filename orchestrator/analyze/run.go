@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"runtime"
 	"time"
@@ -22,7 +23,7 @@ type Options struct {
 	SourceSplit string // of the source's images; empty: what the run trained on
 	Images      int    // per domain; 0: all
 	Samples     int    // positions of each class and domain in the pictures
-	Perplexity  float64
+	Perplexity  float64 // of t-SNE; 0: 30, or a third of the points where those are fewer than 90
 	Seed        uint64 // of what is drawn
 	Out         string // folder for results; empty: analysis/ in the run directory
 	Workers     int    // goroutines that read images; 0: one per CPU
@@ -62,6 +63,9 @@ func Run(ctx context.Context, e *engine.Engine, o Options) (*Result, error) {
 	source, target, err := openDomains(ctx, networks[0], o)
 	if err != nil {
 		return nil, err
+	}
+	if err := os.MkdirAll(o.Out, 0o755); err != nil { // now, and not after everything is measured
+		return nil, fmt.Errorf("folder for results: %w", err)
 	}
 	r := &Result{
 		Run: o.Dir, Features: o.Features, Seed: o.Seed, Source: source.describe(), Target: target.describe(),

@@ -46,7 +46,7 @@ func train(t *testing.T, settings ...string) *orchestrator.Outcome {
 
 // defaults are options for a test's run.
 func defaults(dir string) Options {
-	return Options{Dir: dir, Checkpoint: "last", Samples: 2, Seed: 1, Perplexity: 5}
+	return Options{Dir: dir, Checkpoint: "last", Samples: 2, Seed: 1}
 }
 
 func analyzed(t *testing.T, e *engine.Engine, o Options) *Result {
@@ -205,7 +205,8 @@ func testErrors(t *testing.T, e *engine.Engine, o Options) {
 		{"another baseline", func(o *Options) { o.Baseline = "runs/none" }, []string{`baseline ("none" leaves it out): runs/none is no run directory`}},
 		{"samples", func(o *Options) { o.Samples = 0 }, []string{"samples: want at least 1, have 0"}},
 		{"images", func(o *Options) { o.Images = -1 }, []string{"images: want at least 0, have -1"}},
-		{"perplexity", func(o *Options) { o.Perplexity = 1e4 }, []string{"t-SNE: perplexity 10000"}},
+		{"perplexity", func(o *Options) { o.Perplexity = 1e4 }, []string{o.Dir, "t-SNE: perplexity 10000"}},
+		{"folder", func(o *Options) { o.Out = filepath.Join(o.Dir, "config.yaml", "x") }, []string{"folder for results: ", "config.yaml"}},
 		{"split", func(o *Options) { o.SourceSplit = "dusk" }, []string{"source domain: data.source", "dusk"}},
 		{"baseline", func(*Options) { move(filepath.Join(source, "checkpoints")) }, []string{`baseline ("none" leaves it out)`, "holds no checkpoint"}},
 		{"target labels", func(o *Options) { o.Baseline = NoBaseline; move("data/streets/camera/gtFine") }, []string{"target domain: data.eval", "images of data.eval", "start this where the run was started"}},
