@@ -207,6 +207,7 @@ func (m Measure) addDots(p *plot.Plot, series int, x float64) error {
 		}
 		s.XAlign, s.YAlign = text.XRight, text.YCenter
 	}
+	numbers.Offset.Y = 1 // digits have no descenders
 	p.Add(numbers)
 	return nil
 }

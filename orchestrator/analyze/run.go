@@ -16,17 +16,17 @@ import (
 
 // Options of [Run].
 type Options struct {
-	Dir         string // of the run
-	Checkpoint  string // last, best or the name of a checkpoint; the baseline's likewise
-	Features    string // see [Features]; empty: [Head]
-	Baseline    string // directory of a run to hold it against, "none", or empty: its own source-only run if it has one
-	SourceSplit string // of the source's images; empty: what the run trained on
-	Images      int    // per domain; 0: all
-	Samples     int    // positions of each class and domain in the pictures
+	Dir         string  // of the run
+	Checkpoint  string  // last, best or the name of a checkpoint; the baseline's likewise
+	Features    string  // see [Features]; empty: [Head]
+	Baseline    string  // directory of a run to hold it against, "none", or empty: its own source-only run if it has one
+	SourceSplit string  // of the source's images; empty: what the run trained on
+	Images      int     // per domain; 0: all
+	Samples     int     // positions of each class and domain in the pictures
 	Perplexity  float64 // of t-SNE; 0: 30, or a third of the points where those are fewer than 90
-	Seed        uint64 // of what is drawn
-	Out         string // folder for results; empty: analysis/ in the run directory
-	Workers     int    // goroutines that read images; 0: one per CPU
+	Seed        uint64  // of what is drawn
+	Out         string  // folder for results; empty: analysis/ in the run directory
+	Workers     int     // goroutines that read images; 0: one per CPU
 	// Progress is asked for something that is called after every step of a stage;
 	// it and what it returns may be nil.
 	Progress func(stage, unit string) func(done, total int)
