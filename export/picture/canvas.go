@@ -41,8 +41,8 @@ func mustParse(ttf []byte) *opentype.Font {
 }
 
 // Density is the number of pixels per unit of length of charts ([Confusion],
-// [IoUBars], [Curves], [Heat]): shown at 1/Density of their size they are crisp
-// on screens of high density and on paper. A [Strip] has one pixel per unit.
+// [IoUBars], [Curves], [Heat], [Measures], [Scatters]): shown at 1/Density of
+// their size they are crisp on screens of high density and on paper. A [Strip] has one pixel per unit.
 const Density = 2
 
 // typeface is a font at a size in units, ready for canvases of both densities.

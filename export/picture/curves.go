@@ -85,7 +85,7 @@ func Curves(o CurvesOptions, series ...Series) (image.Image, error) {
 	}
 	c := vgimg.NewWith(vgimg.UseWH(plotWidth*vg.Inch/plotDPI, plotHeight*vg.Inch/plotDPI), vgimg.UseDPI(Density*plotDPI))
 	p.Draw(draw.Crop(draw.New(c), 12, -20, 8, -6)) // margins in points: left, right, bottom, top
-	return framed(o.Title, drawn, c.Image()), nil
+	return framed(o.Title, drawn, plotWidth, plotHeight, c.Image()), nil
 }
 
 // plotted is one entry above a plot.
@@ -94,10 +94,10 @@ type plotted struct {
 	color color.NRGBA
 }
 
-// framed puts title and legend above a plot.
-func framed(title string, lines []plotted, picture image.Image) image.Image {
+// framed puts title and legend above a plot of w × h.
+func framed(title string, lines []plotted, w, h int, picture image.Image) image.Image {
 	head, text := face(boldFont(), 22), face(regularFont(), 16)
-	c := newChart(plotWidth, plotHead+plotHeight)
+	c := newChart(w, plotHead+h)
 	c.text(head, 24, 38, left, ink, title)
 	x := 24
 	for _, l := range lines {
@@ -183,12 +183,16 @@ func runningMean(points plotter.XYs, n int) plotter.XYs {
 	return out
 }
 
+// narrow is the width of a range, relative to where it lies, that is nothing but
+// rounding: steps through it would not lead out of it.
+const narrow = 1e-9
+
 // roundTicks puts about six labelled ticks on round numbers.
 type roundTicks struct{}
 
 // Ticks implements [plot.Ticker].
 func (roundTicks) Ticks(lo, hi float64) []plot.Tick {
-	if hi <= lo {
+	if hi-lo <= narrow*max(math.Abs(lo), math.Abs(hi)) {
 		return []plot.Tick{{Value: lo, Label: tickLabel(lo)}}
 	}
 	step := math.Pow(10, math.Floor(math.Log10((hi-lo)/6)))

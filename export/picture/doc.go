@@ -1,3 +1,4 @@
 // Package picture draws what a run and an evaluation have to show: strips of
-// images and label maps, confusion matrices, bars, curves and heat maps.
+// images and label maps, confusion matrices, bars, curves, heat maps, measures
+// per class and feature spaces.
 package picture

@@ -25,9 +25,9 @@ const (
 	legendGap    = 22
 )
 
-// layoutLegend flows the classes into lines of the given width; the last entry
-// is void.
-func layoutLegend(space datasets.Space, width int) legend {
+// layoutLegend flows the classes into lines of the given width, and void as a
+// last one if it is wanted.
+func layoutLegend(space datasets.Space, width int, void bool) legend {
 	l := legend{face: face(regularFont(), 20)}
 	x, y := 0, 0
 	add := func(name string, c color.NRGBA) {
@@ -41,7 +41,9 @@ func layoutLegend(space datasets.Space, width int) legend {
 	for _, c := range space.Classes {
 		add(c.Name, classColor(c))
 	}
-	add("void", color.NRGBA{A: 255})
+	if void {
+		add("void", color.NRGBA{A: 255})
+	}
 	l.height = y + legendLine
 	return l
 }

@@ -182,7 +182,7 @@ func TestTicksAreRound(t *testing.T) {
 	for _, tt := range []struct {
 		lo, hi float64
 		want   string
-	}{{0, 100, "0 20 40 60 80 100"}, {0.52, 3.4, "1 1.5 2 2.5 3"}, {0, 2995, "0 500 1000 1500 2000 2500"}, {2, 2, "2"}, {-0.1, 0.1, "-0.1 -0.05 0 0.05 0.1"}} {
+	}{{0, 100, "0 20 40 60 80 100"}, {0.52, 3.4, "1 1.5 2 2.5 3"}, {0, 2995, "0 500 1000 1500 2000 2500"}, {2, 2, "2"}, {1, 1 + 4e-16, "1"}, {-0.1, 0.1, "-0.1 -0.05 0 0.05 0.1"}} {
 		var got []string
 		for _, tick := range (roundTicks{}).Ticks(tt.lo, tt.hi) {
 			got = append(got, tick.Label)
@@ -190,6 +190,121 @@ func TestTicksAreRound(t *testing.T) {
 		if s := strings.Join(got, " "); s != tt.want {
 			t.Errorf("ticks of %g…%g are %s, want %s", tt.lo, tt.hi, s, tt.want)
 		}
+	}
+}
+
+// box is the area that a panel's dots take, found by their colour.
+func box(picture image.Image, c color.NRGBA, r image.Rectangle) image.Rectangle {
+	found := image.Rectangle{}
+	for y := r.Min.Y; y < r.Max.Y; y++ {
+		for x := r.Min.X; x < r.Max.X; x++ {
+			if color.NRGBAModel.Convert(picture.At(x, y)) == c {
+				found = found.Union(image.Rect(x, y, x+1, y+1))
+			}
+		}
+	}
+	return found
+}
+
+func TestMeasures(t *testing.T) {
+	nan := math.NaN()
+	rows, series := []string{"mean", "road", "car"}, []string{"after", "before"}
+	low := Measure{Title: "share", Values: [][]float64{{0.5, 1, nan}, {0.2, 0.4, math.Inf(1)}}, Digits: 2, Hi: 1}
+	picture, err := Measures("what is measured", rows, series, low, Measure{Title: "nothing", Values: [][]float64{{nan, nan, nan}, {nan, nan, nan}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := picture.Bounds()
+	if b.Size() != image.Pt(panelNames+2*panelWidth, plotHead+panelAxes+3*panelRow).Mul(Density) {
+		t.Errorf("the picture has %v", b)
+	}
+	panels := []image.Rectangle{image.Rect(Density*panelNames, Density*plotHead, Density*(panelNames+panelWidth-20), b.Max.Y), image.Rect(Density*(panelNames+panelWidth), Density*plotHead, b.Max.X, b.Max.Y)}
+	after, before := box(picture, accent, panels[0]), box(picture, gray, panels[0])
+	switch {
+	case after.Empty() || before.Empty() || before.Min.X >= after.Min.X:
+		t.Errorf("dots after lie in %v, before in %v", after, before)
+	case after.Dy() < Density*panelRow || after.Dy() > Density*2*panelRow:
+		t.Errorf("dots of two rows lie in %v", after)
+	case !box(picture, accent, panels[1]).Empty():
+		t.Error("what is not finite has dots")
+	}
+	// The first row lies above the second one: its dot is further left.
+	top := image.Rect(panels[0].Min.X, after.Min.Y, panels[0].Max.X, after.Min.Y+Density*10)
+	if first := box(picture, accent, top); first.Max.X >= after.Max.X-Density*20 {
+		t.Errorf("the first row's dot lies in %v of %v", first, after)
+	}
+	for _, bad := range []struct {
+		series []string
+		panel  Measure
+		want   string
+	}{
+		{[]string{"a", "b", "c"}, low, "3 series, want 1 or 2"},
+		{[]string{"a"}, low, `panel "share": 2 series of values, 1 are named`},
+		{series, Measure{Title: "short", Values: [][]float64{{1, 2, 3}, {1}}}, `panel "short": 1 values for 3 rows`},
+	} {
+		if _, err := Measures("m", rows, bad.series, bad.panel); err == nil || !strings.Contains(err.Error(), bad.want) {
+			t.Errorf("have %v, want %q", err, bad.want)
+		}
+	}
+}
+
+func TestMeasureScales(t *testing.T) {
+	a, b := Measure{Values: [][]float64{{0, 10, math.NaN()}}}, Measure{Values: [][]float64{{-5, math.Inf(1), 0}}}
+	for _, tt := range []struct {
+		m      Measure
+		lo, hi float64
+	}{
+		{a, -0.6, 10.6}, // 6 % of the width on either side
+		{b, -5.3, 0.3},
+		{Measure{Values: [][]float64{{1, 1 + 4e-16}}}, 0.5, 1.5},
+		{Measure{Values: [][]float64{{math.NaN()}}}, 0, 1},
+		{Measure{Values: [][]float64{{50}}, Hi: 100}, 0, 100},
+	} {
+		if lo, hi := tt.m.scale(); math.Abs(lo-tt.lo) > 1e-9 || math.Abs(hi-tt.hi) > 1e-9 {
+			t.Errorf("scale of %v is %g…%g, want %g…%g", tt.m.Values, lo, hi, tt.lo, tt.hi)
+		}
+	}
+	if ShareScale(&a, &b); a.Lo != -5.3 || a.Hi != 10.6 || b.Lo != a.Lo || b.Hi != a.Hi {
+		t.Errorf("shared: %g…%g and %g…%g", a.Lo, a.Hi, b.Lo, b.Hi)
+	}
+}
+
+func TestScatters(t *testing.T) {
+	space := datasets.Cityscapes19()
+	road, car := color.NRGBA{128, 64, 128, 255}, color.NRGBA{0, 0, 142, 255}
+	plane := Scatter{Name: "net", Points: []Point{{X: -1, Y: -1, Class: 0}, {X: 1, Y: 1, Class: 13, Target: true}}}
+	picture, err := Scatters("features", space, plane)
+	if err != nil {
+		t.Fatal(err)
+	}
+	source := image.Rect(0, Density*plotHead, Density*scatterWidth, Density*(plotHead+scatterHeight-10))
+	target := source.Add(image.Pt(Density*scatterWidth, 0))
+	if holds(picture, source, car) || holds(picture, target, road) {
+		t.Error("a domain's point is coloured in the other domain's panel")
+	}
+	// The axes are the same: a point and its shadow in the other panel are one
+	// panel apart, for both points.
+	centre := func(r image.Rectangle) image.Point { return r.Min.Add(r.Max).Div(2) }
+	first := centre(box(picture, shadow, target)).Sub(centre(box(picture, road, source)))
+	second := centre(box(picture, car, target)).Sub(centre(box(picture, shadow, source)))
+	if d := first.Sub(second); !d.In(image.Rect(-3, -3, 4, 4)) || first.X < Density*(scatterWidth-20) || first.Y*first.Y > 9 {
+		t.Errorf("from source to target the points move by %v and %v", first, second)
+	}
+	legend := image.Rect(0, Density*(plotHead+scatterHeight), picture.Bounds().Max.X, picture.Bounds().Max.Y)
+	if !holds(picture, legend, road) || !holds(picture, legend, car) || holds(picture, legend, color.NRGBA{70, 130, 180, 255}) {
+		t.Error("the legend is not that of road and car")
+	}
+	for want, points := range map[string][]Point{
+		"no points":                nil,
+		"a point lies at (NaN, 0)": {{X: math.NaN()}},
+		"a point has class 19":     {{Class: 19}},
+	} {
+		if _, err := Scatters("s", space, Scatter{Points: points}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("have %v, want %q", err, want)
+		}
+	}
+	if _, err := Scatters("s", space); err == nil {
+		t.Error("no planes gave a picture")
 	}
 }
 

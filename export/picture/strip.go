@@ -65,7 +65,7 @@ func drawStrip(space datasets.Space, columns []string, rows []StripRow, cellW, c
 	width := 2*stripMargin + len(columns)*(cellW+stripGap) - stripGap
 	rowTop := func(i int) int { return stripMargin + 44 + i*(cellH+34) }
 	legendTop := rowTop(len(rows)) + 8
-	legend := layoutLegend(space, width-2*stripMargin)
+	legend := layoutLegend(space, width-2*stripMargin, true)
 	c := newCanvas(width, legendTop+legend.height+stripMargin)
 	for j, title := range columns {
 		x := stripMargin + j*(cellW+stripGap)

@@ -65,19 +65,20 @@ var encoders = map[string]encoder{
 	"mit_b5": mit(64, [4]int{3, 6, 40, 3}),
 }
 
-// head is one decoder: its parameters and its graph.
+// head is one decoder: its parameters, its graph up to the classifier, and the classifier's name.
 type head struct {
-	specs func(l *specList, a Arch, e encoder)
-	build func(n *Net, levels []*value) *value
+	specs      func(l *specList, a Arch, e encoder)
+	decode     func(n *Net, levels []*value) *value
+	classifier string
 }
 
 // headNamed returns the decoder called name.
 func headNamed(name string) (head, bool) {
 	switch name {
 	case "segformer":
-		return head{segformerSpecs, (*Net).segformer}, true
+		return head{segformerSpecs, (*Net).segformer, segformerClassifier}, true
 	case "daformer":
-		return head{daformerSpecs, (*Net).daformer}, true
+		return head{daformerSpecs, (*Net).daformer, daformerClassifier}, true
 	}
 	return head{}, false
 }

@@ -9,6 +9,12 @@ import (
 
 const classifierStd = 0.01 // of the classifiers' normal initialisation
 
+// Names of the classifiers in public checkpoints.
+const (
+	segformerClassifier = "decode_head.linear_pred"
+	daformerClassifier  = "decode_head.conv_seg"
+)
+
 // embedLinear adds a head's linear layer from one level; public heads leave it at PyTorch's default, U(±1/√in).
 func embedLinear(l *specList, name string, out, in int) {
 	l.linear(name, out, in, uniform(1/math.Sqrt(float64(in))))
@@ -20,19 +26,13 @@ func classifierSpecs(l *specList, name string, a Arch) {
 	l.add(name+".bias", true, fill(0), a.Classes)
 }
 
-// classify applies channel dropout and the classifier.
-func (n *Net) classify(x *value, name string) *value {
-	x = n.noisy(x, "dropout.decode_head", n.arch.Dropout, graphs.Shape{x.Dim(0), x.Dim(1), 1, 1})
-	return n.conv(x, name, graphs.ConvAttrs{})
-}
-
 // segformerSpecs adds the all-MLP head: a linear layer per level, 1×1 conv-BN-ReLU over the concatenation, classifier.
 func segformerSpecs(l *specList, a Arch, e encoder) {
 	for s, c := range e.widths {
 		embedLinear(l, fmt.Sprintf("decode_head.linear_c%d.proj", s+1), a.HeadWidth, c)
 	}
 	l.convBN("decode_head.linear_fuse", a.HeadWidth, 4*a.HeadWidth, 1, 1)
-	classifierSpecs(l, "decode_head.linear_pred", a)
+	classifierSpecs(l, segformerClassifier, a)
 }
 
 // segformer is the all-MLP head, re-associated. Linear layer, bilinear resizing (whose weights sum to 1 at every position) and 1×1 fusion are linear and act on different axes, so
@@ -56,7 +56,7 @@ func (n *Net) segformer(levels []*value) *value {
 		bias = b
 	}
 	y := n.sumResized(levels, kernels, g.Reshape(bias, d))
-	return n.classify(n.fusedBN(y, fuse), "decode_head.linear_pred")
+	return n.fusedBN(y, fuse)
 }
 
 // sumResized returns Σ_i resize(kernel_i · level_i) + bias at the first level's size, for kernels [D,C_i] and bias [D] (nil: none).
@@ -118,7 +118,7 @@ func daformerSpecs(l *specList, a Arch, e encoder) {
 		l.convBN(branch+".pointwise_conv", d, 4*d, 1, 1)
 	}
 	l.convBN(bottleneckName, d, 4*d, 3, 1)
-	classifierSpecs(l, "decode_head.conv_seg", a)
+	classifierSpecs(l, daformerClassifier, a)
 }
 
 // daformer embeds the levels, brings them to stride 4, looks at their concatenation through four fields of view and fuses those.
@@ -145,6 +145,5 @@ func (n *Net) daformer(levels []*value) *value {
 		y := n.convBN(x, branch+".depthwise_conv", depthwise)
 		branches[i] = n.convBN(y, branch+".pointwise_conv", graphs.ConvAttrs{})
 	}
-	y := n.convBN(g.Concat(1, branches...), bottleneckName, same(1))
-	return n.classify(y, "decode_head.conv_seg")
+	return n.convBN(g.Concat(1, branches...), bottleneckName, same(1))
 }

@@ -98,11 +98,26 @@ func (n *Net) Normalize(x *graphs.Value) *graphs.Value {
 	return g.Mul(g.Sub(x, g.Floats(n.arch.Mean[:], 1, 3, 1, 1)), g.Floats(inverse, 1, 3, 1, 1))
 }
 
-// Segment returns the logits [N,Classes,h,w] at stride 4 for the four levels that Encode returns.
+// Segment returns the logits [N,Classes,h,w] at stride 4 for the four levels that Encode returns: Classify of Decode.
 func (n *Net) Segment(levels []*graphs.Value) *graphs.Value {
-	n.checkLevels("Segment", levels)
+	return n.Classify(n.Decode(levels))
+}
+
+// Decode returns what the head makes of the four levels that Encode returns before it classifies: features [N,HeadWidth,h,w] at stride 4, ReLU's output.
+func (n *Net) Decode(levels []*graphs.Value) *graphs.Value {
+	n.checkLevels("Decode", levels)
 	var y *value
-	n.g.WithScope("head", func() { y = n.head.build(n, levels) })
+	n.g.WithScope("head", func() { y = n.head.decode(n, levels) })
+	return y
+}
+
+// Classify returns the logits [N,Classes,h,w] for the features that Decode returns: channel dropout and a 1×1 convolution.
+func (n *Net) Classify(features *graphs.Value) *graphs.Value {
+	y := features
+	n.g.WithScope("head", func() {
+		y = n.noisy(y, "dropout.decode_head", n.arch.Dropout, graphs.Shape{y.Dim(0), y.Dim(1), 1, 1})
+		y = n.conv(y, n.head.classifier, graphs.ConvAttrs{})
+	})
 	return y
 }
 

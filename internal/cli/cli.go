@@ -94,7 +94,7 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(trainCommand(), compareCommand(), evaluateCommand(), exportCommand(), predictCommand(),
+	root.AddCommand(trainCommand(), compareCommand(), evaluateCommand(), analyzeCommand(), exportCommand(), predictCommand(),
 		translateCommand(), dataCommand(), runtimeCommand(), configCommand())
 	return root
 }

@@ -86,6 +86,7 @@ func TestRunAndWhatFollows(t *testing.T) {
 	} {
 		fail(t, exitFailure, c.want, append([]string{"export", "--out", "x.onnx"}, c.args...)...)
 	}
+	checkAnalysis(t)
 	fail(t, exitFailure, "nowhere", "evaluate", "--model", "runs/streets/model.onnx", "--root", "nowhere")
 	fail(t, exitFailure, "another configuration", withTiny("train", "--resume", "baseline=false", "seed=2")...)
 }

@@ -69,9 +69,14 @@ func place(o datasets.Options) string {
 	return text
 }
 
-// progress returns what draws a bar on a terminal, nil where there is none. It
-// starts at the first call, which knows the total.
+// progress is [progressOf] for images.
 func progress(cmd *cobra.Command, what string) func(done, total int) {
+	return progressOf(cmd, what, "images")
+}
+
+// progressOf returns what draws a bar on a terminal, nil where there is none. It
+// starts at the first call, which knows the total.
+func progressOf(cmd *cobra.Command, what, unit string) func(done, total int) {
 	if !isTerminal(cmd.ErrOrStderr()) {
 		return nil
 	}
@@ -79,7 +84,7 @@ func progress(cmd *cobra.Command, what string) func(done, total int) {
 	return func(done, total int) {
 		if bar == nil {
 			bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(cmd.ErrOrStderr()),
-				progressbar.OptionSetDescription(what), progressbar.OptionShowIts(), progressbar.OptionSetItsString("images"),
+				progressbar.OptionSetDescription(what), progressbar.OptionShowIts(), progressbar.OptionSetItsString(unit),
 				progressbar.OptionShowCount(), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
 		}
 		_ = bar.Set(done) // a terminal that cannot be written to stops nothing

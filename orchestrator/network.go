@@ -1,0 +1,187 @@
+package orchestrator
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"t2sda/configs"
+	"t2sda/datasets"
+	"t2sda/graphs/nets"
+	"t2sda/graphs/weights"
+)
+
+// The weights of a run that [OpenNetwork] reads.
+const (
+	Student = "student"
+	Teacher = "teacher" // has the student's running statistics: METHOD's EMA moves parameters only
+)
+
+// Network is what a run has trained, as of one of its checkpoints.
+type Network struct {
+	Config     configs.Config
+	Dir        string // of the run
+	Checkpoint string // its name
+	Iteration  int    // iterations done
+	Arch       nets.Arch
+	Space      datasets.Space
+
+	tensors map[string][]float32 // parameters and running statistics
+}
+
+// OpenNetwork reads the student or teacher of a run: of its last checkpoint
+// ("last"), of the best evaluated one ("best"), or of the one of that name. It
+// needs neither ONNX Runtime nor the run's data. A directory without a run, a
+// checkpoint that is not there or belongs to another configuration, and tensors
+// that do not fit the network are errors.
+func OpenNetwork(run, checkpoint, which string) (*Network, error) {
+	cfg, err := runConfig(run)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case which != Student && which != Teacher:
+		return nil, fmt.Errorf("weights: want %s or %s, have %q", Student, Teacher, which)
+	case which == Teacher && !cfg.UsesTeacher():
+		return nil, fmt.Errorf("method %s keeps no teacher", cfg.Method)
+	}
+	dir, err := findCheckpoint(run, checkpoint)
+	if err != nil {
+		return nil, err
+	}
+	p, err := readProgress(dir, cfg.Hash())
+	if err != nil {
+		return nil, err
+	}
+	if err := p.Space.Validate(); err != nil {
+		return nil, fmt.Errorf("%s: space: %w", filepath.Join(dir, stateFile), err)
+	}
+	n := &Network{
+		Config: cfg, Dir: run, Checkpoint: filepath.Base(dir), Iteration: p.Iteration,
+		Arch: archOf(cfg, len(p.Space.Classes)), Space: p.Space, tensors: map[string][]float32{},
+	}
+	if err := n.read(dir, which); err != nil {
+		return nil, fmt.Errorf("checkpoint: %w", err)
+	}
+	return n, nil
+}
+
+// read fills the tensors from a checkpoint directory.
+func (n *Network) read(dir, which string) error {
+	params, err := n.Arch.Params()
+	if err != nil {
+		return err
+	}
+	buffers, err := n.Arch.Buffers()
+	if err != nil {
+		return err
+	}
+	var want []weights.Tensor
+	for _, p := range params {
+		want = append(want, weights.Tensor{Name: p.Name, Shape: p.Shape, Data: make([]float32, p.Shape.Size())})
+	}
+	for _, b := range buffers {
+		want = append(want, weights.Tensor{Name: b.Name, Shape: []int{b.Len}, Data: make([]float32, b.Len)})
+	}
+	if err := fill(filepath.Join(dir, studentFile), want); err != nil {
+		return err
+	}
+	if which == Teacher {
+		if err := fill(filepath.Join(dir, teacherFile), want[:len(params)]); err != nil {
+			return err
+		}
+	}
+	for _, t := range want {
+		n.tensors[t.Name] = t.Data
+	}
+	return nil
+}
+
+// Lookup returns a parameter or running statistic by name, as [nets.New] asks
+// for it.
+func (n *Network) Lookup(name string) ([]float32, error) {
+	if t, ok := n.tensors[name]; ok {
+		return t, nil
+	}
+	return nil, fmt.Errorf("the network has no parameter or buffer %q", name)
+}
+
+// Source returns where the run's source images lie. Where the method reads none
+// (the oracle), its configuration is read again as that of one that does, so that
+// a root that is missing there is an error.
+func (n *Network) Source() (configs.Dataset, error) {
+	if n.Config.Method != configs.TargetOnly {
+		return n.Config.Data.Source, nil
+	}
+	cfg, err := configs.Load(filepath.Join(n.Dir, configFile), []string{"method=" + configs.SourceOnly})
+	if err != nil {
+		return configs.Dataset{}, fmt.Errorf("method %s reads no source images: %w", n.Config.Method, err)
+	}
+	return cfg.Data.Source, nil
+}
+
+// OpenDataset opens labelled images of the run; c is its configuration's entry
+// field, or a variation of it. It is an error when the label map's classes are
+// not the network's.
+func (n *Network) OpenDataset(field string, c configs.Dataset) (*datasets.Dataset, error) {
+	d, err := openDataset(field, c, n.Config, nil, true)
+	if err != nil {
+		return nil, err
+	}
+	if have := d.Space(); !have.Equal(n.Space) {
+		return nil, fmt.Errorf("%s.map leads to classes %v, the network knows %v", field, have.Names(), n.Space.Names())
+	}
+	return d, nil
+}
+
+// Baseline returns the directory of the source-only run that was made for the
+// one in dir, and whether there is one.
+func Baseline(dir string) (string, bool) {
+	path := filepath.Join(dir, baselineName)
+	_, err := os.Stat(filepath.Join(path, configFile))
+	return path, err == nil
+}
+
+// runConfig reads the configuration of the run in dir.
+func runConfig(dir string) (configs.Config, error) {
+	path := filepath.Join(dir, configFile)
+	if _, err := os.Stat(path); err != nil {
+		return configs.Config{}, fmt.Errorf("%s is no run directory: %w", dir, err)
+	}
+	return configs.Load(path, nil)
+}
+
+// findCheckpoint returns the directory of a run's checkpoint: last, best or a
+// name.
+func findCheckpoint(run, want string) (string, error) {
+	if prefix := map[string]string{"last": lastPrefix, "best": bestPrefix}[want]; prefix != "" {
+		paths, err := checkpoints(run, prefix)
+		if err != nil {
+			return "", err
+		}
+		if len(paths) > 0 {
+			return paths[len(paths)-1], nil
+		}
+	}
+	entries, err := os.ReadDir(filepath.Join(run, checkpointDir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", err
+	}
+	var names []string
+	for _, e := range entries {
+		if e.IsDir() && !strings.HasPrefix(e.Name(), ".") { // those are half written by a run that was killed
+			names = append(names, e.Name())
+		}
+	}
+	switch {
+	case slices.Contains(names, want):
+		return filepath.Join(run, checkpointDir, want), nil
+	case len(names) == 0:
+		return "", fmt.Errorf("%s holds no checkpoint", run)
+	}
+	return "", fmt.Errorf("%s holds no checkpoint %q, only %s", run, want, strings.Join(names, ", "))
+}
