@@ -242,14 +242,6 @@ type grid struct {
 	last    bool // channels last
 }
 
-// size returns the number of elements.
-func (g grid) size() int {
-	if g.logits {
-		return g.c * g.h * g.w
-	}
-	return g.h * g.w
-}
-
 // newGrid reads the shape of an output without free dimensions.
 func newGrid(name string, t engine.DType, dims []int, c classes) (grid, error) {
 	d := dims

@@ -224,43 +224,50 @@ func TestEvaluateHandWorked(t *testing.T) {
 			"constant prediction", // 3 of 8 pixels are road
 			[]*raster.Labels{rows("0011", "0122")},
 			[]*raster.Labels{rows("0000", "0000")},
-			[5]float64{3.0 / 8, 0, 0, nan, nan}, 1.0 / 8, 3.0 / 8,
+			[5]float64{3.0 / 8, 0, 0, nan, nan},
+			1.0 / 8, 3.0 / 8,
 		},
 		{
 			"perfect prediction",
 			[]*raster.Labels{rows("0011", "v342"), rows("3333")},
 			[]*raster.Labels{rows("0011", "2342"), rows("3333")},
-			[5]float64{1, 1, 1, 1, 1}, 1, 1,
+			[5]float64{1, 1, 1, 1, 1},
+			1, 1,
 		},
 		{
 			"one class missing", // the two pixels of 3 are taken for 0 and 1
 			[]*raster.Labels{rows("0011"), rows("0013")},
 			[]*raster.Labels{rows("0011"), rows("0010")},
-			[5]float64{4.0 / 5, 1, nan, 0, nan}, (0.8 + 1 + 0) / 3, 7.0 / 8,
+			[5]float64{4.0 / 5, 1, nan, 0, nan},
+			(0.8 + 1 + 0) / 3, 7.0 / 8,
 		},
 		{
 			"sizes that differ", // the sum over the split, not the mean of its images
 			[]*raster.Labels{rows("00", "00"), rows("01")},
 			[]*raster.Labels{rows("00", "00"), rows("10")},
-			[5]float64{4.0 / 6, 0, nan, nan, nan}, (4.0 / 6) / 2, 4.0 / 6,
+			[5]float64{4.0 / 6, 0, nan, nan, nan},
+			(4.0 / 6) / 2, 4.0 / 6,
 		},
 		{
 			"void hides what is predicted", // the 4 at void counts nowhere
 			[]*raster.Labels{rows("0vv1")},
 			[]*raster.Labels{rows("0441")},
-			[5]float64{1, 1, nan, nan, nan}, 1, 1,
+			[5]float64{1, 1, nan, nan, nan},
+			1, 1,
 		},
 		{
 			"nothing but void",
 			[]*raster.Labels{rows("vv", "vv")},
 			[]*raster.Labels{rows("01", "23")},
-			[5]float64{nan, nan, nan, nan, nan}, nan, nan,
+			[5]float64{nan, nan, nan, nan, nan},
+			nan, nan,
 		},
 		{
 			"a single pixel",
 			[]*raster.Labels{rows("4")},
 			[]*raster.Labels{rows("4")},
-			[5]float64{nan, nan, nan, nan, 1}, 1, 1,
+			[5]float64{nan, nan, nan, nan, 1},
+			1, 1,
 		},
 	}
 	for _, tt := range tests {
