@@ -84,6 +84,7 @@ type Reader struct {
 	header  Header
 	palette [][3]uint8
 	file    []byte // as read
+	stage   int    // while its chunks are read
 	packed  []byte // its pixel chunks, joined, and srcPadding bytes
 	sum     uint32 // Adler-32 of raw, as the file has it
 	raw     []byte // filter byte and samples of every row, and dstPadding bytes
@@ -150,7 +151,7 @@ func (p *Reader) read(r io.Reader) error {
 }
 
 func (p *Reader) reset(maxPixels int) error {
-	p.y, p.palette, p.packed = 0, p.palette[:0], p.packed[:0]
+	p.y, p.stage, p.palette, p.packed = 0, afterHeader, p.palette[:0], p.packed[:0]
 	if err := p.readChunks(maxPixels); err != nil {
 		return err
 	}
