@@ -20,7 +20,7 @@ import (
 type ConvertOptions struct {
 	Out       string                // folder, made if it is not there; not among the data set's own files
 	Workers   int                   // goroutines; 0: one per core
-	KeepGoing bool                  // leave out labels that cannot be converted
+	KeepGoing bool                  // leave out labels that cannot be converted; see also Options.KeepGoing
 	Progress  func(done, total int) // after each label, from one goroutine at a time; may be nil
 }
 
@@ -28,7 +28,7 @@ type ConvertOptions struct {
 type Conversion struct {
 	Written int      // label files
 	Map     string   // file of the label map that reads them
-	Skipped []string // with KeepGoing: a line for each label left out, and for each image without one
+	Skipped []string // with KeepGoing: a line for each label left out, for each image without one, and for what Open left out
 }
 
 // Convert writes the labels as train ids for other tools: 8-bit gray PNG files
@@ -69,6 +69,9 @@ func (d *Dataset) Convert(ctx context.Context, o ConvertOptions) (Conversion, er
 		}
 	}
 	c.Written = d.Len() - len(c.Skipped)
+	for _, err := range d.leftOut {
+		c.Skipped = append(c.Skipped, detail(err))
+	}
 	c.Map = filepath.Join(o.Out, "trainids.yaml")
 	return c, d.writeMap(c.Map)
 }

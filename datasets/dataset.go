@@ -39,6 +39,11 @@ type Options struct {
 	Width, Height int  // size in pixels that images and labels are brought to; 0×0: as they are
 	RequireLabels bool // every image needs a label, and every label an image
 
+	// KeepGoing leaves out, instead of failing, links and folders that cannot be
+	// used, the second of two files of one name and labels without image.
+	// [Dataset.Convert] lists them.
+	KeepGoing bool
+
 	// CacheBytes bounds the memory for decoded, resized images (3 bytes a pixel)
 	// and labels (1 byte a pixel). What fits when it is first read stays, the
 	// rest is decoded every time: with draws at random nothing is gained by
@@ -68,6 +73,7 @@ type Dataset struct {
 	channel int       // of colour label files; -1: none
 	cache   *cache
 	mapping string // what the disk cache tells label maps apart by
+	leftOut problems
 }
 
 // Open finds the images of a split and pairs them with their labels, in lexical
@@ -79,9 +85,18 @@ func Open(o Options) (*Dataset, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := d.search(strict)
+	problem := strict
+	if o.KeepGoing {
+		problem = d.leftOut.add
+	}
+	f, err := d.search(problem)
 	if err != nil {
 		return nil, err
+	}
+	if o.KeepGoing {
+		for _, label := range f.orphans() {
+			d.leftOut = append(d.leftOut, fmt.Errorf("label %s has no image of the same name", label))
+		}
 	}
 	if o.RequireLabels {
 		if err := d.insist(f); err != nil {

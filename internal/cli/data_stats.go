@@ -39,7 +39,7 @@ func statsCommand() *cobra.Command {
 }
 
 func (s *statistics) run(cmd *cobra.Command, root string) error {
-	splits, err := s.tree.each(root)
+	splits, err := s.tree.labelled(cmd.OutOrStdout(), root)
 	if err != nil {
 		return err
 	}
