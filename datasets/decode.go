@@ -73,7 +73,9 @@ func headerSize(f *os.File, what, name string) (w, h int, err error) {
 	return c.Width, c.Height, nil
 }
 
-func emptyFile(what, name string) error { return fmt.Errorf("datasets: %s %s is an empty file", what, name) }
+func emptyFile(what, name string) error {
+	return fmt.Errorf("datasets: %s %s is an empty file", what, name)
+}
 
 func decodeError(what, name string, err error) error {
 	hint := "truncated or damaged?"
