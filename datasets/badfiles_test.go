@@ -70,7 +70,11 @@ func TestBadFiles(t *testing.T) {
 			d := mustOpen(t, o)
 			_, statsErr := d.Stats(t.Context(), 1, "")
 			_, convertErr := d.Convert(t.Context(), ConvertOptions{Out: t.TempDir()})
-			if !test.label { // images are not opened for these
+			if !test.label { // of images, counting reads the size and converting nothing
+				if _, _, err := imageSize(file); err != nil {
+					wantError(t, statsErr, file, test.want)
+					statsErr = nil
+				}
 				if statsErr != nil || convertErr != nil {
 					t.Errorf("stats: %v, convert: %v", statsErr, convertErr)
 				}

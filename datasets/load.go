@@ -77,11 +77,16 @@ func (d *Dataset) loadPair(ctx context.Context, i int, withLabels bool) (*pictur
 	if err != nil {
 		return nil, nil, err
 	}
-	if p.w0 != l.w0 || p.h0 != l.h0 {
-		return nil, nil, fmt.Errorf("datasets: image %s has %d×%d pixels, but its label %s has %d×%d",
-			d.items[i].Image, p.w0, p.h0, d.items[i].Label, l.w0, l.h0)
+	return p, l, d.sameSize(i, p.w0, p.h0, l.w0, l.h0)
+}
+
+// sameSize returns an error when the files of pair i, an image of w×h and a
+// label of wl×hl, differ in size.
+func (d *Dataset) sameSize(i, w, h, wl, hl int) error {
+	if w == wl && h == hl {
+		return nil
 	}
-	return p, l, nil
+	return fmt.Errorf("datasets: image %s has %d×%d pixels, but its label %s has %d×%d", d.items[i].Image, w, h, d.items[i].Label, wl, hl)
 }
 
 func (d *Dataset) picture(ctx context.Context, i int) (*picture, error) {

@@ -164,7 +164,7 @@ func (l *Loader) Batch(ctx context.Context, iteration int) (*Batch, error) {
 	b := &Batch{Iteration: iteration}
 	for k := range l.opts.Batch {
 		if err := l.add(ctx, b, k); err != nil {
-			return nil, fmt.Errorf("iteration %d: %w", iteration, err)
+			return nil, err
 		}
 	}
 	return b, nil
