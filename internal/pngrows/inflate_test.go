@@ -79,6 +79,83 @@ func TestInflateEqualsTheStandardLibrary(t *testing.T) {
 	}
 }
 
+// bitString writes bits as deflate does, the lowest of a byte first.
+type bitString struct {
+	bytes []byte
+	n     int
+}
+
+// number appends the low n bits of v, lowest first; codes of a Huffman code are
+// written by code.
+func (b *bitString) number(v uint, n int) *bitString {
+	for i := range n {
+		if b.n%8 == 0 {
+			b.bytes = append(b.bytes, 0)
+		}
+		b.bytes[b.n/8] |= byte(v >> i & 1 << (b.n % 8))
+		b.n++
+	}
+	return b
+}
+
+// code appends a code given as its bits in order, e.g. "0000001".
+func (b *bitString) code(bits string) *bitString {
+	for _, c := range bits {
+		b.number(uint(c-'0'), 1)
+	}
+	return b
+}
+
+// fixed begins a last block with the fixed codes, own one with its own: numbers
+// of literal, distance and length codes as the head holds them, then the length
+// codes' lengths in their order (RFC 1951, 3.2.7: 16, 17, 18, 0, …).
+func fixed() *bitString { return new(bitString).number(1, 1).number(1, 2) }
+
+func own(literals, distances uint, lengths ...uint) *bitString {
+	b := new(bitString).number(1, 1).number(2, 2).number(literals, 5).number(distances, 5).number(uint(len(lengths)-4), 4)
+	for _, n := range lengths {
+		b.number(n, 3)
+	}
+	return b
+}
+
+// Streams that are wrong in one place each.
+func TestMalformedStreams(t *testing.T) {
+	const a, end, length3 = "10010001", "0000000", "0000001" // fixed codes of 97, 256 and 257
+	tests := map[string]*bitString{
+		"reserved kind":            new(bitString).number(1, 1).number(3, 2),
+		"stored, wrong complement": new(bitString).number(1, 1).number(0, 7).number(5, 16).number(5, 16),
+		"stored, cut":              new(bitString).number(1, 1).number(0, 7).number(2, 16).number(0xfffd, 16).number(7, 8),
+		"stored, head cut":         new(bitString).number(1, 1).number(0, 7).number(2, 16),
+		"no distance yet":          fixed().code(length3 + "00000" + end),
+		"distance before the data": fixed().code(a + length3 + "00001" + end),
+		"length code 286":          fixed().code(a + "11000110" + end),
+		"distance code 30":         fixed().code(a + length3 + "11110" + end),
+		"no end":                   fixed().code(a),
+		"no last block":            new(bitString).number(0, 1).number(1, 2).code(a + end),
+		"287 literal codes":        own(30, 0, 1, 1, 1, 1),
+		"31 distance codes":        own(0, 30, 1, 1, 1, 1),
+		"too many lengths":         own(0, 0, 1, 1, 1, 1),
+		"too few lengths":          own(0, 0, 2, 0, 0, 0).number(0, 40),
+		"no lengths":               own(0, 0, 0, 0, 0, 0).number(0, 40),
+		"repeats nothing":          own(0, 0, 1, 0, 0, 1).code("1").number(0, 40), // 0 → length 0, 1 → repeat
+		"repeats too often":        own(0, 0, 0, 0, 1, 1).code("1").number(127, 7).code("1").number(127, 7).number(0, 40),
+		"no code for the end":      own(0, 0, 0, 0, 1, 1).code("1").number(127, 7).code("1").number(120-11, 7).number(0, 40),
+	}
+	for name, stream := range tests {
+		if _, err := io.ReadAll(flate.NewReader(bytes.NewReader(stream.bytes))); err == nil {
+			t.Errorf("%s: the standard library reads it", name)
+		}
+		if got, err := run(new(inflater), stream.bytes, 5); err == nil {
+			t.Errorf("%s: read as %v", name, got)
+		}
+	}
+	good := fixed().code(a + length3 + "00000" + end)
+	if got, err := run(new(inflater), good.bytes, 4); err != nil || string(got) != "aaaa" {
+		t.Errorf("good codes: %q, %v", got, err)
+	}
+}
+
 func FuzzInflate(f *testing.F) {
 	for _, data := range corpora() {
 		data = data[:min(len(data), 2000)]

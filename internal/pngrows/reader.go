@@ -3,8 +3,11 @@
 // labels, finding out whether a file is whole, and decoding training images,
 // where what is done with a row happens while it is in the processor's cache.
 //
-// Files are inflated in memory in two fifths of the standard library's time,
-// and their rows restored in half of it. Both are fuzzed against it.
+// Inflating is half of what a training image costs before it is a batch, and no
+// library does it from memory to memory: this one takes 0.43 of compress/flate's
+// time and 0.57 of klauspost/compress's on a photograph (BenchmarkInflate). Files
+// and streams are fuzzed against the standard library: both read them, to the same
+// samples, or neither does.
 package pngrows
 
 import (
