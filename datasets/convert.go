@@ -82,7 +82,7 @@ func writeLabels(name string, l *raster.Labels) error {
 	}
 	// Half of the time of the default level, for files an eighth larger.
 	encoder := png.Encoder{CompressionLevel: png.BestSpeed}
-	return atomicfile.WriteFunc(name, func(w io.Writer) error { return encoder.Encode(w, l.Gray()) })
+	return atomicfile.WriteUnsynced(name, func(w io.Writer) error { return encoder.Encode(w, l.Gray()) })
 }
 
 // converted returns the names to write. It is an error when one of them lies in
