@@ -103,6 +103,9 @@ func (k *checker) classFindings(r *Report) []Finding {
 	case k.d.labels == nil:
 		return []Finding{{Severity: Warning, Kind: "no-map", Text: "no label map is given: labels are counted by id, and a run would take the split as unlabelled"}}
 	}
+	if len(r.LabelFormats) == 0 { // none could be read: nothing is known of classes
+		return nil
+	}
 	var all []Finding
 	void := k.each(func(_ Item, s inspection) string { return when(s.onlyVoid(k.d.labels), s.label) })
 	switch n := len(void); {
