@@ -50,7 +50,7 @@ func (k *checker) findings(r *Report) []Finding {
 // searchProblems describes what the search for files could not use: links and
 // the like, and files of one name.
 func (k *checker) searchProblems() (links, names []string) {
-	for _, err := range k.problems {
+	for _, err := range k.problems.errs {
 		if errors.As(err, new(*sameNameError)) {
 			names = append(names, detail(err))
 		} else {

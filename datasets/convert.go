@@ -69,7 +69,7 @@ func (d *Dataset) Convert(ctx context.Context, o ConvertOptions) (Conversion, er
 		}
 	}
 	c.Written = d.Len() - len(c.Skipped)
-	for _, err := range d.leftOut {
+	for _, err := range d.leftOut.errs {
 		c.Skipped = append(c.Skipped, detail(err))
 	}
 	c.Map = filepath.Join(o.Out, "trainids.yaml")

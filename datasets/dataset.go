@@ -72,8 +72,8 @@ type Dataset struct {
 	labels  *LabelMap // nil: none
 	channel int       // of colour label files; -1: none
 	cache   *cache
-	mapping string // what the disk cache tells label maps apart by
-	leftOut problems
+	mapping string   // what the disk cache tells label maps apart by
+	leftOut problems // by Open, with Options.KeepGoing
 }
 
 // Open finds the images of a split and pairs them with their labels, in lexical
@@ -95,7 +95,7 @@ func Open(o Options) (*Dataset, error) {
 	}
 	if o.KeepGoing {
 		for _, label := range f.orphans() {
-			d.leftOut = append(d.leftOut, fmt.Errorf("label %s has no image of the same name", label))
+			_ = d.leftOut.add(fmt.Errorf("datasets: label %s has no image of the same name", label)) // ends no search
 		}
 	}
 	if o.RequireLabels {

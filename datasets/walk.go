@@ -25,16 +25,20 @@ type report func(error) error
 func strict(err error) error { return err }
 
 // problems collects what a search goes on after.
-type problems []error
+type problems struct {
+	errs  []error
+	known map[string]bool
+}
 
 // add keeps a problem, once: images and labels may lie behind the same link.
 func (p *problems) add(err error) error {
-	for _, known := range *p {
-		if known.Error() == err.Error() {
-			return nil
+	if text := err.Error(); !p.known[text] {
+		if p.known == nil {
+			p.known = map[string]bool{}
 		}
+		p.known[text] = true
+		p.errs = append(p.errs, err)
 	}
-	*p = append(*p, err)
 	return nil
 }
 

@@ -73,6 +73,9 @@ func (s *statistics) split(cmd *cobra.Command, o datasets.Options) error {
 		report = append(report, bar)
 	}
 	stats, err := d.Stats(cmd.Context(), s.workers, s.cache, report...)
+	if err != nil && cmd.Context().Err() != nil {
+		return err
+	}
 	if err != nil {
 		return fmt.Errorf("%w (t2sda data check lists everything that is wrong)", err)
 	}

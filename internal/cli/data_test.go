@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"image"
 	"image/png"
 	"os"
@@ -188,6 +189,18 @@ func TestDataOfUnlabelledSplits(t *testing.T) {
 		t.Fatal(err)
 	}
 	fail(t, exitFailure, "labels are required, but there is no label folder", "data", "stats", root, "--cache", cache)
+}
+
+func TestDataInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, line := range [][]string{{"check", "--sheet", ""}, {"stats", "--cache", t.TempDir()}, {"convert", "--out", t.TempDir()}} {
+		var out, errs strings.Builder
+		code := Run(ctx, append([]string{"data", line[0], renderTree(t)}, line[1:]...), &out, &errs)
+		if code != exitInterrupted || errs.String() != "t2sda: interrupted\n" {
+			t.Errorf("%s: exit code %d, %q", line[0], code, errs.String())
+		}
+	}
 }
 
 func TestDataConvertKeepsGoing(t *testing.T) {
