@@ -74,17 +74,6 @@ func BenchmarkLoader(b *testing.B) {
 	}
 }
 
-// BenchmarkStats measures counting label files of GTA5's size.
-func BenchmarkStats(b *testing.B) {
-	d := mustOpen(b, photoSet(b, 4, 1914, 1052, ".png"))
-	for b.Loop() {
-		if _, err := d.Stats(b.Context(), 0, ""); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.ReportMetric(4*float64(b.N)/b.Elapsed().Seconds(), "images/s")
-}
-
 func BenchmarkDecode(b *testing.B) {
 	o := photoSet(b, 1, 1914, 1052, ".png")
 	d := mustOpen(b, o)

@@ -106,7 +106,7 @@ func Check(ctx context.Context, o Options, c CheckOptions) (*Report, error) {
 		return nil, err
 	}
 	k := &checker{d: d}
-	if k.found, err = d.search(k.problem); err != nil {
+	if k.found, err = d.search(k.problems.add); err != nil {
 		return nil, err
 	}
 	labels := make(map[string]string, len(k.found.labels))
@@ -130,16 +130,8 @@ func Check(ctx context.Context, o Options, c CheckOptions) (*Report, error) {
 type checker struct {
 	d        *Dataset
 	found    found
-	problems []string     // of links and folders
+	problems problems     // of links, folders and names
 	seen     []inspection // per item
-}
-
-// problem keeps what the search could not use, once.
-func (k *checker) problem(err error) error {
-	if text := detail(err); !slices.Contains(k.problems, text) {
-		k.problems = append(k.problems, text)
-	}
-	return nil
 }
 
 // report adds everything up.

@@ -2,6 +2,7 @@ package datasets
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -15,7 +16,9 @@ func (k *checker) findings(r *Report) []Finding {
 			all = append(all, Finding{s, kind, plural(n, one, many), files})
 		}
 	}
-	add(Error, "dead-link", "link or folder cannot be used", "links or folders cannot be used", k.problems)
+	links, names := k.searchProblems()
+	add(Error, "dead-link", "link, folder or file cannot be used", "links, folders or files cannot be used", links)
+	add(Error, "same-name", "pair of files has one name", "pairs of files have one name", names)
 	add(Error, "unreadable-image", "image cannot be read", "images cannot be read",
 		k.each(func(_ Item, s inspection) string { return detail(s.err) }))
 	add(Error, "unreadable-label", "label cannot be read", "labels cannot be read",
@@ -42,6 +45,19 @@ func (k *checker) findings(r *Report) []Finding {
 	add(Note, "gray-image", "image is gray: its three channels are equal", "images are gray: their three channels are equal", k.ofKind("gray"))
 	add(Note, "alpha", "image has an alpha channel, which is dropped", "images have an alpha channel, which is dropped", k.ofKind("alpha"))
 	return all
+}
+
+// searchProblems describes what the search for files could not use: links and
+// the like, and files of one name.
+func (k *checker) searchProblems() (links, names []string) {
+	for _, err := range k.problems.errs {
+		if errors.As(err, new(*sameNameError)) {
+			names = append(names, detail(err))
+		} else {
+			links = append(links, detail(err))
+		}
+	}
+	return links, names
 }
 
 // unknownIDs is the finding of ids that the label map lacks.
@@ -86,6 +102,9 @@ func (k *checker) classFindings(r *Report) []Finding {
 		return []Finding{{Severity: Warning, Kind: "unlabelled", Text: fmt.Sprintf("no image has a label (a .png of the same name%s): of use as a target only", k.d.labelName())}}
 	case k.d.labels == nil:
 		return []Finding{{Severity: Warning, Kind: "no-map", Text: "no label map is given: labels are counted by id, and a run would take the split as unlabelled"}}
+	}
+	if len(r.LabelFormats) == 0 { // none could be read: nothing is known of classes
+		return nil
 	}
 	var all []Finding
 	void := k.each(func(_ Item, s inspection) string { return when(s.onlyVoid(k.d.labels), s.label) })

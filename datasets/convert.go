@@ -20,7 +20,7 @@ import (
 type ConvertOptions struct {
 	Out       string                // folder, made if it is not there; not among the data set's own files
 	Workers   int                   // goroutines; 0: one per core
-	KeepGoing bool                  // leave out labels that cannot be converted
+	KeepGoing bool                  // leave out labels that cannot be converted; see also Options.KeepGoing
 	Progress  func(done, total int) // after each label, from one goroutine at a time; may be nil
 }
 
@@ -28,7 +28,7 @@ type ConvertOptions struct {
 type Conversion struct {
 	Written int      // label files
 	Map     string   // file of the label map that reads them
-	Skipped []string // with KeepGoing: a line for each label left out, and for each image without one
+	Skipped []string // with KeepGoing: a line for each label left out, for each image without one, and for what Open left out
 }
 
 // Convert writes the labels as train ids for other tools: 8-bit gray PNG files
@@ -69,6 +69,9 @@ func (d *Dataset) Convert(ctx context.Context, o ConvertOptions) (Conversion, er
 		}
 	}
 	c.Written = d.Len() - len(c.Skipped)
+	for _, err := range d.LeftOut() {
+		c.Skipped = append(c.Skipped, detail(err))
+	}
 	c.Map = filepath.Join(o.Out, "trainids.yaml")
 	return c, d.writeMap(c.Map)
 }
@@ -77,7 +80,9 @@ func writeLabels(name string, l *raster.Labels) error {
 	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
 		return fmt.Errorf("datasets: convert: %w", err)
 	}
-	return atomicfile.WriteFunc(name, func(w io.Writer) error { return png.Encode(w, l.Gray()) })
+	// Half of the time of the default level, for files an eighth larger.
+	encoder := png.Encoder{CompressionLevel: png.BestSpeed}
+	return atomicfile.WriteUnsynced(name, func(w io.Writer) error { return encoder.Encode(w, l.Gray()) })
 }
 
 // converted returns the names to write. It is an error when one of them lies in

@@ -39,6 +39,11 @@ type Options struct {
 	Width, Height int  // size in pixels that images and labels are brought to; 0×0: as they are
 	RequireLabels bool // every image needs a label, and every label an image
 
+	// KeepGoing leaves out, instead of failing, links and folders that cannot be
+	// used, the second of two files of one name and labels without image.
+	// [Dataset.LeftOut] lists them.
+	KeepGoing bool
+
 	// CacheBytes bounds the memory for decoded, resized images (3 bytes a pixel)
 	// and labels (1 byte a pixel). What fits when it is first read stays, the
 	// rest is decoded every time: with draws at random nothing is gained by
@@ -64,11 +69,11 @@ type Dataset struct {
 	opts    Options
 	layout  layout
 	items   []Item
-	orphans []string  // label files without image
 	labels  *LabelMap // nil: none
 	channel int       // of colour label files; -1: none
 	cache   *cache
-	mapping string // what the disk cache tells label maps apart by
+	mapping string   // what the disk cache tells label maps apart by
+	leftOut problems // by Open, with Options.KeepGoing
 }
 
 // Open finds the images of a split and pairs them with their labels, in lexical
@@ -80,12 +85,18 @@ func Open(o Options) (*Dataset, error) {
 	if err != nil {
 		return nil, err
 	}
-	f, err := d.search(strict)
+	problem := strict
+	if o.KeepGoing {
+		problem = d.leftOut.add
+	}
+	f, err := d.search(problem)
 	if err != nil {
 		return nil, err
 	}
-	if d.labels != nil {
-		d.orphans = f.orphans()
+	if o.KeepGoing {
+		for _, label := range f.orphans() {
+			_ = d.leftOut.add(fmt.Errorf("datasets: label %s has no image of the same name", label)) // ends no search
+		}
 	}
 	if o.RequireLabels {
 		if err := d.insist(f); err != nil {
@@ -249,9 +260,9 @@ func (d *Dataset) Root() string { return d.opts.Root }
 // Layout returns the name of the folder layout.
 func (d *Dataset) Layout() string { return d.layout.Name }
 
-// Orphans returns the label files that have no image, in lexical order; without
-// RequireLabels there may be some.
-func (d *Dataset) Orphans() []string { return d.orphans }
+// LeftOut returns what [Options.KeepGoing] left out when the files were looked
+// for; each error names its file.
+func (d *Dataset) LeftOut() []error { return d.leftOut.errs }
 
 // Labelled reports whether every image has a label.
 func (d *Dataset) Labelled() bool { return d.firstUnlabelled() < 0 }

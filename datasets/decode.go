@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 
 	"t2sda/internal/raster"
 )
@@ -46,15 +47,34 @@ func imageSize(name string) (w, h int, err error) {
 	return headerSize(f, "image", name)
 }
 
-func headerSize(r io.Reader, what, name string) (w, h int, err error) {
-	c, _, err := image.DecodeConfig(bufio.NewReader(r))
+// headerSize reads the size from a file's header. It refuses what the rest of
+// the file cannot be: the decoders take memory for the picture before they see
+// its pixels.
+func headerSize(f *os.File, what, name string) (w, h int, err error) {
+	info, err := f.Stat()
+	if err != nil {
+		return 0, 0, fmt.Errorf("datasets: %s: %w", what, err)
+	}
+	if info.Size() == 0 {
+		return 0, 0, emptyFile(what, name)
+	}
+	c, format, err := image.DecodeConfig(bufio.NewReader(f))
 	if err != nil {
 		return 0, 0, decodeError(what, name, err)
 	}
-	if c.Width <= 0 || c.Height <= 0 || c.Width > maxPixels/c.Height {
+	// The most pixels that a byte of a PNG file makes: 1032 bytes of 1-bit ones.
+	const most = 8 * 1032
+	switch {
+	case c.Width <= 0 || c.Height <= 0 || c.Width > maxPixels/c.Height:
 		return 0, 0, fmt.Errorf("datasets: %s %s: its header claims %d×%d pixels", what, name, c.Width, c.Height)
+	case format == "png" && int64(c.Width)*int64(c.Height)/most > info.Size():
+		return 0, 0, fmt.Errorf("datasets: %s %s: its header claims %d×%d pixels, more than %d bytes hold (truncated or damaged?)", what, name, c.Width, c.Height, info.Size())
 	}
 	return c.Width, c.Height, nil
+}
+
+func emptyFile(what, name string) error {
+	return fmt.Errorf("datasets: %s %s is an empty file", what, name)
 }
 
 func decodeError(what, name string, err error) error {
@@ -147,12 +167,16 @@ func readPNGHeader(name string) (pngHeader, error) {
 		return pngHeader{}, fmt.Errorf("datasets: label: %w", err)
 	}
 	defer f.Close()
+	const signature = "\x89PNG\r\n\x1a\n"
 	var b [26]byte // signature, chunk length and type, width, height, depth, colour type
-	if _, err := io.ReadFull(f, b[:]); err != nil {
-		return pngHeader{}, decodeError("label", name, err)
-	}
-	if string(b[:8]) != "\x89PNG\r\n\x1a\n" {
+	n, err := io.ReadFull(f, b[:])
+	switch {
+	case errors.Is(err, io.EOF):
+		return pngHeader{}, emptyFile("label", name)
+	case !strings.HasPrefix(string(b[:n]), signature[:min(n, len(signature))]):
 		return pngHeader{}, fmt.Errorf("datasets: label %s is not a PNG file", name)
+	case err != nil:
+		return pngHeader{}, decodeError("label", name, err)
 	}
 	return pngHeader{depth: int(b[24]), colour: b[25] == 2 || b[25] == 6}, nil
 }

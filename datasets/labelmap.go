@@ -7,6 +7,7 @@ import (
 	"io"
 	"maps"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -192,9 +193,21 @@ func strictYAML(data []byte, into any) error {
 		if errors.Is(err, io.EOF) {
 			return errors.New("the file is empty")
 		}
-		return err
+		return yamlError(err)
 	}
 	return nil
+}
+
+// unknownField is how the decoder speaks of a key that its Go type lacks.
+var unknownField = regexp.MustCompile(`field (\S+) not found in type [\w.]+`)
+
+// yamlError brings the decoder's lines into one, in words of the file.
+func yamlError(err error) error {
+	var lines *yaml.TypeError
+	if !errors.As(err, &lines) {
+		return err
+	}
+	return errors.New(unknownField.ReplaceAllString(strings.Join(lines.Errors, "; "), "unknown key $1"))
 }
 
 // parent returns the class list that `space:` names, after checking that the

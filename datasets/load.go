@@ -80,15 +80,6 @@ func (d *Dataset) LoadScored(ctx context.Context, i int) (Sample, error) {
 	return s, d.sameSize(i, s.W0, s.H0, s.Labels.W, s.Labels.H)
 }
 
-// sameSize is an error when an image and its label differ in size.
-func (d *Dataset) sameSize(i, w, h, labelW, labelH int) error {
-	if w == labelW && h == labelH {
-		return nil
-	}
-	return fmt.Errorf("datasets: image %s has %d×%d pixels, but its label %s has %d×%d",
-		d.items[i].Image, w, h, d.items[i].Label, labelW, labelH)
-}
-
 // loadPair returns the shared picture of image i and, when asked for, its
 // labels; it is an error when their files differ in size.
 func (d *Dataset) loadPair(ctx context.Context, i int, withLabels bool) (*picture, *idMap, error) {
@@ -100,10 +91,16 @@ func (d *Dataset) loadPair(ctx context.Context, i int, withLabels bool) (*pictur
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := d.sameSize(i, p.w0, p.h0, l.w0, l.h0); err != nil {
-		return nil, nil, err
+	return p, l, d.sameSize(i, p.w0, p.h0, l.w0, l.h0)
+}
+
+// sameSize returns an error when the files of pair i, an image of w×h and a
+// label of wl×hl, differ in size.
+func (d *Dataset) sameSize(i, w, h, wl, hl int) error {
+	if w == wl && h == hl {
+		return nil
 	}
-	return p, l, nil
+	return fmt.Errorf("datasets: image %s has %d×%d pixels, but its label %s has %d×%d", d.items[i].Image, w, h, d.items[i].Label, wl, hl)
 }
 
 func (d *Dataset) picture(ctx context.Context, i int) (*picture, error) {

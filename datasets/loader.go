@@ -144,6 +144,16 @@ func (l *Loader) fits(d *Dataset, i, w, h int) error {
 		l.opts.CropW, l.opts.CropH, d.items[i].Image, w, h)
 }
 
+// usable refuses a picture that is smaller than the crop, or that was made
+// larger from next to nothing.
+func (l *Loader) usable(d *Dataset, i int, p *picture) error {
+	if (p.w0 < p.w || p.h0 < p.h) && (p.w0 < minSide || p.h0 < minSide) {
+		return fmt.Errorf("datasets: image %s has %d×%d pixels: smaller than %d×%d, the least that a network takes",
+			d.items[i].Image, p.w0, p.h0, minSide, minSide)
+	}
+	return l.fits(d, i, p.w, p.h)
+}
+
 // RCS returns the distribution of rare class sampling, nil when images are
 // drawn uniformly.
 func (l *Loader) RCS() *RCS { return l.rcs }
@@ -154,7 +164,7 @@ func (l *Loader) Batch(ctx context.Context, iteration int) (*Batch, error) {
 	b := &Batch{Iteration: iteration}
 	for k := range l.opts.Batch {
 		if err := l.add(ctx, b, k); err != nil {
-			return nil, fmt.Errorf("iteration %d: %w", iteration, err)
+			return nil, err
 		}
 	}
 	return b, nil
@@ -174,7 +184,7 @@ func (l *Loader) add(ctx context.Context, b *Batch, k int) error {
 		return err
 	}
 	w, h := labels.W, labels.H
-	if err := l.fits(src, i, w, h); err != nil {
+	if err := l.usable(src, i, p); err != nil {
 		return err
 	}
 	need := 0.0
@@ -224,11 +234,10 @@ func (l *Loader) addTarget(ctx context.Context, b *Batch, k int) (*picture, erro
 	if err != nil {
 		return nil, err
 	}
-	w, h := p.w, p.h
-	if err := l.fits(d, i, w, h); err != nil {
+	if err := l.usable(d, i, p); err != nil {
 		return nil, err
 	}
-	rect := l.crop.draw(l.stream(b, k, "target crop"), w, h)
+	rect := l.crop.draw(l.stream(b, k, "target crop"), p.w, p.h)
 	flip := l.opts.Flip && l.stream(b, k, "target flip").IntN(2) == 1
 	b.TargetIDs = append(b.TargetIDs, d.items[i].ID)
 	b.Target = append(b.Target, l.cutImage(p, rect, flip))

@@ -341,7 +341,7 @@ func TestTranslatorErrors(t *testing.T) {
 	o := adaptation(t, 0)
 	o.Translate = failing{}
 	_, err := mustLoader(t, o).Batch(t.Context(), 4)
-	wantError(t, err, "iteration 4", "translating "+o.Source.Root(), ".png: no style today")
+	wantError(t, err, "translating "+o.Source.Root(), ".png: no style today")
 	o.Translate = failing{raster.NewImage(3, 3)}
 	_, err = mustLoader(t, o).Batch(t.Context(), 4)
 	wantError(t, err, "translating "+o.Source.Root(), "another size than the image's 40×30")

@@ -144,7 +144,8 @@ func TestOwnLabelMap(t *testing.T) {
 func TestBadLabelMaps(t *testing.T) {
 	tests := map[string]struct{ yaml, want string }{
 		"empty":            {"", "the file is empty"},
-		"unknown key":      {"classes:\n - {name: a, id: [1]}\n", "field id not found"},
+		"unknown keys":     {"classes:\n - {name: a, id: [1], colour: 3}\n", ": line 2: unknown key id; line 2: unknown key colour"},
+		"no number":        {"classes:\n - {name: a, ids: [x]}\n", ": line 2: cannot unmarshal !!str `x` into int"},
 		"no classes":       {"ignore: [0]\n", "no classes"},
 		"no name":          {"classes:\n - {ids: [1]}\n", "class 0 has no name"},
 		"same name":        {"classes:\n - {name: a, ids: [1]}\n - {name: a, ids: [2]}\n", `classes 0 and 1 are both named "a"`},

@@ -74,7 +74,8 @@ func (s *Stats) CheckClasses() error {
 // size, on workers goroutines (0: one per core). The counts are kept in
 // cacheDir (empty: nowhere) under a name made of everything they depend on: the
 // label files' paths, sizes and modification times, the label map and the
-// channel. A changed file thus leads to a new count, never to a stale one.
+// channel. A changed file thus leads to a new count, never to a stale one. An
+// image of another size than its label is an error.
 // Each progress function is called after each file, from one goroutine at a
 // time; not at all when the counts come from the cache.
 func (d *Dataset) Stats(ctx context.Context, workers int, cacheDir string, progress ...func(done, total int)) (*Stats, error) {

@@ -161,10 +161,18 @@ func pngKind(h pngrows.Header) string {
 	return fmt.Sprintf("%d-bit %s PNG", h.Depth, name)
 }
 
-// countFile counts the classes of image i's label.
+// countFile counts the classes of image i's label. Sizes that differ would stop
+// a run only when the pair is drawn, maybe hours later: they are found here.
 func (d *Dataset) countFile(i int) (FileStats, error) {
 	name := d.items[i].Label
 	n, err := countRaw(name, d.channel)
+	if err != nil {
+		return FileStats{}, err
+	}
+	w, h, err := imageSize(d.items[i].Image)
+	if err == nil {
+		err = d.sameSize(i, w, h, n.w, n.h)
+	}
 	if err != nil {
 		return FileStats{}, err
 	}

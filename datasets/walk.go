@@ -24,6 +24,32 @@ type report func(error) error
 // strict ends the search at the first problem.
 func strict(err error) error { return err }
 
+// problems collects what a search goes on after.
+type problems struct {
+	errs  []error
+	known map[string]bool
+}
+
+// add keeps a problem, once: images and labels may lie behind the same link.
+func (p *problems) add(err error) error {
+	if text := err.Error(); !p.known[text] {
+		if p.known == nil {
+			p.known = map[string]bool{}
+		}
+		p.known[text] = true
+		p.errs = append(p.errs, err)
+	}
+	return nil
+}
+
+// sameNameError tells of two files that only their extensions or folders tell
+// apart: which of them is meant?
+type sameNameError struct{ first, second string }
+
+func (e *sameNameError) Error() string {
+	return fmt.Sprintf("datasets: %s and %s have the same name", e.first, e.second)
+}
+
 // listFiles returns the files with one of the extensions and the suffix before
 // it below the folders, in lexical order of their keys. Symbolic links are
 // followed. Names that begin with a dot are skipped. Problems are links that
@@ -72,7 +98,7 @@ func withoutDoubles(files []file, problem report) ([]file, error) {
 	kept := files[:0]
 	for i, f := range files {
 		if i > 0 && f.key == kept[len(kept)-1].key {
-			if err := problem(fmt.Errorf("datasets: %s and %s have the same name", kept[len(kept)-1].path, f.path)); err != nil {
+			if err := problem(&sameNameError{kept[len(kept)-1].path, f.path}); err != nil {
 				return nil, err
 			}
 			continue
@@ -143,6 +169,8 @@ func (w *walker) entry(e fs.DirEntry, name, rel string) error {
 		return w.walk(name, rel)
 	case wanted && mode.IsRegular():
 		w.files = append(w.files, file{path: name, rel: rel})
+	case wanted:
+		return w.problem(fmt.Errorf("datasets: %s is not a regular file", name))
 	}
 	return nil
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"sync"
@@ -27,8 +26,9 @@ type Options struct {
 	// Progress is called after every image, never by two goroutines at once.
 	Progress func(done, total int)
 	// KeepGoing leaves out images that cannot be read or scored and lists them
-	// in [Result.Skipped], with labels that have no image, instead of stopping at
-	// the first. A failing model stops all the same.
+	// in [Result.Skipped], instead of stopping at the first. A failing model stops
+	// all the same. What the data set left out when it was opened is listed in any
+	// case.
 	KeepGoing bool
 	// Worst is the number of images with the lowest pixel accuracy to list.
 	Worst int
@@ -305,10 +305,8 @@ func (e *evaluation) result() (*Result, error) {
 			r.Skipped = append(r.Skipped, s)
 		}
 	}
-	if e.o.KeepGoing {
-		for _, label := range e.d.Orphans() {
-			r.Skipped = append(r.Skipped, Skipped{ID: filepath.Base(label), Error: fmt.Sprintf("label %s has no image of the same name", label)})
-		}
+	for _, err := range e.d.LeftOut() {
+		r.Skipped = append(r.Skipped, Skipped{Error: err.Error()})
 	}
 	return r, r.group(e.d.Map().Grouping())
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -159,7 +160,11 @@ func TestEvaluateOrphansAndHook(t *testing.T) {
 	s := exporttest.NewSet(t)
 	s.Add("good", images[0], labels[0])
 	s.PNG("labels/alone.png", labels[0].Gray())
-	r, err := Evaluate(t.Context(), p, s.Open(), Options{KeepGoing: true})
+	d, err := datasets.Open(datasets.Options{Root: s.Root, Map: filepath.Join(s.Root, "map.yaml"), Width: 64, Height: 32, KeepGoing: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := Evaluate(t.Context(), p, d, Options{KeepGoing: true})
 	if err != nil || r.Images != 1 || len(r.Skipped) != 1 || !strings.Contains(r.Skipped[0].Error, "alone.png has no image of the same name") {
 		t.Errorf("%+v, %v", r, err)
 	}

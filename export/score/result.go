@@ -100,9 +100,10 @@ func (i Inference) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// Skipped is an image that [Options.KeepGoing] left out.
+// Skipped is an image or another file that [Options.KeepGoing], or that of the
+// data set, left out.
 type Skipped struct {
-	ID    string `json:"id"`
+	ID    string `json:"id,omitempty"` // of the image, if it is one
 	Error string `json:"error"`
 }
 

@@ -34,7 +34,19 @@ func WriteJSON(path string, value any) error {
 // directory, synced, then renamed, and the directory synced. When anything
 // before the renaming fails the temporary file is removed and path is as it was;
 // errors name path. The file's mode is what the umask leaves of 0666.
-func WriteFunc(path string, write func(w io.Writer) error) (err error) {
+func WriteFunc(path string, write func(w io.Writer) error) error {
+	return replace(path, write, true)
+}
+
+// WriteUnsynced is [WriteFunc] without syncing, which takes longer than making a
+// small file does: for many files that can be made again. Whoever else looks
+// finds all of path or nothing, as there, but after the machine itself has failed
+// it may be empty or hold anything.
+func WriteUnsynced(path string, write func(w io.Writer) error) error {
+	return replace(path, write, false)
+}
+
+func replace(path string, write func(w io.Writer) error, sync bool) (err error) {
 	dir, base := filepath.Split(path)
 	// os.CreateTemp would make a file that its owner alone may read.
 	name := filepath.Join(dir, fmt.Sprintf(".%s.%016x", base, rand.Uint64()))
@@ -47,10 +59,14 @@ func WriteFunc(path string, write func(w io.Writer) error) (err error) {
 			err = fmt.Errorf("write %s: %w", path, errors.Join(err, removeIfThere(name)))
 		}
 	}()
-	if err := errors.Join(write(temp), temp.Sync(), temp.Close()); err != nil {
+	err = write(temp)
+	if sync {
+		err = errors.Join(err, temp.Sync())
+	}
+	if err := errors.Join(err, temp.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(name, path); err != nil {
+	if err := os.Rename(name, path); err != nil || !sync {
 		return err
 	}
 	return syncDir(filepath.Dir(path))

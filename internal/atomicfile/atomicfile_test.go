@@ -48,16 +48,26 @@ func TestWriteReplaces(t *testing.T) {
 	only(t, dir, "a")
 }
 
+// ways are both ways to write through a function.
+var ways = map[string]func(path string, write func(io.Writer) error) error{"synced": WriteFunc, "unsynced": WriteUnsynced}
+
 // TestFailureKeepsTheOld: a writer that fails half way leaves the file as it was
 // and nothing beside it.
 func TestFailureKeepsTheOld(t *testing.T) {
+	for name, way := range ways {
+		t.Run(name, func(t *testing.T) { testFailure(t, way) })
+	}
+}
+
+func testFailure(t *testing.T, way func(path string, write func(io.Writer) error) error) {
+	t.Helper()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "a")
 	if err := Write(path, []byte("old")); err != nil {
 		t.Fatal(err)
 	}
 	full := errors.New("full")
-	err := WriteFunc(path, func(w io.Writer) error {
+	err := way(path, func(w io.Writer) error {
 		_, err := w.Write([]byte("half"))
 		return errors.Join(err, full)
 	})
@@ -72,11 +82,18 @@ func TestFailureKeepsTheOld(t *testing.T) {
 
 // TestUntilTheEndTheOldIsThere: who reads meanwhile sees the old file whole.
 func TestUntilTheEndTheOldIsThere(t *testing.T) {
+	for name, way := range ways {
+		t.Run(name, func(t *testing.T) { testReplacing(t, way) })
+	}
+}
+
+func testReplacing(t *testing.T, way func(path string, write func(io.Writer) error) error) {
+	t.Helper()
 	path := filepath.Join(t.TempDir(), "a")
 	if err := Write(path, []byte("old")); err != nil {
 		t.Fatal(err)
 	}
-	err := WriteFunc(path, func(w io.Writer) error {
+	err := way(path, func(w io.Writer) error {
 		_, err := w.Write([]byte("new"))
 		if got := read(t, path); got != "old" {
 			t.Errorf("meanwhile %q", got)

@@ -50,7 +50,11 @@ func Run(ctx context.Context, args []string, out, errs io.Writer) int {
 	if !started { // cobra's own: unknown commands, arguments, missing flags
 		err = usageError{fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
 	}
-	fmt.Fprintln(errs, "t2sda:", err)
+	text := err.Error()
+	if err == context.Canceled { // nobody had more to say
+		text = "interrupted"
+	}
+	fmt.Fprintln(errs, "t2sda:", text)
 	switch {
 	case errors.Is(err, context.Canceled):
 		return exitInterrupted

@@ -60,6 +60,44 @@ func (f *treeFlags) each(root string) ([]datasets.Options, error) {
 	return all, nil
 }
 
+// labelled returns the options of each split less those that were found without
+// any label, a target's, of which it tells. Splits that were asked for by name
+// stay, and so do all when none has labels: their errors then say why.
+func (f *treeFlags) labelled(out io.Writer, root string) ([]datasets.Options, error) {
+	all, err := f.each(root)
+	if err != nil || len(f.splits) > 0 || len(all) == 1 {
+		return all, err
+	}
+	var with, without []datasets.Options
+	for _, o := range all {
+		d, err := datasets.Open(o)
+		if err != nil {
+			return nil, err
+		}
+		if hasLabels(d) {
+			with = append(with, o)
+		} else {
+			without = append(without, o)
+		}
+	}
+	if len(with) == 0 {
+		return all, nil
+	}
+	for _, o := range without {
+		fmt.Fprintf(out, "%s: left out, it has no labels\n", place(o))
+	}
+	return with, nil
+}
+
+func hasLabels(d *datasets.Dataset) bool {
+	for i := range d.Len() {
+		if d.Item(i).Label != "" {
+			return true
+		}
+	}
+	return false
+}
+
 // place names a split in what is printed.
 func place(o datasets.Options) string {
 	text := o.Layout + " " + o.Root

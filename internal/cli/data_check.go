@@ -100,9 +100,9 @@ func (c *inspection) split(cmd *cobra.Command, o datasets.Options) (*datasets.Re
 
 // printFiles tells how many files there are, of which kinds and sizes.
 func printFiles(w io.Writer, r *datasets.Report) {
-	fmt.Fprintf(w, "images  %6d  %s\n", r.Images, fileKinds(r.Formats))
-	fmt.Fprintf(w, "labels  %6d  %s\n", r.Labels, fileKinds(r.LabelFormats))
-	if r.Pairs != r.Images || r.Pairs != r.Labels {
+	fmt.Fprintf(w, "images  %6d%s\n", r.Images, fileKinds(r.Formats))
+	fmt.Fprintf(w, "labels  %6d%s\n", r.Labels, fileKinds(r.LabelFormats))
+	if r.Labels > 0 && (r.Pairs != r.Images || r.Pairs != r.Labels) {
 		fmt.Fprintf(w, "pairs   %6d\n", r.Pairs)
 	}
 	const most = 6
@@ -120,16 +120,20 @@ func printFiles(w io.Writer, r *datasets.Report) {
 	fmt.Fprintln(w)
 }
 
-// fileKinds lists kinds of files, counted when there are several.
+// fileKinds lists kinds of files behind their number, counted when there are
+// several.
 func fileKinds(counts []datasets.FormatCount) string {
-	if len(counts) == 1 {
-		return counts[0].Kind
-	}
 	texts := make([]string, len(counts))
 	for i, f := range counts {
-		texts[i] = fmt.Sprintf("%d %s", f.Files, f.Kind)
+		texts[i] = f.Kind
+		if len(counts) > 1 {
+			texts[i] = fmt.Sprintf("%d %s", f.Files, f.Kind)
+		}
 	}
-	return strings.Join(texts, ", ")
+	if len(texts) == 0 {
+		return ""
+	}
+	return "  " + strings.Join(texts, ", ")
 }
 
 // printClasses shows the share of the classes, or of the ids when there is no

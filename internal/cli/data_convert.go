@@ -24,7 +24,8 @@ func convertCommand() *cobra.Command {
 		Long: "Write the labels as 8-bit PNG files of train ids (255: void) into the same tree of folders\n" +
 			"below another root. Training here needs no conversion: ids are mapped as files are read.",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			splits, err := c.tree.each(args[0])
+			c.tree.options.KeepGoing = c.options.KeepGoing
+			splits, err := c.tree.labelled(cmd.OutOrStdout(), args[0])
 			if err != nil {
 				return err
 			}

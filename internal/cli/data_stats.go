@@ -39,7 +39,7 @@ func statsCommand() *cobra.Command {
 }
 
 func (s *statistics) run(cmd *cobra.Command, root string) error {
-	splits, err := s.tree.each(root)
+	splits, err := s.tree.labelled(cmd.OutOrStdout(), root)
 	if err != nil {
 		return err
 	}
@@ -73,6 +73,9 @@ func (s *statistics) split(cmd *cobra.Command, o datasets.Options) error {
 		report = append(report, bar)
 	}
 	stats, err := d.Stats(cmd.Context(), s.workers, s.cache, report...)
+	if err != nil && cmd.Context().Err() != nil {
+		return err
+	}
 	if err != nil {
 		return fmt.Errorf("%w (t2sda data check lists everything that is wrong)", err)
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"image"
 	"image/png"
 	"os"
@@ -171,6 +172,54 @@ func TestDataConvert(t *testing.T) {
 	fail(t, exitFailure, label, "data", "convert", root, "--out", out)
 	text = succeed(t, "data", "convert", root, "--out", out, "--keep-going", "--split", "train")
 	wantText(t, text, "2 labels written", "1 left out:\n  label "+label+" cannot be decoded")
+}
+
+// A split without labels is a target's: it stops neither counting nor
+// converting the others, unless it was asked for.
+func TestDataOfUnlabelledSplits(t *testing.T) {
+	root, cache, out := renderTree(t), t.TempDir(), t.TempDir()
+	if err := os.RemoveAll(filepath.Join(root, "gtFine", "train")); err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range [][]string{{"data", "stats", root, "--cache", cache}, {"data", "convert", root, "--out", out}} {
+		wantText(t, succeed(t, line...), "split train: left out, it has no labels\n", "split val")
+		fail(t, exitFailure, "labels are required, but there is no label folder", append(line, "--split", "train")...)
+	}
+	if err := os.RemoveAll(filepath.Join(root, "gtFine")); err != nil {
+		t.Fatal(err)
+	}
+	fail(t, exitFailure, "labels are required, but there is no label folder", "data", "stats", root, "--cache", cache)
+}
+
+func TestDataInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, line := range [][]string{{"check", "--sheet", ""}, {"stats", "--cache", t.TempDir()}, {"convert", "--out", t.TempDir()}} {
+		var out, errs strings.Builder
+		code := Run(ctx, append([]string{"data", line[0], renderTree(t)}, line[1:]...), &out, &errs)
+		if code != exitInterrupted || errs.String() != "t2sda: interrupted\n" {
+			t.Errorf("%s: exit code %d, %q", line[0], code, errs.String())
+		}
+	}
+}
+
+func TestDataConvertKeepsGoing(t *testing.T) {
+	root, out := renderTree(t), t.TempDir()
+	img := someFile(t, root, "leftImg8bit/val/*/*.png")
+	label := someFile(t, root, "gtFine/val/*/*_labelIds.png")
+	spare := strings.TrimSuffix(label, "_gtFine_labelIds.png") + "0_gtFine_labelIds.png"
+	for old, name := range map[string]string{label: spare, img: img + "0.png"} {
+		data, err := os.ReadFile(old)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, data, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fail(t, exitFailure, spare+" has no image", "data", "convert", root, "--out", out)
+	text := succeed(t, "data", "convert", root, "--out", out, "--keep-going")
+	wantText(t, text, "split val: 1 labels written", "1 left out:\n  label "+spare+" has no image")
 }
 
 func TestDataUsage(t *testing.T) {

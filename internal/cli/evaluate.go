@@ -108,7 +108,7 @@ func (v *evaluation) run(cmd *cobra.Command) error {
 		return usageError{errors.New("--formats is for --save-predictions")}
 	}
 	o := &v.data.options
-	o.RequireLabels = !v.options.KeepGoing
+	o.KeepGoing, o.RequireLabels = v.options.KeepGoing, !v.options.KeepGoing
 	if err := v.data.complete(); err != nil {
 		return err
 	}
@@ -207,7 +207,7 @@ func (v *evaluation) print(w io.Writer, result *score.Result) error {
 		return err
 	}
 	for _, s := range result.Skipped {
-		fmt.Fprintf(w, "  %s: %s\n", s.ID, s.Error)
+		fmt.Fprintf(w, "  %s\n", s.Error)
 	}
 	return nil
 }

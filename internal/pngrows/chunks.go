@@ -56,38 +56,50 @@ func (p *Reader) readChunks(maxPixels int) error {
 	return nil
 }
 
+// Stages of a file behind its header, in the order in which their chunks come.
+const (
+	afterHeader = iota
+	afterPalette
+	afterTransparency
+	afterPixels
+)
+
 // readChunk takes one chunk behind the header; last is the kind of the one
 // before. Pixel chunks that do not follow the first ones directly are passed
 // over, as are kinds that are of no use here.
 func (p *Reader) readChunk(kind, last string, data []byte) error {
-	seen := len(p.packed) > 0
 	switch kind {
 	case "IHDR":
-		return errors.New("png: two headers")
+		return misplaced(kind)
 	case "PLTE":
-		if seen {
-			return errors.New("png: a palette behind the pixels")
+		if p.stage != afterHeader {
+			return misplaced(kind)
 		}
+		p.stage = afterPalette
 		return p.readPalette(data)
 	case "tRNS":
-		if seen {
-			return errors.New("png: transparency behind the pixels")
+		if p.stage > afterPalette {
+			return misplaced(kind)
 		}
+		p.stage = afterTransparency
 		return p.checkTransparency(len(data))
 	case "IDAT":
 		if p.header.ColorType == Palette && len(p.palette) == 0 {
 			return errors.New("png: no palette")
 		}
-		if !seen || last == kind {
+		if p.stage < afterPixels || last == kind {
 			p.packed = append(p.packed, data...)
 		}
+		p.stage = afterPixels
 	case "IEND":
-		if !seen {
+		if p.stage < afterPixels {
 			return errors.New("png: no pixels")
 		}
 	}
 	return nil
 }
+
+func misplaced(kind string) error { return fmt.Errorf("png: chunk %q in the wrong place", kind) }
 
 func (p *Reader) readHeader(b []byte, maxPixels int) error {
 	if len(b) != 13 {
@@ -110,7 +122,7 @@ func (p *Reader) readHeader(b []byte, maxPixels int) error {
 
 func (p *Reader) readPalette(b []byte) error {
 	n, kind := len(b), p.header.ColorType
-	if len(p.palette) > 0 || n == 0 || n%3 != 0 || n > 3*min(256, 1<<p.header.Depth) || kind == Gray || kind == GrayAlpha {
+	if n == 0 || n%3 != 0 || n > 3*min(256, 1<<p.header.Depth) || kind == Gray || kind == GrayAlpha {
 		return errors.New("png: bad palette")
 	}
 	if kind != Palette { // a suggestion for small screens

@@ -71,8 +71,35 @@ func paeth(row, above []byte, bpp int) {
 	for i := range min(bpp, len(row)) {
 		row[i] += above[i] // left and upper left are 0: the predictor is above
 	}
+	for i := bpp; i < len(row); {
+		end := min(i+8, len(row))
+		if end == i+8 && flat(row, above, i, bpp) {
+			repeatPixel(row[i-bpp:end], bpp)
+			i = end
+			continue
+		}
+		for ; i < end; i++ {
+			row[i] += uint8(predict(int(row[i-bpp]), int(above[i]), int(above[i-bpp])))
+		}
+	}
+}
+
+// flat reports whether the eight bytes at i equal those of the pixel to their
+// left, as in most of a label: there is no difference to the predictor, and
+// where above equals upper left the predictor is left.
+func flat(row, above []byte, i, bpp int) bool {
+	return binary.LittleEndian.Uint64(row[i:]) == 0 &&
+		binary.LittleEndian.Uint64(above[i:]) == binary.LittleEndian.Uint64(above[i-bpp:])
+}
+
+// repeatPixel writes a pixel of bpp bytes over the eight bytes that follow it.
+func repeatPixel(row []byte, bpp int) {
+	if bpp == 1 {
+		binary.LittleEndian.PutUint64(row[1:], uint64(row[0])*0x0101010101010101)
+		return
+	}
 	for i := bpp; i < len(row); i++ {
-		row[i] += uint8(predict(int(row[i-bpp]), int(above[i]), int(above[i-bpp])))
+		row[i] = row[i-bpp]
 	}
 }
 

@@ -9,7 +9,7 @@ import (
 // read and write whole words without looking at the ends each time.
 const (
 	srcPadding = 24  // two refills of 8 bytes from at most 8 bytes beyond the end
-	dstPadding = 288 // a turn writes at most 12 literals or 9 and a match of 258 bytes, in words of 8
+	dstPadding = 288 // a turn writes at most 9 literals, or 6 and a match of 258 bytes in words of 8
 )
 
 // inflater decompresses deflate streams (RFC 1951) from memory to memory. It

@@ -254,3 +254,58 @@ func TestMalformed(t *testing.T) {
 		t.Errorf("bytes after the pixels: %v", err)
 	}
 }
+
+// misplacedChunks are files of 2×2 pixels whose chunks come in an order, or in a
+// number, that the specification forbids.
+func misplacedChunks() map[string][]byte {
+	gray := []byte{0, 0, 0, 2, 0, 0, 0, 2, 8, Gray, 0, 0, 0}
+	header := func(kind byte) []byte {
+		b := bytes.Clone(gray)
+		b[9] = kind
+		return b
+	}
+	pixels := func(rowBytes int) []byte {
+		var b bytes.Buffer
+		z := zlib.NewWriter(&b)
+		z.Write(make([]byte, 2*(1+rowBytes)))
+		z.Close()
+		return b.Bytes()
+	}
+	type part struct {
+		kind string
+		data []byte
+	}
+	palette, one := part{"PLTE", []byte{1, 2, 3}}, part{"tRNS", []byte{7}}
+	one16, three16 := part{"tRNS", make([]byte, 2)}, part{"tRNS", make([]byte, 6)}
+	text, none := part{"tEXt", []byte("a\x00b")}, part{"IDAT", nil}
+	gray1, rgb := part{"IDAT", pixels(2)}, part{"IDAT", pixels(6)}
+	files := map[string][]byte{}
+	add := func(name string, kind byte, parts ...part) {
+		b := appendChunk([]byte(signature), "IHDR", header(kind))
+		for _, p := range parts {
+			b = appendChunk(b, p.kind, p.data)
+		}
+		files[name] = appendChunk(b, "IEND", nil)
+	}
+	add("two palettes", Palette, palette, palette, gray1)
+	add("two suggested palettes", RGB, palette, palette, rgb)
+	add("palette after transparency", RGB, three16, palette, rgb)
+	add("two transparencies", Palette, palette, one, one, gray1)
+	add("two gray transparencies", Gray, one16, one16, gray1)
+	add("transparency before the palette", Palette, one, palette, gray1)
+	add("palette after empty pixels", RGB, none, palette, rgb)
+	add("pixels after empty pixels and text", RGB, none, text, rgb)
+	add("two headers", RGB, part{"IHDR", header(RGB)}, rgb)
+	return files
+}
+
+func TestMisplacedChunks(t *testing.T) {
+	for name, file := range misplacedChunks() {
+		if _, err := png.Decode(bytes.NewReader(file)); err == nil {
+			t.Errorf("%s: the standard library reads it", name)
+		}
+		if accepts(file, false) == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
