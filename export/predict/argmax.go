@@ -64,15 +64,15 @@ func (m logitMap) checkFinite() error {
 // because interpolation (also when rounded) is monotone in each of the four
 // values. Only cells on class borders are interpolated.
 func (m logitMap) argmaxAt(w, h int) *raster.Labels {
-	coarse := m.argmax()
 	if w == m.w && h == m.h {
-		return coarse
+		return m.argmax()
 	}
 	out := raster.NewLabels(w, h)
 	columns, rows := taps(m.w, w), taps(m.h, h)
+	band := newBand(m)
 	best := make([]float32, w)
 	for y, row := range rows {
-		top, bottom := coarse.Pix[row.lo*m.w:], coarse.Pix[row.hi*m.w:]
+		top, bottom := band.row(row.lo), band.row(row.hi)
 		ids := out.Pix[y*w : (y+1)*w]
 		for from := 0; from < w; {
 			lo, hi := columns[from].lo, columns[from].hi
@@ -80,12 +80,12 @@ func (m logitMap) argmaxAt(w, h int) *raster.Labels {
 			for to < w && columns[to].lo == lo && columns[to].hi == hi {
 				to++
 			}
-			if id := top[lo]; id == top[hi] && id == bottom[lo] && id == bottom[hi] {
+			if id := top.ids[lo]; id == top.ids[hi] && id == bottom.ids[lo] && id == bottom.ids[hi] {
 				for x := from; x < to; x++ {
 					ids[x] = id
 				}
 			} else {
-				m.argmaxCell(row, columns[from:to], best, ids[from:to])
+				band.argmaxCell(row, columns[from:to], best, ids[from:to])
 			}
 			from = to
 		}
@@ -93,13 +93,65 @@ func (m logitMap) argmaxAt(w, h int) *raster.Labels {
 	return out
 }
 
+// band holds the two rows of logits that output rows lie between, close together:
+// in the map itself one pixel's classes often are a power of two apart, where
+// they drive each other out of the processor's caches.
+type band struct {
+	m      logitMap
+	stride int // from class to class
+	rows   [2]bandRow
+}
+
+// bandRow is a row of logits with its classes.
+type bandRow struct {
+	y      int
+	values []float32 // [C] rows of the band's stride
+	ids    []uint8   // the class with the largest logit
+}
+
+func newBand(m logitMap) *band {
+	const line = 16 // floats of a cache line
+	b := &band{m: m, stride: m.w + line}
+	for i := range b.rows {
+		b.rows[i] = bandRow{y: -1, values: make([]float32, m.c*b.stride), ids: make([]uint8, m.w)}
+	}
+	return b
+}
+
+// row returns row y; the one before it stays valid.
+func (b *band) row(y int) *bandRow {
+	r := &b.rows[y%2]
+	if r.y == y {
+		return r
+	}
+	r.y = y
+	best := make([]float32, b.m.w)
+	for c := range b.m.c {
+		row := r.values[c*b.stride:][:len(best)]
+		copy(row, b.m.pix[(c*b.m.h+y)*b.m.w:])
+		if c == 0 {
+			copy(best, row)
+			clear(r.ids)
+			continue
+		}
+		ids := r.ids[:len(best)]
+		for x, v := range row {
+			if v > best[x] {
+				best[x], ids[x] = v, uint8(c)
+			}
+		}
+	}
+	return r
+}
+
 // argmaxCell fills ids of one output row between two columns of logits.
-func (m logitMap) argmaxCell(row tap, columns []tap, best []float32, ids []uint8) {
+func (b *band) argmaxCell(row tap, columns []tap, best []float32, ids []uint8) {
 	lo, hi := columns[0].lo, columns[0].hi
 	best = best[:len(columns)]
-	for c := range m.c {
-		top, bottom := m.pix[(c*m.h+row.lo)*m.w:], m.pix[(c*m.h+row.hi)*m.w:]
-		left, right := row.mix(top[lo], bottom[lo]), row.mix(top[hi], bottom[hi])
+	top, bottom := b.rows[row.lo%2].values, b.rows[row.hi%2].values
+	for c := range b.m.c {
+		at := c * b.stride
+		left, right := row.mix(top[at+lo], bottom[at+lo]), row.mix(top[at+hi], bottom[at+hi])
 		for i, column := range columns {
 			if v := column.mix(left, right); c == 0 || v > best[i] {
 				best[i], ids[i] = v, uint8(c)

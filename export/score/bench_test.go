@@ -33,27 +33,29 @@ func streetTree(b *testing.B, n int) datasets.Options {
 }
 
 // BenchmarkEvaluate alternates evaluations with bare runs of the same session as
-// many times, MiT-B0 at 1024×512 on files of 2048×1024: x-bare is the throughput
-// of the former over that of the latter, the median of the rounds. Whole is what
-// exported models do; windows are 512×512 of a 1024×512 image, x-bare being
-// counted per run of the session.
+// many times, at 1024×512 on files of 2048×1024: x-bare is the throughput of the
+// former over that of the latter, the median of the rounds. Whole is what exported
+// models do, of the smallest encoder and of a larger one; windows are 512×512 of a
+// 1024×512 image, x-bare being counted per run of the session.
 func BenchmarkEvaluate(b *testing.B) {
-	const n = 4
+	const n = 12
 	e := enginetest.Open(b, engine.Options{})
 	files := streetTree(b, n)
 	for _, c := range []struct {
-		name string
+		name, encoder, head string
+
 		w, h int
 		o    predict.Inference
 		runs int // per image
 	}{
-		{"whole", 1024, 512, predict.Inference{}, 1},
-		{"whole, mirrored", 1024, 512, predict.Inference{Flip: true}, 2},
-		{"windows", 512, 512, predict.Inference{Width: 1024, Height: 512, WindowWidth: 512, WindowHeight: 512, Overlap: 0.25}, 3},
+		{"whole/mit_b0", "mit_b0", "segformer", 1024, 512, predict.Inference{}, 1},
+		{"whole/mit_b2", "mit_b2", "daformer", 1024, 512, predict.Inference{}, 1},
+		{"mirrored", "mit_b0", "segformer", 1024, 512, predict.Inference{Flip: true}, 2},
+		{"windows", "mit_b0", "segformer", 512, 512, predict.Inference{Width: 1024, Height: 512, WindowWidth: 512, WindowHeight: 512, Overlap: 0.25}, 3},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			arch := nets.Arch{Encoder: "mit_b0", Head: "segformer", Classes: 19, HeadWidth: 256, Mean: [3]float32{123.675, 116.28, 103.53}, Std: [3]float32{58.395, 57.12, 57.375}}
-			path := filepath.Join(b.TempDir(), "b0.onnx")
+			arch := nets.Arch{Encoder: c.encoder, Head: c.head, Classes: 19, HeadWidth: 256, Mean: [3]float32{123.675, 116.28, 103.53}, Std: [3]float32{58.395, 57.12, 57.375}}
+			path := filepath.Join(b.TempDir(), "model.onnx")
 			o := export.ModelOptions{Arch: arch, Space: datasets.Cityscapes19(), Width: c.w, Height: c.h}
 			if err := export.Write(path, o, exporttest.RandomWeights(b, arch)); err != nil {
 				b.Fatal(err)

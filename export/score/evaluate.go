@@ -20,8 +20,10 @@ import (
 
 // Options of [Evaluate]; the zero value will do.
 type Options struct {
-	// Workers decode, and as many others score, while the session runs. 0: one
-	// per CPU. Memory is that of Workers+2 images with their logits at most.
+	// Workers is the number of goroutines that read or score at a time while the
+	// session runs. 0: one less than there are CPUs, so that the goroutine that
+	// runs the session need not wait for a CPU between runs. Memory is that of
+	// Workers+2 images with their logits at most.
 	Workers int
 	// Progress is called after every image, never by two goroutines at once.
 	Progress func(done, total int)
@@ -62,7 +64,7 @@ func Evaluate(ctx context.Context, p *predict.Predictor, d *datasets.Dataset, o 
 		return nil, err
 	}
 	if o.Workers <= 0 {
-		o.Workers = runtime.GOMAXPROCS(0)
+		o.Workers = max(1, runtime.GOMAXPROCS(0)-1)
 	}
 	o.Workers = min(o.Workers, max(1, d.Len()))
 	tasks := o.Workers + 2
@@ -71,7 +73,8 @@ func Evaluate(ctx context.Context, p *predict.Predictor, d *datasets.Dataset, o 
 	}
 	e := &evaluation{
 		p: p, d: d, o: o,
-		ready: make(chan job), inferred: make(chan job), free: make(chan *predict.Task, tasks),
+		ready: make(chan job, tasks), inferred: make(chan job, tasks), free: make(chan *predict.Task, tasks),
+		turns: make(chan struct{}, o.Workers),
 		total: NewConfusion(len(p.Space().Classes)),
 	}
 	start := time.Now()
@@ -118,6 +121,7 @@ type evaluation struct {
 	ready    chan job
 	inferred chan job
 	free     chan *predict.Task
+	turns    chan struct{} // holds one for everybody who reads or scores
 
 	mu      sync.Mutex
 	total   *Confusion
@@ -142,17 +146,15 @@ func (e *evaluation) run(ctx context.Context) error {
 		e.free <- s
 	}
 	group, ctx := errgroup.WithContext(ctx)
-	var loaders, scorers sync.WaitGroup
+	var loaders sync.WaitGroup
 	for range e.o.Workers {
 		loaders.Add(1)
 		group.Go(func() error {
 			defer loaders.Done()
 			return e.load(ctx)
 		})
-		scorers.Add(1)
 		group.Go(func() error {
-			defer scorers.Done()
-			return e.score(ctx)
+			return e.score()
 		})
 	}
 	group.Go(func() error {
@@ -180,26 +182,33 @@ func (e *evaluation) load(ctx context.Context) error {
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		sample, err := e.d.LoadScored(ctx, i)
-		if err != nil {
+		e.turns <- struct{}{}
+		j, err := e.fill(ctx, i, s)
+		<-e.turns
+		switch {
+		case err != nil:
+			return err
+		case j.task == nil:
 			e.free <- s
-			if err := e.skip(ctx, i, err); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := s.Fill(sample.Image); err != nil {
-			return fmt.Errorf("image %s: %w", e.d.Item(i).ID, err)
-		}
-		if e.o.Each == nil {
-			sample.Image = nil // its memory is free for the next
-		}
-		select {
-		case e.ready <- job{index: i, task: s, image: sample.Image, truth: sample.Labels}:
-		case <-ctx.Done():
-			return ctx.Err()
+		default:
+			e.ready <- j // has room for every task
 		}
 	}
+}
+
+// fill reads an image into a task; the job has none when the image is skipped.
+func (e *evaluation) fill(ctx context.Context, i int, s *predict.Task) (job, error) {
+	sample, err := e.d.LoadScored(ctx, i)
+	if err != nil {
+		return job{}, e.skip(ctx, i, err)
+	}
+	if err := s.Fill(sample.Image); err != nil {
+		return job{}, fmt.Errorf("image %s: %w", e.d.Item(i).ID, err)
+	}
+	if e.o.Each == nil {
+		sample.Image = nil // its memory is free for the next
+	}
+	return job{index: i, task: s, image: sample.Image, truth: sample.Labels}, nil
 }
 
 // infer runs the session on one image after the other.
@@ -208,43 +217,43 @@ func (e *evaluation) infer(ctx context.Context) error {
 		if err := j.task.Run(ctx); err != nil {
 			return fmt.Errorf("image %s: %w", e.d.Item(j.index).ID, err)
 		}
-		select {
-		case e.inferred <- j:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
+		e.inferred <- j // has room for every task
 	}
 	return nil
 }
 
 // score compares predictions with labels.
-func (e *evaluation) score(ctx context.Context) error {
+func (e *evaluation) score() error {
 	for j := range e.inferred {
-		id := e.d.Item(j.index).ID
-		labels, err := j.task.Labels(j.truth.W, j.truth.H)
-		e.free <- j.task
+		e.turns <- struct{}{}
+		err := e.scoreOne(j)
+		<-e.turns
 		if err != nil {
-			return fmt.Errorf("image %s: %w", id, err)
-		}
-		one := NewConfusion(e.total.Classes())
-		if err := one.Add(j.truth, labels); err != nil {
-			if err := e.skip(ctx, j.index, err); err != nil {
-				return err
-			}
-			continue
-		}
-		score := ImageScore{ID: id, MIoU: Score(one.MeanIoU()), PixelAccuracy: Score(one.PixelAccuracy())}
-		if e.o.Each != nil {
-			err := e.o.Each(Prediction{Index: j.index, ID: id, Image: j.image, Truth: j.truth, Labels: labels, Score: score})
-			if err != nil {
-				return fmt.Errorf("image %s: %w", id, err)
-			}
-		}
-		if err := e.count(one, score); err != nil {
-			return err
+			return fmt.Errorf("image %s: %w", e.d.Item(j.index).ID, err)
 		}
 	}
 	return nil
+}
+
+func (e *evaluation) scoreOne(j job) error {
+	labels, err := j.task.Labels(j.truth.W, j.truth.H)
+	e.free <- j.task
+	if err != nil {
+		return err
+	}
+	one := NewConfusion(e.total.Classes())
+	if err := one.Add(j.truth, labels); err != nil {
+		return err
+	}
+	id := e.d.Item(j.index).ID
+	score := ImageScore{ID: id, MIoU: Score(one.MeanIoU()), PixelAccuracy: Score(one.PixelAccuracy())}
+	if e.o.Each != nil {
+		err := e.o.Each(Prediction{Index: j.index, ID: id, Image: j.image, Truth: j.truth, Labels: labels, Score: score})
+		if err != nil {
+			return err
+		}
+	}
+	return e.count(one, score)
 }
 
 // count adds one image's matrix.
