@@ -22,7 +22,6 @@ var (
 	grid   = color.NRGBA{226, 229, 234, 255}
 	gray   = color.NRGBA{176, 184, 194, 255} // the baseline
 	accent = color.NRGBA{31, 111, 178, 255}  // what is being reported
-	good   = color.NRGBA{24, 128, 76, 255}
 	bad    = color.NRGBA{190, 50, 50, 255}
 )
 
@@ -41,8 +40,9 @@ func mustParse(ttf []byte) *opentype.Font {
 }
 
 // Density is the number of pixels per unit of length of charts ([Confusion],
-// [IoUBars], [Curves], [Heat], [Measures], [Scatters]): shown at 1/Density of
-// their size they are crisp on screens of high density and on paper. A [Strip] has one pixel per unit.
+// [Curves], [Heat], [Measures], [Scatters]): shown at 1/Density of their size
+// they are crisp on screens of high density and on paper. A [Strip] has one pixel
+// per unit.
 const Density = 2
 
 // typeface is a font at a size in units, ready for canvases of both densities.

@@ -43,16 +43,6 @@ func row(ids ...uint8) *raster.Labels {
 	return &raster.Labels{W: len(ids), H: 1, Pix: ids}
 }
 
-// threeResult has classes road 2/3, car 0.5 and an absent train.
-func threeResult(t *testing.T) *score.Result {
-	t.Helper()
-	c := score.NewConfusion(3)
-	if err := c.Add(row(0, 0, 0, 1), row(0, 0, 1, 1)); err != nil {
-		t.Fatal(err)
-	}
-	return score.NewResult([]string{"road", "car", "train"}, c)
-}
-
 func TestStrip(t *testing.T) {
 	space := datasets.Cityscapes19()
 	white := raster.NewImage(40, 20)
@@ -123,24 +113,6 @@ func TestConfusionPicture(t *testing.T) {
 	}
 	if _, err := Confusion(datasets.Cityscapes19(), c); err == nil {
 		t.Error("a matrix over 5 classes was drawn with 19 names")
-	}
-}
-
-func TestIoUBars(t *testing.T) {
-	r := threeResult(t)
-	space := datasets.Space{Classes: []datasets.Class{{Name: "road"}, {Name: "car"}, {Name: "train"}}}
-	for _, baseline := range []*score.Result{nil, threeResult(t)} {
-		picture, err := IoUBars(space, "after", r, "before", baseline)
-		if err != nil {
-			t.Fatal(err)
-		}
-		bars := image.Rect(0, Density*barsHead, picture.Bounds().Max.X, picture.Bounds().Max.Y)
-		if !holds(picture, bars, accent) || holds(picture, bars, gray) != (baseline != nil) {
-			t.Errorf("wrong bars (baseline: %v)", baseline != nil)
-		}
-	}
-	if _, err := IoUBars(exporttest.FiveClasses(), "after", r, "", nil); err == nil || !strings.Contains(err.Error(), `no class "sidewalk"`) {
-		t.Errorf("error %v", err)
 	}
 }
 
