@@ -68,26 +68,18 @@ func (m logitMap) argmaxAt(w, h int) *raster.Labels {
 		return m.argmax()
 	}
 	out := raster.NewLabels(w, h)
-	columns, rows := taps(m.w, w), taps(m.h, h)
-	band := newBand(m)
-	best := make([]float32, w)
-	for y, row := range rows {
-		top, bottom := band.row(row.lo), band.row(row.hi)
-		ids := out.Pix[y*w : (y+1)*w]
-		for from := 0; from < w; {
-			lo, hi := columns[from].lo, columns[from].hi
-			to := from + 1
-			for to < w && columns[to].lo == lo && columns[to].hi == hi {
-				to++
+	columns, rows := spans(taps(m.w, w)), spans(taps(m.h, h))
+	band := newBand(m, w)
+	borders := make([]span, 0, len(columns))
+	for _, row := range rows {
+		first := out.Pix[row.from*w : (row.from+1)*w]
+		borders = band.paint(row, columns, first, borders[:0])
+		for y, t := range row.taps {
+			ids := out.Pix[(row.from+y)*w : (row.from+y+1)*w]
+			copy(ids, first) // for what is no border
+			for _, c := range borders {
+				band.argmaxCell(t, c.taps, ids[c.from:c.from+len(c.taps)])
 			}
-			if id := top.ids[lo]; id == top.ids[hi] && id == bottom.ids[lo] && id == bottom.ids[hi] {
-				for x := from; x < to; x++ {
-					ids[x] = id
-				}
-			} else {
-				band.argmaxCell(row, columns[from:to], best, ids[from:to])
-			}
-			from = to
 		}
 	}
 	return out
@@ -100,6 +92,7 @@ type band struct {
 	m      logitMap
 	stride int // from class to class
 	rows   [2]bandRow
+	best   []float32 // of the pixels of a cell
 }
 
 // bandRow is a row of logits with its classes.
@@ -109,9 +102,9 @@ type bandRow struct {
 	ids    []uint8   // the class with the largest logit
 }
 
-func newBand(m logitMap) *band {
+func newBand(m logitMap, widest int) *band {
 	const line = 16 // floats of a cache line
-	b := &band{m: m, stride: m.w + line}
+	b := &band{m: m, stride: m.w + line, best: make([]float32, widest)}
 	for i := range b.rows {
 		b.rows[i] = bandRow{y: -1, values: make([]float32, m.c*b.stride), ids: make([]uint8, m.w)}
 	}
@@ -144,10 +137,27 @@ func (b *band) row(y int) *bandRow {
 	return r
 }
 
+// paint fills a row with the classes of the cells that have a single one, and
+// appends the other cells to borders.
+func (b *band) paint(row span, columns []span, ids []uint8, borders []span) []span {
+	top, bottom := b.row(row.lo).ids, b.row(row.hi).ids
+	for _, c := range columns {
+		id := top[c.lo]
+		if id != top[c.hi] || id != bottom[c.lo] || id != bottom[c.hi] {
+			borders = append(borders, c)
+			continue
+		}
+		for x := c.from; x < c.from+len(c.taps); x++ {
+			ids[x] = id
+		}
+	}
+	return borders
+}
+
 // argmaxCell fills ids of one output row between two columns of logits.
-func (b *band) argmaxCell(row tap, columns []tap, best []float32, ids []uint8) {
+func (b *band) argmaxCell(row tap, columns []tap, ids []uint8) {
 	lo, hi := columns[0].lo, columns[0].hi
-	best = best[:len(columns)]
+	best := b.best[:len(columns)]
 	top, bottom := b.rows[row.lo%2].values, b.rows[row.hi%2].values
 	for c := range b.m.c {
 		at := c * b.stride
@@ -158,6 +168,24 @@ func (b *band) argmaxCell(row tap, columns []tap, best []float32, ids []uint8) {
 			}
 		}
 	}
+}
+
+// span is the output positions between the same two inputs.
+type span struct {
+	lo, hi, from int
+	taps         []tap
+}
+
+func spans(taps []tap) []span {
+	var all []span
+	for i, t := range taps {
+		if n := len(all); n > 0 && all[n-1].lo == t.lo && all[n-1].hi == t.hi {
+			all[n-1].taps = taps[all[n-1].from : i+1]
+			continue
+		}
+		all = append(all, span{lo: t.lo, hi: t.hi, from: i, taps: taps[i : i+1]})
+	}
+	return all
 }
 
 // tap is one output position of a linear resize: two inputs and their weights.
