@@ -76,9 +76,18 @@ func divergence(ctx context.Context, p matrix, y [][2]float64) (float64, error) 
 	return sum, err
 }
 
+// fewRows are done sooner than goroutines have started.
+const fewRows = 100
+
 // rows calls f for all rows, from as many goroutines as there are CPUs, and
 // returns ctx's error when that ends first.
 func rows(ctx context.Context, n int, f func(i int)) error {
+	if n <= fewRows {
+		for i := range n {
+			f(i)
+		}
+		return ctx.Err()
+	}
 	var next atomic.Int64
 	var group errgroup.Group
 	for range min(n, runtime.GOMAXPROCS(0)) {

@@ -166,7 +166,7 @@ func TestClusters(t *testing.T) {
 // TestRepeatable: neither the number of CPUs nor anything else but arguments
 // changes a layout; another seed does.
 func TestRepeatable(t *testing.T) {
-	x := gaussians(rng.New(5, 0, "repeatable"), 25, 4, 0, 1, 2)
+	x := gaussians(rng.New(5, 0, "repeatable"), 50, 4, 0, 1, 2) // more points than fewRows
 	embed := func(seed uint64) [][2]float64 {
 		l, err := Embed(t.Context(), x, Options{Seed: seed, Iterations: 60})
 		if err != nil {
