@@ -171,10 +171,14 @@ type classes struct {
 
 const notListed = -1
 
+// ErrNoClasses is returned for models of other programs when the form says
+// nothing of classes.
+var ErrNoClasses = errors.New("it was not exported by t2sda (no metadata), so a label map must say what the classes of its output are")
+
 func newClasses(f Form) (classes, error) {
 	if f.Labels == nil {
 		if len(f.Space.Classes) == 0 {
-			return classes{}, errors.New("it was not exported by t2sda (no metadata), so a label map must say what the classes of its output are")
+			return classes{}, ErrNoClasses
 		}
 		return classes{space: f.Space}, nil
 	}

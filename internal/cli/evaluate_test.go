@@ -89,7 +89,7 @@ func TestEvaluateForeign(t *testing.T) {
 		{exitFailure, `format "heat" is none of`, append(append(args, form...), "--save-predictions", t.TempDir(), "--formats", "heat")},
 		{exitUsage, "none of the others can be", append(args, "--rgb", "--bgr")},
 		{exitFailure, "unknown label map", append(args, "--labels", "nowhere")},
-		{exitFailure, "a label map must say what the classes of its output are", append(predict, "--output", "y")},
+		{exitFailure, "a label map must say what the classes of its output are (--labels)", append(predict, "--output", "y")},
 		{exitUsage, "--map is for --format labelids only", append(predict, "--map", "gta5")},
 		{exitFailure, "format labelids: label map gta5 has other classes than the model", append(append(predict, form...), "--format", "labelids", "--map", "gta5", "--labels", filepath.Join(s.Root, "map.yaml"))},
 	} {

@@ -81,7 +81,11 @@ func (f *modelFlags) open(e *engine.Engine, space datasets.Space) (*predict.Pred
 			return nil, err
 		}
 	}
-	return predict.OpenWith(e, f.path, o)
+	p, err := predict.OpenWith(e, f.path, o)
+	if errors.Is(err, predict.ErrNoClasses) {
+		err = fmt.Errorf("%w (--labels)", err)
+	}
+	return p, err
 }
 
 // with opens engine and model for the time that do takes.
