@@ -280,13 +280,3 @@ func newGrid(name string, t engine.DType, dims []int, c classes) (grid, error) {
 	}
 	return grid{h: d[0], w: d[1]}, nil
 }
-
-// isFree reports whether a shape is known at run time only.
-func isFree(info engine.IOInfo) bool {
-	for _, d := range info.Dims {
-		if d < 0 {
-			return true
-		}
-	}
-	return info.Unranked
-}

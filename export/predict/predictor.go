@@ -133,7 +133,7 @@ func (p *Predictor) readOutput(outputs []engine.IOInfo, f Form) (err error) {
 	default:
 		return fmt.Errorf("output %q holds %v, want float32 logits or a label map of uint8, int32 or int64", p.out.Name, p.out.DType)
 	}
-	if !isFree(p.out) {
+	if p.out.IsStatic() {
 		_, err = newGrid(p.out.Name, p.out.DType, p.out.Dims, p.classes)
 	}
 	return err
@@ -180,7 +180,7 @@ func (m Metadata) fits(p *Predictor) error {
 		return fmt.Errorf("metadata input: layout %q, colour %q, scale %d; want nchw, rgb, 255", in.Layout, in.Colour, in.Scale)
 	case m.Output.Kind != OutputLogits && m.Output.Kind != OutputLabels:
 		return fmt.Errorf("metadata output: kind %q is neither %s nor %s", m.Output.Kind, OutputLogits, OutputLabels)
-	case p.logits() != (m.Output.Kind == OutputLogits) || isFree(p.out):
+	case p.logits() != (m.Output.Kind == OutputLogits) || !p.out.IsStatic():
 		return fmt.Errorf("output %q holds %v of shape %s, want %s of a fixed shape by its metadata", p.out.Name, p.out.DType, engine.ShapeText(p.out.Dims), m.Output.Kind)
 	}
 	return nil
@@ -272,7 +272,7 @@ func (p *Predictor) NewTask() *Task {
 // outputDims returns the output's shape for images of w × h pixels, where it is
 // known.
 func (p *Predictor) outputDims(w, h int) ([]int, bool) {
-	if !isFree(p.out) {
+	if p.out.IsStatic() {
 		return p.out.Dims, true
 	}
 	p.mu.Lock()

@@ -43,7 +43,7 @@ func (s *slot) prepare(w, h int) error {
 		return err
 	}
 	if dims, ok := s.p.outputDims(w, h); ok {
-		if s.out, err = newOutput(s.p.out.DType, dims); err != nil {
+		if s.out, err = engine.NewTensorOf(s.p.out.DType, dims); err != nil {
 			return err
 		}
 		if err := s.bind(); err != nil {
@@ -52,24 +52,6 @@ func (s *slot) prepare(w, h int) error {
 	}
 	s.w, s.h = w, h
 	return nil
-}
-
-// newOutput makes memory for an output.
-func newOutput(t engine.DType, dims []int) (*engine.Tensor, error) {
-	n := 1
-	for _, d := range dims {
-		n *= d
-	}
-	switch t {
-	case engine.Float32:
-		return engine.NewTensor(make([]float32, n), dims...)
-	case engine.Uint8:
-		return engine.NewTensor(make([]uint8, n), dims...)
-	case engine.Int32:
-		return engine.NewTensor(make([]int32, n), dims...)
-	default:
-		return engine.NewTensor(make([]int64, n), dims...)
-	}
 }
 
 // bind ties input and output to the session.

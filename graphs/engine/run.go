@@ -22,10 +22,10 @@ func (s *Session) Run(ctx context.Context, inputs map[string]*Tensor) (map[strin
 func (s *Session) runOnce(ctx context.Context, inputs map[string]*Tensor) (_ map[string]*Tensor, err error) {
 	outputs := map[string]*Tensor{}
 	for _, info := range s.outputs {
-		if !info.isStatic() {
+		if !info.IsStatic() {
 			continue
 		}
-		if outputs[info.Name], err = newTensorOf(info.DType, info.Dims); err != nil {
+		if outputs[info.Name], err = NewTensorOf(info.DType, info.Dims); err != nil {
 			return nil, fmt.Errorf("output %q: %w", info.Name, err)
 		}
 	}
@@ -46,7 +46,8 @@ func (s *Session) runOnce(ctx context.Context, inputs map[string]*Tensor) (_ map
 	return outputs, nil
 }
 
-func (i IOInfo) isStatic() bool {
+// IsStatic reports whether the model fixes every dimension.
+func (i IOInfo) IsStatic() bool {
 	if i.Unranked {
 		return false
 	}

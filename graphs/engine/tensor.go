@@ -164,8 +164,9 @@ func (v values[T]) load(scalar ort.Value) {
 	v[0] = scalar.(*ort.Scalar[T]).GetData()
 }
 
-// newTensorOf allocates a tensor of the element type.
-func newTensorOf(t DType, dims []int) (*Tensor, error) {
+// NewTensorOf allocates a tensor of the element type, zeroed. It returns an error
+// for types that tensors cannot hold.
+func NewTensorOf(t DType, dims []int) (*Tensor, error) {
 	n, err := size(dims)
 	if err != nil {
 		return nil, err
