@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"strings"
-	"unicode/utf8"
+
+	"t2sda/internal/texttable"
 )
 
 // Table prints the scores in per cent, one class a line, then categories and
@@ -17,44 +17,11 @@ func (r *Result) Table(w io.Writer, baseline *Result) error {
 	if baseline != nil {
 		sections = r.comparison(baseline)
 	}
-	widths := make([]int, len(sections[0][0]))
-	for _, rows := range sections {
-		for _, row := range rows {
-			for i, cell := range row {
-				widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-			}
-		}
+	if err := texttable.Write(w, sections...); err != nil {
+		return err
 	}
-	total := 2 * (len(widths) - 1)
-	for _, n := range widths {
-		total += n
-	}
-	var b strings.Builder
-	for i, rows := range sections {
-		if i > 0 {
-			b.WriteString(strings.Repeat("─", total) + "\n")
-		}
-		for _, row := range rows {
-			b.WriteString(tableLine(row, widths))
-		}
-	}
-	fmt.Fprintf(&b, "%s\n", r.Summary())
-	_, err := io.WriteString(w, b.String())
+	_, err := fmt.Fprintln(w, r.Summary())
 	return err
-}
-
-// tableLine sets the first cell to the left, the others to the right.
-func tableLine(row []string, widths []int) string {
-	var line strings.Builder
-	for i, cell := range row {
-		pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
-		if i == 0 {
-			line.WriteString(cell + pad)
-			continue
-		}
-		line.WriteString("  " + pad + cell)
-	}
-	return strings.TrimRight(line.String(), " ") + "\n"
 }
 
 // sections returns head, classes, categories if there are any, and means.

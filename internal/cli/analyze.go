@@ -13,6 +13,7 @@ import (
 
 	"t2sda/export/score"
 	"t2sda/graphs/engine"
+	"t2sda/internal/texttable"
 	"t2sda/orchestrator/analyze"
 )
 
@@ -103,7 +104,8 @@ func printAnalysis(w io.Writer, r *analyze.Result) error {
 	}
 	for _, t := range analysisTables {
 		fmt.Fprintf(w, "\n%s%s\n", t.title, between)
-		if err := writeTable(w, analysisRows(r, t.columns)); err != nil {
+		rows := analysisRows(r, t.columns)
+		if err := texttable.Write(w, rows[:1], rows[1:]); err != nil {
 			return err
 		}
 	}

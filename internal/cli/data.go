@@ -3,9 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
-	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
@@ -127,39 +125,6 @@ func progressOf(cmd *cobra.Command, what, unit string) func(done, total int) {
 		}
 		_ = bar.Set(done) // a terminal that cannot be written to stops nothing
 	}
-}
-
-// writeTable prints rows under a head: the first column to the left, numbers to
-// the right.
-func writeTable(w io.Writer, rows [][]string) error {
-	widths := make([]int, len(rows[0]))
-	for _, row := range rows {
-		for i, cell := range row {
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
-		}
-	}
-	var b strings.Builder
-	for i, row := range rows {
-		var line strings.Builder
-		for j, cell := range row {
-			pad := strings.Repeat(" ", widths[j]-utf8.RuneCountInString(cell))
-			if j == 0 {
-				line.WriteString(cell + pad)
-			} else {
-				line.WriteString("  " + pad + cell)
-			}
-		}
-		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
-		if i == 0 {
-			total := 2 * (len(widths) - 1)
-			for _, n := range widths {
-				total += n
-			}
-			b.WriteString(strings.Repeat("─", total) + "\n")
-		}
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
 }
 
 // percent returns a share in per cent; "–" for none, and for a share of nothing.

@@ -16,6 +16,7 @@ import (
 	"t2sda/export/picture"
 	"t2sda/internal/atomicfile"
 	"t2sda/internal/raster"
+	"t2sda/internal/texttable"
 )
 
 // inspection is what the command check is asked for.
@@ -158,7 +159,7 @@ func printClasses(w io.Writer, r *datasets.Report) error {
 			rows = append(rows, []string{c.Name, percent(c.Pixels, total), strconv.Itoa(c.Images)})
 		}
 	}
-	if err := writeTable(w, rows); err != nil {
+	if err := texttable.Write(w, rows[:1], rows[1:]); err != nil {
 		return err
 	}
 	_, err := fmt.Fprintln(w)

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"t2sda/datasets"
+	"t2sda/internal/texttable"
 )
 
 // statistics is what the command stats is asked for.
@@ -111,7 +112,7 @@ func (s *statistics) print(w io.Writer, stats *datasets.Stats) error {
 		}
 		rows = append(rows, []string{name, percent(stats.Pixels[c], total), strconv.Itoa(images), files, probability})
 	}
-	if err := writeTable(w, rows); err != nil {
+	if err := texttable.Write(w, rows[:1], rows[1:]); err != nil {
 		return err
 	}
 	fmt.Fprintf(w, "void: %s %% of all pixels\n", percent(stats.Void, total+stats.Void))

@@ -1,0 +1,25 @@
+package texttable
+
+import (
+	"bytes"
+	"testing"
+)
+
+// Columns are as wide as their widest cell in characters, whatever the section.
+func TestWrite(t *testing.T) {
+	var b bytes.Buffer
+	err := Write(&b, [][]string{{"class", "IoU", "Δ"}}, [][]string{{"road", "5.00", "–"}, {"sky", "", ""}}, [][]string{{"mean of both", "12.50", "+1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `class           IoU   Δ
+───────────────────────
+road           5.00   –
+sky
+───────────────────────
+mean of both  12.50  +1
+`
+	if b.String() != want {
+		t.Errorf("printed\n%s\nwant\n%s", b.String(), want)
+	}
+}
