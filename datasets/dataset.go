@@ -260,6 +260,14 @@ func (d *Dataset) Root() string { return d.opts.Root }
 // Layout returns the name of the folder layout.
 func (d *Dataset) Layout() string { return d.layout.Name }
 
+// AtSize returns the same images and labels brought to w × h pixels (0×0: as they
+// are), with a cache of its own. No files are looked for.
+func (d *Dataset) AtSize(w, h int) *Dataset {
+	out := *d
+	out.opts.Width, out.opts.Height, out.cache = w, h, newCache(d.opts.CacheBytes)
+	return &out
+}
+
 // LeftOut returns what [Options.KeepGoing] left out when the files were looked
 // for; each error names its file.
 func (d *Dataset) LeftOut() []error { return d.leftOut.errs }

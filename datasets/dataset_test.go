@@ -311,3 +311,28 @@ func TestSplits(t *testing.T) {
 	_, err := Splits(Options{Layout: "moon"})
 	wantError(t, err, `unknown layout "moon"`)
 }
+
+// AtSize is what Open with that size gives, and leaves the original alone.
+func TestAtSize(t *testing.T) {
+	o := genericSet(t, 2, 20, 12)
+	d := mustOpen(t, o)
+	sized := d.AtSize(10, 6)
+	o.Width, o.Height = 10, 6
+	opened := mustOpen(t, o)
+	for i := range opened.Len() {
+		want, err := opened.Load(t.Context(), i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := sized.Load(t.Context(), i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("image %d: %s", i, diff)
+		}
+	}
+	if s, err := d.Load(t.Context(), 0); err != nil || s.Image.W != 20 {
+		t.Errorf("the original reads %d columns, %v", s.Image.W, err)
+	}
+}

@@ -123,10 +123,7 @@ func (v *evaluation) run(cmd *cobra.Command) error {
 			}
 		}
 		if !v.needsWhole() {
-			o.Width, o.Height = p.ImageSize()
-			if d, err = datasets.Open(*o); err != nil {
-				return err
-			}
+			d = d.AtSize(p.ImageSize())
 		}
 		v.options.Name, v.options.Progress = place(*o), progress(cmd, "evaluating")
 		result, err := score.Evaluate(cmd.Context(), p, d, v.options)

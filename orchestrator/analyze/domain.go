@@ -61,11 +61,9 @@ func openDomain(ctx context.Context, n *orchestrator.Network, name, field string
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", field, err)
 	}
-	if d.w, d.h = first.Image.W, first.Image.H; c.Resize == (configs.Size{}) {
-		c.Resize = configs.Size{Width: d.w, Height: d.h} // so that all have one size
-		d.data, err = n.OpenDataset(field, c)
-	}
-	return d, err
+	d.w, d.h = first.Image.W, first.Image.H
+	d.data = d.data.AtSize(d.w, d.h) // so that all have one size
+	return d, nil
 }
 
 // explain adds to an error of opening what the reader may not think of.
