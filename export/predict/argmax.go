@@ -30,22 +30,17 @@ func (m logitMap) argmax() *raster.Labels {
 	best := make([]float32, m.w)
 	for y := range m.h {
 		copy(best, m.pix[y*m.w:])
+		ids := out.Pix[y*m.w:][:len(best)]
 		for c := 1; c < m.c; c++ {
-			raise(best, out.Pix[y*m.w:], m.pix[(c*m.h+y)*m.w:], uint8(c))
+			row := m.pix[(c*m.h+y)*m.w:][:len(best)]
+			for x, v := range row {
+				if v > best[x] {
+					best[x], ids[x] = v, uint8(c)
+				}
+			}
 		}
 	}
 	return out
-}
-
-// raise gives class id the positions of a row where its logits are above the
-// best so far.
-func raise(best []float32, ids []uint8, row []float32, id uint8) {
-	ids, row = ids[:len(best)], row[:len(best)]
-	for x, v := range row {
-		if v > best[x] {
-			best[x], ids[x] = v, id
-		}
-	}
 }
 
 // checkFinite returns an error if a logit of class 0 is NaN: a network whose
@@ -132,7 +127,12 @@ func (b *band) row(y int) *bandRow {
 			clear(r.ids)
 			continue
 		}
-		raise(best, r.ids, row, uint8(c))
+		ids := r.ids[:len(best)]
+		for x, v := range row {
+			if v > best[x] {
+				best[x], ids[x] = v, uint8(c)
+			}
+		}
 	}
 	return r
 }
