@@ -102,14 +102,20 @@ type Translate struct {
 	Folder     string `mapstructure:"folder" yaml:"folder"` // engine folder: translated images under their source's file names
 }
 
-// Loss holds the terms' switches (METHOD: L = L_S + L_T + λ·L_pull).
+// Loss holds the terms' switches: L = L_S + mix_weight·L_T + λ·L_pull (Wang et
+// al., eq. 2, whose L_T has weight 1).
 type Loss struct {
-	CEDomain      string `mapstructure:"ce_domain" yaml:"ce_domain"`           // supervised images: source | pseudo
+	// CEDomain are the images of L_S: source | pseudo | both (their mean). Methods
+	// whose name says it do not read it, see [Config.CEDomain]; likewise MixDomain.
+	CEDomain      string `mapstructure:"ce_domain" yaml:"ce_domain"`
 	CEDenominator string `mapstructure:"ce_denominator" yaml:"ce_denominator"` // of L_S: all | valid pixels; L_T's is always all
+
+	MixDomain string  `mapstructure:"mix_domain" yaml:"mix_domain"` // whose pixels ClassMix pastes: source | pseudo
+	MixWeight float64 `mapstructure:"mix_weight" yaml:"mix_weight"` // of L_T; 0: no L_T
 
 	Delta        float64 `mapstructure:"delta" yaml:"delta"`                 // confidence that counts for q
 	Quality      string  `mapstructure:"quality" yaml:"quality"`             // q per image | batch
-	IgnoreTop    float64 `mapstructure:"ignore_top" yaml:"ignore_top"`       // share of target rows without weight
+	IgnoreTop    float64 `mapstructure:"ignore_top" yaml:"ignore_top"`       // share of the target image's rows, from its top, without weight in L_T
 	IgnoreBottom float64 `mapstructure:"ignore_bottom" yaml:"ignore_bottom"` // likewise at the bottom
 
 	Pull Pull `mapstructure:"pull" yaml:"pull"`
@@ -122,6 +128,7 @@ type Loss struct {
 type Pull struct {
 	Weight      float64 `mapstructure:"weight" yaml:"weight"` // λ
 	Kind        string  `mapstructure:"kind" yaml:"kind"`     // infonce | mse
+	Mean        string  `mapstructure:"mean" yaml:"mean"`     // over class: every class with queries counts by its weight | pair: every query does
 	Tau         float64 `mapstructure:"tau" yaml:"tau"`
 	Queries     int     `mapstructure:"queries" yaml:"queries"`     // n, mean per class
 	Negatives   int     `mapstructure:"negatives" yaml:"negatives"` // m per class
@@ -179,31 +186,6 @@ type CUDA struct {
 	MemoryLimitMB       int64  `mapstructure:"memory_limit_mb" yaml:"memory_limit_mb"` // 0: none
 }
 
-// The methods of a run.
-const (
-	SourceOnly   = "source-only"   // L_S on source images
-	SelfTraining = "self-training" // L_S + L_T
-	T2S          = "t2s"           // L_S + L_T + λ·L_pull
-	TargetOnly   = "target-only"   // L_S on labelled target images: the oracle
-	Generalise   = "generalise"    // L_S + λ·L_pull, no target images
-)
-
-// Methods lists every method.
-func Methods() []string {
-	return []string{SourceOnly, SelfTraining, T2S, TargetOnly, Generalise}
-}
-
-// UsesTarget reports whether the run reads unlabelled target images.
-func (c *Config) UsesTarget() bool {
-	return c.Method == SelfTraining || c.Method == T2S
-}
-
-// UsesPull reports whether the pull term is trained.
-func (c *Config) UsesPull() bool { return c.Method == T2S || c.Method == Generalise }
-
-// UsesTeacher reports whether the run keeps a momentum teacher.
-func (c *Config) UsesTeacher() bool { return c.UsesTarget() || c.UsesPull() }
-
 // Default returns the paper's configuration: T2S-InfoNCE on the DAFormer
 // recipe. Data roots are empty.
 func Default() Config {
@@ -224,13 +206,14 @@ func Default() Config {
 		},
 		Translate: Translate{Engine: "fda", Band: 0.01, Box: "min", Clip: true},
 		Loss: Loss{
-			CEDomain: "source", CEDenominator: "all",
+			CEDomain: DomainSource, CEDenominator: "all",
+			MixDomain: DomainSource, MixWeight: 1,
 			Delta: 0.968, Quality: "image",
-			IgnoreTop: 15.0 / 512, IgnoreBottom: 120.0 / 512, // DAFormer's rows of a 512-row crop
+			IgnoreTop: 15.0 / 512, IgnoreBottom: 120.0 / 512, // DAFormer's, of images and crops of 512 rows
 			Pull: Pull{
-				Weight: 0.1, Kind: "infonce", Tau: 0.2, Queries: 128, Negatives: 1024, Block: 64,
+				Weight: 0.1, Kind: "infonce", Mean: "class", Tau: 0.2, Queries: 128, Negatives: 1024, Block: 64,
 				Balanced: true, Equalised: true, Alpha: 50,
-				QueryDomain: "pseudo", KeyDomain: "source", GridLabels: "nearest",
+				QueryDomain: DomainPseudo, KeyDomain: DomainSource, GridLabels: "nearest",
 			},
 			DRW: "pull", DRWBeta: 0.5,
 		},

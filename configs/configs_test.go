@@ -172,7 +172,10 @@ func TestHash(t *testing.T) {
 // it, and of no other.
 func TestHashOfUnreadSettings(t *testing.T) {
 	all := Methods()
-	pulls, teaches := []string{T2S, Generalise}, []string{SelfTraining, T2S, Generalise}
+	pulls := []string{T2SMSE, T2S, Generalise}
+	mixes := []string{SelfTraining, SelfTrainingTranslated, T2SMSE, T2S}
+	teaches := append([]string{Generalise}, mixes...)
+	translates := []string{Translated, SelfTrainingTranslated, T2SMSE, T2S, Generalise}
 	for _, s := range []struct {
 		name    string
 		set     func(c *Config)
@@ -180,8 +183,13 @@ func TestHashOfUnreadSettings(t *testing.T) {
 	}{
 		{"τ", func(c *Config) { c.Loss.Pull.Tau++ }, pulls},
 		{"projector", func(c *Config) { c.Model.ProjectorWidth++ }, pulls},
-		{"FDA's band", func(c *Config) { c.Translate.Band++ }, pulls},
-		{"δ", func(c *Config) { c.Loss.Delta = 0.5 }, teaches},
+		{"the pull's kind", func(c *Config) { c.Loss.Pull.Kind = "mse" }, []string{T2S, Generalise}},
+		{"FDA's band", func(c *Config) { c.Translate.Band++ }, translates},
+		{"L_S's domain", func(c *Config) { c.Loss.CEDomain = DomainBoth }, []string{T2SMSE, T2S, Generalise}},
+		{"L_T's domain", func(c *Config) { c.Loss.MixDomain = DomainPseudo }, []string{SelfTrainingTranslated, T2SMSE, T2S}},
+		{"L_T's weight", func(c *Config) { c.Loss.MixWeight = 0.5 }, mixes},
+		{"δ", func(c *Config) { c.Loss.Delta = 0.5 }, mixes},
+		{"DRW's β", func(c *Config) { c.Loss.DRWBeta = 0.7 }, pulls},
 		{"EMA", func(c *Config) { c.Train.EMA = 0.5 }, teaches},
 		{"adapt_after", func(c *Config) { c.Train.AdaptAfter = 0.5 }, teaches},
 		{"denominator", func(c *Config) { c.Loss.CEDenominator = "valid" }, all},
@@ -199,12 +207,39 @@ func TestHashOfUnreadSettings(t *testing.T) {
 			}
 		}
 	}
-	a := Default() // self-training on pseudo-target images translates
-	a.Method, a.Loss.CEDomain = SelfTraining, "pseudo"
-	b := a
-	b.Translate.Band++
-	if a.Hash() == b.Hash() {
-		t.Error("a translation that L_S sees did not change the hash")
+}
+
+// TestSettledByMethod: a method whose name says on which images its terms are
+// taken does not read the settings.
+func TestSettledByMethod(t *testing.T) {
+	for _, c := range []struct {
+		method                 string
+		ce, mix                string // configured
+		wantCE, wantMix        string
+		pseudo, mixes, teaches bool
+	}{
+		{SourceOnly, DomainPseudo, DomainPseudo, DomainSource, DomainPseudo, false, false, false},
+		{Translated, DomainSource, DomainSource, DomainPseudo, DomainSource, true, false, false},
+		{SelfTraining, DomainBoth, DomainPseudo, DomainSource, DomainSource, false, true, true},
+		{SelfTrainingTranslated, DomainSource, DomainPseudo, DomainPseudo, DomainPseudo, true, true, true},
+		{T2S, DomainBoth, DomainPseudo, DomainBoth, DomainPseudo, true, true, true},
+		{TargetOnly, DomainPseudo, DomainSource, DomainSource, DomainSource, false, false, false},
+		{Generalise, DomainSource, DomainSource, DomainSource, DomainSource, true, false, true},
+	} {
+		cfg := Default()
+		cfg.Method, cfg.Loss.CEDomain, cfg.Loss.MixDomain = c.method, c.ce, c.mix
+		if cfg.CEDomain() != c.wantCE || cfg.MixDomain() != c.wantMix || cfg.UsesPseudo() != c.pseudo || cfg.UsesMix() != c.mixes || cfg.UsesTeacher() != c.teaches {
+			t.Errorf("%s: L_S on %s, mixed from %s, pseudo %v, mixes %v, teacher %v", c.method,
+				cfg.CEDomain(), cfg.MixDomain(), cfg.UsesPseudo(), cfg.UsesMix(), cfg.UsesTeacher())
+		}
+	}
+	cfg := Default()
+	cfg.Method, cfg.Loss.MixWeight = SelfTraining, 0
+	if cfg.UsesMix() || cfg.UsesTeacher() {
+		t.Error("L_T of weight 0 keeps a teacher")
+	}
+	if cfg.Method = T2SMSE; cfg.PullKind() != "mse" {
+		t.Errorf("t2s-mse pulls by %s", cfg.PullKind())
 	}
 }
 
@@ -217,7 +252,7 @@ func TestBadConfigurations(t *testing.T) {
 		{"not YAML", "a: [", "c.yaml: yaml:"},
 		{"no such base", "extends: nothing", `"nothing": neither a preset`},
 		{"own base", "extends: c.yaml", "extends itself"},
-		{"method", "extends: streets\nmethod: magic", `method: want one of source-only, self-training, t2s, target-only, generalise, have "magic"`},
+		{"method", "extends: streets\nmethod: magic", `method: want one of source-only, translated, self-training, self-training+translated, t2s-mse, t2s, target-only, generalise, have "magic"`},
 		{"no roots", "method: t2s", "data.source.root: is empty"},
 		{"no target", "extends: streets\ndata: {target: {root: \"\"}}", "data.target.root: is empty: method t2s needs target images"},
 		{"crop", "extends: streets\ndata: {crop: {width: 8}}", "data.crop: want at least 32×32, have 8×128"},
@@ -229,7 +264,10 @@ func TestBadConfigurations(t *testing.T) {
 		{"device", "extends: streets\nruntime: {device: tpu}", `runtime.device: want one of cpu, cuda, auto, have "tpu"`},
 		{"generalise", "extends: streets\nmethod: generalise\nloss: {drw: none, pull: {key_domain: target}}", "loss.pull.key_domain: method generalise has no target images"},
 		{"generalise by FDA", "extends: streets\nmethod: generalise\nloss: {drw: none}", "translate.engine: method generalise has no target images, which fda needs"},
-		{"source-only on pseudo-target", "extends: streets\nmethod: source-only\nloss: {ce_domain: pseudo}", "loss.ce_domain: method source-only translates no images"},
+		{"domain of L_S", "extends: streets\nloss: {ce_domain: target}", `loss.ce_domain: want one of source, pseudo, both, have "target"`},
+		{"domain of L_T", "extends: streets\nloss: {mix_domain: both}", `loss.mix_domain: want one of source, pseudo, have "both"`},
+		{"weight of L_T", "extends: streets\nloss: {mix_weight: .inf}", "loss.mix_weight: want a number from 0 up, have +Inf"},
+		{"mean of the pull", "extends: streets\nloss: {pull: {mean: all}}", `loss.pull.mean: want one of class, pair, have "all"`},
 		{"name", "extends: streets\nname: a/b", "without slashes"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

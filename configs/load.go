@@ -223,10 +223,10 @@ func (c *Config) paths() []path {
 		{"model.init", &c.Model.Init},
 		{"runtime.library", &c.Runtime.Library},
 	}
-	if c.UsesTarget() || c.Method == TargetOnly {
+	if c.UsesTarget() || c.LabelsTarget() {
 		paths = append([]path{{"data.target.root", &c.Data.Target.Root}}, paths...)
 	}
-	if c.Method != TargetOnly {
+	if !c.LabelsTarget() {
 		paths = append([]path{{"data.source.root", &c.Data.Source.Root}}, paths...)
 	}
 	return paths
@@ -264,18 +264,27 @@ func (c *Config) Hash() string {
 }
 
 // clearUnread empties the settings that the method never reads, so that a
-// comparison does not train source-only again when τ changes.
+// comparison does not train source-only again when τ changes, and puts what the
+// method's name settles in place of what is configured.
 func (c *Config) clearUnread() {
-	if c.UsesPull() {
-		return
-	}
-	c.Loss.Pull = Pull{}
-	c.Model.ProjectorWidth, c.Model.ProjectorInput = 0, ""
-	if c.Loss.CEDomain != "pseudo" {
+	ce, mix, kind := c.CEDomain(), c.MixDomain(), c.PullKind()
+	mixes, pulls := c.UsesMix(), c.UsesPull()
+	if !c.UsesPseudo() {
 		c.Translate = Translate{}
 	}
-	if !c.UsesTeacher() { // source-only, target-only
-		c.Loss = Loss{CEDomain: c.Loss.CEDomain, CEDenominator: c.Loss.CEDenominator}
+	c.Loss.CEDomain, c.Loss.MixDomain, c.Loss.Pull.Kind = ce, mix, kind
+	if !mixes {
+		c.Loss.MixDomain, c.Loss.MixWeight, c.Loss.Quality = "", 0, ""
+		c.Loss.Delta, c.Loss.IgnoreTop, c.Loss.IgnoreBottom = 0, 0, 0
+	}
+	if !pulls {
+		c.Loss.Pull = Pull{}
+		c.Model.ProjectorWidth, c.Model.ProjectorInput = 0, ""
+	}
+	if !(pulls && c.Loss.DRW == "pull" || mixes && c.Loss.DRW == "lt") {
+		c.Loss.DRW, c.Loss.DRWBeta = "", 0
+	}
+	if !mixes && !pulls { // no teacher
 		c.Train.AdaptAfter, c.Train.EMA = 0, 0
 	}
 }

@@ -3,6 +3,7 @@ package configs
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 )
@@ -24,11 +25,11 @@ func (c *Config) Validate() error {
 
 func (c *Config) validateData(v *validator) {
 	d := &c.Data
-	if c.Method != TargetOnly {
+	if !c.LabelsTarget() {
 		v.check("data.source.root", d.Source.Root != "", "is empty: give the folder of the labelled images")
 	}
 	v.check("data.eval.root", d.Eval.Root != "", "is empty: give the folder of the labelled target images for evaluation")
-	if c.UsesTarget() || c.Method == TargetOnly {
+	if c.UsesTarget() || c.LabelsTarget() {
 		v.check("data.target.root", d.Target.Root != "", "is empty: method %s needs target images", c.Method)
 	}
 	v.check("data.crop", d.Crop.Width >= 32 && d.Crop.Height >= 32, "want at least 32×32, have %d×%d", d.Crop.Width, d.Crop.Height)
@@ -63,10 +64,9 @@ func (c *Config) validateModel(v *validator) {
 
 func (c *Config) validateLoss(v *validator) {
 	l := &c.Loss
-	v.oneOf("loss.ce_domain", l.CEDomain, "source", "pseudo")
-	if c.Method == SourceOnly || c.Method == TargetOnly {
-		v.check("loss.ce_domain", l.CEDomain == "source", "method %s translates no images: want source, have %q", c.Method, l.CEDomain)
-	}
+	v.oneOf("loss.ce_domain", l.CEDomain, DomainSource, DomainPseudo, DomainBoth)
+	v.oneOf("loss.mix_domain", l.MixDomain, DomainSource, DomainPseudo)
+	v.finite("loss.mix_weight", l.MixWeight)
 	v.oneOf("loss.ce_denominator", l.CEDenominator, "all", "valid")
 	v.oneOf("loss.quality", l.Quality, "image", "batch")
 	v.between("loss.delta", l.Delta, 0, 1)
@@ -77,8 +77,8 @@ func (c *Config) validateLoss(v *validator) {
 	v.check("loss.drw_beta", l.DRWBeta >= 0, "want ≥ 0, have %g", l.DRWBeta)
 	v.validatePull(&l.Pull)
 	if c.Method == Generalise {
-		v.check("loss.pull.query_domain", l.Pull.QueryDomain != "target", "method generalise has no target images")
-		v.check("loss.pull.key_domain", l.Pull.KeyDomain != "target", "method generalise has no target images")
+		v.check("loss.pull.query_domain", l.Pull.QueryDomain != DomainTarget, "method generalise has no target images")
+		v.check("loss.pull.key_domain", l.Pull.KeyDomain != DomainTarget, "method generalise has no target images")
 		v.check("translate.engine", c.Translate.Engine != "fda", "method generalise has no target images, which fda needs: want another engine")
 		v.check("loss.drw", l.DRW == "none", "method generalise has no target images to weigh classes by: want none, have %q", l.DRW)
 	}
@@ -87,13 +87,14 @@ func (c *Config) validateLoss(v *validator) {
 func (v *validator) validatePull(p *Pull) {
 	v.check("loss.pull.weight", p.Weight >= 0, "want ≥ 0, have %g", p.Weight)
 	v.oneOf("loss.pull.kind", p.Kind, "infonce", "mse")
+	v.oneOf("loss.pull.mean", p.Mean, "class", "pair")
 	v.check("loss.pull.tau", p.Tau > 0, "want > 0, have %g", p.Tau)
 	v.atLeast("loss.pull.queries", p.Queries, 1)
 	v.atLeast("loss.pull.negatives", p.Negatives, 2)
 	v.atLeast("loss.pull.block", p.Block, 1)
 	v.between("loss.pull.alpha", p.Alpha, 0, 100)
-	v.oneOf("loss.pull.query_domain", p.QueryDomain, "source", "pseudo", "target")
-	v.oneOf("loss.pull.key_domain", p.KeyDomain, "source", "pseudo", "target")
+	v.oneOf("loss.pull.query_domain", p.QueryDomain, DomainSource, DomainPseudo, DomainTarget)
+	v.oneOf("loss.pull.key_domain", p.KeyDomain, DomainSource, DomainPseudo, DomainTarget)
 	v.oneOf("loss.pull.grid_labels", p.GridLabels, "nearest", "majority")
 }
 
@@ -145,6 +146,11 @@ func (v *validator) oneOf(field, have string, want ...string) {
 
 func (v *validator) atLeast(field string, have, least int) {
 	v.check(field, have >= least, "want at least %d, have %d", least, have)
+}
+
+// finite wants a number from 0 up that is neither NaN nor infinite.
+func (v *validator) finite(field string, have float64) {
+	v.check(field, have >= 0 && !math.IsInf(have, 1), "want a number from 0 up, have %g", have)
 }
 
 // between also rejects NaN.

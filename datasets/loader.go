@@ -41,7 +41,11 @@ type Batch struct {
 	Pseudo               []*raster.Image // nil without a translator
 	Target               []*raster.Image // nil without a target
 	SourceLabels         []*raster.Labels
+	TargetRows           []Rows // that the crops of Target hold
 }
+
+// Rows says which rows of its image a crop holds: from row From on, of Of.
+type Rows struct{ From, Of int }
 
 // Images returns the number of images in the batch that came from files.
 func (b *Batch) Images() int { return len(b.Source) + len(b.Target) }
@@ -241,6 +245,7 @@ func (l *Loader) addTarget(ctx context.Context, b *Batch, k int) (*picture, erro
 	flip := l.opts.Flip && l.stream(b, k, "target flip").IntN(2) == 1
 	b.TargetIDs = append(b.TargetIDs, d.items[i].ID)
 	b.Target = append(b.Target, l.cutImage(p, rect, flip))
+	b.TargetRows = append(b.TargetRows, Rows{From: rect.Min.Y, Of: p.h})
 	return p, nil
 }
 

@@ -78,7 +78,7 @@ func BenchmarkMixEncode(b *testing.B) {
 	r := rand.New(rand.NewPCG(1, 3))
 	m := &Mix{
 		N: 2, H: 512, W: 512, Classes: 19, Labels: streetLabels(r, 2*pixels, 19), Pasted: [][]bool{make([]bool, pixels), make([]bool, pixels)},
-		Quality: []float64{0.5, 0.7}, Top: 15, Bottom: 120, Denominator: AllPixels,
+		Quality: []float64{0.5, 0.7}, Rims: []Rim{{15, 120}, {15, 120}}, Weight: 1, Denominator: AllPixels,
 	}
 	for i, label := range m.Labels {
 		m.Pasted[i/pixels][i%pixels] = label%2 == 0

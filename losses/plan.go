@@ -152,28 +152,38 @@ func (p *Pull) allot() {
 	}
 }
 
-// weigh sets w̃: the class weights over the classes that have queries, to sum 1.
-// Where all of those weigh 0 they count alike.
+// weigh sets w̃: the class weights over the classes that have queries, times the
+// number of queries where the mean is over pairs, to sum 1. Where all of them
+// weigh 0 they count alike.
 func (p *Pull) weigh(classWeights []float64) {
-	sum, present := 0.0, 0
-	for c, count := range p.Stats.Queries {
-		if count > 0 {
-			present++
-			if classWeights != nil {
-				sum += classWeights[c]
-			}
+	weight := func(c int) float64 { return classWeights[c] }
+	if classWeights == nil || p.total(weight) == 0 {
+		weight = func(int) float64 { return 1 }
+	}
+	sum := p.total(weight)
+	for c := range p.Stats.Weights {
+		p.Stats.Weights[c] = 0
+		if share := p.share(c); share > 0 {
+			p.Stats.Weights[c] = share * weight(c) / sum
 		}
 	}
-	for c, count := range p.Stats.Queries {
-		switch {
-		case count == 0:
-			p.Stats.Weights[c] = 0
-		case sum == 0:
-			p.Stats.Weights[c] = 1 / float64(present)
-		default:
-			p.Stats.Weights[c] = classWeights[c] / sum
-		}
+}
+
+// total is the sum over the classes of share times weight.
+func (p *Pull) total(weight func(c int) float64) float64 {
+	sum := 0.0
+	for c := range p.Stats.Queries {
+		sum += p.share(c) * weight(c)
 	}
+	return sum
+}
+
+// share is how often a class counts in L_pull's mean.
+func (p *Pull) share(c int) float64 {
+	if p.Options.Mean == MeanPair {
+		return float64(p.Stats.Queries[c])
+	}
+	return float64(min(p.Stats.Queries[c], 1))
 }
 
 // drawQueries packs the queries of each class into blocks of their own.

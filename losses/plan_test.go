@@ -276,6 +276,38 @@ func TestPlanClassWeights(t *testing.T) {
 	}
 }
 
+// TestPlanMeanOverPairs: every query counts by its class's weight, so that a
+// class counts by its queries; weights of 0 throughout count alike.
+func TestPlanMeanOverPairs(t *testing.T) {
+	w := newWorld(5, 3)
+	o := smallPull(3)
+	o.Mean = MeanPair
+	for name, given := range map[string][]float64{"weights": {1, 0.25, 0.5}, "none": nil, "zero": {0, 0, 0}} {
+		batch := w.batch()
+		batch.ClassWeights = given
+		p := plan(t, o, w, batch, 5)
+		checkQueries(t, p, w.source.Labels)
+		want, sum := make([]float64, 3), 0.0
+		for c, n := range p.Stats.Queries {
+			want[c] = float64(n)
+			if name == "weights" {
+				want[c] *= given[c]
+			}
+			sum += want[c]
+		}
+		for c := range want {
+			near(t, name, p.Stats.Weights[c], want[c]/sum, 1e-12)
+		}
+		if name != "weights" { // one weight for all queries
+			for _, weight := range p.Weights {
+				if weight != 0 && math.Abs(float64(weight)-1/sum) > 1e-7 {
+					t.Errorf("%s: a query weighs %g, want %g", name, weight, 1/sum)
+				}
+			}
+		}
+	}
+}
+
 func TestPlanDrawsEvenly(t *testing.T) {
 	o, w := smallPull(3), newWorld(9, 3)
 	p, err := NewPull(o, w.grid)
@@ -375,6 +407,7 @@ func TestPullOptionsErrors(t *testing.T) {
 		"0 classes":     func(o *PullOptions) { o.Classes = 0 },
 		`loss "l1"`:     func(o *PullOptions) { o.Loss = "l1" },
 		"0 queries":     func(o *PullOptions) { o.Queries = 0 },
+		`mean "all"`:    func(o *PullOptions) { o.Mean = "all" },
 		"blocks of 0":   func(o *PullOptions) { o.Block = 0 },
 		"0 negatives":   func(o *PullOptions) { o.Negatives = 0 },
 		"α = 1.5":       func(o *PullOptions) { o.Alpha = 1.5 },

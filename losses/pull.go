@@ -16,10 +16,24 @@ const (
 	PullMSE     PullLoss = "mse"     // squared distance to the positive
 )
 
+// PullMean is what L_pull's mean is taken over.
+type PullMean string
+
+// The means of L_pull. With w_c the class weights and Q_c the queries of a class:
+const (
+	// MeanClass is Σ_c w_c·mean_{q∈Q_c} ℓ / Σ_c w_c: a class with queries counts by
+	// its weight, however few they are.
+	MeanClass PullMean = "class"
+	// MeanPair is Σ_c Σ_{q∈Q_c} w_c·ℓ / Σ_c |Q_c|·w_c: every positive pair counts by
+	// its class's weight, so that sampling decides how much a class counts in all.
+	MeanPair PullMean = "pair"
+)
+
 // PullOptions configure L_pull.
 type PullOptions struct {
 	Classes     int      // C
 	Loss        PullLoss // T2S-InfoNCE or T2S-MSE
+	Mean        PullMean // over classes or over pairs
 	Queries     int      // n, the mean number of queries per class
 	Balanced    bool     // CBQS; else CEQS, see [QueryCounts]
 	Block       int      // queries of one class that share a matrix product; 64 is good
@@ -32,7 +46,7 @@ type PullOptions struct {
 // DefaultPull returns the method's settings for a number of classes.
 func DefaultPull(classes int) PullOptions {
 	return PullOptions{
-		Classes: classes, Loss: PullInfoNCE, Queries: 128, Balanced: true, Block: 64,
+		Classes: classes, Loss: PullInfoNCE, Mean: MeanClass, Queries: 128, Balanced: true, Block: 64,
 		Negatives: 1024, Equalised: true, Alpha: 0.5, Temperature: 0.2,
 	}
 }
@@ -44,6 +58,8 @@ func (o PullOptions) Validate() error {
 		return fmt.Errorf("losses: pull: %d classes (1 … 255)", o.Classes)
 	case o.Loss != PullInfoNCE && o.Loss != PullMSE:
 		return fmt.Errorf("losses: pull: loss %q is neither %q nor %q", o.Loss, PullInfoNCE, PullMSE)
+	case o.Mean != MeanClass && o.Mean != MeanPair:
+		return fmt.Errorf("losses: pull: mean %q is neither %q nor %q", o.Mean, MeanClass, MeanPair)
 	case o.Queries < 1:
 		return fmt.Errorf("losses: pull: %d queries per class", o.Queries)
 	case o.Block < 1:
@@ -112,7 +128,7 @@ type Stats struct {
 	// either domain.
 	Dropped []int
 	Present []bool    // has a prototype
-	Weights []float64 // w̃: 0 without queries, else they add up to 1
+	Weights []float64 // w̃, of all queries of a class together: 0 without queries, else they add up to 1
 	// The sizes of the pools that negatives were drawn from: positions of other
 	// classes. All 0 for the MSE loss.
 	SourcePool, TargetPool []int

@@ -2,6 +2,7 @@ package losses
 
 import (
 	"fmt"
+	"math"
 
 	"t2sda/internal/raster"
 )
@@ -47,10 +48,10 @@ func (d Denominator) reciprocal(labels []uint8) (float64, error) {
 }
 
 // Encode prepares the operands of [CrossEntropy] for labelled images (L_S):
-// ids receives the labels with void mapped to 0, weights 1/denominator, or 0
-// at void pixels. All three slices are [N,H,W]; a label that is neither below
-// classes nor void is an error.
-func Encode(ids []int64, weights []float32, labels []uint8, classes int, d Denominator) error {
+// ids receives the labels with void mapped to 0, weights scale/denominator,
+// or 0 at void pixels. All three slices are [N,H,W]; a label that is neither
+// below classes nor void is an error.
+func Encode(ids []int64, weights []float32, labels []uint8, classes int, d Denominator, scale float64) error {
 	if len(ids) != len(labels) || len(weights) != len(labels) {
 		return fmt.Errorf("losses: encode: %d ids and %d weights for %d labels", len(ids), len(weights), len(labels))
 	}
@@ -61,7 +62,7 @@ func Encode(ids []int64, weights []float32, labels []uint8, classes int, d Denom
 	var idOf [256]int64
 	var weightOf [256]float32
 	for c := range classes {
-		idOf[c], weightOf[c] = int64(c), float32(reciprocal)
+		idOf[c], weightOf[c] = int64(c), float32(scale*reciprocal)
 	}
 	if err := encode(ids, weights, labels, classes, &idOf, &weightOf); err != nil {
 		return fmt.Errorf("losses: encode: %w", err)
@@ -94,20 +95,35 @@ type Mix struct {
 	Pasted  [][]bool // per image [H,W]: pixels that come from the source image
 	// Quality weighs the target pixels of each image, see [Quality].
 	Quality []float64 // [N]
-	// Top and Bottom rows of target pixels weigh 0: sky rim and ego bonnet. In
-	// rows of the crop (the recipe's 15 and 120 hold for crops of 512 rows).
-	Top, Bottom int
+	// Rims are the rows of each image's target pixels that weigh 0: sky rim and
+	// ego bonnet. Nil for none.
+	Rims []Rim // [N]
+	// Weight multiplies all weights.
+	Weight float64
 	// ClassWeights multiplies each pixel by the weight of its label: [DRW] on
 	// L_T. Nil for none.
 	ClassWeights []float64 // [Classes]
 	Denominator  Denominator
 }
 
+// Rim counts the rows of a crop, at its top and bottom, that lie in the rims of
+// the image that it was cut from.
+type Rim struct{ Top, Bottom int }
+
+// CropRim returns the rim of a crop of rows from row y on of an image of height
+// rows whose share top at the top and bottom at the bottom are rim (DAFormer:
+// 15 and 120 of 512).
+func CropRim(y, rows, height int, top, bottom float64) Rim {
+	first := int(math.Round(top * float64(height)))
+	end := height - int(math.Round(bottom*float64(height)))
+	return Rim{Top: min(max(first-y, 0), rows), Bottom: min(max(y+rows-end, 0), rows)}
+}
+
 // Encode prepares the operands of [CrossEntropy] for mixed images: ids receives
 // the labels with void mapped to 0; weights, over the denominator, 1 at pasted
 // pixels, q of the image at target pixels, 0 at target pixels of the rims and
-// at void; times the class weight of the label. Rim pixels stay in the
-// denominator under both conventions, since they have labels.
+// at void; times the class weight of the label and Weight. Rim pixels stay in
+// the denominator under both conventions, since they have labels.
 func (m *Mix) Encode(ids []int64, weights []float32) error {
 	if err := m.check(len(ids), len(weights)); err != nil {
 		return fmt.Errorf("losses: mix: %w", err)
@@ -116,6 +132,7 @@ func (m *Mix) Encode(ids []int64, weights []float32) error {
 	if err != nil {
 		return err
 	}
+	reciprocal *= m.Weight
 	var idOf [256]int64
 	var weightOf [256]float32
 	for c := range m.Classes {
@@ -128,17 +145,21 @@ func (m *Mix) Encode(ids []int64, weights []float32) error {
 		return fmt.Errorf("losses: mix: %w", err)
 	}
 	for n, pasted := range m.Pasted {
-		m.weighTarget(weights[n*m.H*m.W:(n+1)*m.H*m.W], pasted, float32(m.Quality[n]))
+		var rim Rim
+		if m.Rims != nil {
+			rim = m.Rims[n]
+		}
+		m.weighTarget(weights[n*m.H*m.W:(n+1)*m.H*m.W], pasted, float32(m.Quality[n]), rim)
 	}
 	return nil
 }
 
 // weighTarget multiplies the weights of one image's target pixels by q, or by
-// 0 in the rims.
-func (m *Mix) weighTarget(weights []float32, pasted []bool, q float32) {
+// 0 in its rim.
+func (m *Mix) weighTarget(weights []float32, pasted []bool, q float32, rim Rim) {
 	for y := range m.H {
 		factor := q
-		if y < m.Top || y >= m.H-m.Bottom {
+		if y < rim.Top || y >= m.H-rim.Bottom {
 			factor = 0
 		}
 		row, mask := weights[y*m.W:(y+1)*m.W], pasted[y*m.W:(y+1)*m.W]
@@ -157,8 +178,10 @@ func (m *Mix) check(ids, weights int) error {
 		return fmt.Errorf("%d labels, %d ids and %d weights do not fill [%d,%d,%d]", len(m.Labels), ids, weights, m.N, m.H, m.W)
 	case len(m.Pasted) != m.N || len(m.Quality) != m.N:
 		return fmt.Errorf("%d masks and %d qualities for %d images", len(m.Pasted), len(m.Quality), m.N)
-	case m.Top < 0 || m.Bottom < 0:
-		return fmt.Errorf("negative rim of %d and %d rows", m.Top, m.Bottom)
+	case m.Rims != nil && len(m.Rims) != m.N:
+		return fmt.Errorf("%d rims for %d images", len(m.Rims), m.N)
+	case !(m.Weight >= 0) || math.IsInf(m.Weight, 1):
+		return fmt.Errorf("weight %g", m.Weight)
 	case m.ClassWeights != nil && len(m.ClassWeights) != m.Classes:
 		return fmt.Errorf("%d class weights for %d classes", len(m.ClassWeights), m.Classes)
 	}

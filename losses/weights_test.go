@@ -1,6 +1,7 @@
 package losses
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -9,14 +10,16 @@ import (
 func TestEncode(t *testing.T) {
 	labels := []uint8{0, 255, 2, 1}
 	for _, k := range []struct {
-		d    Denominator
-		want []float32
+		d     Denominator
+		scale float64
+		want  []float32
 	}{
-		{AllPixels, []float32{0.25, 0, 0.25, 0.25}},
-		{ValidPixels, []float32{1. / 3, 0, 1. / 3, 1. / 3}},
+		{AllPixels, 1, []float32{0.25, 0, 0.25, 0.25}},
+		{ValidPixels, 1, []float32{1. / 3, 0, 1. / 3, 1. / 3}},
+		{AllPixels, 0.5, []float32{0.125, 0, 0.125, 0.125}},
 	} {
 		ids, weights := []int64{9, 9, 9, 9}, []float32{9, 9, 9, 9}
-		if err := Encode(ids, weights, labels, 3, k.d); err != nil {
+		if err := Encode(ids, weights, labels, 3, k.d, k.scale); err != nil {
 			t.Fatal(err)
 		}
 		if !slices.Equal(ids, []int64{0, 0, 2, 1}) || !slices.Equal(weights, k.want) {
@@ -28,7 +31,7 @@ func TestEncode(t *testing.T) {
 func TestEncodeOfVoid(t *testing.T) {
 	for _, d := range []Denominator{AllPixels, ValidPixels} {
 		ids, weights := make([]int64, 3), []float32{1, 1, 1}
-		if err := Encode(ids, weights, []uint8{255, 255, 255}, 2, d); err != nil || !slices.Equal(weights, []float32{0, 0, 0}) {
+		if err := Encode(ids, weights, []uint8{255, 255, 255}, 2, d, 1); err != nil || !slices.Equal(weights, []float32{0, 0, 0}) {
 			t.Errorf("%s: %v %v", d, weights, err)
 		}
 	}
@@ -45,7 +48,7 @@ func TestEncodeErrors(t *testing.T) {
 		{2, []uint8{0, 1}, "most", `"most"`},
 		{1, []uint8{0, 1}, AllPixels, "1 ids"},
 	} {
-		err := Encode(make([]int64, k.ids), make([]float32, 2), k.labels, 3, k.d)
+		err := Encode(make([]int64, k.ids), make([]float32, 2), k.labels, 3, k.d, 1)
 		if err == nil || !strings.Contains(err.Error(), k.want) {
 			t.Errorf("%+v: error %v", k, err)
 		}
@@ -61,7 +64,7 @@ func mix() *Mix {
 			{true, false, true, false, false, true, true, false},
 			{false, false, false, false, false, false, false, true},
 		},
-		Quality: []float64{0.5, 0.25}, Top: 1, Bottom: 2, Denominator: AllPixels,
+		Quality: []float64{0.5, 0.25}, Rims: []Rim{{1, 2}, {1, 2}}, Weight: 1, Denominator: AllPixels,
 	}
 }
 
@@ -93,7 +96,7 @@ func TestMixByHand(t *testing.T) {
 
 func TestMixWithRimsThatMeet(t *testing.T) {
 	m := mix()
-	m.Top, m.Bottom = 3, 9
+	m.Rims = []Rim{{3, 9}, {3, 9}}
 	ids, weights := make([]int64, 16), make([]float32, 16)
 	if err := m.Encode(ids, weights); err != nil {
 		t.Fatal(err)
@@ -105,13 +108,52 @@ func TestMixWithRimsThatMeet(t *testing.T) {
 	}
 }
 
+func TestMixWithoutRimsAtHalfWeight(t *testing.T) {
+	m := mix()
+	m.Rims, m.Weight = []Rim{{}, {Top: 1}}, 0.5
+	ids, weights := make([]int64, 16), make([]float32, 16)
+	if err := m.Encode(ids, weights); err != nil {
+		t.Fatal(err)
+	}
+	const u = 1. / 32
+	want := []float32{u, u / 2, u, u / 2, u / 2, u, 0, u / 2, 0, 0, u / 4, u / 4, u / 4, u / 4, u / 4, 0}
+	if !slices.Equal(weights, want) {
+		t.Errorf("weights %v, want %v", weights, want)
+	}
+}
+
+// TestCropRim: rims are rows of the image, whatever part of it a crop holds.
+func TestCropRim(t *testing.T) {
+	for _, c := range []struct {
+		y, rows, height int
+		want            Rim
+	}{
+		{0, 512, 512, Rim{15, 120}},   // DAFormer's
+		{0, 1024, 1024, Rim{30, 240}}, // scaled with the image
+		{0, 256, 512, Rim{15, 0}},     // a crop that reaches neither the bonnet …
+		{100, 256, 512, Rim{0, 0}},    // … nor the sky's rim
+		{256, 256, 512, Rim{0, 120}},  // the lower half
+		{10, 400, 512, Rim{5, 18}},    // parts of both
+		{500, 12, 512, Rim{0, 12}},    // nothing but bonnet
+		{0, 8, 512, Rim{8, 0}},        // nothing but rim
+	} {
+		if rim := CropRim(c.y, c.rows, c.height, 15./512, 120./512); rim != c.want {
+			t.Errorf("rows %d to %d of %d: %+v, want %+v", c.y, c.y+c.rows, c.height, rim, c.want)
+		}
+	}
+	if rim := CropRim(0, 4, 4, 0, 0); rim != (Rim{}) {
+		t.Errorf("no rims: %+v", rim)
+	}
+}
+
 func TestMixErrors(t *testing.T) {
 	for want, change := range map[string]func(m *Mix){
 		"label 2":       func(m *Mix) { m.Classes = 2 },
 		"1 qualities":   func(m *Mix) { m.Quality = m.Quality[:1] },
 		"mask 1":        func(m *Mix) { m.Pasted[1] = nil },
 		"class weights": func(m *Mix) { m.ClassWeights = []float64{1} },
-		"negative rim":  func(m *Mix) { m.Top = -1 },
+		"1 rims":        func(m *Mix) { m.Rims = m.Rims[:1] },
+		"weight NaN":    func(m *Mix) { m.Weight = math.NaN() },
 		"do not fill":   func(m *Mix) { m.Labels = m.Labels[1:] },
 		"denominator":   func(m *Mix) { m.Denominator = "" },
 	} {

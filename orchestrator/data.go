@@ -31,7 +31,7 @@ func openData(ctx context.Context, cfg configs.Config, cacheDir string, log *zap
 		return nil, err
 	}
 	name, labelled := "data.source", cfg.Data.Source
-	if cfg.Method == configs.TargetOnly {
+	if cfg.LabelsTarget() {
 		name, labelled = "data.target", cfg.Data.Target
 	}
 	if d.source, err = openDataset(name, labelled, cfg, disk, true); err != nil {
@@ -110,7 +110,7 @@ func (d *data) openLoader(ctx context.Context, cfg configs.Config, cacheDir stri
 		Flip: cfg.Data.Flip, CatMaxRatio: cfg.Data.CatMaxRatio,
 		Workers: cfg.Data.Workers, Prefetch: cfg.Data.Prefetch,
 	}
-	if readsPseudo(cfg) {
+	if cfg.UsesPseudo() {
 		engine, err := newTranslator(cfg)
 		if err != nil {
 			return err
@@ -143,12 +143,6 @@ func (d *data) openLoader(ctx context.Context, cfg configs.Config, cacheDir stri
 		}
 	}
 	return nil
-}
-
-// readsPseudo reports whether any term looks at translated images.
-func readsPseudo(cfg configs.Config) bool {
-	p := cfg.Loss.Pull
-	return cfg.Loss.CEDomain == domainPseudo || cfg.UsesPull() && (p.QueryDomain == domainPseudo || p.KeyDomain == domainPseudo)
 }
 
 func newTranslator(cfg configs.Config) (translate.Engine, error) {

@@ -24,10 +24,12 @@ type Event struct {
 	GradNorm  float64            `json:"grad_norm,omitempty"`
 	Quality   []float64          `json:"q,omitempty"`       // share of confident target pixels, per image
 	Queries   []int              `json:"queries,omitempty"` // pull queries per class
-	Weights   []float64          `json:"weights,omitempty"` // dynamic class weights
-	Seconds   map[string]float64 `json:"seconds,omitempty"` // wall time per stage
-	MIoU      *float64           `json:"miou,omitempty"`    // 0 to 1, where the iteration ended with an evaluation
-	IoU       map[string]float64 `json:"iou,omitempty"`     // per class
+	Weights   []float64          `json:"weights,omitempty"` // of the classes: of all queries of each in L_pull, or of its pixels in L_T
+	// QueryWeights are the weights of one query of each class in L_pull.
+	QueryWeights []float64          `json:"query_weights,omitempty"`
+	Seconds      map[string]float64 `json:"seconds,omitempty"` // wall time per stage
+	MIoU         *float64           `json:"miou,omitempty"`    // 0 to 1, where the iteration ended with an evaluation
+	IoU          map[string]float64 `json:"iou,omitempty"`     // per class
 }
 
 const eventsFile = "events.jsonl"

@@ -2,7 +2,6 @@ package orchestrator
 
 import (
 	"fmt"
-	"math"
 
 	"t2sda/configs"
 	"t2sda/datasets"
@@ -12,8 +11,8 @@ import (
 	"t2sda/translate"
 )
 
-// mixer makes the images of L_T: classes of source images pasted over target
-// images, strongly augmented, with the teacher's pseudo-labels and the weights
+// mixer makes the images of L_T: classes of source images, or of their
+// translations, pasted over target images, strongly augmented, with the teacher's pseudo-labels and the weights
 // they deserve (DACS; METHOD §1 and §4).
 type mixer struct {
 	cfg     configs.Config
@@ -31,8 +30,7 @@ func newMixer(c configs.Config, classes int) (*mixer, error) {
 func (m *mixer) mix(it int, b *datasets.Batch, t *teacher) ([]*raster.Image, *losses.Mix, error) {
 	h, w := b.Target[0].H, b.Target[0].W
 	mix := &losses.Mix{
-		N: len(b.Target), H: h, W: w, Classes: m.classes, Denominator: losses.AllPixels,
-		Top: int(math.Round(m.cfg.Loss.IgnoreTop * float64(h))), Bottom: int(math.Round(m.cfg.Loss.IgnoreBottom * float64(h))),
+		N: len(b.Target), H: h, W: w, Classes: m.classes, Denominator: losses.AllPixels, Weight: m.cfg.Loss.MixWeight,
 		Quality: make([]float64, len(b.Target)),
 	}
 	losses.Quality(mix.Quality, t.confidence, float32(m.cfg.Loss.Delta), m.cfg.Loss.Quality == "batch")
@@ -42,16 +40,21 @@ func (m *mixer) mix(it int, b *datasets.Batch, t *teacher) ([]*raster.Image, *lo
 			return nil, nil, err
 		}
 	}
-	images := make([]*raster.Image, len(b.Target))
+	images, pasteFrom := make([]*raster.Image, len(b.Target)), b.Source
+	if m.cfg.MixDomain() == configs.DomainPseudo {
+		pasteFrom = b.Pseudo
+	}
 	for i, target := range b.Target {
 		r := rng.New(m.cfg.Seed, it, fmt.Sprintf("classmix/%d", i))
-		mixed, labels, pasted, err := translate.ClassMix(r, b.Source[i], b.SourceLabels[i], target, t.pseudoLabels(i, w, h))
+		mixed, labels, pasted, err := translate.ClassMix(r, pasteFrom[i], b.SourceLabels[i], target, t.pseudoLabels(i, w, h))
 		if err != nil {
 			return nil, nil, fmt.Errorf("mixing %s into %s: %w", b.SourceIDs[i], b.TargetIDs[i], err)
 		}
 		images[i] = mixed
 		mix.Labels = append(mix.Labels, labels.Pix...)
 		mix.Pasted = append(mix.Pasted, pasted)
+		rows := b.TargetRows[i]
+		mix.Rims = append(mix.Rims, losses.CropRim(rows.From, h, rows.Of, m.cfg.Loss.IgnoreTop, m.cfg.Loss.IgnoreBottom))
 	}
 	m.augment.Draw(rng.New(m.cfg.Seed, it, "augment")).Apply(images...)
 	return images, mix, nil

@@ -114,7 +114,7 @@ func (n *Network) Lookup(name string) ([]float32, error) {
 // (the oracle), its configuration is read again as that of one that does, so that
 // a root that is missing there is an error.
 func (n *Network) Source() (configs.Dataset, error) {
-	if n.Config.Method != configs.TargetOnly {
+	if !n.Config.LabelsTarget() {
 		return n.Config.Data.Source, nil
 	}
 	cfg, err := configs.Load(filepath.Join(n.Dir, configFile), []string{"method=" + configs.SourceOnly})

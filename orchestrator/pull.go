@@ -12,13 +12,6 @@ import (
 	"t2sda/losses"
 )
 
-// The domains of the paper's Table 7.
-const (
-	domainSource = "source"
-	domainPseudo = "pseudo" // source images in the target's style
-	domainTarget = "target"
-)
-
 // pull is the term that pulls the student's features of one domain to the
 // teacher's prototypes of another (METHOD §2; package losses maps the
 // directions).
@@ -37,7 +30,7 @@ type pull struct {
 func newPull(e *engine.Engine, c configs.Config, arch nets.Arch, size imageBatch, grid losses.Grid, s *state) (*pull, error) {
 	o := c.Loss.Pull
 	planned, err := losses.NewPull(losses.PullOptions{
-		Classes: arch.Classes, Loss: losses.PullLoss(o.Kind), Queries: o.Queries, Balanced: o.Balanced, Block: o.Block,
+		Classes: arch.Classes, Loss: losses.PullLoss(c.PullKind()), Mean: losses.PullMean(o.Mean), Queries: o.Queries, Balanced: o.Balanced, Block: o.Block,
 		Negatives: o.Negatives, Equalised: o.Equalised, Alpha: o.Alpha / 100, Temperature: o.Tau,
 	}, grid)
 	if err != nil {
@@ -75,7 +68,7 @@ func newPull(e *engine.Engine, c configs.Config, arch nets.Arch, size imageBatch
 // labelledImages are the images whose labels are known and whose teacher
 // features make keys and source negatives.
 func (p *pull) labelledImages(b *datasets.Batch) []*raster.Image {
-	if p.cfg.Pull.KeyDomain == domainPseudo {
+	if p.cfg.Pull.KeyDomain == configs.DomainPseudo {
 		return b.Pseudo
 	}
 	return b.Source
@@ -84,9 +77,9 @@ func (p *pull) labelledImages(b *datasets.Batch) []*raster.Image {
 // queryImages are the images that the student's queries come from.
 func (p *pull) queryImages(b *datasets.Batch) []*raster.Image {
 	switch p.cfg.Pull.QueryDomain {
-	case domainSource:
+	case configs.DomainSource:
 		return b.Source
-	case domainTarget:
+	case configs.DomainTarget:
 		return b.Target
 	}
 	return b.Pseudo
@@ -113,10 +106,10 @@ func (p *pull) plan(r *rand.Rand, b *datasets.Batch, keys, target *teacher) erro
 			return err
 		}
 		batch.Target = &losses.FeatureMap{Features: target.features, Labels: p.target, Confidence: p.surety}
-		if p.cfg.Pull.KeyDomain == domainTarget {
+		if p.cfg.Pull.KeyDomain == configs.DomainTarget {
 			batch.Keys = *batch.Target
 		}
-		if p.cfg.Pull.QueryDomain == domainTarget {
+		if p.cfg.Pull.QueryDomain == configs.DomainTarget {
 			batch.QueryLabels = p.target
 		}
 		if p.reweight != nil {

@@ -69,15 +69,6 @@ func (t *trainer) reportData(out *Outcome) (report.Data, error) {
 	}, err
 }
 
-// methodTexts say what a method learns from.
-var methodTexts = map[string]string{
-	configs.SourceOnly:   "labelled source images only",
-	configs.SelfTraining: "labelled source images, and target images with the teacher's labels",
-	configs.T2S:          "labelled source images, target images with the teacher's labels, and pseudo-target features pulled to source prototypes",
-	configs.TargetOnly:   "labelled target images, the upper bound",
-	configs.Generalise:   "labelled source images, and pseudo-target features pulled to source prototypes; no target images",
-}
-
 func (t *trainer) facts() []report.Fact {
 	c := t.cfg
 	init := "random weights"
@@ -85,7 +76,7 @@ func (t *trainer) facts() []report.Fact {
 		init = "weights of " + c.Model.Init
 	}
 	facts := []report.Fact{
-		{Name: "method", Value: c.Method + ": " + methodTexts[c.Method]},
+		{Name: "method", Value: c.Method + ": " + configs.MethodSentence(c.Method)},
 		{Name: "labelled images", Value: fmt.Sprintf("%d in %s", t.data.source.Len(), t.data.source.Root())},
 	}
 	images := fmt.Sprintf("%d labelled images", c.Train.Batch)
@@ -93,7 +84,7 @@ func (t *trainer) facts() []report.Fact {
 		images += " and as many target images"
 		facts = append(facts, report.Fact{Name: "target images", Value: fmt.Sprintf("%d in %s, without labels", t.data.target.Len(), t.data.target.Root())})
 	}
-	if c.UsesPull() {
+	if c.UsesPseudo() {
 		facts = append(facts, report.Fact{Name: "translation", Value: c.Translate.Engine})
 	}
 	info := t.engine.Info()

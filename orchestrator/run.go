@@ -108,13 +108,9 @@ func Run(ctx context.Context, cfg configs.Config, o Options) (_ *Outcome, err er
 }
 
 // withMethod returns cfg for one of several methods that are held against each
-// other. Source-only and target-only stay what their names say, whatever images
-// the other methods' supervised term sees.
+// other.
 func withMethod(cfg configs.Config, method string) configs.Config {
 	cfg.Method, cfg.Baseline = method, false
-	if method == configs.SourceOnly || method == configs.TargetOnly {
-		cfg.Loss.CEDomain = domainSource
-	}
 	return cfg
 }
 

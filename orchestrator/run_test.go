@@ -40,11 +40,14 @@ func TestRun(t *testing.T) {
 	root := t.TempDir()
 	writeShapes(t, root)
 	terms := map[string][]string{
-		configs.SourceOnly:   {"source"},
-		configs.SelfTraining: {"mix", "source"},
-		configs.T2S:          {"mix", "pull", "source"},
-		configs.TargetOnly:   {"source"},
-		configs.Generalise:   {"pull", "source"},
+		configs.SourceOnly:             {"source"},
+		configs.Translated:             {"pseudo"},
+		configs.SelfTraining:           {"mix", "source"},
+		configs.SelfTrainingTranslated: {"mix", "pseudo"},
+		configs.T2SMSE:                 {"mix", "pull", "source"},
+		configs.T2S:                    {"mix", "pull", "source"},
+		configs.TargetOnly:             {"source"},
+		configs.Generalise:             {"pull", "source"},
 	}
 	for _, method := range configs.Methods() {
 		t.Run(method, func(t *testing.T) {

@@ -46,6 +46,6 @@ func renderStreets(ctx context.Context, cfg configs.Config, o Options) error {
 // readsRoot reports whether the run reads images below root.
 func readsRoot(cfg configs.Config, root string) bool {
 	return root == cfg.Data.Eval.Root ||
-		root == cfg.Data.Source.Root && cfg.Method != configs.TargetOnly ||
-		root == cfg.Data.Target.Root && (cfg.UsesTarget() || cfg.Method == configs.TargetOnly)
+		root == cfg.Data.Source.Root && !cfg.LabelsTarget() ||
+		root == cfg.Data.Target.Root && (cfg.UsesTarget() || cfg.LabelsTarget())
 }

@@ -1,7 +1,10 @@
 package orchestrator
 
 import (
+	"maps"
+	"math"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"t2sda/graphs/engine/enginetest"
@@ -21,11 +24,11 @@ func TestDirections(t *testing.T) {
 		query, key             string
 		queryImages, keyImages []*raster.Image
 	}{
-		{domainPseudo, domainSource, b.Pseudo, b.Source},
-		{domainSource, domainSource, b.Source, b.Source},
-		{domainSource, domainTarget, b.Source, b.Source}, // positives are the target's, source negatives the source's
-		{domainSource, domainPseudo, b.Source, b.Pseudo},
-		{domainTarget, domainSource, b.Target, b.Source},
+		{configs.DomainPseudo, configs.DomainSource, b.Pseudo, b.Source},
+		{configs.DomainSource, configs.DomainSource, b.Source, b.Source},
+		{configs.DomainSource, configs.DomainTarget, b.Source, b.Source}, // positives are the target's, source negatives the source's
+		{configs.DomainSource, configs.DomainPseudo, b.Source, b.Pseudo},
+		{configs.DomainTarget, configs.DomainSource, b.Target, b.Source},
 	} {
 		p := &pull{}
 		p.cfg.Pull.QueryDomain, p.cfg.Pull.KeyDomain = c.query, c.key
@@ -48,17 +51,28 @@ func TestSwitches(t *testing.T) {
 	}{
 		{"source → target, MSE, DRW on L_T", func(c *configs.Config) {
 			p := &c.Loss.Pull
-			p.QueryDomain, p.KeyDomain, p.Kind = domainSource, domainTarget, "mse"
+			p.QueryDomain, p.KeyDomain, p.Kind = configs.DomainSource, configs.DomainTarget, "mse"
 			c.Loss.DRW, c.Loss.Quality, c.Loss.CEDenominator = "lt", "batch", "valid"
 		}},
 		{"target → source, CEQS, no DENPS, no DRW", func(c *configs.Config) {
 			p := &c.Loss.Pull
-			p.QueryDomain, p.Balanced, p.Equalised = domainTarget, false, false
+			p.QueryDomain, p.Balanced, p.Equalised = configs.DomainTarget, false, false
 			c.Loss.DRW, c.Data.RCS.Enabled, c.Model.ProjectorInput = "none", false, "last"
 		}},
 		{"source → pseudo-target, CE on pseudo-target", func(c *configs.Config) {
-			c.Loss.Pull.QueryDomain, c.Loss.Pull.KeyDomain, c.Loss.CEDomain = domainSource, domainPseudo, domainPseudo
+			c.Loss.Pull.QueryDomain, c.Loss.Pull.KeyDomain, c.Loss.CEDomain = configs.DomainSource, configs.DomainPseudo, configs.DomainPseudo
 			c.Translate.Engine, c.Loss.Pull.GridLabels = "jitter", "majority"
+		}},
+		{"plain", func(*configs.Config) {}},
+		{"pseudo", func(c *configs.Config) {
+			c.Loss.CEDomain, c.Loss.MixDomain = configs.DomainPseudo, configs.DomainPseudo
+		}},
+		{"pseudo weighted 0.3", func(c *configs.Config) {
+			c.Loss.CEDomain, c.Loss.MixDomain, c.Loss.MixWeight = configs.DomainPseudo, configs.DomainPseudo, 0.3
+		}},
+		{"both", func(c *configs.Config) { c.Loss.CEDomain, c.Loss.MixDomain = configs.DomainBoth, configs.DomainPseudo }},
+		{"pair", func(c *configs.Config) {
+			c.Loss.CEDomain, c.Loss.MixDomain, c.Loss.Pull.Mean = configs.DomainPseudo, configs.DomainPseudo, "pair"
 		}},
 	} {
 		t.Run(s.name, func(t *testing.T) {
@@ -74,17 +88,37 @@ func TestSwitches(t *testing.T) {
 				t.Fatal(err)
 			}
 			e := events[0]
-			if len(e.Losses) != 3 || e.Losses["source"] <= 0 || e.Losses["pull"] <= 0 || e.Losses["mix"] <= 0 {
-				t.Errorf("losses %v", e.Losses)
+			want := []string{"mix", "pull", c.Loss.CEDomain}
+			if c.Loss.CEDomain == configs.DomainBoth {
+				want = []string{"mix", configs.DomainPseudo, "pull", configs.DomainSource}
+			}
+			slices.Sort(want)
+			if have := slices.Sorted(maps.Keys(e.Losses)); !slices.Equal(have, want) {
+				t.Errorf("losses %v, want %v", have, want)
+			}
+			for k, v := range e.Losses {
+				if v <= 0 {
+					t.Errorf("loss %s is %g", k, v)
+				}
+				first[s.name+k] = v
 			}
 			if c.Loss.Quality == "batch" && e.Quality[0] != e.Quality[1] {
 				t.Errorf("q of one batch: %v", e.Quality)
 			}
-			first[c.Loss.CEDomain] = e.Losses["source"]
 		})
 	}
-	if first[domainSource] == first[domainPseudo] {
-		t.Errorf("L_S is %g on source and on pseudo-target images", first[domainSource])
+	// The values reported are those of the plain terms, whatever they weigh.
+	for k, other := range map[string]string{
+		"plainsource": "bothsource", "pseudo weighted 0.3mix": "pseudomix", "pseudopseudo": "bothpseudo",
+	} {
+		if a, b := first[k], first[other]; math.Abs(a-b) > 1e-5*a {
+			t.Errorf("%s is %g, %s %g", k, a, other, b)
+		}
+	}
+	for k, other := range map[string]string{"plainsource": "pseudopseudo", "plainmix": "pseudomix", "pseudopull": "pairpull"} {
+		if first[k] == first[other] {
+			t.Errorf("%s and %s are both %g", k, other, first[k])
+		}
 	}
 }
 

@@ -106,10 +106,12 @@ func (t *trainer) buildTerms() (err error) {
 	if t.supervised, err = newSupervised(t.engine, t.arch, size, t.state); err != nil {
 		return err
 	}
-	if c.UsesTarget() {
+	if c.UsesTarget() && c.UsesTeacher() {
 		if t.target, err = newTeacher(t.engine, "teacher/target", t.arch, size, t.state, true, c.UsesPull()); err != nil {
 			return err
 		}
+	}
+	if c.UsesMix() {
 		if t.mixer, err = newMixer(c, t.arch.Classes); err != nil {
 			return err
 		}
@@ -256,19 +258,32 @@ func (t *trainer) teach(ctx context.Context, b *datasets.Batch, pulls bool) erro
 	return t.keys.run(ctx, t.pull.labelledImages(b))
 }
 
-// learnSource adds the gradient of L_S, on source images or on pseudo-target
-// ones.
-func (t *trainer) learnSource(ctx context.Context, it int, b *datasets.Batch, e *Event) (err error) {
-	images := b.Source
-	if t.cfg.Loss.CEDomain == "pseudo" {
-		images = b.Pseudo
+// learnSource adds the gradient of L_S: the cross-entropy on source images, on
+// pseudo-target ones, or the mean of both.
+func (t *trainer) learnSource(ctx context.Context, it int, b *datasets.Batch, e *Event) error {
+	switch t.cfg.CEDomain() {
+	case configs.DomainPseudo:
+		return t.learnLabelled(ctx, it, configs.DomainPseudo, b.Pseudo, b, 1, e)
+	case configs.DomainBoth:
+		if err := t.learnLabelled(ctx, it, configs.DomainPseudo, b.Pseudo, b, 0.5, e); err != nil {
+			return err
+		}
+		return t.learnLabelled(ctx, it, configs.DomainSource, b.Source, b, 0.5, e)
 	}
+	return t.learnLabelled(ctx, it, configs.DomainSource, b.Source, b, 1, e)
+}
+
+// learnLabelled adds the gradient of scale times the cross-entropy on images that
+// bear the batch's labels.
+func (t *trainer) learnLabelled(ctx context.Context, it int, domain string, images []*raster.Image, b *datasets.Batch, scale float64, e *Event) error {
 	fillImages(t.supervised.image, images)
 	denominator := losses.Denominator(t.cfg.Loss.CEDenominator)
-	if err := losses.Encode(t.supervised.labels, t.supervised.weights, flatten(b.SourceLabels), t.arch.Classes, denominator); err != nil {
+	err := losses.Encode(t.supervised.labels, t.supervised.weights, flatten(b.SourceLabels), t.arch.Classes, denominator, scale)
+	if err != nil {
 		return err
 	}
-	e.Losses["source"], err = t.supervised.run(ctx, rng.New(t.cfg.Seed, it, "noise/source"))
+	loss, err := t.supervised.run(ctx, rng.New(t.cfg.Seed, it, "noise/"+domain))
+	e.Losses[domain] = loss / scale
 	t.supervised.updateRunning(t.state.buffers, t.cfg.Train.BNMomentum)
 	return err
 }
@@ -283,7 +298,7 @@ func flatten(labels []*raster.Labels) []uint8 {
 }
 
 // learnMixed adds the gradient of L_T on class-mixed images.
-func (t *trainer) learnMixed(ctx context.Context, it int, b *datasets.Batch, e *Event) (err error) {
+func (t *trainer) learnMixed(ctx context.Context, it int, b *datasets.Batch, e *Event) error {
 	images, mix, err := t.mixer.mix(it, b, t.target)
 	if err != nil {
 		return err
@@ -296,7 +311,8 @@ func (t *trainer) learnMixed(ctx context.Context, it int, b *datasets.Batch, e *
 	if err := mix.Encode(t.supervised.labels, t.supervised.weights); err != nil {
 		return err
 	}
-	e.Losses["mix"], err = t.supervised.run(ctx, rng.New(t.cfg.Seed, it, "noise/mix"))
+	loss, err := t.supervised.run(ctx, rng.New(t.cfg.Seed, it, "noise/mix"))
+	e.Losses["mix"] = loss / mix.Weight
 	t.supervised.updateRunning(t.state.buffers, t.cfg.Train.BNMomentum)
 	return err
 }
@@ -306,7 +322,14 @@ func (t *trainer) planPull(it int, b *datasets.Batch, e *Event) error {
 	if err := t.pull.plan(rng.New(t.cfg.Seed, it, "pull"), b, t.keys, t.target); err != nil {
 		return err
 	}
-	e.Queries, e.Weights = slices.Clone(t.pull.planned.Stats.Queries), slices.Clone(t.pull.planned.Stats.Weights)
+	stats := &t.pull.planned.Stats
+	e.Queries, e.Weights = slices.Clone(stats.Queries), slices.Clone(stats.Weights)
+	e.QueryWeights = make([]float64, len(e.Queries))
+	for c, n := range e.Queries {
+		if n > 0 {
+			e.QueryWeights[c] = e.Weights[c] / float64(n)
+		}
+	}
 	return nil
 }
 
