@@ -29,10 +29,14 @@ type Data struct {
 	Flip        bool    `mapstructure:"flip" yaml:"flip"`                   // mirror left to right with probability 0.5
 	CatMaxRatio float64 `mapstructure:"cat_max_ratio" yaml:"cat_max_ratio"` // re-draw crops in which one class covers more; 1 switches it off
 	RCS         RCS     `mapstructure:"rcs" yaml:"rcs"`
-	Workers     int     `mapstructure:"workers" yaml:"workers"`   // goroutines that prepare batches
-	Prefetch    int     `mapstructure:"prefetch" yaml:"prefetch"` // batches kept ready
-	CacheMB     int     `mapstructure:"cache_mb" yaml:"cache_mb"` // decoded images kept in memory, MiB per data set; 0 decodes every time
-	Cache       string  `mapstructure:"cache" yaml:"cache"`       // folder for decoded images on disk, shared by runs; empty: none; ${VAR} is expanded
+	// Augment is the strength of the photometric augmentation of labelled images:
+	// with 1, the colour jitter and blur that DAFormer gives its mixed images; 0
+	// switches it off. Translations are made of the image as it is.
+	Augment  float64 `mapstructure:"augment" yaml:"augment"`
+	Workers  int     `mapstructure:"workers" yaml:"workers"`   // goroutines that prepare batches
+	Prefetch int     `mapstructure:"prefetch" yaml:"prefetch"` // batches kept ready
+	CacheMB  int     `mapstructure:"cache_mb" yaml:"cache_mb"` // decoded images kept in memory, MiB per data set; 0 decodes every time
+	Cache    string  `mapstructure:"cache" yaml:"cache"`       // folder for decoded images on disk, shared by runs; empty: none; ${VAR} is expanded
 
 	// Streets renders the embedded procedural world into the roots above
 	// before a run when they hold nothing yet.

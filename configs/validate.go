@@ -34,6 +34,7 @@ func (c *Config) validateData(v *validator) {
 	}
 	v.check("data.crop", d.Crop.Width >= 32 && d.Crop.Height >= 32, "want at least 32×32, have %d×%d", d.Crop.Width, d.Crop.Height)
 	v.between("data.cat_max_ratio", d.CatMaxRatio, 0.01, 1)
+	v.between("data.augment", d.Augment, 0, 5)
 	if d.RCS.Enabled {
 		v.check("data.rcs.temperature", d.RCS.Temperature > 0, "want > 0, have %g", d.RCS.Temperature)
 		v.atLeast("data.rcs.min_pixels", d.RCS.MinPixels, 1)

@@ -26,9 +26,16 @@ type LoaderOptions struct {
 
 	RCS       *RCSOptions // rare class sampling of source images; nil: uniform
 	Translate Translator  // makes pseudo-target images; nil: none
+	Augment   Augmenter   // distorts source crops, after their translation; nil: none
 
 	Workers  int // goroutines of a stream; 0: one per core
 	Prefetch int // batches that a stream keeps ready; 0: twice the workers
+}
+
+// Augmenter distorts images in place and moves nothing, so that their labels still
+// hold. It is called from several goroutines at once.
+type Augmenter interface {
+	Apply(r *rand.Rand, images ...*raster.Image)
 }
 
 // Batch holds the crops of one iteration. Element i of Pseudo is element i of
@@ -199,7 +206,11 @@ func (l *Loader) add(ctx context.Context, b *Batch, k int) error {
 	flip := l.opts.Flip && l.stream(b, k, "source flip").IntN(2) == 1
 
 	b.SourceIDs = append(b.SourceIDs, src.items[i].ID)
-	b.Source = append(b.Source, l.cutImage(p, rect, flip))
+	cut := l.cutImage(p, rect, flip)
+	if l.opts.Augment != nil {
+		l.opts.Augment.Apply(l.stream(b, k, "augment"), cut)
+	}
+	b.Source = append(b.Source, cut)
 	b.SourceLabels = append(b.SourceLabels, l.cutLabels(labels.Labels, rect, flip))
 
 	var style *picture

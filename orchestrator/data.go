@@ -117,6 +117,9 @@ func (d *data) openLoader(ctx context.Context, cfg configs.Config, cacheDir stri
 		}
 		o.Translate = engine
 	}
+	if cfg.Data.Augment > 0 {
+		o.Augment = translate.DefaultStrongAugment().Scaled(cfg.Data.Augment)
+	}
 	if cfg.Data.RCS.Enabled {
 		stats, err := d.source.Stats(ctx, cfg.Data.Workers, cacheDir, func(done, total int) {
 			if done == 1 { // not in the cache

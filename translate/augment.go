@@ -22,6 +22,16 @@ func DefaultStrongAugment() StrongAugment {
 	}
 }
 
+// Scaled returns the augmentation with factor times the jitter's strengths (the
+// hue's up to half a turn) and blur widths, at the same probabilities.
+func (s StrongAugment) Scaled(factor float64) StrongAugment {
+	j := &s.Jitter
+	j.Brightness, j.Contrast, j.Saturation = factor*j.Brightness, factor*j.Contrast, factor*j.Saturation
+	j.Hue = min(factor*j.Hue, 0.5)
+	s.Blur.SigmaMin, s.Blur.SigmaMax = factor*s.Blur.SigmaMin, factor*s.Blur.SigmaMax
+	return s
+}
+
 // Validate returns an error that names the field that is out of range.
 func (s StrongAugment) Validate() error {
 	if err := s.Jitter.Validate(); err != nil {

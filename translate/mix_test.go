@@ -166,3 +166,20 @@ func TestStrongAugmentProbabilities(t *testing.T) {
 		t.Errorf("σ drawn from [%v, %v], want [0.15, 1.15]", lo, hi)
 	}
 }
+
+func TestScaledAugmentation(t *testing.T) {
+	a := DefaultStrongAugment().Scaled(3)
+	want := StrongAugment{
+		Jitter: ColorJitter{Probability: 0.8, Brightness: 0.6, Contrast: 0.6, Saturation: 0.6, Hue: 0.5},
+		Blur:   GaussianBlur{Probability: 0.5, SigmaMin: 0.45, SigmaMax: 3.45},
+	}
+	for i, have := range []float64{a.Jitter.Brightness, a.Jitter.Hue, a.Blur.SigmaMin, a.Blur.SigmaMax, a.Jitter.Probability} {
+		w := []float64{want.Jitter.Brightness, want.Jitter.Hue, want.Blur.SigmaMin, want.Blur.SigmaMax, want.Jitter.Probability}[i]
+		if math.Abs(have-w) > 1e-12 {
+			t.Errorf("%+v, want %+v", a, want)
+		}
+	}
+	if err := a.Validate(); err != nil {
+		t.Error(err)
+	}
+}
