@@ -76,11 +76,14 @@ type RCS struct {
 
 // Streets are the sizes of the embedded world.
 type Streets struct {
-	Enabled bool   `mapstructure:"enabled" yaml:"enabled"`
-	Seed    uint64 `mapstructure:"seed" yaml:"seed"`
-	Train   int    `mapstructure:"train" yaml:"train"` // images per domain
-	Val     int    `mapstructure:"val" yaml:"val"`
-	Size    Size   `mapstructure:"size" yaml:"size"`
+	Enabled bool `mapstructure:"enabled" yaml:"enabled"`
+	// Domains are rendered: game to the source's root, camera to the target's. One
+	// alone serves with real photographs on the other side.
+	Domains []string `mapstructure:"domains" yaml:"domains"`
+	Seed    uint64   `mapstructure:"seed" yaml:"seed"`
+	Train   int      `mapstructure:"train" yaml:"train"` // images per domain
+	Val     int      `mapstructure:"val" yaml:"val"`
+	Size    Size     `mapstructure:"size" yaml:"size"`
 }
 
 // Model is the network's architecture.
@@ -202,7 +205,7 @@ func Default() Config {
 			Crop:   Size{512, 512}, Flip: true, CatMaxRatio: 0.75,
 			RCS:     RCS{Enabled: true, Temperature: 0.01, MinPixels: 3000, MinCropRatio: 0.5},
 			Workers: 2, Prefetch: 4,
-			Streets: Streets{Seed: 1, Train: 400, Val: 100, Size: Size{256, 128}},
+			Streets: Streets{Domains: []string{"game", "camera"}, Seed: 1, Train: 400, Val: 100, Size: Size{256, 128}},
 		},
 		Model: Model{
 			Encoder: "mit_b5", Head: "daformer", HeadWidth: 256, ProjectorWidth: 256,

@@ -258,6 +258,8 @@ func TestBadConfigurations(t *testing.T) {
 		{"crop", "extends: streets\ndata: {crop: {width: 8}}", "data.crop: want at least 32×32, have 8×128"},
 		{"tau", "extends: streets\nloss: {pull: {tau: 0}}", "loss.pull.tau: want > 0, have 0"},
 		{"crop ratio", "extends: streets\ndata: {rcs: {enabled: true, min_crop_ratio: -1}}", "data.rcs.min_crop_ratio: want ≥ 0, have -1"},
+		{"streets' domains", "extends: streets\ndata: {streets: {domains: [moon]}}", `data.streets.domains: want one of game, camera, have "moon"`},
+		{"no domains", "extends: streets\ndata: {streets: {domains: []}}", "data.streets.domains: is empty"},
 		{"augmentation", "extends: streets\ndata: {augment: 6}", "data.augment: want 0 to 5, have 6"},
 		{"NaN", "extends: streets\nloss: {delta: .nan}", "loss.delta: want 0 to 1, have NaN"},
 		{"rims", "extends: streets\nloss: {ignore_top: 0.5, ignore_bottom: 0.5}", "leaves no row"},

@@ -47,6 +47,10 @@ func (c *Config) validateData(v *validator) {
 	v.resize("data.target.resize", d.Target.Resize)
 	v.resize("data.eval.resize", d.Eval.Resize)
 	if d.Streets.Enabled {
+		v.check("data.streets.domains", len(d.Streets.Domains) > 0, "is empty: want game, camera or both")
+		for _, domain := range d.Streets.Domains {
+			v.oneOf("data.streets.domains", domain, "game", "camera")
+		}
 		v.atLeast("data.streets.train", d.Streets.Train, 1)
 		v.atLeast("data.streets.val", d.Streets.Val, 1)
 		v.check("data.streets.size", d.Streets.Size.Width >= 64 && d.Streets.Size.Height >= 32,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"slices"
 
 	"go.uber.org/zap"
 
@@ -27,7 +28,7 @@ func renderStreets(ctx context.Context, cfg configs.Config, o Options) error {
 		{"data.source.root", cfg.Data.Source.Root, streets.Game},
 		{"data.target.root", cfg.Data.Target.Root, streets.Camera},
 	} {
-		if !readsRoot(cfg, d.root) {
+		if !slices.Contains(s.Domains, string(d.domain)) || !readsRoot(cfg, d.root) {
 			continue
 		}
 		if _, err := os.Stat(d.root); errors.Is(err, fs.ErrNotExist) {
