@@ -229,6 +229,11 @@ func TestBadConfigurations(t *testing.T) {
 		{"device", "extends: streets\nruntime: {device: tpu}", `runtime.device: want one of cpu, cuda, auto, have "tpu"`},
 		{"generalise", "extends: streets\nmethod: generalise\nloss: {drw: none, pull: {key_domain: target}}", "loss.pull.key_domain: method generalise has no target images"},
 		{"generalise by FDA", "extends: streets\nmethod: generalise\nloss: {drw: none}", "translate.engine: method generalise has no target images, which fda needs"},
+		{"generalise by camera", "extends: streets\nmethod: generalise\ntranslate: {engine: camera}\nloss: {drw: none}", "translate.engine: method generalise has no target images, which camera needs"},
+		{"exposure", "extends: streets\ntranslate: {camera: {exposure: -1}}", "translate.camera.exposure: want 0 to 4, have -1"},
+		{"cast", "extends: streets\ntranslate: {camera: {cast: 200}}", "translate.camera.cast: want 0 to 128, have 200"},
+		{"strength", "extends: streets\ntranslate: {camera: {strength: 2}}", "translate.camera.strength: want 0 to 1, have 2"},
+		{"camera images", "extends: streets\ntranslate: {camera: {images: -1}}", "translate.camera.images: want at least 0, have -1"},
 		{"source-only on pseudo-target", "extends: streets\nmethod: source-only\nloss: {ce_domain: pseudo}", "loss.ce_domain: method source-only translates no images"},
 		{"name", "extends: streets\nname: a/b", "without slashes"},
 	} {
