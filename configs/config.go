@@ -107,6 +107,16 @@ type Translate struct {
 	Asymmetric bool   `mapstructure:"asymmetric" yaml:"asymmetric"`
 	Clip       bool   `mapstructure:"clip" yaml:"clip"`     // FDA: clip to 0–255
 	Folder     string `mapstructure:"folder" yaml:"folder"` // engine folder: translated images under their source's file names
+	Camera     Camera `mapstructure:"camera" yaml:"camera"`
+}
+
+// Camera holds the settings of engine camera, whose model of the target's
+// appearance is fitted to the images of both domains before a run.
+type Camera struct {
+	Exposure float64 `mapstructure:"exposure" yaml:"exposure"` // deviation of each image's exposure, stops
+	Cast     float64 `mapstructure:"cast" yaml:"cast"`         // deviation of each image's colour cast, grey levels
+	Strength float64 `mapstructure:"strength" yaml:"strength"` // each image's blur and noise are multiplied by 1 ± up to this
+	Images   int     `mapstructure:"images" yaml:"images"`     // of each domain that are measured, evenly spaced; 0: all
 }
 
 // Loss holds the terms' switches: L = L_S + mix_weight·L_T + λ·L_pull (Wang et
@@ -211,7 +221,10 @@ func Default() Config {
 			Encoder: "mit_b5", Head: "daformer", HeadWidth: 256, ProjectorWidth: 256,
 			ProjectorInput: "concat", DropPath: 0.1, Dropout: 0.1,
 		},
-		Translate: Translate{Engine: "fda", Band: 0.01, Box: "min", Clip: true},
+		Translate: Translate{
+			Engine: "fda", Band: 0.01, Box: "min", Clip: true,
+			Camera: Camera{Exposure: 0.1, Cast: 2, Strength: 0.2, Images: 200},
+		},
 		Loss: Loss{
 			CEDomain: DomainSource, CEDenominator: "all",
 			MixDomain: DomainSource, MixWeight: 1,

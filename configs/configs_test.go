@@ -271,6 +271,11 @@ func TestBadConfigurations(t *testing.T) {
 		{"domain of L_T", "extends: streets\nloss: {mix_domain: both}", `loss.mix_domain: want one of source, pseudo, have "both"`},
 		{"weight of L_T", "extends: streets\nloss: {mix_weight: .inf}", "loss.mix_weight: want a number from 0 up, have +Inf"},
 		{"mean of the pull", "extends: streets\nloss: {pull: {mean: all}}", `loss.pull.mean: want one of class, pair, have "all"`},
+		{"generalise by camera", "extends: streets\nmethod: generalise\ntranslate: {engine: camera}\nloss: {drw: none}", "translate.engine: method generalise has no target images, which camera needs"},
+		{"exposure", "extends: streets\ntranslate: {camera: {exposure: -1}}", "translate.camera.exposure: want 0 to 4, have -1"},
+		{"cast", "extends: streets\ntranslate: {camera: {cast: 200}}", "translate.camera.cast: want 0 to 128, have 200"},
+		{"strength", "extends: streets\ntranslate: {camera: {strength: 2}}", "translate.camera.strength: want 0 to 1, have 2"},
+		{"camera images", "extends: streets\ntranslate: {camera: {images: -1}}", "translate.camera.images: want at least 0, have -1"},
 		{"name", "extends: streets\nname: a/b", "without slashes"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -17,6 +17,7 @@ func (c *Config) Validate() error {
 	v.check("output", c.Output != "", "is empty")
 	c.validateData(v)
 	c.validateModel(v)
+	c.validateTranslate(v)
 	c.validateLoss(v)
 	c.validateTrain(v)
 	c.validateRuntime(v)
@@ -67,6 +68,14 @@ func (c *Config) validateModel(v *validator) {
 	v.between("model.dropout", m.Dropout, 0, 0.99)
 }
 
+func (c *Config) validateTranslate(v *validator) {
+	k := &c.Translate.Camera
+	v.between("translate.camera.exposure", k.Exposure, 0, 4)
+	v.between("translate.camera.cast", k.Cast, 0, 128)
+	v.between("translate.camera.strength", k.Strength, 0, 1)
+	v.atLeast("translate.camera.images", k.Images, 0)
+}
+
 func (c *Config) validateLoss(v *validator) {
 	l := &c.Loss
 	v.oneOf("loss.ce_domain", l.CEDomain, DomainSource, DomainPseudo, DomainBoth)
@@ -84,7 +93,8 @@ func (c *Config) validateLoss(v *validator) {
 	if c.Method == Generalise {
 		v.check("loss.pull.query_domain", l.Pull.QueryDomain != DomainTarget, "method generalise has no target images")
 		v.check("loss.pull.key_domain", l.Pull.KeyDomain != DomainTarget, "method generalise has no target images")
-		v.check("translate.engine", c.Translate.Engine != "fda", "method generalise has no target images, which fda needs: want another engine")
+		engine := c.Translate.Engine
+		v.check("translate.engine", engine != "fda" && engine != "camera", "method generalise has no target images, which %s needs: want another engine", engine)
 		v.check("loss.drw", l.DRW == "none", "method generalise has no target images to weigh classes by: want none, have %q", l.DRW)
 	}
 }

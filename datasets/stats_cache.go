@@ -28,17 +28,10 @@ func (d *Dataset) statsKey() (string, error) {
 		hashString(h, name)
 	}
 	for _, it := range d.items {
-		info, err := os.Stat(it.Label)
-		if err != nil {
-			return "", fmt.Errorf("datasets: label: %w", err)
-		}
-		abs, err := filepath.Abs(it.Label)
-		if err != nil {
-			return "", fmt.Errorf("datasets: label: %w", err)
-		}
 		hashString(h, it.ID)
-		hashString(h, abs)
-		hashInt(h, info.Size(), info.ModTime().UnixNano())
+		if err := hashFile(h, it.Label); err != nil {
+			return "", fmt.Errorf("datasets: label: %w", err)
+		}
 	}
 	return hex.EncodeToString(h.Sum(nil)[:16]), nil
 }
@@ -106,4 +99,33 @@ func StatsCache() (string, error) {
 		return "", fmt.Errorf("datasets: class statistics: no cache folder: %w", err)
 	}
 	return filepath.Join(base, "t2sda", "stats"), nil
+}
+
+// ImagesKey identifies what [Dataset.LoadImage] returns: it is a hash of the
+// image files' paths, sizes and modification times and of the size that images
+// are brought to.
+func (d *Dataset) ImagesKey() (string, error) {
+	h := sha256.New()
+	hashInt(h, int64(d.opts.Width), int64(d.opts.Height), int64(d.Len()))
+	for _, it := range d.items {
+		if err := hashFile(h, it.Image); err != nil {
+			return "", fmt.Errorf("datasets: image: %w", err)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16]), nil
+}
+
+// hashFile adds a file's absolute path, size and modification time.
+func hashFile(h hash.Hash, name string) error {
+	info, err := os.Stat(name)
+	if err != nil {
+		return err
+	}
+	abs, err := filepath.Abs(name)
+	if err != nil {
+		return err
+	}
+	hashString(h, abs)
+	hashInt(h, info.Size(), info.ModTime().UnixNano())
+	return nil
 }

@@ -111,7 +111,7 @@ func (d *data) openLoader(ctx context.Context, cfg configs.Config, cacheDir stri
 		Workers: cfg.Data.Workers, Prefetch: cfg.Data.Prefetch,
 	}
 	if cfg.UsesPseudo() {
-		engine, err := newTranslator(cfg)
+		engine, err := d.newTranslator(ctx, cfg, cacheDir, log)
 		if err != nil {
 			return err
 		}
@@ -148,10 +148,18 @@ func (d *data) openLoader(ctx context.Context, cfg configs.Config, cacheDir stri
 	return nil
 }
 
-func newTranslator(cfg configs.Config) (translate.Engine, error) {
+func (d *data) newTranslator(ctx context.Context, cfg configs.Config, cacheDir string, log *zap.Logger) (translate.Engine, error) {
 	c := cfg.Translate
 	o := translate.DefaultOptions()
 	o.Engine, o.Band, o.Box, o.Asymmetric, o.Clip, o.Folder = c.Engine, c.Band, c.Box, c.Asymmetric, c.Clip, c.Folder
+	if usesCamera(cfg) {
+		model, err := d.cameraModel(ctx, cfg, cacheDir, log)
+		if err != nil {
+			return nil, err
+		}
+		o.Model = model
+		o.Camera = translate.CameraOptions{Exposure: c.Camera.Exposure, Cast: c.Camera.Cast, Strength: c.Camera.Strength}
+	}
 	engine, err := translate.New(o)
 	if err != nil {
 		return nil, fmt.Errorf("translate: %w", err)

@@ -164,7 +164,7 @@ func runOne(ctx context.Context, cfg configs.Config, dir string, baseline *Outco
 // prepare opens the data and builds the trainer on it.
 func prepare(ctx context.Context, cfg configs.Config, dir string, e *engine.Engine, o Options) (*trainer, error) {
 	began, cache := time.Now(), ""
-	if cfg.Data.RCS.Enabled {
+	if cfg.Data.RCS.Enabled || usesCamera(cfg) {
 		var err error
 		if cache, err = statsCache(); err != nil {
 			return nil, err
@@ -194,7 +194,7 @@ func openEngine(cfg configs.Config) (*engine.Engine, error) {
 	})
 }
 
-// statsCache is where class statistics are kept between runs.
+// statsCache is where class statistics and models of cameras are kept between runs.
 func statsCache() (string, error) {
 	base, err := os.UserCacheDir()
 	if err != nil {

@@ -50,11 +50,12 @@ const (
 	EngineJitter = "jitter"
 	EngineBlur   = "blur"
 	EngineFolder = "folder"
+	EngineCamera = "camera"
 )
 
 // Names lists the engines that [New] can build, in alphabetical order.
 func Names() []string {
-	return []string{EngineBlur, EngineFDA, EngineFolder, EngineJitter, EngineNone}
+	return []string{EngineBlur, EngineCamera, EngineFDA, EngineFolder, EngineJitter, EngineNone}
 }
 
 // Options selects an engine and holds the parameters of all of them; those of
@@ -73,6 +74,9 @@ type Options struct {
 	Blur   GaussianBlur // blur
 	Folder string       // folder: root of the translated images
 
+	Model  *CameraModel  // camera: from FitCamera
+	Camera CameraOptions // camera
+
 	Seed uint64 // seed of the draws of [Files]; New does not read it
 }
 
@@ -86,6 +90,7 @@ func DefaultOptions() Options {
 		Clip:   true,
 		Jitter: SimCLRJitter(1),
 		Blur:   SimCLRBlur(),
+		Camera: DefaultCameraOptions(),
 	}
 }
 
@@ -102,6 +107,9 @@ func New(o Options) (Engine, error) {
 		return built(o.Jitter, o.Jitter.Validate())
 	case EngineBlur:
 		return built(o.Blur, o.Blur.Validate())
+	case EngineCamera:
+		c, err := NewCamera(o.Model, o.Camera)
+		return built(c, err)
 	case EngineFolder:
 		f := Folder{Root: o.Folder}
 		return built(f, f.Validate())

@@ -20,7 +20,7 @@ import (
 func TestNewBuildsEveryName(t *testing.T) {
 	for _, name := range Names() {
 		o := DefaultOptions()
-		o.Engine, o.Folder = name, t.TempDir()
+		o.Engine, o.Folder, o.Model = name, t.TempDir(), sceneModel(t)
 		if _, err := New(o); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -29,7 +29,9 @@ func TestNewBuildsEveryName(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	for want, change := range map[string]func(*Options){
-		`engine: "cyclegan" is unknown; there are blur, fda, folder, jitter, none`: func(o *Options) { o.Engine = "cyclegan" },
+		`engine: "cyclegan" is unknown; there are blur, camera, fda, folder, jitter, none`: func(o *Options) { o.Engine = "cyclegan" },
+		"no model of the target's camera": func(o *Options) { o.Engine = EngineCamera },
+		"camera.cast: -1": func(o *Options) { o.Engine, o.Model, o.Camera.Cast = EngineCamera, sceneModel(t), -1 },
 		"band: -0.1":       func(o *Options) { o.Band = -0.1 },
 		`box: "b"`:         func(o *Options) { o.Box = "b" },
 		"jitter.hue: 0.7":  func(o *Options) { o.Engine, o.Jitter.Hue = EngineJitter, 0.7 },
@@ -48,9 +50,9 @@ func TestNewRefuses(t *testing.T) {
 func TestEnginesLeaveInputsAndRepeat(t *testing.T) {
 	source, target := scene(1, 48, 32), scene(2, 48, 32)
 	before := source.Clone()
-	for _, name := range []string{EngineNone, EngineFDA, EngineJitter, EngineBlur} {
+	for _, name := range []string{EngineNone, EngineFDA, EngineJitter, EngineBlur, EngineCamera} {
 		o := DefaultOptions()
-		o.Engine, o.Band = name, 0.1
+		o.Engine, o.Band, o.Model = name, 0.1, sceneModel(t)
 		e, err := New(o)
 		if err != nil {
 			t.Fatal(err)
@@ -145,7 +147,7 @@ func TestFiles(t *testing.T) {
 	out := filepath.Join(dir, "o.png")
 	for _, name := range Names() {
 		o := DefaultOptions()
-		o.Engine, o.Folder, o.Band = name, filepath.Join(dir, "styled"), 0.1
+		o.Engine, o.Folder, o.Band, o.Model = name, filepath.Join(dir, "styled"), 0.1, sceneModel(t)
 		for _, targetFile := range []string{tg, filepath.Join(dir, "big.jpg")} {
 			if err := Files(context.Background(), o, s, targetFile, out); err != nil {
 				t.Fatalf("%s: %v", name, err)

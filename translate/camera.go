@@ -1,0 +1,327 @@
+package translate
+
+import (
+	"errors"
+	"fmt"
+	"image"
+	"math"
+	"math/rand/v2"
+	"sync"
+
+	"t2sda/internal/raster"
+)
+
+// CameraOptions are how much images differ from one another at random, beyond
+// what the model says. The zero value draws nothing but the noise.
+type CameraOptions struct {
+	Exposure float64 // deviation of the exposure, stops
+	Cast     float64 // deviation of a colour cast along U and along V, grey levels
+	Strength float64 // blur and noise are multiplied by U(1 − Strength, 1 + Strength), [0, 1]
+}
+
+// DefaultCameraOptions returns small differences.
+func DefaultCameraOptions() CameraOptions {
+	return CameraOptions{Exposure: 0.1, Cast: 2, Strength: 0.2}
+}
+
+// Validate returns an error that names the field that is out of range.
+func (o CameraOptions) Validate() error {
+	if err := share("camera.exposure", o.Exposure, 0, 4); err != nil {
+		return err
+	}
+	if err := share("camera.cast", o.Cast, 0, 128); err != nil {
+		return err
+	}
+	return share("camera.strength", o.Strength, 0, 1)
+}
+
+// Camera gives images the appearance of the target's camera as a [CameraModel]
+// describes it: tone and colour per luma level, blur, light that falls off
+// outwards, noise. Nothing moves, so labels stay exact. It is safe for
+// concurrent use.
+type Camera struct {
+	model   *CameraModel
+	options CameraOptions
+	grain   *grain
+	noisy   [axes]bool
+	sigma   [axes][noiseSteps]float32 // noise per luma of the result
+	work    sync.Pool                 // *cameraWork
+}
+
+const (
+	toneSteps  = 4 * levels // entries of the tables by luma of the source
+	noiseSteps = levels
+)
+
+// NewCamera prepares a model for use.
+func NewCamera(m *CameraModel, o CameraOptions) (*Camera, error) {
+	if m == nil {
+		return nil, errors.New("translate: camera: no model of the target's camera is given: fit one to the images of both domains (FitCamera)")
+	}
+	if err := o.Validate(); err != nil {
+		return nil, err
+	}
+	if err := m.check(); err != nil {
+		return nil, err
+	}
+	c := &Camera{model: m, options: o}
+	var fine, coarse [axes]float64
+	for axis, n := range m.Noise {
+		if n.Fine == nil {
+			continue
+		}
+		for b := range noiseBands {
+			fine[axis] += n.Fine[b] * n.Fine[b]
+			coarse[axis] += n.Coarse[b] * n.Coarse[b]
+		}
+		fine[axis], coarse[axis] = math.Sqrt(fine[axis]), math.Sqrt(coarse[axis])
+		c.noisy[axis] = fine[axis]+coarse[axis] > 0
+		for y := range c.sigma[axis] {
+			c.sigma[axis][y] = float32(math.Hypot(atLevel(n.Fine, float64(y)), atLevel(n.Coarse, float64(y))))
+		}
+	}
+	c.grain = newGrain(fine, coarse)
+	return c, nil
+}
+
+// check tells whether a model (read from a file, say) is complete.
+func (m *CameraModel) check() error {
+	lengths := []struct {
+		name       string
+		have, want int
+	}{
+		{"tone", len(m.Tone), levels},
+		{"chroma", min(len(m.Chroma[0].Gain), len(m.Chroma[0].Shift), len(m.Chroma[1].Gain), len(m.Chroma[1].Shift)), levels},
+	}
+	for _, n := range m.Noise {
+		if n.Fine != nil || n.Coarse != nil { // else it is not fitted yet
+			lengths = append(lengths, struct {
+				name       string
+				have, want int
+			}{"noise", min(len(n.Fine), len(n.Coarse)), noiseBands})
+		}
+	}
+	for _, l := range lengths {
+		if l.have != l.want {
+			return fmt.Errorf("translate: camera: the model's %s has %d entries instead of %d: fit it anew", l.name, l.have, l.want)
+		}
+	}
+	return nil
+}
+
+// cameraDraw is one image's share of chance.
+type cameraDraw struct {
+	exposure float64    // factor on grey levels
+	cast     [2]float64 // along U and V
+	strength float64    // factor on blur and noise
+	noise    bool
+	seed     uint64 // of the noise
+}
+
+// stopsToLevels turns a factor on light into one on grey levels, which are
+// about its 2.2th root.
+const stopsToLevels = 1 / 2.2
+
+// draw takes the same number of draws whatever the options.
+func (c *Camera) draw(r *rand.Rand) cameraDraw {
+	return cameraDraw{
+		exposure: math.Exp2(c.options.Exposure * stopsToLevels * r.NormFloat64()),
+		cast:     [2]float64{c.options.Cast * r.NormFloat64(), c.options.Cast * r.NormFloat64()},
+		strength: 1 + c.options.Strength*(2*r.Float64()-1),
+		noise:    true,
+		seed:     r.Uint64(),
+	}
+}
+
+// Translate returns source as the target's camera would have taken it; the
+// target is not looked at.
+func (c *Camera) Translate(r *rand.Rand, source, _ *raster.Image) (*raster.Image, error) {
+	if err := checkImage("source", source); err != nil {
+		return nil, err
+	}
+	return c.apply(source, wholeOf(source), c.draw(r)), nil
+}
+
+// TranslateCrop returns a rectangle of what [Camera.Translate] returns, bit for
+// bit. The rectangle must lie in the source.
+func (c *Camera) TranslateCrop(r *rand.Rand, source, _ *raster.Image, crop image.Rectangle) (*raster.Image, error) {
+	if err := checkImage("source", source); err != nil {
+		return nil, err
+	}
+	if crop.Empty() || !crop.In(wholeOf(source)) {
+		return nil, fmt.Errorf("translate: crop %v does not lie in an image of %d×%d", crop, source.W, source.H)
+	}
+	return c.apply(source, crop, c.draw(r)), nil
+}
+
+// cameraWork is memory for one image.
+type cameraWork struct {
+	ycc
+	scratch []float32
+	tables  cameraTables
+}
+
+// cameraTables are the maps of luma and chroma by luma of the source, in steps
+// of a quarter of a level.
+type cameraTables struct {
+	tone        [toneSteps]float32
+	gain, shift [2][toneSteps]float32
+}
+
+// apply translates the crop of the source.
+func (c *Camera) apply(source *raster.Image, crop image.Rectangle, d cameraDraw) *raster.Image {
+	work, _ := c.work.Get().(*cameraWork)
+	if work == nil {
+		work = new(cameraWork)
+	}
+	defer c.work.Put(work)
+	sigma := c.model.Blur * d.strength
+	radius := gaussRadius(sigma)
+	around := image.Rect(crop.Min.X-radius, crop.Min.Y-radius, crop.Max.X+radius, crop.Max.Y+radius).Intersect(wholeOf(source))
+	work.from(source, around)
+	work.tables.fill(c.model, d)
+	work.recolour()
+	if radius > 0 {
+		work.blur(gaussKernel(sigma, source.W), gaussKernel(sigma, source.H))
+	}
+	c.vignette(&work.ycc, around, source)
+	out := raster.NewImage(crop.Dx(), crop.Dy())
+	c.develop(out, &work.ycc, around, crop, d)
+	return out
+}
+
+// fill tabulates the model under one draw.
+func (t *cameraTables) fill(m *CameraModel, d cameraDraw) {
+	at := func(v []float64, i int) float64 {
+		y := float64(i) * levels / toneSteps
+		l := min(int(y), levels-2)
+		return v[l] + (y-float64(l))*(v[l+1]-v[l])
+	}
+	for i := range toneSteps {
+		t.tone[i] = float32(d.exposure * at(m.Tone, i))
+		for c := range m.Chroma {
+			t.gain[c][i] = float32(d.exposure * at(m.Chroma[c].Gain, i))
+			t.shift[c][i] = float32(d.exposure*at(m.Chroma[c].Shift, i) + d.cast[c])
+		}
+	}
+}
+
+// recolour maps luma and chroma in place.
+func (w *cameraWork) recolour() {
+	y, u, v := w.y, w.u[:len(w.y)], w.v[:len(w.y)]
+	t := &w.tables
+	for i := range y {
+		k := min(uint(clip255(y[i])*(toneSteps/levels)+0.5), toneSteps-1)
+		y[i] = t.tone[k]
+		u[i] = t.gain[0][k]*u[i] + t.shift[0][k]
+		v[i] = t.gain[1][k]*v[i] + t.shift[1][k]
+	}
+}
+
+func (w *cameraWork) blur(along, down []float32) {
+	w.scratch = grown(w.scratch, len(w.y))
+	for _, plane := range w.axes() {
+		blurRows(w.scratch, plane, w.w, along)
+		blurColumns(plane, w.scratch, w.w, w.h, down)
+	}
+}
+
+// vignette multiplies the planes, a rectangle of the source, by the gain
+// (1 − v·ρ²) / (1 − v/3): ⅓ is the mean of ρ² over a rectangle, so that the
+// tone stays on the whole.
+func (c *Camera) vignette(p *ycc, around image.Rectangle, source *raster.Image) {
+	v := c.model.Vignette
+	if v == 0 {
+		return
+	}
+	cx, cy := float64(source.W-1)/2, float64(source.H-1)/2
+	diagonal2 := (float64(source.W)*float64(source.W) + float64(source.H)*float64(source.H)) / 4
+	norm := 1 / (1 - v/3)
+	along := make([]float32, p.w)
+	for x := range along {
+		d := float64(around.Min.X+x) - cx
+		along[x] = float32(norm * v * d * d / diagonal2)
+	}
+	for y := range p.h {
+		d := float64(around.Min.Y+y) - cy
+		top := float32(norm * (1 - v*d*d/diagonal2))
+		for _, plane := range p.axes() {
+			row := plane[y*p.w : (y+1)*p.w]
+			for x := range row {
+				row[x] *= top - along[x]
+			}
+		}
+	}
+}
+
+// develop adds noise and writes the crop's RGB, clipped to 0–255.
+func (c *Camera) develop(out *raster.Image, p *ycc, around, crop image.Rectangle, d cameraDraw) {
+	red, green, blue := planes(out)
+	i := 0
+	for y := crop.Min.Y; y < crop.Max.Y; y++ {
+		at := (y-around.Min.Y)*p.w + crop.Min.X - around.Min.X
+		for x := crop.Min.X; x < crop.Max.X; {
+			n := min(grainCell-x%grainCell, crop.Max.X-x) // to the block's end
+			row := ycc{w: n, h: 1, y: p.y[at : at+n], u: p.u[at : at+n], v: p.v[at : at+n]}
+			if d.noise {
+				c.addNoise(&row, x, y, d)
+			}
+			row.rgb(red[i:i+n], green[i:i+n], blue[i:i+n])
+			x, at, i = x+n, at+n, i+n
+		}
+	}
+}
+
+// addNoise adds the noise of a piece of row y of the image that begins at x and
+// lies in one block.
+func (c *Camera) addNoise(row *ycc, x, y int, d cameraDraw) {
+	ox, oy := grainOffset(d.seed, x/grainCell, y/grainCell)
+	from := (oy+y)%grainSide*grainStride + ox + x%grainCell
+	strength := float32(d.strength)
+	n := row.w
+	luma, u, v := row.y[:n], row.u[:n], row.v[:n]
+	gy, gu, gv := c.grain[0][from:from+n], c.grain[1][from:from+n], c.grain[2][from:from+n]
+	for i := range luma {
+		l := min(uint(clip255(luma[i])+0.5), noiseSteps-1)
+		luma[i] += strength * c.sigma[0][l] * gy[i]
+		u[i] += strength * c.sigma[1][l] * gu[i]
+		v[i] += strength * c.sigma[2][l] * gv[i]
+	}
+}
+
+// rgb converts a row.
+func (p *ycc) rgb(red, green, blue []float32) {
+	for i := range red {
+		r, g, b := rgb(p.y[i], p.u[i], p.v[i])
+		red[i], green[i], blue[i] = clip255(r), clip255(g), clip255(b)
+	}
+}
+
+// gaussRadius is where the kernel of gaussKernel ends; a blur of less than a
+// seventh of a pixel changes nothing.
+func gaussRadius(sigma float64) int {
+	if sigma < 0.15 {
+		return 0
+	}
+	return int(math.Ceil(3 * sigma))
+}
+
+// gaussKernel returns one half of a Gaussian's weights, the centre first, for
+// an axis of n pixels.
+func gaussKernel(sigma float64, n int) []float32 {
+	radius := min(gaussRadius(sigma), n-1)
+	weights := make([]float64, radius+1)
+	sum := -1.0
+	for i := range weights {
+		weights[i] = 1
+		if i > 0 {
+			weights[i] = math.Exp(-float64(i*i) / (2 * sigma * sigma))
+		}
+		sum += 2 * weights[i]
+	}
+	out := make([]float32, radius+1)
+	for i, w := range weights {
+		out[i] = float32(w / sum)
+	}
+	return out
+}
