@@ -14,6 +14,7 @@ import (
 	"gonum.org/v1/gonum/stat"
 
 	"t2sda/configs"
+	"t2sda/export/score"
 	"t2sda/internal/atomicfile"
 )
 
@@ -21,27 +22,31 @@ import (
 type CompareOptions struct {
 	Methods []string
 	Seeds   []uint
+	Jobs    int // runs at a time, see [Seats]
 }
 
 // Comparison is a table of methods × seeds.
 type Comparison struct {
 	Name       string      `json:"name"`
 	Iterations int         `json:"iterations"` // of every run
+	Threads    int         `json:"threads"`    // of every run
 	Seeds      []uint      `json:"seeds"`
 	Rows       []MethodRow `json:"rows"`
+	Failures   []string    `json:"failures,omitempty"` // why runs have no score
 }
 
-// MethodRow is one method over all seeds.
+// MethodRow is one method over all seeds. Means and deviations are over the runs
+// that did not fail, NaN where all did.
 type MethodRow struct {
-	Method string    `json:"method"`
-	MIoU   []float64 `json:"miou"` // per seed, 0 to 1
-	Mean   float64   `json:"mean"`
-	Std    float64   `json:"std"` // of the sample, n − 1; 0 for one seed
+	Method string        `json:"method"`
+	MIoU   []score.Score `json:"miou"` // per seed; NaN for a run that failed
+	Mean   score.Score   `json:"mean"`
+	Std    score.Score   `json:"std"` // of the sample, n − 1; 0 for one seed
 	// Gap is the share of the gap between source-only and target-only that the
 	// method's mean recovers, nil unless both were trained.
-	Gap     *float64             `json:"gap_recovered,omitempty"`
-	IoU     map[string][]float64 `json:"iou"`     // per class and seed; −1 where the class never occurs
-	Seconds float64              `json:"seconds"` // mean per run
+	Gap     *float64                 `json:"gap_recovered,omitempty"`
+	IoU     map[string][]score.Score `json:"iou"`     // per class and run that did not fail; NaN where the class never occurs
+	Seconds float64                  `json:"seconds"` // mean per run
 }
 
 // DefaultCompareMethods are the methods of the paper's main tables, and
@@ -54,53 +59,64 @@ func DefaultCompareMethods() []string {
 }
 
 // Compare trains every method with every seed on cfg, each for cfg's number of
-// iterations, in output/name-compare, and prints and writes the table
-// (compare.json, compare.md). Runs that are complete are read back; others
-// continue from their last checkpoint.
+// iterations, in output/name-compare, see [TrainAll], and prints and writes the
+// table (compare.json, compare.md). Runs that fail are holes in it, and an error
+// at the end.
 func Compare(ctx context.Context, cfg configs.Config, c CompareOptions, o Options) (*Comparison, error) {
 	if err := c.validate(cfg); err != nil {
 		return nil, err
 	}
-	if err := renderStreets(ctx, cfg, o); err != nil {
-		return nil, err
-	}
-	e, err := openEngine(cfg)
-	if err != nil {
-		return nil, err
-	}
-	defer e.Close() // its sessions are closed by then; nothing is left to fail
 	dir := filepath.Join(cfg.Output, cfg.Name+"-compare")
 	lock, err := lockDir(dir)
 	if err != nil {
 		return nil, err
 	}
 	defer lock.Close() // the lock goes with it
-	table := &Comparison{Name: cfg.Name, Iterations: cfg.Train.Iterations, Seeds: c.Seeds}
-	for _, method := range c.Methods {
-		table.Rows = append(table.Rows, MethodRow{Method: method, IoU: map[string][]float64{}})
+	atATime, threads := Seats(c.Jobs, cfg.Runtime.Threads)
+	cfg.Runtime.Threads = threads
+	jobs := c.jobs(cfg, dir)
+	results, err := TrainAll(ctx, jobs, atATime, o)
+	if err != nil {
+		return nil, err
 	}
-	// Seed by seed, so that what an interrupted comparison holds is comparable.
-	for _, seed := range c.Seeds {
-		for i := range table.Rows {
-			run := withMethod(cfg, table.Rows[i].Method)
-			run.Seed = uint64(seed)
-			out, err := runOne(ctx, run, filepath.Join(dir, fmt.Sprintf("%s-seed%d", run.Method, seed)), nil, e, o)
-			if err != nil {
-				if errors.Is(err, context.Canceled) {
-					err = fmt.Errorf("%w; saved, the same command continues", err)
-				}
-				return nil, fmt.Errorf("%s, seed %d: %w", run.Method, seed, err)
+	table := &Comparison{Name: cfg.Name, Iterations: cfg.Train.Iterations, Threads: threads, Seeds: c.Seeds}
+	for _, method := range c.Methods {
+		row := MethodRow{Method: method, IoU: map[string][]score.Score{}}
+		for i, j := range jobs {
+			if j.Row == method {
+				row.add(results[i].Outcome)
 			}
-			table.Rows[i].add(out)
 		}
+		table.Rows = append(table.Rows, row)
+	}
+	failed := Failed(jobs, results)
+	if failed != nil {
+		table.Failures = strings.Split(failed.Error(), "\n")
 	}
 	table.finish()
-	return table, errors.Join(table.write(dir), table.print(o.Out))
+	return table, errors.Join(table.write(dir), table.print(o.Out), failed)
+}
+
+// jobs lists the comparison's runs, seed by seed, so that what an interrupted
+// one holds is comparable.
+func (c CompareOptions) jobs(cfg configs.Config, dir string) []Job {
+	var jobs []Job
+	for _, seed := range c.Seeds {
+		for _, method := range c.Methods {
+			run := withMethod(cfg, method)
+			run.Seed, run.Output, run.Name = uint64(seed), dir, fmt.Sprintf("%s-seed%d", method, seed)
+			jobs = append(jobs, Job{method, run})
+		}
+	}
+	return jobs
 }
 
 func (c CompareOptions) validate(cfg configs.Config) error {
 	if len(c.Methods) == 0 || len(c.Seeds) == 0 {
 		return errors.New("compare: want at least one method and one seed")
+	}
+	if c.Jobs < 0 {
+		return fmt.Errorf("compare: want at least 1 job, or 0 for what the cores carry, have %d", c.Jobs)
 	}
 	for i, s := range c.Seeds {
 		if slices.Contains(c.Seeds[:i], s) {
@@ -119,16 +135,38 @@ func (c CompareOptions) validate(cfg configs.Config) error {
 	return nil
 }
 
+// add appends a run, nil for one that failed.
 func (r *MethodRow) add(out *Outcome) {
-	r.MIoU = append(r.MIoU, float64(out.Result.MIoU))
+	if out == nil {
+		r.MIoU = append(r.MIoU, score.Score(math.NaN()))
+		return
+	}
+	r.MIoU = append(r.MIoU, out.Result.MIoU)
 	r.Seconds += out.Seconds
 	for _, c := range out.Result.Classes {
-		iou := float64(c.IoU)
-		if math.IsNaN(iou) {
-			iou = -1
-		}
-		r.IoU[c.Name] = append(r.IoU[c.Name], iou)
+		r.IoU[c.Name] = append(r.IoU[c.Name], c.IoU)
 	}
+}
+
+// MeanStd returns mean and deviation (n − 1; 0 for a single one) of the scores
+// that are there, and their number. Of none, both are NaN.
+func MeanStd(scores []score.Score) (mean, std score.Score, n int) {
+	var have []float64
+	for _, s := range scores {
+		if v := float64(s); !math.IsNaN(v) {
+			have = append(have, v)
+		}
+	}
+	mean = score.Score(stat.Mean(have, nil))
+	switch len(have) {
+	case 0:
+		std = mean
+	case 1:
+		std = 0
+	default:
+		std = score.Score(stat.StdDev(have, nil))
+	}
+	return mean, std, len(have)
 }
 
 // finish computes means, deviations and recovered gaps.
@@ -136,11 +174,9 @@ func (c *Comparison) finish() {
 	row := map[string]*MethodRow{}
 	for i := range c.Rows {
 		r := &c.Rows[i]
-		r.Seconds /= float64(len(r.MIoU))
-		r.Mean = stat.Mean(r.MIoU, nil)
-		if len(r.MIoU) > 1 {
-			r.Std = stat.StdDev(r.MIoU, nil)
-		}
+		var n int
+		r.Mean, r.Std, n = MeanStd(r.MIoU)
+		r.Seconds /= float64(max(n, 1))
 		row[r.Method] = r
 	}
 	below, above := row[configs.SourceOnly], row[configs.TargetOnly]
@@ -148,8 +184,9 @@ func (c *Comparison) finish() {
 		return
 	}
 	for i := range c.Rows {
-		gap := (c.Rows[i].Mean - below.Mean) / (above.Mean - below.Mean)
-		c.Rows[i].Gap = &gap
+		if gap := float64((c.Rows[i].Mean - below.Mean) / (above.Mean - below.Mean)); !math.IsNaN(gap) {
+			c.Rows[i].Gap = &gap
+		}
 	}
 }
 
@@ -160,12 +197,16 @@ func (c *Comparison) write(dir string) error {
 }
 
 func (c *Comparison) print(w io.Writer) error {
-	fmt.Fprintf(w, "\n%s, %d iterations each, target mIoU in %%\n", c.Name, c.Iterations)
+	fmt.Fprintf(w, "\n%s, %d iterations each, threads per run: %d; target mIoU in %%\n", c.Name, c.Iterations, c.Threads)
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, line := range c.cells() {
 		fmt.Fprintln(tw, strings.Join(line, "\t"))
 	}
-	return tw.Flush()
+	err := tw.Flush()
+	for _, f := range c.Failures {
+		fmt.Fprintln(w, f)
+	}
+	return err
 }
 
 // Markdown is the table as it stands in documents.
@@ -176,6 +217,9 @@ func (c *Comparison) Markdown() string {
 		if i == 0 {
 			b.WriteString(strings.Repeat("|---", len(line)) + "|\n")
 		}
+	}
+	for _, f := range c.Failures {
+		fmt.Fprintf(&b, "\n%s\n", f)
 	}
 	return b.String()
 }
@@ -189,13 +233,13 @@ func (c *Comparison) cells() [][]string {
 	for _, r := range c.Rows {
 		line := []string{r.Method}
 		for _, m := range r.MIoU {
-			line = append(line, fmt.Sprintf("%.1f", 100*m))
+			line = append(line, m.Short())
 		}
 		gap := "–"
 		if r.Gap != nil {
 			gap = fmt.Sprintf("%.0f %%", 100**r.Gap)
 		}
-		lines = append(lines, append(line, fmt.Sprintf("%.1f ± %.1f", 100*r.Mean, 100*r.Std), gap, fmt.Sprintf("%.0f", r.Seconds)))
+		lines = append(lines, append(line, r.Mean.Short()+" ± "+r.Std.Short(), gap, fmt.Sprintf("%.0f", r.Seconds)))
 	}
 	return lines
 }

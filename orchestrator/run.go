@@ -31,7 +31,9 @@ type Options struct {
 	Version  string    // of the program, for the model's metadata
 	Program  string    // how the program is called, for messages; empty: t2sda
 	Command  string    // the command line as typed, for the record; may be empty
-	home     string    // directory that keeps the command for a run and its baseline; empty: each run's own
+	// Executable is this program, which [TrainAll] starts; empty: the file of the running one.
+	Executable string
+	home       string // directory that keeps the command for a run and its baseline; empty: each run's own
 }
 
 // Outcome is what a run leaves behind, besides files.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"image/png"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -16,6 +17,18 @@ import (
 	"t2sda/graphs/engine"
 	"t2sda/internal/raster"
 )
+
+// childEnv makes the test binary the program that commands start again.
+const childEnv = "T2SDA_TEST_CHILD"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(childEnv) == "" {
+		os.Exit(m.Run())
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	os.Exit(Run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
 
 // call runs a command line in process.
 func call(t *testing.T, args ...string) (code int, out, errs string) {
@@ -127,11 +140,18 @@ func readJSON(t *testing.T, path string, to any) {
 
 func TestCompareCommand(t *testing.T) {
 	enginetest.Isolate(t)
+	t.Setenv(childEnv, "1")
 	t.Chdir(t.TempDir())
-	out := succeed(t, withTiny("compare", "--methods", configs.SourceOnly, "--seeds", "5")...)
-	if !strings.Contains(out, "mean ± std") || !strings.Contains(out, "seed 5") {
+	line := withTiny("compare", "--methods", configs.SourceOnly, "--seeds", "5,6", "--jobs", "2")
+	out := succeed(t, line...)
+	if !strings.Contains(out, "mean ± std") || !strings.Contains(out, "seed 5") || !strings.Contains(out, "threads per run: 1") {
 		t.Errorf("compare printed\n%s", out)
 	}
+	commands, err := os.ReadFile(filepath.Join("runs", "streets-compare", "source-only-seed6", "commands.txt"))
+	if want := "train --resume -c runs/streets-compare/source-only-seed6/config.yaml\n"; err != nil || !strings.HasSuffix(string(commands), want) {
+		t.Errorf("the run keeps the command %q, %v", commands, err)
+	}
+	fail(t, exitFailure, "row source-only seed 6 failed: ", append(line, "name=other", "train.warmup=0", "train.lr=1e37")...)
 	if _, err := os.Stat(filepath.Join("runs", "streets-compare", "compare.md")); err != nil {
 		t.Error(err)
 	}

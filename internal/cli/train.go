@@ -47,19 +47,27 @@ func compareCommand() *cobra.Command {
 		Short: "Train methods × seeds on one configuration and tabulate them",
 		Long: `Train methods × seeds on one configuration and tabulate target mIoU as
 mean ± standard deviation, and the share of the gap between source-only and
-target-only that each method recovers. Every run has the same iterations. Runs
-that are complete are not repeated; an interrupted comparison continues.`,
+target-only that each method recovers. Every run has the same iterations, and a
+process of its own; --jobs sets how many train side by side, one thread each
+unless runtime.threads says otherwise. Runs that are complete are not repeated;
+an interrupted comparison continues. A run that fails is a hole in the table.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := flags.load(args)
 			if err != nil {
 				return err
 			}
-			_, err = orchestrator.Compare(cmd.Context(), cfg, o, options(cmd, true))
+			_, err = orchestrator.Compare(cmd.Context(), cfg, o, options(cmd, false))
 			return err
 		},
 	}
 	flags.add(cmd)
 	cmd.Flags().StringSliceVar(&o.Methods, "methods", orchestrator.DefaultCompareMethods(), "methods to train")
 	cmd.Flags().UintSliceVar(&o.Seeds, "seeds", []uint{1, 2, 3}, "seeds of each method")
+	addJobs(cmd, &o.Jobs)
 	return cmd
+}
+
+// addJobs adds the flag of commands that train runs side by side.
+func addJobs(cmd *cobra.Command, jobs *int) {
+	cmd.Flags().IntVar(jobs, "jobs", 0, "runs that train side by side (0: cores / runtime.threads)")
 }

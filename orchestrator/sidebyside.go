@@ -1,0 +1,163 @@
+package orchestrator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+
+	"golang.org/x/sync/errgroup"
+
+	"t2sda/configs"
+)
+
+// Job is one of several runs that are trained side by side. Its directory is
+// that of its configuration, output/name, so that the run's config.yaml alone
+// resumes it.
+type Job struct {
+	Row    string // the table's line that it belongs to
+	Config configs.Config
+}
+
+// Dir is the run's directory.
+func (j Job) Dir() string { return filepath.Join(j.Config.Output, j.Config.Name) }
+
+func (j Job) String() string { return fmt.Sprintf("%s, seed %d", j.Row, j.Config.Seed) }
+
+// JobResult is what became of a job: either Outcome or Err is nil.
+type JobResult struct {
+	Outcome *Outcome
+	Err     error
+}
+
+// Seats returns how many runs train at a time and the threads of each. Zero jobs
+// are as many as the cores carry. Zero threads are 1 for runs that train side by
+// side, and otherwise the number of cores: results depend on it a little, so it
+// is always a number.
+func Seats(jobs, threads int) (atATime, each int) {
+	cores := runtime.GOMAXPROCS(0)
+	switch {
+	case threads == 0 && jobs > 1:
+		threads = 1
+	case threads == 0:
+		threads = cores
+	}
+	if jobs == 0 {
+		jobs = max(1, cores/threads)
+	}
+	return jobs, threads
+}
+
+// TrainAll trains the jobs, each in a process of its own, atATime of them at a
+// time: one that fails leaves the others alone, and its result says why. Runs
+// that are complete are read back, others continue from their last checkpoint.
+// It returns an error when nothing could be trained at all, and the context's
+// error, after every run under way has saved a checkpoint, when ctx ends. The
+// results are in the jobs' order; no two jobs may have one directory.
+func TrainAll(ctx context.Context, jobs []Job, atATime int, o Options) ([]JobResult, error) {
+	results := make([]JobResult, len(jobs))
+	var open []int
+	for i, j := range jobs {
+		done, err := Finished(j)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", j, err)
+		}
+		if results[i].Outcome = done; done == nil {
+			open = append(open, i)
+		}
+	}
+	if len(open) == 0 {
+		return results, nil
+	}
+	if err := prepareAll(ctx, jobs, open, o); err != nil {
+		return nil, err
+	}
+	m := newJobMeter(o, jobs, open, atATime)
+	defer m.stop()
+	group := errgroup.Group{}
+	group.SetLimit(atATime)
+	for _, i := range open {
+		group.Go(func() error {
+			if ctx.Err() == nil {
+				m.started(jobs[i])
+				results[i] = trainChild(ctx, jobs[i], o)
+				m.ended(jobs[i], results[i], ctx.Err() != nil)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait() // failures are results
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("%w with %d of %d runs complete; what was trained is saved, the same command continues", err, complete(results), len(jobs))
+	}
+	return results, nil
+}
+
+// prepareAll does once what every run would do at its start, and finds what
+// would make each of them fail.
+func prepareAll(ctx context.Context, jobs []Job, open []int, o Options) error {
+	e, err := openEngine(jobs[open[0]].Config)
+	if err != nil {
+		return err
+	}
+	if err := e.Close(); err != nil {
+		return err
+	}
+	for _, i := range open {
+		if err := renderStreets(ctx, jobs[i].Config, o); err != nil {
+			return fmt.Errorf("%s: %w", jobs[i], err)
+		}
+	}
+	return nil
+}
+
+func complete(results []JobResult) int {
+	n := 0
+	for _, r := range results {
+		if r.Outcome != nil {
+			n++
+		}
+	}
+	return n
+}
+
+// Finished returns the outcome of a run that is complete, nil where it has still
+// to be trained. A directory that holds a run of another configuration, or of
+// another number of threads, is an error.
+func Finished(j Job) (*Outcome, error) {
+	dir := j.Dir()
+	done, err := readOutcome(dir, j.Config)
+	if err != nil {
+		return nil, err
+	}
+	if done == nil && !begun(dir) {
+		return nil, nil
+	}
+	path := filepath.Join(dir, configFile)
+	kept, err := configs.Read(path, nil)
+	switch {
+	case err != nil && done != nil:
+		return done, nil // the result alone will do
+	case err != nil:
+		return nil, err
+	case kept.Hash() != j.Config.Hash():
+		return nil, fmt.Errorf("%s belongs to another configuration (hash %s, this one has %s): choose another name for this one (name=…), or remove the folder", path, kept.Hash(), j.Config.Hash())
+	}
+	_, threads := Seats(1, kept.Runtime.Threads)
+	if want := j.Config.Runtime.Threads; threads != want {
+		return nil, fmt.Errorf("%s was trained with runtime.threads=%d, on which results depend a little, and this time it is %d: set runtime.threads=%[2]d, or another name (name=…)", dir, threads, want)
+	}
+	return done, nil
+}
+
+// Failed joins the errors of jobs that failed, nil if none did.
+func Failed(jobs []Job, results []JobResult) error {
+	var errs []error
+	for i, r := range results {
+		if r.Err != nil {
+			errs = append(errs, fmt.Errorf("row %s seed %d failed: %w", jobs[i].Row, jobs[i].Config.Seed, r.Err))
+		}
+	}
+	return errors.Join(errs...)
+}
