@@ -4,7 +4,7 @@
 //
 // (Wang et al., "Pulling Target to Source: A New Perspective on Domain Adaptive
 // Semantic Segmentation") in two halves: what needs a gradient is built as a
-// graph ([CrossEntropy], [InfoNCE], [MSE]), and what needs none, the draws and
+// graph ([CrossEntropy], [FeatureDistance], [InfoNCE], [MSE]), and what needs none, the draws and
 // the weights, is plain Go over flat slices.
 //
 // # Shapes and conventions
@@ -21,6 +21,11 @@
 // [Encode] prepares L_S (equation: mean over pixels of −log p of the label) and
 // [Mix.Encode] L_T, whose target pixels weigh q ([Quality]); both fill the
 // labels and weights that [CrossEntropy] reads.
+//
+// # Feature distance
+//
+// [FeatureDistance] keeps the encoder's features of things near those of a frozen
+// encoder; [WeighThings] says where (DAFormer).
 //
 // # The pull
 //

@@ -61,6 +61,10 @@ func TestLossesInONNXRuntime(t *testing.T) {
 	for _, k := range ceCases {
 		compare(t, e, k.build(t), k.operands(rand.New(rand.NewPCG(11, 1))))
 	}
+	maps, distance := distanceOperands(rand.New(rand.NewPCG(13, 1))), buildDistance(t, 2, 3, 2, 3)
+	compare(t, e, distance, maps)
+	maps["frozen"] = maps["features"]
+	compare(t, e, distance, maps)
 	o, w := smallPull(4), newWorld(1, 4)
 	for _, loss := range []PullLoss{PullInfoNCE, PullMSE} {
 		o.Loss = loss

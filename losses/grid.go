@@ -43,7 +43,7 @@ func GridLabels(dst, labels []uint8, n, height, width, h, w int, rule GridRule) 
 		sampleNearest(dst, labels, n, height, width, h, w)
 	case Majority:
 		for i := range n {
-			majority(dst[i*h*w:(i+1)*h*w], labels[i*height*width:(i+1)*height*width], height, width, h, w)
+			majority(dst[i*h*w:(i+1)*h*w], labels[i*height*width:(i+1)*height*width], height, width, h, w, MajorityRatio)
 		}
 	default:
 		return rule.Validate()
@@ -87,9 +87,11 @@ func sampleNearest[T any](dst, src []T, n, height, width, h, w int) {
 	}
 }
 
-// majority votes within the cell of every grid position of one image. Cells
-// partition the image also where the grid does not divide it.
-func majority(dst, labels []uint8, height, width, h, w int) {
+// majority takes the most frequent label within the cell of every grid position
+// of one image if it covers at least the share ratio of the cell, else void. Cells
+// partition the image also where the grid does not divide it. Of equally frequent
+// labels it takes the lowest.
+func majority(dst, labels []uint8, height, width, h, w int, ratio float64) {
 	var votes [256]int32
 	for y := range h {
 		y0, y1 := y*height/h, (y+1)*height/h
@@ -99,12 +101,12 @@ func majority(dst, labels []uint8, height, width, h, w int) {
 			for r := y0; r < y1; r++ {
 				for _, label := range labels[r*width+x0 : r*width+x1] {
 					votes[label]++
-					if votes[label] > votes[best] {
+					if votes[label] > votes[best] || votes[label] == votes[best] && label < best {
 						best = label
 					}
 				}
 			}
-			if float64(votes[best]) < MajorityRatio*float64((y1-y0)*(x1-x0)) {
+			if float64(votes[best])/float64((y1-y0)*(x1-x0)) < ratio {
 				best = raster.Void
 			}
 			dst[y*w+x] = best
