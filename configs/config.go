@@ -137,6 +137,8 @@ type Loss struct {
 
 	Pull Pull `mapstructure:"pull" yaml:"pull"`
 
+	FeatureDistance FeatureDistance `mapstructure:"feature_distance" yaml:"feature_distance"`
+
 	DRW     string  `mapstructure:"drw" yaml:"drw"` // none | lt | pull: the term that class weights multiply
 	DRWBeta float64 `mapstructure:"drw_beta" yaml:"drw_beta"`
 }
@@ -156,6 +158,16 @@ type Pull struct {
 	QueryDomain string  `mapstructure:"query_domain" yaml:"query_domain"`
 	KeyDomain   string  `mapstructure:"key_domain" yaml:"key_domain"`
 	GridLabels  string  `mapstructure:"grid_labels" yaml:"grid_labels"` // nearest | majority (of 3/4 of a cell, else ignored)
+}
+
+// FeatureDistance keeps the encoder's features of things near those of the
+// weights that it started from (DAFormer §3.3, 0.005 there). It is off where
+// model.init is empty: random weights know nothing worth keeping. Methods that
+// are cross-entropy alone do not read it.
+type FeatureDistance struct {
+	Weight  float64  `mapstructure:"weight" yaml:"weight"`   // 0: off
+	Classes []string `mapstructure:"classes" yaml:"classes"` // names of the things
+	Ratio   float64  `mapstructure:"ratio" yaml:"ratio"`     // share of a feature's cell that one class must cover
 }
 
 // Train is the optimisation.
@@ -234,6 +246,12 @@ func Default() Config {
 				Weight: 0.1, Kind: "infonce", Mean: "class", Tau: 0.2, Queries: 128, Negatives: 1024, Block: 64,
 				Balanced: true, Equalised: true, Alpha: 50,
 				QueryDomain: DomainPseudo, KeyDomain: DomainSource, GridLabels: "nearest",
+			},
+			FeatureDistance: FeatureDistance{
+				Classes: []string{ // Cityscapes' things, as DAFormer counts them
+					"traffic light", "traffic sign", "person", "rider", "car", "truck", "bus", "train", "motorcycle", "bicycle",
+				},
+				Ratio: 0.75,
 			},
 			DRW: "pull", DRWBeta: 0.5,
 		},

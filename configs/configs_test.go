@@ -145,6 +145,7 @@ func TestPaperPresets(t *testing.T) {
 		want.Loss.Delta, want.Loss.DRW, want.Loss.DRWBeta = 0.968, "pull", 0.5
 		want.Loss.IgnoreTop, want.Loss.IgnoreBottom = 15.0/512, 120.0/512
 		want.Loss.Pull.Weight, want.Loss.Pull.Kind, want.Loss.Pull.Tau, want.Loss.Pull.Alpha = 0.1, "infonce", 0.2, 50
+		want.Loss.FeatureDistance.Weight, want.Loss.FeatureDistance.Ratio = 0.005, 0.75
 		want.Train.Iterations, want.Train.Batch, want.Train.EMA = 40000, 2, 0.999
 		want.Train.LR, want.Train.HeadLRFactor, want.Train.WeightDecay = 6e-5, 10, 0.01
 		want.Train.Warmup, want.Train.WarmupRatio, want.Train.Power = 1500, 1e-6, 1
@@ -192,6 +193,7 @@ func TestHashOfUnreadSettings(t *testing.T) {
 		{"DRW's β", func(c *Config) { c.Loss.DRWBeta = 0.7 }, pulls},
 		{"EMA", func(c *Config) { c.Train.EMA = 0.5 }, teaches},
 		{"adapt_after", func(c *Config) { c.Train.AdaptAfter = 0.5 }, teaches},
+		{"feature distance", func(c *Config) { c.Loss.FeatureDistance.Weight = 0.005 }, teaches},
 		{"denominator", func(c *Config) { c.Loss.CEDenominator = "valid" }, all},
 		{"initial weights", func(c *Config) { c.Model.Init = "a" }, all},
 		{"evaluation data", func(c *Config) { c.Data.Eval.Root = "a" }, all},
@@ -206,6 +208,12 @@ func TestHashOfUnreadSettings(t *testing.T) {
 				t.Errorf("%s: %s changes the hash: %v", method, s.name, changes)
 			}
 		}
+	}
+	a := Default()
+	b := a
+	b.Loss.FeatureDistance.Classes, b.Loss.FeatureDistance.Ratio = []string{"person"}, 0.5
+	if a.Hash() != b.Hash() {
+		t.Error("the things of a distance without weight changed the hash")
 	}
 }
 
@@ -257,6 +265,12 @@ func TestBadConfigurations(t *testing.T) {
 		{"no target", "extends: streets\ndata: {target: {root: \"\"}}", "data.target.root: is empty: method t2s needs target images"},
 		{"crop", "extends: streets\ndata: {crop: {width: 8}}", "data.crop: want at least 32×32, have 8×128"},
 		{"tau", "extends: streets\nloss: {pull: {tau: 0}}", "loss.pull.tau: want > 0, have 0"},
+		{"feature distance", "extends: streets\nloss: {feature_distance: {weight: -1}}", "loss.feature_distance.weight: want ≥ 0, have -1"},
+		{"its ratio", "extends: streets\nloss: {feature_distance: {ratio: 1.5}}", "loss.feature_distance.ratio: want more than 0, at most 1, have 1.5"},
+		{"its ratio is NaN", "extends: streets\nloss: {feature_distance: {ratio: .nan}}", "loss.feature_distance.ratio: want more than 0, at most 1, have NaN"},
+		{"its weight is infinite", "extends: streets\nloss: {feature_distance: {weight: .inf}}", "loss.feature_distance.weight: want ≥ 0, have +Inf"},
+		{"no things", "extends: streets\nloss: {feature_distance: {weight: 1, classes: []}}", "loss.feature_distance.classes: is empty: name the classes that are things"},
+		{"things are no list", "extends: streets\nloss: {feature_distance: {classes: {a: b}}}", "loss.feature_distance.classes.a"},
 		{"crop ratio", "extends: streets\ndata: {rcs: {enabled: true, min_crop_ratio: -1}}", "data.rcs.min_crop_ratio: want ≥ 0, have -1"},
 		{"streets' domains", "extends: streets\ndata: {streets: {domains: [moon]}}", `data.streets.domains: want one of game, camera, have "moon"`},
 		{"no domains", "extends: streets\ndata: {streets: {domains: []}}", "data.streets.domains: is empty"},
@@ -284,6 +298,20 @@ func TestBadConfigurations(t *testing.T) {
 				t.Errorf("have %v\nwant … %s", err, c.want)
 			}
 		})
+	}
+}
+
+// A list that is set replaces the default, a longer one too.
+func TestThings(t *testing.T) {
+	for setting, want := range map[string][]string{
+		"loss.feature_distance.classes=[person, traffic light]": {"person", "traffic light"},
+		"loss.feature_distance.classes=[]":                      {},
+		"loss.feature_distance.ratio=0.5":                       Default().Loss.FeatureDistance.Classes,
+	} {
+		c, err := Load("streets", []string{setting})
+		if err != nil || !slices.Equal(c.Loss.FeatureDistance.Classes, want) {
+			t.Errorf("%s: %v, %v", setting, c.Loss.FeatureDistance.Classes, err)
+		}
 	}
 }
 

@@ -281,6 +281,9 @@ func (c *Config) clearUnread() {
 		c.Loss.Pull = Pull{}
 		c.Model.ProjectorWidth, c.Model.ProjectorInput = 0, ""
 	}
+	if !c.UsesFeatureDistance() {
+		c.Loss.FeatureDistance = FeatureDistance{}
+	}
 	if !(pulls && c.Loss.DRW == "pull" || mixes && c.Loss.DRW == "lt") {
 		c.Loss.DRW, c.Loss.DRWBeta = "", 0
 	}

@@ -31,6 +31,7 @@ type method struct {
 	target   bool   // unlabelled target images are read
 	mixes    bool   // L_T: target images with the teacher's labels
 	pulls    bool   // L_pull
+	keeps    bool   // the feature distance, where it has a weight
 	// What the method's name settles, whatever the configuration says; empty: as
 	// configured. A comparison's rows so mean the same under every preset.
 	ce, mix, kind string
@@ -50,19 +51,19 @@ var methods = []method{
 	},
 	{
 		name: SelfTraining, sentence: "labelled source images, and target images with the teacher's labels",
-		labelled: DomainSource, target: true, mixes: true, ce: DomainSource, mix: DomainSource,
+		labelled: DomainSource, target: true, mixes: true, keeps: true, ce: DomainSource, mix: DomainSource,
 	},
 	{
 		name: SelfTrainingTranslated, sentence: "labelled source images in the target's style, and target images with the teacher's labels",
-		labelled: DomainSource, target: true, mixes: true, ce: DomainPseudo,
+		labelled: DomainSource, target: true, mixes: true, keeps: true, ce: DomainPseudo,
 	},
 	{
 		name: T2SMSE, sentence: "as t2s, pulled by the squared distance",
-		labelled: DomainSource, target: true, mixes: true, pulls: true, kind: "mse",
+		labelled: DomainSource, target: true, mixes: true, pulls: true, keeps: true, kind: "mse",
 	},
 	{
 		name: T2S, sentence: "labelled source images, target images with the teacher's labels, and pseudo-target features pulled to source prototypes",
-		labelled: DomainSource, target: true, mixes: true, pulls: true,
+		labelled: DomainSource, target: true, mixes: true, pulls: true, keeps: true,
 	},
 	{
 		name: TargetOnly, sentence: "labelled target images, the upper bound",
@@ -70,7 +71,7 @@ var methods = []method{
 	},
 	{
 		name: Generalise, sentence: "labelled source images, and pseudo-target features pulled to source prototypes; no target images",
-		labelled: DomainSource, pulls: true,
+		labelled: DomainSource, pulls: true, keeps: true,
 	},
 }
 
@@ -109,6 +110,12 @@ func (c *Config) UsesMix() bool { return c.method().mixes && c.Loss.MixWeight > 
 
 // UsesPull reports whether the pull term is trained.
 func (c *Config) UsesPull() bool { return c.method().pulls }
+
+// UsesFeatureDistance reports whether the run stays near its initial features.
+// Methods that are cross-entropy alone never do.
+func (c *Config) UsesFeatureDistance() bool {
+	return c.method().keeps && c.Loss.FeatureDistance.Weight > 0
+}
 
 // UsesTeacher reports whether the run keeps a momentum teacher.
 func (c *Config) UsesTeacher() bool { return c.UsesMix() || c.UsesPull() }

@@ -90,6 +90,7 @@ func (c *Config) validateLoss(v *validator) {
 	v.oneOf("loss.drw", l.DRW, "none", "lt", "pull")
 	v.check("loss.drw_beta", l.DRWBeta >= 0, "want ≥ 0, have %g", l.DRWBeta)
 	v.validatePull(&l.Pull)
+	v.validateFeatureDistance(&l.FeatureDistance)
 	if c.Method == Generalise {
 		v.check("loss.pull.query_domain", l.Pull.QueryDomain != DomainTarget, "method generalise has no target images")
 		v.check("loss.pull.key_domain", l.Pull.KeyDomain != DomainTarget, "method generalise has no target images")
@@ -111,6 +112,12 @@ func (v *validator) validatePull(p *Pull) {
 	v.oneOf("loss.pull.query_domain", p.QueryDomain, DomainSource, DomainPseudo, DomainTarget)
 	v.oneOf("loss.pull.key_domain", p.KeyDomain, DomainSource, DomainPseudo, DomainTarget)
 	v.oneOf("loss.pull.grid_labels", p.GridLabels, "nearest", "majority")
+}
+
+func (v *validator) validateFeatureDistance(f *FeatureDistance) {
+	v.check("loss.feature_distance.weight", f.Weight >= 0 && !math.IsInf(f.Weight, 1), "want ≥ 0, have %g", f.Weight)
+	v.check("loss.feature_distance.ratio", f.Ratio > 0 && f.Ratio <= 1, "want more than 0, at most 1, have %g", f.Ratio)
+	v.check("loss.feature_distance.classes", f.Weight == 0 || len(f.Classes) > 0, "is empty: name the classes that are things, or set the weight to 0")
 }
 
 func (c *Config) validateTrain(v *validator) {

@@ -4,8 +4,8 @@
 //
 // (Wang et al., "Pulling Target to Source: A New Perspective on Domain Adaptive
 // Semantic Segmentation") in two halves: what needs a gradient is built as a
-// graph ([CrossEntropy], [FeatureDistance], [InfoNCE], [MSE]), and what needs none, the draws and
-// the weights, is plain Go over flat slices.
+// graph ([CrossEntropy], [FeatureDistance], [InfoNCE], [MSE]), and what needs
+// none, the draws and the weights, is plain Go over flat slices.
 //
 // # Shapes and conventions
 //

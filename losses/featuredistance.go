@@ -8,8 +8,8 @@ import (
 )
 
 // FeatureDistance returns Σ weights · ‖features − frozen‖₂ as a scalar, the norm
-// taken over the channels of each position (the feature
-// distance of DAFormer, Hoyer et al. 2022, section 3.3):
+// taken over the channels of each position (DAFormer's thing-class ImageNet
+// feature distance, Hoyer et al. 2022, section 3.3):
 //
 //	features, frozen  float32 [N,D,h,w], of the trained and of a frozen encoder
 //	weights           float32 [N,h,w], denominators included, see [WeighThings]

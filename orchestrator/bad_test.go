@@ -59,6 +59,9 @@ func TestBadInput(t *testing.T) {
 		{"missing weights", func(_ *testing.T, root string, c *configs.Config) {
 			c.Model.Init = filepath.Join(root, "none.safetensors")
 		}, "none.safetensors"},
+		{"thing that is no class", func(_ *testing.T, _ string, c *configs.Config) {
+			c.Model.Init, c.Loss.FeatureDistance = "mit_nano", configs.FeatureDistance{Weight: 1, Classes: []string{"box", "car"}, Ratio: 0.75}
+		}, `loss.feature_distance.classes: the data has no class "car", only ground, box, disc`},
 		{"no CUDA", func(_ *testing.T, _ string, c *configs.Config) { c.Runtime.Device = "cuda" }, "cuda"},
 		{"output is a file", func(t *testing.T, _ string, c *configs.Config) {
 			c.Output = filepath.Join(c.Output, "file")

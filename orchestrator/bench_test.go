@@ -84,7 +84,7 @@ type studentTerm struct {
 	arch   nets.Arch
 	size   imageBatch
 	state  *state
-	pixels inputs  // labels and weights
+	pixels *binder // labels and weights
 	gflop  float64 // of a run
 }
 
@@ -105,9 +105,10 @@ func newStudentTerm(b *testing.B) *studentTerm {
 	b.Cleanup(func() { t.state.close() })
 	t.drawPixels(b)
 	var graph *graphs.Graph
-	t.term, err = newTerm(t.engine, "supervised", t.arch, t.size, t.state, 1, func(g *graphs.Graph, net *nets.Net, x *graphs.Value) *graphs.Value {
+	t.term, err = newTerm(t.engine, "supervised", t.arch, t.size, t.state, func(g *graphs.Graph, net *nets.Net, x *graphs.Value) (loss, objective *graphs.Value) {
 		graph = g
-		return t.loss(g, net, x)
+		loss = t.loss(g, net, x)
+		return loss, loss
 	}, t.pixels)
 	if err != nil {
 		b.Fatal(err)
@@ -135,10 +136,7 @@ func (t *studentTerm) drawPixels(b *testing.B) {
 	bound := newBinder()
 	bindTo(bound, bound.inputs, "labels", labels, t.size.N, t.size.H, t.size.W)
 	bound.in("weights", weights, t.size.N, t.size.H, t.size.W)
-	if bound.err != nil {
-		b.Fatal(bound.err)
-	}
-	t.pixels = bound.inputs
+	t.pixels = bound
 }
 
 // loss is that of newSupervised.
@@ -154,7 +152,7 @@ func (t *studentTerm) bindForward(b *testing.B) *engine.Binding {
 	bound := newBinder()
 	bound.in("image", t.image, t.size.N, 3, t.size.H, t.size.W)
 	bound.out("loss", make([]float32, 1))
-	for name, tensor := range t.pixels {
+	for name, tensor := range t.pixels.inputs {
 		bound.inputs[name] = tensor
 	}
 	g, err := graphs.Build("forward", func(g *graphs.Graph) {

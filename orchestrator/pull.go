@@ -53,12 +53,10 @@ func newPull(e *engine.Engine, c configs.Config, arch nets.Arch, size imageBatch
 		bindTo(b, b.inputs, losses.PullNegatives, planned.Negatives, arch.Classes, o.Negatives, grid.D)
 		bindTo(b, b.inputs, losses.PullBlockClass, planned.BlockClass, planned.Blocks)
 	}
-	if b.err != nil {
-		return nil, b.err
-	}
-	p.term, err = newTerm(e, "pull", arch, size, s, float32(o.Weight), func(g *graphs.Graph, net *nets.Net, x *graphs.Value) *graphs.Value {
-		return planned.Loss(g, net.Project(net.Encode(x)))
-	}, b.inputs)
+	p.term, err = newTerm(e, "pull", arch, size, s, func(g *graphs.Graph, net *nets.Net, x *graphs.Value) (loss, objective *graphs.Value) {
+		loss = planned.Loss(g, net.Project(net.Encode(x)))
+		return loss, g.Mul(loss, g.Scalar(float32(o.Weight)))
+	}, b)
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 
 	"t2sda/graphs"
@@ -41,28 +42,22 @@ type batchStat struct {
 	unbias         float32 // variance's factor
 }
 
-// lossGraph builds a term's loss from the normalised image.
-type lossGraph func(g *graphs.Graph, net *nets.Net, x *graphs.Value) *graphs.Value
+// lossGraph builds a term from the normalised image: the loss that is recorded,
+// and the objective whose gradient is added.
+type lossGraph func(g *graphs.Graph, net *nets.Net, x *graphs.Value) (loss, objective *graphs.Value)
 
-// inputs are a term's tensors besides image, parameters, gradients and noise.
-type inputs map[string]*engine.Tensor
-
-// newTerm builds, differentiates and binds one term. Its gradient is that of
-// the loss times scale.
-func newTerm(e *engine.Engine, name string, arch nets.Arch, size imageBatch, s *state, scale float32, build lossGraph, extra inputs) (*term, error) {
+// newTerm builds, differentiates and binds one term. extra holds its tensors
+// besides image, loss, parameters, gradients, noise and batch statistics.
+func newTerm(e *engine.Engine, name string, arch nets.Arch, size imageBatch, s *state, build lossGraph, extra *binder) (*term, error) {
 	t := &term{name: name, image: make([]float32, size.N*3*size.H*size.W), loss: make([]float32, 1)}
 	var net *nets.Net
 	g, err := graphs.Build(name, func(g *graphs.Graph) {
 		net = nets.New(g, arch, nets.Train, nil)
 		x := net.Normalize(g.Input("image", graphs.Float32, size.N, 3, size.H, size.W))
-		loss := build(g, net, x)
+		loss, objective := build(g, net, x)
 		g.Output("loss", loss)
 		params := g.Params()
-		scaled := loss
-		if scale != 1 {
-			scaled = g.Mul(loss, g.Scalar(scale))
-		}
-		for i, d := range graphs.Gradients(scaled, params...) {
+		for i, d := range graphs.Gradients(objective, params...) {
 			sum := g.Input("grad/"+params[i].Name(), graphs.Float32, params[i].Shape()...)
 			g.Output("grad_out/"+params[i].Name(), g.Add(sum, d))
 		}
@@ -81,7 +76,7 @@ func newTerm(e *engine.Engine, name string, arch nets.Arch, size imageBatch, s *
 }
 
 // open creates the session and binds every tensor.
-func (t *term) open(e *engine.Engine, g *graphs.Graph, net *nets.Net, size imageBatch, s *state, extra inputs) error {
+func (t *term) open(e *engine.Engine, g *graphs.Graph, net *nets.Net, size imageBatch, s *state, extra *binder) error {
 	model, err := g.Marshal()
 	if err != nil {
 		return err
@@ -92,9 +87,9 @@ func (t *term) open(e *engine.Engine, g *graphs.Graph, net *nets.Net, size image
 	b := newBinder()
 	b.in("image", t.image, size.N, 3, size.H, size.W)
 	b.out("loss", t.loss)
-	for name, tensor := range extra {
-		b.inputs[name] = tensor
-	}
+	maps.Copy(b.inputs, extra.inputs)
+	maps.Copy(b.outputs, extra.outputs)
+	b.err = errors.Join(b.err, extra.err)
 	for _, n := range net.Noise() {
 		data := make([]float32, n.Shape.Size())
 		b.in(n.Name, data, n.Shape...)
@@ -155,29 +150,36 @@ func (t *term) close() error { return closeAll(t.binding, t.session) }
 type imageBatch struct{ N, H, W int }
 
 // supervised is the student's pixel-weighted cross-entropy. One session serves
-// L_S and L_T: they differ in images, labels and weights only.
+// L_S and L_T: they differ in images, labels and weights only. With a frozen
+// encoder it also takes the distance from its features, where that has weights:
+// one forward pass of the student serves both.
 type supervised struct {
 	*term
 	labels  []int64   // [B,H,W], void as 0
 	weights []float32 // [B,H,W], void 0; the denominator is in them
 }
 
-func newSupervised(e *engine.Engine, arch nets.Arch, size imageBatch, s *state) (*supervised, error) {
+// newSupervised builds the term; f is nil without the feature distance.
+func newSupervised(e *engine.Engine, arch nets.Arch, size imageBatch, s *state, f *frozen) (*supervised, error) {
 	n := size.N * size.H * size.W
 	t := &supervised{labels: make([]int64, n), weights: make([]float32, n)}
 	b := newBinder()
 	bindTo(b, b.inputs, "labels", t.labels, size.N, size.H, size.W)
 	bindTo(b, b.inputs, "weights", t.weights, size.N, size.H, size.W)
-	if b.err != nil {
-		return nil, b.err
+	if f != nil {
+		f.bindTo(b)
 	}
 	var err error
-	t.term, err = newTerm(e, "supervised", arch, size, s, 1, func(g *graphs.Graph, net *nets.Net, x *graphs.Value) *graphs.Value {
-		logits := net.Segment(net.Encode(x))
-		return losses.CrossEntropy(logits,
+	t.term, err = newTerm(e, "supervised", arch, size, s, func(g *graphs.Graph, net *nets.Net, x *graphs.Value) (loss, objective *graphs.Value) {
+		levels := net.Encode(x)
+		loss = losses.CrossEntropy(net.Segment(levels),
 			g.Input("labels", graphs.Int64, size.N, size.H, size.W),
 			g.Input("weights", graphs.Float32, size.N, size.H, size.W))
-	}, b.inputs)
+		if f == nil {
+			return loss, loss
+		}
+		return loss, g.Add(loss, f.distanceOf(g, levels))
+	}, b)
 	if err != nil {
 		return nil, err
 	}

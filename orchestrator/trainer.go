@@ -45,6 +45,7 @@ type trainer struct {
 	delivery  []report.Stage // what followed training
 
 	supervised *supervised // L_S and L_T
+	frozen     *frozen     // features to stay near; nil without the feature distance
 	pull       *pull       // L_pull; nil unless the method pulls
 	target     *teacher    // pseudo-labels (and features) of target images; nil unless used
 	keys       *teacher    // features of labelled images; nil unless the method pulls
@@ -103,7 +104,10 @@ func archOf(cfg configs.Config, classes int) nets.Arch {
 func (t *trainer) buildTerms() (err error) {
 	c := t.cfg
 	size := imageBatch{c.Train.Batch, c.Data.Crop.Height, c.Data.Crop.Width}
-	if t.supervised, err = newSupervised(t.engine, t.arch, size, t.state); err != nil {
+	if t.frozen, err = newFrozen(t.engine, c, t.arch, size, t.state, t.data.space, t.log); err != nil {
+		return err
+	}
+	if t.supervised, err = newSupervised(t.engine, t.arch, size, t.state, t.frozen); err != nil {
 		return err
 	}
 	if c.UsesTarget() && c.UsesTeacher() {
@@ -131,6 +135,9 @@ func (t *trainer) close() error {
 	var errs []error
 	if t.supervised != nil {
 		errs = append(errs, t.supervised.close())
+	}
+	if t.frozen != nil {
+		errs = append(errs, t.frozen.close())
 	}
 	if t.pull != nil {
 		errs = append(errs, t.pull.close())
@@ -277,13 +284,23 @@ func (t *trainer) learnSource(ctx context.Context, it int, b *datasets.Batch, e 
 // bear the batch's labels.
 func (t *trainer) learnLabelled(ctx context.Context, it int, domain string, images []*raster.Image, b *datasets.Batch, scale float64, e *Event) error {
 	fillImages(t.supervised.image, images)
-	denominator := losses.Denominator(t.cfg.Loss.CEDenominator)
-	err := losses.Encode(t.supervised.labels, t.supervised.weights, flatten(b.SourceLabels), t.arch.Classes, denominator, scale)
+	labels, denominator := flatten(b.SourceLabels), losses.Denominator(t.cfg.Loss.CEDenominator)
+	err := losses.Encode(t.supervised.labels, t.supervised.weights, labels, t.arch.Classes, denominator, scale)
 	if err != nil {
 		return err
 	}
+	// Of both domains, the source's features are those to keep (DAFormer).
+	keeps := t.frozen != nil && (domain == configs.DomainSource || t.cfg.CEDomain() == domain)
+	if keeps {
+		if err := t.frozen.run(ctx, images, labels); err != nil {
+			return err
+		}
+	}
 	loss, err := t.supervised.run(ctx, rng.New(t.cfg.Seed, it, "noise/"+domain))
 	e.Losses[domain] = loss / scale
+	if keeps {
+		e.Losses["feature_distance"] = t.frozen.take()
+	}
 	t.supervised.updateRunning(t.state.buffers, t.cfg.Train.BNMomentum)
 	return err
 }

@@ -1,0 +1,171 @@
+package orchestrator
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"t2sda/configs"
+	"t2sda/datasets"
+	"t2sda/graphs"
+	"t2sda/graphs/engine"
+	"t2sda/graphs/nets"
+	"t2sda/internal/raster"
+	"t2sda/losses"
+)
+
+// frozen is the encoder as it was before the first iteration, and what the
+// supervised term needs to stay near its features of things (DAFormer's feature
+// distance): its features of L_S's images, and one weight per position. In L_T's
+// run of that term all weights are 0.
+type frozen struct {
+	session *engine.Session
+	binding *engine.Binding
+	encoder *engine.Arena // its parameters: the first of the state's arenas
+
+	cfg    configs.FeatureDistance
+	things []bool // [C]
+	size   imageBatch
+	grid   losses.Grid // of the encoder's last level
+
+	image    []float32 // [B,3,H,W]
+	features []float32 // [B,D,h,w]
+	weights  []float32 // [B,h,w], over their number; 0 where no thing is
+	distance []float32 // one element: the supervised term's mean distance
+}
+
+// newFrozen copies the state's encoder, which must hold the weights that
+// training starts from: a resumed run builds it before it reads the checkpoint.
+// It returns nil when the term is off, with a warning when only model.init is
+// missing.
+func newFrozen(e *engine.Engine, c configs.Config, arch nets.Arch, size imageBatch, s *state, space datasets.Space, log *zap.Logger) (*frozen, error) {
+	if !c.UsesFeatureDistance() {
+		return nil, nil
+	}
+	if c.Model.Init == "" {
+		log.Warn("loss.feature_distance is off: model.init is empty, and random weights have no features to stay near")
+		return nil, nil
+	}
+	f := &frozen{cfg: c.Loss.FeatureDistance, size: size, image: make([]float32, size.N*3*size.H*size.W), distance: make([]float32, 1)}
+	var err error
+	if f.things, err = thingsOf(space, f.cfg.Classes); err != nil {
+		return nil, err
+	}
+	g, err := graphs.Build("frozen", func(g *graphs.Graph) {
+		net := nets.New(g, arch, nets.Teacher, nil)
+		levels := net.Encode(net.Normalize(g.Input("image", graphs.Float32, size.N, 3, size.H, size.W)))
+		last := levels[len(levels)-1]
+		f.grid = losses.Grid{N: last.Dim(0), D: last.Dim(1), H: last.Dim(2), W: last.Dim(3)}
+		g.Output("features", last)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("build the frozen encoder: %w", err)
+	}
+	f.weights = make([]float32, f.grid.Positions())
+	f.features = make([]float32, f.grid.Positions()*f.grid.D)
+	if err := f.open(e, g, s); err != nil {
+		return nil, errors.Join(fmt.Errorf("frozen encoder: %w", err), f.close())
+	}
+	return f, nil
+}
+
+// thingsOf marks the classes of those names.
+func thingsOf(space datasets.Space, names []string) ([]bool, error) {
+	things, have := make([]bool, len(space.Classes)), space.Names()
+	for _, name := range names {
+		i := slices.Index(have, name)
+		if i < 0 {
+			return nil, fmt.Errorf("loss.feature_distance.classes: the data has no class %q, only %s", name, strings.Join(have, ", "))
+		}
+		things[i] = true
+	}
+	return things, nil
+}
+
+// open copies the encoder, creates the session and binds every tensor.
+func (f *frozen) open(e *engine.Engine, g *graphs.Graph, s *state) error {
+	n := 0
+	for i, p := range s.specs {
+		if p.Group == nets.Encoder {
+			n = s.offsets[i] + p.Shape.Size()
+		}
+	}
+	var err error
+	if f.encoder, err = engine.NewArena(n); err != nil {
+		return fmt.Errorf("memory for %d parameters: %w", n, err)
+	}
+	copy(f.encoder.Floats(), s.student.Floats())
+	model, err := g.Marshal()
+	if err != nil {
+		return err
+	}
+	if f.session, err = e.NewSession("frozen", model); err != nil {
+		return err
+	}
+	b := newBinder()
+	b.in("image", f.image, f.size.N, 3, f.size.H, f.size.W)
+	b.out("features", f.features, f.grid.N, f.grid.D, f.grid.H, f.grid.W)
+	for _, p := range g.Params() {
+		b.inputs[p.Name()] = b.param(s, f.encoder, p.Name())
+	}
+	f.binding, err = b.bind(f.session)
+	return err
+}
+
+func (f *frozen) close() error {
+	err := closeAll(f.binding, f.session)
+	if f.encoder != nil {
+		err = errors.Join(err, f.encoder.Close())
+	}
+	return err
+}
+
+// The supervised term's tensors of the feature distance.
+const (
+	frozenFeatures = "fd/features"
+	frozenWeights  = "fd/weights"
+	frozenDistance = "feature_distance"
+)
+
+// bindTo adds the supervised term's tensors to its binder.
+func (f *frozen) bindTo(b *binder) {
+	b.in(frozenFeatures, f.features, f.grid.N, f.grid.D, f.grid.H, f.grid.W)
+	b.in(frozenWeights, f.weights, f.grid.N, f.grid.H, f.grid.W)
+	b.out(frozenDistance, f.distance)
+}
+
+// distanceOf makes the mean distance of the student's features an output and
+// returns what it adds to the objective.
+func (f *frozen) distanceOf(g *graphs.Graph, levels []*graphs.Value) *graphs.Value {
+	d := losses.FeatureDistance(levels[len(levels)-1],
+		g.Input(frozenFeatures, graphs.Float32, f.grid.N, f.grid.D, f.grid.H, f.grid.W),
+		g.Input(frozenWeights, graphs.Float32, f.grid.N, f.grid.H, f.grid.W))
+	g.Output(frozenDistance, d)
+	return g.Mul(d, g.Scalar(float32(f.cfg.Weight)))
+}
+
+// run prepares the supervised term's next run: which positions of the labelled
+// images count, and what they should resemble.
+func (f *frozen) run(ctx context.Context, images []*raster.Image, labels []uint8) error {
+	count, err := losses.WeighThings(f.weights, labels, f.size.N, f.size.H, f.size.W, f.grid.H, f.grid.W, f.things, f.cfg.Ratio)
+	if err != nil || count == 0 {
+		return err
+	}
+	fillImages(f.image, images)
+	if err := f.binding.Run(ctx); err != nil {
+		return fmt.Errorf("frozen encoder: %w", err)
+	}
+	return nil
+}
+
+// take returns the mean distance over the positions that counted in the
+// supervised term's last run, 0 where none did, and makes the next run's weights
+// 0.
+func (f *frozen) take() float64 {
+	clear(f.weights)
+	return float64(f.distance[0])
+}
