@@ -98,11 +98,11 @@ type Model struct {
 	Init           string  `mapstructure:"init" yaml:"init"`                       // weights to start from: a safetensors file, or a name of those in the program (mit_nano); empty: random
 }
 
-// Translate chooses the engine that makes pseudo-target images.
+// Translate chooses the engines that make pseudo-target images.
 type Translate struct {
-	Engine string  `mapstructure:"engine" yaml:"engine"`
-	Band   float64 `mapstructure:"band" yaml:"band"` // FDA's L
-	Box    string  `mapstructure:"box" yaml:"box"`   // FDA's window: min | axes
+	Engine Engines `mapstructure:"engine" yaml:"engine"` // one, or several to draw from for each image
+	Band   float64 `mapstructure:"band" yaml:"band"`     // FDA's L
+	Box    string  `mapstructure:"box" yaml:"box"`       // FDA's window: min | axes
 	// Asymmetric takes the public FDA training code's 2b×2b window.
 	Asymmetric bool   `mapstructure:"asymmetric" yaml:"asymmetric"`
 	Clip       bool   `mapstructure:"clip" yaml:"clip"`     // FDA: clip to 0–255
@@ -222,7 +222,7 @@ func Default() Config {
 			ProjectorInput: "concat", DropPath: 0.1, Dropout: 0.1,
 		},
 		Translate: Translate{
-			Engine: "fda", Band: 0.01, Box: "min", Clip: true,
+			Engine: Engines{"fda": 1}, Band: 0.01, Box: "min", Clip: true,
 			Camera: Camera{Exposure: 0.1, Cast: 2, Strength: 0.2, Images: 200},
 		},
 		Loss: Loss{

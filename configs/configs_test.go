@@ -141,7 +141,7 @@ func TestPaperPresets(t *testing.T) {
 		want.Data.RCS = RCS{Enabled: true, Temperature: 0.01, MinPixels: 3000, MinCropRatio: 0.5}
 		want.Data.Flip, want.Data.CatMaxRatio = true, 0.75
 		want.Model.Encoder, want.Model.Head = "mit_b5", "daformer"
-		want.Translate.Engine, want.Translate.Band = "fda", 0.01
+		want.Translate.Engine, want.Translate.Band = Engines{"fda": 1}, 0.01
 		want.Loss.Delta, want.Loss.DRW, want.Loss.DRWBeta = 0.968, "pull", 0.5
 		want.Loss.IgnoreTop, want.Loss.IgnoreBottom = 15.0/512, 120.0/512
 		want.Loss.Pull.Weight, want.Loss.Pull.Kind, want.Loss.Pull.Tau, want.Loss.Pull.Alpha = 0.1, "infonce", 0.2, 50

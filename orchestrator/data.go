@@ -150,21 +150,25 @@ func (d *data) openLoader(ctx context.Context, cfg configs.Config, cacheDir stri
 
 func (d *data) newTranslator(ctx context.Context, cfg configs.Config, cacheDir string, log *zap.Logger) (translate.Engine, error) {
 	c := cfg.Translate
-	o := translate.DefaultOptions()
-	o.Engine, o.Band, o.Box, o.Asymmetric, o.Clip, o.Folder = c.Engine, c.Band, c.Box, c.Asymmetric, c.Clip, c.Folder
-	if usesCamera(cfg) {
-		model, err := d.cameraModel(ctx, cfg, cacheDir, log)
+	var members []translate.Member
+	for _, name := range c.Engine.Names() {
+		o := translate.DefaultOptions()
+		o.Engine, o.Band, o.Box, o.Asymmetric, o.Clip, o.Folder = name, c.Band, c.Box, c.Asymmetric, c.Clip, c.Folder
+		if name == translate.EngineCamera {
+			model, err := d.cameraModel(ctx, cfg, cacheDir, log)
+			if err != nil {
+				return nil, err
+			}
+			o.Model = model
+			o.Camera = translate.CameraOptions{Exposure: c.Camera.Exposure, Cast: c.Camera.Cast, Strength: c.Camera.Strength}
+		}
+		engine, err := translate.New(o)
 		if err != nil {
 			return nil, err
 		}
-		o.Model = model
-		o.Camera = translate.CameraOptions{Exposure: c.Camera.Exposure, Cast: c.Camera.Cast, Strength: c.Camera.Strength}
+		members = append(members, translate.Member{Name: name, Weight: c.Engine[name], Engine: engine})
 	}
-	engine, err := translate.New(o)
-	if err != nil {
-		return nil, fmt.Errorf("translate: %w", err)
-	}
-	return engine, nil
+	return translate.NewMix(members...)
 }
 
 // evalSize is the size at which the student is scored and exported: that of the

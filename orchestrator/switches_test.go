@@ -13,6 +13,7 @@ import (
 	"t2sda/datasets"
 	"t2sda/internal/raster"
 	"t2sda/losses"
+	"t2sda/translate"
 )
 
 // TestDirections: the images of the paper's Table 7.
@@ -61,7 +62,11 @@ func TestSwitches(t *testing.T) {
 		}},
 		{"source → pseudo-target, CE on pseudo-target", func(c *configs.Config) {
 			c.Loss.Pull.QueryDomain, c.Loss.Pull.KeyDomain, c.Loss.CEDomain = configs.DomainSource, configs.DomainPseudo, configs.DomainPseudo
-			c.Translate.Engine, c.Loss.Pull.GridLabels = "jitter", "majority"
+			c.Translate.Engine, c.Loss.Pull.GridLabels = configs.Engines{"jitter": 1}, "majority"
+		}},
+		{"a mix of engines", func(c *configs.Config) {
+			c.Translate.Engine = configs.Engines{"fda": 1, "folder": 1, "none": 0.5}
+			c.Translate.Folder = filepath.Join(c.Data.Source.Root, "images")
 		}},
 		{"plain", func(*configs.Config) {}},
 		{"pseudo", func(c *configs.Config) {
@@ -149,5 +154,16 @@ func TestFailedTermIsNone(t *testing.T) {
 	}
 	if err := (&trainer{pull: p, state: nil}).close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestEngineNames: configurations know the engines that package translate has.
+func TestEngineNames(t *testing.T) {
+	for _, name := range translate.Names() {
+		c := shapesConfig(t.TempDir(), t.TempDir())
+		c.Translate.Engine = configs.Engines{name: 1}
+		if err := c.Validate(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/disintegration/imaging"
 
 	"t2sda/internal/raster"
+	"t2sda/internal/translator"
 )
 
 func TestNewBuildsEveryName(t *testing.T) {
@@ -94,7 +95,7 @@ func TestFolderFindsByName(t *testing.T) {
 	save(t, filepath.Join(root, "flat.png"), image)
 	save(t, filepath.Join(root, "v1.5.png"), image)
 	var e Engine = Folder{Root: root}
-	named := e.(NamedTranslator)
+	named := e.(translator.Named)
 	for _, id := range []string{"city/a.png", "city/a", "city/a.jpg", "city/a.JPG", "else/flat.png", "flat", "v1.5"} {
 		got, err := named.TranslateNamed(nil, id, source, nil)
 		if err != nil || !slices.Equal(got.Pix, image.Pix) {

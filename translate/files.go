@@ -14,6 +14,7 @@ import (
 	"t2sda/internal/atomicfile"
 	"t2sda/internal/raster"
 	"t2sda/internal/rng"
+	"t2sda/internal/translator"
 )
 
 // Files translates the picture in the file source (PNG or JPEG) and writes the
@@ -40,7 +41,7 @@ func Files(ctx context.Context, o Options, source, target, out string) error {
 	}
 	r := rng.New(o.Seed, 0, "translate")
 	var result *raster.Image
-	if named, ok := engine.(NamedTranslator); ok {
+	if named, ok := engine.(translator.Named); ok {
 		result, err = named.TranslateNamed(r, filepath.Base(source), s, t)
 	} else {
 		result, err = engine.Translate(r, s, t)
