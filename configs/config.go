@@ -107,7 +107,13 @@ type Translate struct {
 	Asymmetric bool   `mapstructure:"asymmetric" yaml:"asymmetric"`
 	Clip       bool   `mapstructure:"clip" yaml:"clip"`     // FDA: clip to 0–255
 	Folder     string `mapstructure:"folder" yaml:"folder"` // engine folder: translated images under their source's file names
-	Camera     Camera `mapstructure:"camera" yaml:"camera"`
+	// Model is engine onnx's network, an ONNX file: image and, if it takes one,
+	// reference image → image. Range is that of its float images: 0..1 (empty),
+	// -1..1 or 0..255. Neither is written when empty, so that hashes from before
+	// there was this engine hold.
+	Model  string `mapstructure:"model" yaml:"model,omitempty"`
+	Range  string `mapstructure:"range" yaml:"range,omitempty"`
+	Camera Camera `mapstructure:"camera" yaml:"camera"`
 }
 
 // Camera holds the settings of engine camera, whose model of the target's

@@ -18,7 +18,7 @@ import (
 type Engines map[string]float64
 
 // engineNames lists the translation engines that exist.
-var engineNames = []string{"blur", "camera", "fda", "folder", "jitter", "none"}
+var engineNames = []string{"blur", "camera", "fda", "folder", "jitter", "none", "onnx"}
 
 // enginesKey is the one key whose value is a map.
 const enginesKey = "translate.engine"

@@ -245,6 +245,7 @@ func (c *Config) paths() []path {
 		{"data.eval.root", &c.Data.Eval.Root},
 		{"data.cache", &c.Data.Cache},
 		{"translate.folder", &c.Translate.Folder},
+		{"translate.model", &c.Translate.Model},
 		{"model.init", &c.Model.Init},
 		{"runtime.library", &c.Runtime.Library},
 	}
@@ -269,10 +270,10 @@ func (c *Config) YAML() ([]byte, error) {
 }
 
 // Hash identifies what determines what is learned: a checkpoint of another hash
-// is not resumed. That includes the roots of the data, model.init and
-// translate.folder, because what lies there is learned from. The run's name and
-// place, how often something is logged, evaluated or saved, the runtime, and
-// settings that the method never reads do not enter.
+// is not resumed. That includes the roots of the data, model.init,
+// translate.folder and translate.model, because what lies there is learned from.
+// The run's name and place, how often something is logged, evaluated or saved,
+// the runtime, and settings that the method never reads do not enter.
 func (c *Config) Hash() string {
 	k := *c
 	k.Name, k.Output, k.Baseline = "", "", false

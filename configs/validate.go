@@ -72,6 +72,14 @@ func (c *Config) validateTranslate(v *validator) {
 	if err := c.Translate.Engine.validate(); err != nil {
 		v.faults = append(v.faults, err)
 	}
+	t := &c.Translate
+	if t.Range != "" {
+		v.oneOf("translate.range", t.Range, "0..1", "-1..1", "0..255")
+	}
+	if c.UsesPseudo() {
+		v.check("translate.folder", t.Folder != "" || !t.Engine.Use("folder"), "is empty: engine folder needs the folder of the translated images")
+		v.check("translate.model", t.Model != "" || !t.Engine.Use("onnx"), "is empty: engine onnx needs a model file")
+	}
 	k := &c.Translate.Camera
 	v.between("translate.camera.exposure", k.Exposure, 0, 4)
 	v.between("translate.camera.cast", k.Cast, 0, 128)

@@ -13,7 +13,6 @@ import (
 	"t2sda/datasets"
 	"t2sda/internal/raster"
 	"t2sda/losses"
-	"t2sda/translate"
 )
 
 // TestDirections: the images of the paper's Table 7.
@@ -67,6 +66,10 @@ func TestSwitches(t *testing.T) {
 		{"a mix of engines", func(c *configs.Config) {
 			c.Translate.Engine = configs.Engines{"fda": 1, "folder": 1, "none": 0.5}
 			c.Translate.Folder = filepath.Join(c.Data.Source.Root, "images")
+		}},
+		{"a network, and FDA", func(c *configs.Config) {
+			c.Translate.Engine = configs.Engines{"onnx": 2, "fda": 1}
+			c.Translate.Model = writeModel(t, means())
 		}},
 		{"plain", func(*configs.Config) {}},
 		{"pseudo", func(c *configs.Config) {
@@ -154,16 +157,5 @@ func TestFailedTermIsNone(t *testing.T) {
 	}
 	if err := (&trainer{pull: p, state: nil}).close(); err != nil {
 		t.Error(err)
-	}
-}
-
-// TestEngineNames: configurations know the engines that package translate has.
-func TestEngineNames(t *testing.T) {
-	for _, name := range translate.Names() {
-		c := shapesConfig(t.TempDir(), t.TempDir())
-		c.Translate.Engine = configs.Engines{name: 1}
-		if err := c.Validate(); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
 	}
 }
