@@ -48,8 +48,6 @@ type Options struct {
 
 	Model  *CameraModel  // camera: from FitCamera
 	Camera CameraOptions // camera
-
-	Seed uint64 // seed of the draws of [Files]; New does not read it
 }
 
 // DefaultOptions returns FDA at L = 0.01 with clipping on the calling
