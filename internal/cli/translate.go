@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"strings"
 
@@ -12,6 +13,7 @@ import (
 	"t2sda/configs"
 	"t2sda/datasets"
 	"t2sda/graphs/engine"
+	"t2sda/internal/shell"
 	"t2sda/translate"
 	"t2sda/translate/neural"
 	"t2sda/translate/offline"
@@ -106,15 +108,9 @@ func (t *translation) do(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return usageError{err}
 	}
-	if t.run.Source, err = t.source.open("size"); err != nil {
+	target, err := t.open()
+	if err != nil {
 		return err
-	}
-	var target *offline.Set
-	if t.target.options.Root != "" {
-		if target, err = t.target.open("target-size"); err != nil {
-			return err
-		}
-		t.run.Spare = []string{target.Root()}
 	}
 	var network *neural.Translator
 	if engines.Use(neural.Engine) {
@@ -139,12 +135,28 @@ func (t *translation) do(cmd *cobra.Command) (err error) {
 	if err != nil || t.run.Source.Single() {
 		return err
 	}
-	kept := ""
-	if result.Kept > 0 {
-		kept = fmt.Sprintf(", %d were there", result.Kept)
-	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%d pictures written to %s%s; training reads them with translate.engine=folder translate.folder=%[2]s\n", result.Written, t.run.Out, kept)
+	t.print(cmd.OutOrStdout(), result)
 	return nil
+}
+
+// open opens both sides; the target is nil where none is given.
+func (t *translation) open() (target *offline.Set, err error) {
+	if t.run.Source, err = t.source.open("size"); err != nil || t.target.options.Root == "" {
+		return nil, err
+	}
+	if target, err = t.target.open("target-size"); err != nil {
+		return nil, err
+	}
+	t.run.Spare = []string{target.Root()}
+	return target, nil
+}
+
+func (t *translation) print(w io.Writer, r offline.Result) {
+	fmt.Fprintf(w, "%d pictures written to %s", r.Written, t.run.Out)
+	if r.Kept > 0 {
+		fmt.Fprintf(w, ", %d were there", r.Kept)
+	}
+	fmt.Fprintf(w, "; training reads them with translate.engine=folder translate.folder=%s\n", shell.Quote(t.run.Out))
 }
 
 // aim gives the run the target pictures where an engine looks at one for each

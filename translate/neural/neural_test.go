@@ -280,15 +280,18 @@ func TestBadModels(t *testing.T) {
 				Node("n", "Identity", "x", "y").Node("m", "Neg", "x", "z"), Options{}, "it has 2 outputs",
 		},
 		"output's dtype": {
-			onnxtest.New().In("x", float, 1, 3, -1, -1).Out("y", 6, 1, 3, -1, -1).Node("n", "Cast", "x", "y", "to", 6), Options{},
+			onnxtest.New().In("x", float, 1, 3, -1, -1).Out("y", 6, 1, 3, -1, -1).Node("n", "Cast", "x", "y", "to", 6),
+			Options{},
 			`output "y" holds int32`,
 		},
 		"logits": {
-			onnxtest.New().In("x", float, 1, 3, 8, 8).Out("y", float, 1, 6, 8, 8).Node("n", "Concat", "x x", "y", "axis", 1), Options{},
+			onnxtest.New().In("x", float, 1, 3, 8, 8).Out("y", float, 1, 6, 8, 8).Node("n", "Concat", "x x", "y", "axis", 1),
+			Options{},
 			`output "y" has shape [1,6,8,8], want RGB images`,
 		},
 		"double": {
-			onnxtest.New().In("x", float, 1, 3, 8, 8).Out("y", float, 1, 3, 8, 16).Node("n", "Concat", "x x", "y", "axis", 3), Options{},
+			onnxtest.New().In("x", float, 1, 3, 8, 8).Out("y", float, 1, 3, 8, 16).Node("n", "Concat", "x x", "y", "axis", 3),
+			Options{},
 			"want the image's size, 8×8",
 		},
 	} {

@@ -68,36 +68,32 @@ func (t *Translator) group(jobs []translator.Job) [][]int {
 // sizes that the images may be continued to it takes the first that the model
 // gives back, and remembers it.
 func (t *Translator) translate(ctx context.Context, jobs []translator.Job) ([]*raster.Image, error) {
-	first := jobs[0]
-	if t.reference != nil {
-		for _, j := range jobs {
-			if j.Target == nil {
-				return nil, fmt.Errorf("%s: input %q takes a reference image, and there is no target image", j.File, t.reference.name)
-			}
+	for _, j := range jobs {
+		if t.reference != nil && j.Target == nil {
+			return nil, fmt.Errorf("%s: input %q takes a reference image, and there is no target image", j.File, t.reference.name)
 		}
 	}
-	s := size{first.Source.W, first.Source.H}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	file, s := jobs[0].File, size{jobs[0].Source.W, jobs[0].Source.H}
 	candidates := []size{t.padded[s]}
 	if candidates[0] == (size{}) {
 		var err error
 		if candidates, err = t.image.sizes(s); err != nil {
-			return nil, fmt.Errorf("%s: %w", first.File, err)
+			return nil, fmt.Errorf("%s: %w", file, err)
 		}
 	}
 	var fault error
 	for _, padded := range candidates {
 		values, err := t.run(ctx, jobs, padded)
-		if err == nil {
+		switch {
+		case err == nil:
 			t.padded[s] = padded
 			return t.images(values, jobs, padded)
-		}
-		if ctx.Err() != nil {
+		case ctx.Err() != nil:
 			return nil, ctx.Err()
-		}
-		if fault == nil { // that of the smallest size says most
-			fault = fmt.Errorf("%s: %w", first.File, err)
+		case fault == nil: // that of the smallest size says most
+			fault = fmt.Errorf("%s: %w", file, err)
 		}
 	}
 	return nil, fault
