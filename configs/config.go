@@ -98,16 +98,22 @@ type Model struct {
 	Init           string  `mapstructure:"init" yaml:"init"`                       // weights to start from: a safetensors file, or a name of those in the program (mit_nano); empty: random
 }
 
-// Translate chooses the engine that makes pseudo-target images.
+// Translate chooses the engines that make pseudo-target images.
 type Translate struct {
-	Engine string  `mapstructure:"engine" yaml:"engine"`
-	Band   float64 `mapstructure:"band" yaml:"band"` // FDA's L
-	Box    string  `mapstructure:"box" yaml:"box"`   // FDA's window: min | axes
+	Engine Engines `mapstructure:"engine" yaml:"engine"` // one, or several to draw from for each image
+	Band   float64 `mapstructure:"band" yaml:"band"`     // FDA's L
+	Box    string  `mapstructure:"box" yaml:"box"`       // FDA's window: min | axes
 	// Asymmetric takes the public FDA training code's 2b×2b window.
 	Asymmetric bool   `mapstructure:"asymmetric" yaml:"asymmetric"`
 	Clip       bool   `mapstructure:"clip" yaml:"clip"`     // FDA: clip to 0–255
 	Folder     string `mapstructure:"folder" yaml:"folder"` // engine folder: translated images under their source's file names
-	Camera     Camera `mapstructure:"camera" yaml:"camera"`
+	// Model is engine onnx's network, an ONNX file: image and, if it takes one,
+	// reference image → image. Range is that of its float images: 0..1 (empty),
+	// -1..1 or 0..255. Neither is written when empty, so that hashes from before
+	// there was this engine hold.
+	Model  string `mapstructure:"model" yaml:"model,omitempty"`
+	Range  string `mapstructure:"range" yaml:"range,omitempty"`
+	Camera Camera `mapstructure:"camera" yaml:"camera"`
 }
 
 // Camera holds the settings of engine camera, whose model of the target's
@@ -234,7 +240,7 @@ func Default() Config {
 			ProjectorInput: "concat", DropPath: 0.1, Dropout: 0.1,
 		},
 		Translate: Translate{
-			Engine: "fda", Band: 0.01, Box: "min", Clip: true,
+			Engine: Engines{"fda": 1}, Band: 0.01, Box: "min", Clip: true,
 			Camera: Camera{Exposure: 0.1, Cast: 2, Strength: 0.2, Images: 200},
 		},
 		Loss: Loss{

@@ -141,7 +141,7 @@ func TestPaperPresets(t *testing.T) {
 		want.Data.RCS = RCS{Enabled: true, Temperature: 0.01, MinPixels: 3000, MinCropRatio: 0.5}
 		want.Data.Flip, want.Data.CatMaxRatio = true, 0.75
 		want.Model.Encoder, want.Model.Head = "mit_b5", "daformer"
-		want.Translate.Engine, want.Translate.Band = "fda", 0.01
+		want.Translate.Engine, want.Translate.Band = Engines{"fda": 1}, 0.01
 		want.Loss.Delta, want.Loss.DRW, want.Loss.DRWBeta = 0.968, "pull", 0.5
 		want.Loss.IgnoreTop, want.Loss.IgnoreBottom = 15.0/512, 120.0/512
 		want.Loss.Pull.Weight, want.Loss.Pull.Kind, want.Loss.Pull.Tau, want.Loss.Pull.Alpha = 0.1, "infonce", 0.2, 50
@@ -290,6 +290,9 @@ func TestBadConfigurations(t *testing.T) {
 		{"cast", "extends: streets\ntranslate: {camera: {cast: 200}}", "translate.camera.cast: want 0 to 128, have 200"},
 		{"strength", "extends: streets\ntranslate: {camera: {strength: 2}}", "translate.camera.strength: want 0 to 1, have 2"},
 		{"camera images", "extends: streets\ntranslate: {camera: {images: -1}}", "translate.camera.images: want at least 0, have -1"},
+		{"no model", "extends: streets\ntranslate: {engine: {onnx: 1, fda: 1}}", "translate.model: is empty: engine onnx needs a model file"},
+		{"no folder", "extends: streets\ntranslate: {engine: folder}", "translate.folder: is empty: engine folder needs"},
+		{"range", "extends: streets\ntranslate: {range: 0-1}", `translate.range: want one of 0..1, -1..1, 0..255, have "0-1"`},
 		{"name", "extends: streets\nname: a/b", "without slashes"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

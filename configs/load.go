@@ -73,9 +73,18 @@ func Read(name string, settings []string) (Config, error) {
 		if err := yaml.Unmarshal([]byte(text), &value); err != nil {
 			return Config{}, fmt.Errorf("setting %q: %w", s, err)
 		}
+		if strings.EqualFold(key, enginesKey) {
+			var err error
+			if value, err = enginesOf(value); err != nil {
+				return Config{}, fmt.Errorf("setting %q: %w", s, err)
+			}
+		}
 		v.Set(key, value)
 	}
 	cfg := Default()
+	if v.IsSet(enginesKey) {
+		cfg.Translate.Engine = nil // or the decoder would add to it
+	}
 	if err := v.UnmarshalExact(&cfg); err != nil {
 		return Config{}, fmt.Errorf("configuration %s: %w", name, err)
 	}
@@ -108,10 +117,26 @@ func merge(v *viper.Viper, name string, seen []string) error {
 		}
 		delete(tree, "extends")
 	}
+	if err := readEngines(tree); err != nil {
+		return fmt.Errorf("configuration %s: %w", name, err)
+	}
 	if err := known(tree, ""); err != nil {
 		return fmt.Errorf("configuration %s: %w", name, err)
 	}
 	return v.MergeConfigMap(tree)
+}
+
+// readEngines makes the engines of a tree one value, which replaces an
+// ancestor's: viper would put the engines of both into one map.
+func readEngines(tree map[string]any) error {
+	section, _ := tree["translate"].(map[string]any)
+	value, ok := section["engine"]
+	if !ok {
+		return nil
+	}
+	engines, err := enginesOf(value)
+	section["engine"] = engines
+	return err
 }
 
 // source returns the YAML text behind a preset's name or a file's path.
@@ -143,7 +168,7 @@ func known(tree map[string]any, prefix string) error {
 	return nil
 }
 
-// keys lists the dotted path of every scalar or list field.
+// keys lists the dotted path of every field.
 func keys() []string {
 	var out []string
 	var walk func(t reflect.Type, prefix string)
@@ -220,6 +245,7 @@ func (c *Config) paths() []path {
 		{"data.eval.root", &c.Data.Eval.Root},
 		{"data.cache", &c.Data.Cache},
 		{"translate.folder", &c.Translate.Folder},
+		{"translate.model", &c.Translate.Model},
 		{"model.init", &c.Model.Init},
 		{"runtime.library", &c.Runtime.Library},
 	}
@@ -244,10 +270,10 @@ func (c *Config) YAML() ([]byte, error) {
 }
 
 // Hash identifies what determines what is learned: a checkpoint of another hash
-// is not resumed. That includes the roots of the data, model.init and
-// translate.folder, because what lies there is learned from. The run's name and
-// place, how often something is logged, evaluated or saved, the runtime, and
-// settings that the method never reads do not enter.
+// is not resumed. That includes the roots of the data, model.init,
+// translate.folder and translate.model, because what lies there is learned from.
+// The run's name and place, how often something is logged, evaluated or saved,
+// the runtime, and settings that the method never reads do not enter.
 func (c *Config) Hash() string {
 	k := *c
 	k.Name, k.Output, k.Baseline = "", "", false

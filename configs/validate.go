@@ -69,6 +69,17 @@ func (c *Config) validateModel(v *validator) {
 }
 
 func (c *Config) validateTranslate(v *validator) {
+	if err := c.Translate.Engine.validate(); err != nil {
+		v.faults = append(v.faults, err)
+	}
+	t := &c.Translate
+	if t.Range != "" {
+		v.oneOf("translate.range", t.Range, "0..1", "-1..1", "0..255")
+	}
+	if c.UsesPseudo() {
+		v.check("translate.folder", t.Folder != "" || !t.Engine.Use("folder"), "is empty: engine folder needs the folder of the translated images")
+		v.check("translate.model", t.Model != "" || !t.Engine.Use("onnx"), "is empty: engine onnx needs a model file")
+	}
 	k := &c.Translate.Camera
 	v.between("translate.camera.exposure", k.Exposure, 0, 4)
 	v.between("translate.camera.cast", k.Cast, 0, 128)
@@ -94,8 +105,9 @@ func (c *Config) validateLoss(v *validator) {
 	if c.Method == Generalise {
 		v.check("loss.pull.query_domain", l.Pull.QueryDomain != DomainTarget, "method generalise has no target images")
 		v.check("loss.pull.key_domain", l.Pull.KeyDomain != DomainTarget, "method generalise has no target images")
-		engine := c.Translate.Engine
-		v.check("translate.engine", engine != "fda" && engine != "camera", "method generalise has no target images, which %s needs: want another engine", engine)
+		for _, name := range []string{"camera", "fda"} {
+			v.check(enginesKey, !c.Translate.Engine.Use(name), "method generalise has no target images, which %s needs: want another engine", name)
+		}
 		v.check("loss.drw", l.DRW == "none", "method generalise has no target images to weigh classes by: want none, have %q", l.DRW)
 	}
 }

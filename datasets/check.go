@@ -5,6 +5,7 @@ import (
 	"context"
 	"slices"
 
+	"t2sda/internal/parallel"
 	"t2sda/internal/raster"
 )
 
@@ -114,7 +115,7 @@ func Check(ctx context.Context, o Options, c CheckOptions) (*Report, error) {
 		labels[l.key] = l.path
 	}
 	k.seen = make([]inspection, len(d.items))
-	err = forEach(ctx, c.Workers, len(d.items), []func(done, total int){c.Progress}, func(i int) error {
+	err = parallel.ForEach(ctx, c.Workers, len(d.items), []func(done, total int){c.Progress}, func(i int) error {
 		k.seen[i] = d.inspect(d.items[i].Image, labels[d.items[i].ID])
 		return nil
 	})

@@ -13,7 +13,9 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"t2sda/internal/atomicfile"
+	"t2sda/internal/parallel"
 	"t2sda/internal/raster"
+	"t2sda/internal/realpath"
 )
 
 // ConvertOptions says where [Dataset.Convert] writes, and how.
@@ -50,7 +52,7 @@ func (d *Dataset) Convert(ctx context.Context, o ConvertOptions) (Conversion, er
 		return c, fmt.Errorf("datasets: convert: %w", err)
 	}
 	skipped := make([]error, d.Len())
-	err = forEach(ctx, o.Workers, d.Len(), []func(done, total int){o.Progress}, func(i int) error {
+	err = parallel.ForEach(ctx, o.Workers, d.Len(), []func(done, total int){o.Progress}, func(i int) error {
 		l, err := d.LoadLabels(ctx, i)
 		if err != nil {
 			if o.KeepGoing && ctx.Err() == nil {
@@ -104,12 +106,12 @@ func (d *Dataset) converted(out string) ([]string, error) {
 			continue
 		}
 		checked[dir] = true
-		real, err := realPath(dir)
+		real, err := realpath.Of(dir)
 		if err != nil {
 			return nil, fmt.Errorf("datasets: convert: %w", err)
 		}
 		for _, folder := range own {
-			if real == folder || strings.HasPrefix(real, folder+string(filepath.Separator)) {
+			if realpath.Within(real, folder) {
 				return nil, fmt.Errorf("datasets: convert: %s would be written into the data set's own folder %s: choose another folder to write to", names[i], folder)
 			}
 		}
@@ -145,28 +147,13 @@ func (d *Dataset) ownFolders() ([]string, error) {
 	}
 	var own []string
 	for _, f := range append(images, labels...) {
-		real, err := realPath(f.dir)
+		real, err := realpath.Of(f.dir)
 		if err != nil {
 			return nil, fmt.Errorf("datasets: %w", err)
 		}
 		own = append(own, real)
 	}
 	return own, nil
-}
-
-// realPath resolves the symbolic links of a path, of which only the beginning
-// need be there.
-func realPath(name string) (string, error) {
-	abs, err := filepath.Abs(name)
-	if err != nil {
-		return "", err
-	}
-	for at, rest := abs, ""; ; at, rest = filepath.Dir(at), filepath.Join(filepath.Base(at), rest) {
-		if _, err := os.Lstat(at); err == nil || at == filepath.Dir(at) {
-			real, err := filepath.EvalSymlinks(at)
-			return filepath.Join(real, rest), err
-		}
-	}
 }
 
 // writeMap writes the label map of the train ids.

@@ -11,6 +11,7 @@ import (
 
 	"t2sda/internal/raster"
 	"t2sda/internal/rng"
+	"t2sda/internal/translator"
 )
 
 // LoaderOptions say how batches are drawn.
@@ -24,9 +25,9 @@ type LoaderOptions struct {
 	Flip         bool    // mirror left to right with probability 0.5
 	CatMaxRatio  float64 // source crops in which one class covers more of the valid pixels are drawn again; 0 or 1: never
 
-	RCS       *RCSOptions // rare class sampling of source images; nil: uniform
-	Translate Translator  // makes pseudo-target images; nil: none
-	Augment   Augmenter   // distorts source crops, after their translation; nil: none
+	RCS       *RCSOptions           // rare class sampling of source images; nil: uniform
+	Translate translator.Translator // makes pseudo-target images; nil: none
+	Augment   Augmenter             // distorts source crops, after their translation; nil: none
 
 	Workers  int // goroutines of a stream; 0: one per core
 	Prefetch int // batches that a stream keeps ready; 0: twice the workers
@@ -173,10 +174,19 @@ func (l *Loader) RCS() *RCS { return l.rcs }
 // iteration and the files.
 func (l *Loader) Batch(ctx context.Context, iteration int) (*Batch, error) {
 	b := &Batch{Iteration: iteration}
+	var crossings []crossing
 	for k := range l.opts.Batch {
-		if err := l.add(ctx, b, k); err != nil {
+		c, err := l.add(ctx, b, k)
+		if err != nil {
 			return nil, err
 		}
+		crossings = append(crossings, c)
+	}
+	if l.opts.Translate == nil {
+		return b, nil
+	}
+	if err := l.translate(ctx, b, crossings); err != nil {
+		return nil, err
 	}
 	return b, nil
 }
@@ -186,17 +196,17 @@ func (l *Loader) stream(b *Batch, k int, purpose string) *rand.Rand {
 	return rng.New(l.opts.Seed, b.Iteration, fmt.Sprintf("datasets/%s/%d", purpose, k))
 }
 
-// add appends element k: source, pseudo-target and target.
-func (l *Loader) add(ctx context.Context, b *Batch, k int) error {
+// add appends element k, source and target, and returns what is to be translated.
+func (l *Loader) add(ctx context.Context, b *Batch, k int) (crossing, error) {
 	src := l.opts.Source
 	class, i := l.drawSource(l.stream(b, k, "source"))
 	p, labels, err := src.loadPair(ctx, i, true)
 	if err != nil {
-		return err
+		return crossing{}, err
 	}
 	w, h := labels.W, labels.H
 	if err := l.usable(src, i, p); err != nil {
-		return err
+		return crossing{}, err
 	}
 	need := 0.0
 	if class >= 0 {
@@ -213,24 +223,11 @@ func (l *Loader) add(ctx context.Context, b *Batch, k int) error {
 	b.Source = append(b.Source, cut)
 	b.SourceLabels = append(b.SourceLabels, l.cutLabels(labels.Labels, rect, flip))
 
-	var style *picture
+	c := crossing{r: l.stream(b, k, "translate"), item: src.items[i], p: p, rect: rect, flip: flip}
 	if l.opts.Target != nil {
-		if style, err = l.addTarget(ctx, b, k); err != nil {
-			return err
-		}
+		c.style, err = l.addTarget(ctx, b, k)
 	}
-	if l.opts.Translate == nil {
-		return nil
-	}
-	pseudo, err := l.translate(l.stream(b, k, "translate"), src.items[i], p, style, rect)
-	if err != nil {
-		return fmt.Errorf("datasets: translating %s: %w", src.items[i].Image, err)
-	}
-	if flip {
-		pseudo.FlipH()
-	}
-	b.Pseudo = append(b.Pseudo, pseudo)
-	return nil
+	return c, err
 }
 
 // drawSource returns a file and the class it was drawn for, -1 for none.

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+
+	"t2sda/internal/parallel"
 )
 
 // FileStats counts the pixels of one label file at its own size.
@@ -113,7 +115,7 @@ func (d *Dataset) Stats(ctx context.Context, workers int, cacheDir string, progr
 func (d *Dataset) count(ctx context.Context, workers int, progress []func(done, total int)) (*Stats, error) {
 	s := &Stats{Root: d.opts.Root, Classes: d.Space().Names(), Files: make([]FileStats, d.Len())}
 	s.Pixels = make([]int64, len(s.Classes))
-	err := forEach(ctx, workers, d.Len(), progress, func(i int) (err error) {
+	err := parallel.ForEach(ctx, workers, d.Len(), progress, func(i int) (err error) {
 		s.Files[i], err = d.countFile(i)
 		return err
 	})

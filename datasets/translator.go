@@ -1,73 +1,85 @@
 package datasets
 
 import (
+	"context"
 	"fmt"
 	"image"
 	"math/rand/v2"
 
 	"t2sda/internal/raster"
+	"t2sda/internal/translator"
 )
 
-// Translator gives a source image the target's appearance and keeps its
-// content, so that its labels still hold. The target is nil when there are no
-// target images (domain generalisation). It must return a new image of the
-// source's size and keep neither of the two: their memory is used again. It is
-// called from several goroutines at once.
-type Translator interface {
-	Translate(r *rand.Rand, source, target *raster.Image) (*raster.Image, error)
+// crossing is a source image on its way to the target's appearance.
+type crossing struct {
+	r          *rand.Rand
+	item       Item
+	p, style   *picture // style: nil without target images
+	rect       image.Rectangle
+	flip       bool
+	borrowed   [2]*raster.Image // from Loader.whole
+	borrowings int
 }
 
-// namedTranslator is a [Translator] that needs to know which image it gets:
-// its path below the image folder, slash-separated.
-type namedTranslator interface {
-	TranslateNamed(r *rand.Rand, id string, source, target *raster.Image) (*raster.Image, error)
-}
-
-// cropTranslator is a [Translator] that can work out a part of the result
-// alone. Both images are whole; the result is what Translate returns, cropped.
-type cropTranslator interface {
-	TranslateCrop(r *rand.Rand, source, target *raster.Image, crop image.Rectangle) (*raster.Image, error)
-}
-
-// translate gives the source image the target's appearance and cuts the
-// rectangle out; a target of another size is resized to the source's.
-func (l *Loader) translate(r *rand.Rand, item Item, p, style *picture, rect image.Rectangle) (*raster.Image, error) {
-	source := l.takeWhole(p)
-	defer l.whole.Put(source)
-	var target *raster.Image
-	if style != nil {
-		target = l.takeWhole(style.resized(source.W, source.H))
-		defer l.whole.Put(target)
+// translate appends the pseudo-target crops of a batch. A translator that takes
+// several images at once gets them all; for the others one after the other is
+// made a whole image of, so that memory does not grow with the batch.
+func (l *Loader) translate(ctx context.Context, b *Batch, crossings []crossing) error {
+	if _, ok := l.opts.Translate.(translator.Batcher); ok {
+		return l.translateSome(ctx, b, crossings)
 	}
-	var out *raster.Image
-	var err error
-	switch t := l.opts.Translate.(type) {
-	case namedTranslator:
-		out, err = t.TranslateNamed(r, item.Rel, source, target)
-	case cropTranslator:
-		out, err = t.TranslateCrop(r, source, target, rect)
-		if err == nil && out.W == rect.Dx() && out.H == rect.Dy() {
-			return out, nil
+	for i := range crossings {
+		if err := l.translateSome(ctx, b, crossings[i:i+1]); err != nil {
+			return err
 		}
-	default:
-		out, err = t.Translate(r, source, target)
 	}
-	if err != nil {
-		return nil, err
-	}
-	if out == nil || out.W != source.W || out.H != source.H {
-		return nil, fmt.Errorf("the result has another size than the image's %d×%d", source.W, source.H)
-	}
-	return out.Crop(rect.Min.X, rect.Min.Y, rect.Dx(), rect.Dy()), nil
+	return nil
 }
 
-// takeWhole converts a whole picture into memory that is used again.
-func (l *Loader) takeWhole(p *picture) *raster.Image {
+func (l *Loader) translateSome(ctx context.Context, b *Batch, crossings []crossing) error {
+	jobs := make([]translator.Job, len(crossings))
+	for i := range crossings {
+		jobs[i] = l.job(&crossings[i])
+		defer crossings[i].giveBack(l)
+	}
+	results, err := translator.All(ctx, l.opts.Translate, jobs)
+	if err != nil {
+		return fmt.Errorf("datasets: %w", err)
+	}
+	for i, c := range crossings {
+		if c.flip {
+			results[i].FlipH()
+		}
+	}
+	b.Pseudo = append(b.Pseudo, results...)
+	return nil
+}
+
+// job makes whole images; a target of another size is resized to the source's.
+func (l *Loader) job(c *crossing) translator.Job {
+	j := translator.Job{Rand: c.r, ID: c.item.Rel, File: c.item.Image, Crop: c.rect, Source: c.borrow(l, c.p)}
+	if c.style != nil {
+		j.Target = c.borrow(l, c.style.resized(c.p.w, c.p.h))
+	}
+	return j
+}
+
+// borrow converts a whole picture into memory that is used again.
+func (c *crossing) borrow(l *Loader, p *picture) *raster.Image {
 	m, _ := l.whole.Get().(*raster.Image)
 	if m == nil || cap(m.Pix) < 3*p.w*p.h {
 		m = raster.NewImage(p.w, p.h)
 	}
 	m.W, m.H, m.Pix = p.w, p.h, m.Pix[:3*p.w*p.h]
 	p.crop(m, image.Rect(0, 0, p.w, p.h))
+	c.borrowed[c.borrowings] = m
+	c.borrowings++
 	return m
+}
+
+func (c *crossing) giveBack(l *Loader) {
+	for _, m := range c.borrowed[:c.borrowings] {
+		l.whole.Put(m)
+	}
+	c.borrowings = 0
 }

@@ -55,7 +55,7 @@ func TestBadInput(t *testing.T) {
 			writeFile(t, filepath.Join(root, "map.yaml"), "classes: [{name: a, ids: [9]}, {name: b, ids: [8]}]\nignore: [0, 1, 2, 255]\n")
 		}, "class"},
 		{"unknown encoder", func(_ *testing.T, _ string, c *configs.Config) { c.Model.Encoder = "vgg" }, "vgg"},
-		{"unknown translation engine", func(_ *testing.T, _ string, c *configs.Config) { c.Translate.Engine = "gan" }, "gan"},
+		{"unknown translation engine", func(_ *testing.T, _ string, c *configs.Config) { c.Translate.Engine = configs.Engines{"gan": 1} }, "gan"},
 		{"missing weights", func(_ *testing.T, root string, c *configs.Config) {
 			c.Model.Init = filepath.Join(root, "none.safetensors")
 		}, "none.safetensors"},

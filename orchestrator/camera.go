@@ -19,7 +19,7 @@ import (
 
 // usesCamera reports whether a model of the target's camera is needed.
 func usesCamera(cfg configs.Config) bool {
-	return cfg.UsesPseudo() && cfg.Translate.Engine == translate.EngineCamera
+	return cfg.UsesPseudo() && cfg.Translate.Engine.Use(translate.EngineCamera)
 }
 
 // cameraModel compares the appearance of source and target. The result is kept

@@ -9,7 +9,9 @@ import (
 
 	"t2sda/configs"
 	"t2sda/datasets"
+	"t2sda/graphs/engine"
 	"t2sda/translate"
+	"t2sda/translate/neural"
 )
 
 // data is what a run reads: the loader of training batches and the split that
@@ -20,12 +22,20 @@ type data struct {
 	source *datasets.Dataset // labelled training images; of the target domain for the oracle
 	target *datasets.Dataset // nil for methods that see no target images
 	eval   *datasets.Dataset
+
+	network *neural.Translator // that translates images; nil without one
 }
 
 // openData opens the data sets of cfg and counts class statistics where rare
-// class sampling needs them (cached in cacheDir).
-func openData(ctx context.Context, cfg configs.Config, cacheDir string, log *zap.Logger) (d *data, err error) {
-	d = &data{}
+// class sampling needs them (cached in cacheDir). A network that translates
+// images runs on e. Who opens data closes it, before e.
+func openData(ctx context.Context, cfg configs.Config, e *engine.Engine, cacheDir string, log *zap.Logger) (_ *data, err error) {
+	d := &data{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, d.close())
+		}
+	}()
 	disk, err := openCache(cfg, log)
 	if err != nil {
 		return nil, err
@@ -54,7 +64,7 @@ func openData(ctx context.Context, cfg configs.Config, cacheDir string, log *zap
 			return nil, err
 		}
 	}
-	return d, d.openLoader(ctx, cfg, cacheDir, log)
+	return d, d.openLoader(ctx, cfg, e, cacheDir, log)
 }
 
 // announceCache says how much the disk cache may come to hold of this run.
@@ -103,7 +113,7 @@ func openDataset(field string, c configs.Dataset, cfg configs.Config, disk *data
 	return d, nil
 }
 
-func (d *data) openLoader(ctx context.Context, cfg configs.Config, cacheDir string, log *zap.Logger) error {
+func (d *data) openLoader(ctx context.Context, cfg configs.Config, e *engine.Engine, cacheDir string, log *zap.Logger) error {
 	o := datasets.LoaderOptions{
 		Seed: cfg.Seed, Batch: cfg.Train.Batch, Source: d.source, Target: d.target,
 		CropW: cfg.Data.Crop.Width, CropH: cfg.Data.Crop.Height,
@@ -111,11 +121,10 @@ func (d *data) openLoader(ctx context.Context, cfg configs.Config, cacheDir stri
 		Workers: cfg.Data.Workers, Prefetch: cfg.Data.Prefetch,
 	}
 	if cfg.UsesPseudo() {
-		engine, err := d.newTranslator(ctx, cfg, cacheDir, log)
-		if err != nil {
+		var err error
+		if o.Translate, err = d.openTranslator(ctx, cfg, e, cacheDir, log); err != nil {
 			return err
 		}
-		o.Translate = engine
 	}
 	if cfg.Data.Augment > 0 {
 		o.Augment = translate.DefaultStrongAugment().Scaled(cfg.Data.Augment)
@@ -146,25 +155,6 @@ func (d *data) openLoader(ctx context.Context, cfg configs.Config, cacheDir stri
 		}
 	}
 	return nil
-}
-
-func (d *data) newTranslator(ctx context.Context, cfg configs.Config, cacheDir string, log *zap.Logger) (translate.Engine, error) {
-	c := cfg.Translate
-	o := translate.DefaultOptions()
-	o.Engine, o.Band, o.Box, o.Asymmetric, o.Clip, o.Folder = c.Engine, c.Band, c.Box, c.Asymmetric, c.Clip, c.Folder
-	if usesCamera(cfg) {
-		model, err := d.cameraModel(ctx, cfg, cacheDir, log)
-		if err != nil {
-			return nil, err
-		}
-		o.Model = model
-		o.Camera = translate.CameraOptions{Exposure: c.Camera.Exposure, Cast: c.Camera.Cast, Strength: c.Camera.Strength}
-	}
-	engine, err := translate.New(o)
-	if err != nil {
-		return nil, fmt.Errorf("translate: %w", err)
-	}
-	return engine, nil
 }
 
 // evalSize is the size at which the student is scored and exported: that of the

@@ -85,7 +85,7 @@ func (t *trainer) facts() []report.Fact {
 		facts = append(facts, report.Fact{Name: "target images", Value: fmt.Sprintf("%d in %s, without labels", t.data.target.Len(), t.data.target.Root())})
 	}
 	if c.UsesPseudo() {
-		facts = append(facts, report.Fact{Name: "translation", Value: c.Translate.Engine})
+		facts = append(facts, report.Fact{Name: "translation", Value: c.Translate.Engine.String()})
 	}
 	info := t.engine.Info()
 	return append(

@@ -135,7 +135,7 @@ func runOne(ctx context.Context, cfg configs.Config, dir string, baseline *Outco
 		return nil, err
 	}
 	defer func() {
-		if err := t.close(); err != nil {
+		if err := errors.Join(t.close(), t.data.close()); err != nil {
 			o.Log.Error("closing the trainer", zap.Error(err))
 		}
 	}()
@@ -163,7 +163,8 @@ func runOne(ctx context.Context, cfg configs.Config, dir string, baseline *Outco
 	return out, out.write()
 }
 
-// prepare opens the data and builds the trainer on it.
+// prepare opens the data and builds the trainer on it. Both are the caller's to
+// close, the trainer first.
 func prepare(ctx context.Context, cfg configs.Config, dir string, e *engine.Engine, o Options) (*trainer, error) {
 	began, cache := time.Now(), ""
 	if cfg.Data.RCS.Enabled || usesCamera(cfg) {
@@ -172,13 +173,13 @@ func prepare(ctx context.Context, cfg configs.Config, dir string, e *engine.Engi
 			return nil, err
 		}
 	}
-	d, err := openData(ctx, cfg, cache, o.Log)
+	d, err := openData(ctx, cfg, e, cache, o.Log)
 	if err != nil {
 		return nil, err
 	}
 	t, err := newTrainer(cfg, dir, o, e, d)
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, d.close())
 	}
 	t.began = began
 	return t, nil

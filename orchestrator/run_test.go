@@ -57,7 +57,7 @@ func TestRun(t *testing.T) {
 			case configs.TargetOnly:
 				c.Data.Target = c.Data.Eval
 			case configs.Generalise:
-				c.Translate.Engine, c.Loss.DRW = "jitter", "none"
+				c.Translate.Engine, c.Loss.DRW = configs.Engines{"jitter": 1}, "none"
 			case configs.T2S:
 				c.Baseline = true
 			}

@@ -43,7 +43,7 @@ func (t *trainer) inputs(ctx context.Context) (report.Strip, error) {
 		}
 		if it == 0 {
 			if batch.Pseudo != nil {
-				s.Columns = append(s.Columns, "pseudo-target: "+t.cfg.Translate.Engine)
+				s.Columns = append(s.Columns, "pseudo-target: "+t.cfg.Translate.Engine.String())
 			}
 			if batch.Target != nil {
 				s.Columns = append(s.Columns, "target image")

@@ -61,7 +61,15 @@ func TestSwitches(t *testing.T) {
 		}},
 		{"source → pseudo-target, CE on pseudo-target", func(c *configs.Config) {
 			c.Loss.Pull.QueryDomain, c.Loss.Pull.KeyDomain, c.Loss.CEDomain = configs.DomainSource, configs.DomainPseudo, configs.DomainPseudo
-			c.Translate.Engine, c.Loss.Pull.GridLabels = "jitter", "majority"
+			c.Translate.Engine, c.Loss.Pull.GridLabels = configs.Engines{"jitter": 1}, "majority"
+		}},
+		{"a mix of engines", func(c *configs.Config) {
+			c.Translate.Engine = configs.Engines{"fda": 1, "folder": 1, "none": 0.5}
+			c.Translate.Folder = filepath.Join(c.Data.Source.Root, "images")
+		}},
+		{"a network, and FDA", func(c *configs.Config) {
+			c.Translate.Engine = configs.Engines{"onnx": 2, "fda": 1}
+			c.Translate.Model = writeModel(t, means())
 		}},
 		{"plain", func(*configs.Config) {}},
 		{"pseudo", func(c *configs.Config) {

@@ -3,45 +3,17 @@ package translate
 import (
 	"errors"
 	"fmt"
-	"image"
 	"math/rand/v2"
 	"slices"
 	"strings"
 
 	"t2sda/internal/raster"
+	"t2sda/internal/translator"
 )
 
-// Engine gives a source image the target domain's appearance.
-//
-// Translate returns a new image of the source's size, whose labels are the
-// source's. The target may be nil for engines that do not look at it (all but
-// FDA). Engines are safe for concurrent use with one generator per goroutine.
-type Engine interface {
-	Translate(r *rand.Rand, source, target *raster.Image) (*raster.Image, error)
-}
-
-// NamedTranslator is an engine that needs to know which image it translates,
-// because the result lies in a file ([Folder]). A loader checks for it with a
-// type assertion on its Translator and then calls
-//
-//	TranslateNamed(r *rand.Rand, id string, source, target *raster.Image) (*raster.Image, error)
-//
-// in place of Translate, with the whole source image (resized, but before
-// crop and flip) and applies the source's crop and flip to the result: a file
-// holds the translation of a whole image, not of a crop. The id is the source
-// file's path below its image folder, slash-separated, with or without
-// extension (Rel of a dataset's item). The target may be nil.
-type NamedTranslator interface {
-	TranslateNamed(r *rand.Rand, id string, source, target *raster.Image) (*raster.Image, error)
-}
-
-// CropTranslator is an engine that can translate a part of an image for less
-// than the whole: a loader shows the network a crop only. The result is the
-// crop, bit for bit, of what Translate returns. A loader checks for it with a
-// type assertion on its Translator, after [NamedTranslator].
-type CropTranslator interface {
-	TranslateCrop(r *rand.Rand, source, target *raster.Image, crop image.Rectangle) (*raster.Image, error)
-}
+// Engine gives a source image the target domain's appearance. The target may be
+// nil for engines that do not look at it (all but FDA).
+type Engine = translator.Translator
 
 // Engine names that [New] knows.
 const (
@@ -76,8 +48,6 @@ type Options struct {
 
 	Model  *CameraModel  // camera: from FitCamera
 	Camera CameraOptions // camera
-
-	Seed uint64 // seed of the draws of [Files]; New does not read it
 }
 
 // DefaultOptions returns FDA at L = 0.01 with clipping on the calling

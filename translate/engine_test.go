@@ -1,10 +1,7 @@
 package translate
 
 import (
-	"context"
 	"errors"
-	"image"
-	"image/png"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -15,6 +12,7 @@ import (
 	"github.com/disintegration/imaging"
 
 	"t2sda/internal/raster"
+	"t2sda/internal/translator"
 )
 
 func TestNewBuildsEveryName(t *testing.T) {
@@ -94,7 +92,7 @@ func TestFolderFindsByName(t *testing.T) {
 	save(t, filepath.Join(root, "flat.png"), image)
 	save(t, filepath.Join(root, "v1.5.png"), image)
 	var e Engine = Folder{Root: root}
-	named := e.(NamedTranslator)
+	named := e.(translator.Named)
 	for _, id := range []string{"city/a.png", "city/a", "city/a.jpg", "city/a.JPG", "else/flat.png", "flat", "v1.5"} {
 		got, err := named.TranslateNamed(nil, id, source, nil)
 		if err != nil || !slices.Equal(got.Pix, image.Pix) {
@@ -133,109 +131,6 @@ func TestFolderNamesTheFile(t *testing.T) {
 		if _, err := (Folder{Root: root}).TranslateNamed(nil, id, scene(1, 4, 4), nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v, want %q", id, err, want)
 		}
-	}
-}
-
-func TestFiles(t *testing.T) {
-	dir := t.TempDir()
-	source, target := bytes8(scene(1, 30, 20)), bytes8(scene(2, 30, 20))
-	s, tg := filepath.Join(dir, "s.png"), filepath.Join(dir, "t.png")
-	save(t, s, source)
-	save(t, tg, target)
-	save(t, filepath.Join(dir, "big.jpg"), scene(2, 61, 37))
-	save(t, filepath.Join(dir, "styled", "s.png"), target)
-	out := filepath.Join(dir, "o.png")
-	for _, name := range Names() {
-		o := DefaultOptions()
-		o.Engine, o.Folder, o.Band, o.Model = name, filepath.Join(dir, "styled"), 0.1, sceneModel(t)
-		for _, targetFile := range []string{tg, filepath.Join(dir, "big.jpg")} {
-			if err := Files(context.Background(), o, s, targetFile, out); err != nil {
-				t.Fatalf("%s: %v", name, err)
-			}
-			if b := decode(t, out).Bounds(); b.Dx() != 30 || b.Dy() != 20 {
-				t.Errorf("%s: the result is %v", name, b)
-			}
-		}
-	}
-	o := DefaultOptions()
-	o.Band = 0.1
-	if err := Files(context.Background(), o, s, tg, out); err != nil {
-		t.Fatal(err)
-	}
-	want := bytes8(mustTranslate(t, &FDA{Band: 0.1, Clip: true}, source, target))
-	if got := raster.FromImage(decode(t, out)); !slices.Equal(got.Pix, want.Pix) {
-		t.Error("the file is not the rounded translation")
-	}
-	if left, _ := filepath.Glob(filepath.Join(dir, ".*")); len(left) > 0 {
-		t.Errorf("left over: %v", left)
-	}
-}
-
-func decode(t *testing.T, file string) image.Image {
-	t.Helper()
-	f, err := os.Open(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	img, err := png.Decode(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return img
-}
-
-func TestFilesSeed(t *testing.T) {
-	dir := t.TempDir()
-	s := filepath.Join(dir, "s.png")
-	save(t, s, scene(1, 20, 20))
-	o := DefaultOptions()
-	o.Engine = EngineJitter
-	var results [3][]byte
-	for i, seed := range []uint64{1, 1, 2} {
-		o.Seed = seed
-		out := filepath.Join(dir, "o.png")
-		if err := Files(context.Background(), o, s, "", out); err != nil {
-			t.Fatal(err)
-		}
-		results[i], _ = os.ReadFile(out)
-	}
-	if !slices.Equal(results[0], results[1]) || slices.Equal(results[0], results[2]) {
-		t.Error("results do not follow the seed")
-	}
-}
-
-func TestFilesRefuses(t *testing.T) {
-	dir := t.TempDir()
-	at := func(name string) string { return filepath.Join(dir, name) }
-	save(t, at("s.png"), scene(1, 20, 20))
-	if err := os.WriteFile(at("cut.png"), []byte("\x89PNG\r\n\x1a\n cut"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	cancelled, cancel := context.WithCancel(context.Background())
-	cancel()
-	for _, c := range []struct {
-		ctx                         context.Context
-		engine, source, target, out string
-		want                        string
-	}{
-		{context.Background(), "no", at("s.png"), at("s.png"), at("o.png"), `engine: "no"`},
-		{context.Background(), "fda", at("s.png"), "", at("o.png"), "target: engine fda needs a target"},
-		{context.Background(), "fda", at("none.png"), at("s.png"), at("o.png"), at("none.png")},
-		{context.Background(), "fda", at("s.png"), at("cut.png"), at("o.png"), "target picture " + at("cut.png")},
-		{context.Background(), "fda", "", at("s.png"), at("o.png"), "source: no file"},
-		{context.Background(), "fda", at("s.png"), at("s.png"), at("o.gif"), at("o.gif") + ": the result is a PNG"},
-		{context.Background(), "fda", at("s.png"), at("s.png"), at("no/o.png"), at("no/o.png")},
-		{cancelled, "fda", at("s.png"), at("s.png"), at("o.png"), "context canceled"},
-	} {
-		o := DefaultOptions()
-		o.Engine = c.engine
-		if err := Files(c.ctx, o, c.source, c.target, c.out); err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("error %v, want %q", err, c.want)
-		}
-	}
-	if _, err := os.Stat(at("o.png")); err == nil {
-		t.Error("a failed call wrote its output")
 	}
 }
 

@@ -18,7 +18,7 @@ import (
 
 // Folder serves images that were translated elsewhere and bear the names of
 // their source images: how CyCADA-like translators enter. It implements
-// [NamedTranslator]; its Translate only says so.
+// [translator.Named]; its Translate only says so.
 //
 // The file of id "a/b.png" is Root/a/b with the extension .png, .jpg or .jpeg,
 // the id's own one first (translators like to change it), or, failing that,
@@ -52,7 +52,7 @@ func (f Folder) Translate(*rand.Rand, *raster.Image, *raster.Image) (*raster.Ima
 }
 
 // TranslateNamed returns the translated image of the source with that id (see
-// [NamedTranslator]). Errors name the file; that of a missing one, the first
+// [translator.Named]). Errors name the file; that of a missing one, the first
 // that was looked for.
 func (f Folder) TranslateNamed(_ *rand.Rand, id string, source, _ *raster.Image) (*raster.Image, error) {
 	if err := checkImage("source", source); err != nil {

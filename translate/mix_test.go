@@ -1,169 +1,176 @@
 package translate
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
 	"math"
 	"math/rand/v2"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
 	"t2sda/internal/raster"
+	"t2sda/internal/rng"
+	"t2sda/internal/translator"
 )
 
-// randomLabels returns labels drawn from the given ids.
-func randomLabels(seed uint64, w, h int, ids ...uint8) *raster.Labels {
-	r := rand.New(rand.NewPCG(seed, 9))
-	l := raster.NewLabels(w, h)
-	for i := range l.Pix {
-		l.Pix[i] = ids[r.IntN(len(ids))]
+// paint is an engine whose result has one value everywhere.
+type paint float32
+
+func (p paint) Translate(_ *rand.Rand, source, _ *raster.Image) (*raster.Image, error) {
+	out := raster.NewImage(source.W, source.H)
+	for i := range out.Pix {
+		out.Pix[i] = float32(p)
 	}
-	return l
+	return out, nil
 }
 
-func TestClassMix(t *testing.T) {
-	const w, h = 23, 17
-	source, target := scene(1, w, h), scene(2, w, h)
-	pseudo := randomLabels(2, w, h, 1, 2, 3, 40, raster.Void)
-	for _, ids := range [][]uint8{{5}, {5, 7}, {5, 7, 9}, {0, 3, 5, 7, 9, 18, raster.Void}, {raster.Void}} {
-		labels := randomLabels(3, w, h, ids...)
-		k := len(ids)
-		if slices.Contains(ids, raster.Void) {
-			k--
-		}
-		for seed := range uint64(20) {
-			inputs := []any{source.Clone(), labels.Clone(), target.Clone(), pseudo.Clone()}
-			mixed, mixedLabels, mask, err := ClassMix(rand.New(rand.NewPCG(seed, 0)), source, labels, target, pseudo)
-			if err != nil {
-				t.Fatal(err)
-			}
-			checkMixed(t, mixed, mixedLabels, mask, source, labels, target, pseudo)
-			pasted := map[uint8]bool{}
-			for i, m := range mask {
-				if m {
-					pasted[labels.Pix[i]] = true
-				}
-			}
-			if len(pasted) != (k+1)/2 {
-				t.Errorf("seed %d: %d of %d classes pasted", seed, len(pasted), k)
-			}
-			for i, l := range labels.Pix {
-				if mask[i] != pasted[l] {
-					t.Fatalf("seed %d: class %d is pasted in part", seed, l)
-				}
-			}
-			if !slices.Equal(inputs[0].(*raster.Image).Pix, source.Pix) || !slices.Equal(inputs[1].(*raster.Labels).Pix, labels.Pix) ||
-				!slices.Equal(inputs[2].(*raster.Image).Pix, target.Pix) || !slices.Equal(inputs[3].(*raster.Labels).Pix, pseudo.Pix) {
-				t.Fatal("an input was modified")
-			}
-		}
-	}
+// group is an engine that takes many images at once, and notes how many.
+type group struct {
+	paint
+	sizes *[]int
 }
 
-func checkMixed(t *testing.T, m *raster.Image, l *raster.Labels, mask []bool, source *raster.Image, labels *raster.Labels, target *raster.Image, pseudo *raster.Labels) {
+func (g group) TranslateBatch(_ context.Context, jobs []translator.Job) ([]*raster.Image, error) {
+	*g.sizes = append(*g.sizes, len(jobs))
+	var out []*raster.Image
+	for _, j := range jobs {
+		whole, err := g.Translate(j.Rand, j.Source, j.Target)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, whole.Crop(0, 0, j.Crop.Dx(), j.Crop.Dy()))
+	}
+	return out, nil
+}
+
+func mustMix(t *testing.T, members ...Member) Engine {
 	t.Helper()
-	for i, pasted := range mask {
-		from, ids := target, pseudo
-		if pasted {
-			from, ids = source, labels
-			if ids.Pix[i] == raster.Void {
-				t.Fatalf("pixel %d: void was pasted", i)
-			}
+	m, err := NewMix(members...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+// jobsOf returns n jobs as a loader makes them: a generator each.
+func jobsOf(n int, source, target *raster.Image, crop image.Rectangle) []translator.Job {
+	jobs := make([]translator.Job, n)
+	for i := range jobs {
+		jobs[i] = translator.Job{Rand: rng.New(5, i, "test"), ID: fmt.Sprintf("a/%d.png", i), File: fmt.Sprintf("/data/a/%d.png", i), Source: source, Target: target, Crop: crop}
+	}
+	return jobs
+}
+
+// Of 4000 images drawn 1 : 3, the share of the first is 0.25 ± 0.0068 (binomial
+// standard deviation); four of them are allowed.
+func TestMixDrawsByWeight(t *testing.T) {
+	m := mustMix(t, Member{"b", 3, paint(2)}, Member{"none", 0, paint(9)}, Member{"a", 1, paint(1)})
+	out, err := translator.All(t.Context(), m, jobsOf(4000, scene(1, 2, 2), nil, image.Rect(0, 0, 1, 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts := map[float32]int{}
+	for _, o := range out {
+		counts[o.Pix[0]]++
+	}
+	if share := float64(counts[1]) / 4000; math.Abs(share-0.25) > 0.027 || counts[1]+counts[2] != 4000 {
+		t.Errorf("drawn %v", counts)
+	}
+}
+
+// A job's result depends on its generator alone: not on the jobs beside it, nor
+// on the order in which the members were given.
+func TestMixIsDeterministic(t *testing.T) {
+	source, target := scene(1, 24, 16), scene(2, 24, 16)
+	fda, jitter := &FDA{Band: 0.1}, SimCLRJitter(1)
+	a := mustMix(t, Member{EngineFDA, 1, fda}, Member{EngineJitter, 1, jitter}, Member{EngineBlur, 1, SimCLRBlur()})
+	b := mustMix(t, Member{EngineBlur, 1, SimCLRBlur()}, Member{EngineJitter, 1, jitter}, Member{EngineFDA, 1, fda})
+	crop := image.Rect(3, 2, 20, 13)
+	together, err := translator.All(t.Context(), a, jobsOf(12, source, target, crop))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range together {
+		alone, err := translator.All(t.Context(), b, jobsOf(12, source, target, crop)[i:i+1])
+		if err != nil || !slices.Equal(alone[0].Pix, want.Pix) {
+			t.Errorf("job %d alone differs (%v)", i, err)
 		}
-		for c := range 3 {
-			if m.Plane(c)[i] != from.Plane(c)[i] {
-				t.Fatalf("pixel %d, channel %d is of the wrong image (pasted: %v)", i, c, pasted)
-			}
-		}
-		if l.Pix[i] != ids.Pix[i] {
-			t.Fatalf("pixel %d: label %d, want %d", i, l.Pix[i], ids.Pix[i])
+		whole := mustWhole(t, a, jobsOf(12, source, target, crop)[i].Rand, source, target)
+		if !slices.Equal(whole.Crop(3, 2, 17, 11).Pix, want.Pix) {
+			t.Errorf("job %d is not the crop of Translate", i)
 		}
 	}
 }
 
-func TestClassMixDrawsEveryClassEquallyOften(t *testing.T) {
-	const n, k = 6000, 5
-	labels := randomLabels(1, 8, 8, 0, 1, 2, 3, 4)
-	count := [k]int{}
-	r := rand.New(rand.NewPCG(11, 12))
-	for range n {
-		drawn := drawClasses(r, labels)
-		for c := range k {
-			if drawn[c] {
-				count[c]++
-			}
+func mustWhole(t *testing.T, e Engine, r *rand.Rand, source, target *raster.Image) *raster.Image {
+	t.Helper()
+	out, err := e.Translate(r, source, target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// Members keep their abilities: a folder gets names, an engine of batches gets
+// its jobs together.
+func TestMixKeepsAbilities(t *testing.T) {
+	root := t.TempDir()
+	file := bytes8(scene(3, 24, 16))
+	for i := range 10 {
+		save(t, filepath.Join(root, "a", fmt.Sprint(i)+".png"), file)
+	}
+	var sizes []int
+	m := mustMix(t, Member{"folder", 1, Folder{Root: root}}, Member{"group", 1, group{7, &sizes}})
+	jobs := jobsOf(10, scene(1, 24, 16), nil, image.Rect(4, 0, 20, 16))
+	out, err := translator.All(t.Context(), m, jobs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	grouped := 0
+	for i, o := range out {
+		switch {
+		case o.Pix[0] == 7:
+			grouped++
+		case !slices.Equal(o.Pix, file.Crop(4, 0, 16, 16).Pix):
+			t.Errorf("job %d is neither the folder's nor the group's", i)
 		}
 	}
-	for c, got := range count { // 3 of 5
-		if math.Abs(float64(got)-n*3./5) > 6*math.Sqrt(n*0.24) {
-			t.Errorf("class %d drawn %d times of %d", c, got, n)
-		}
+	if grouped == 0 || grouped == 10 || !slices.Equal(sizes, []int{grouped}) {
+		t.Errorf("%d of the group, in batches of %v", grouped, sizes)
+	}
+	_, err = translator.All(t.Context(), m, jobsOf(30, scene(1, 24, 16), nil, image.Rect(4, 0, 20, 16)))
+	if err == nil || !strings.Contains(err.Error(), "engine folder: translating /data/a/1") {
+		t.Errorf("a missing file: %v", err)
 	}
 }
 
-func TestClassMixRefuses(t *testing.T) {
-	img, lab := raster.NewImage(4, 3), raster.NewLabels(4, 3)
-	for _, c := range []struct {
-		source *raster.Image
-		labels *raster.Labels
-		target *raster.Image
-		pseudo *raster.Labels
-		want   string
-	}{
-		{nil, lab, img, lab, "source image is missing"},
-		{img, nil, img, lab, "source labels are missing"},
-		{img, lab, raster.NewImage(3, 4), lab, "target image of 3×4 do not fit the source image of 4×3"},
-		{img, lab, img, raster.NewLabels(1, 1), "pseudo-labels of 1×1"},
-		{img, raster.NewLabels(2, 2), img, lab, "source labels of 2×2"},
-		{img, &raster.Labels{W: 4, H: 3}, img, lab, "source labels of 4×3 hold 0 values instead of 12"},
+func TestMixOfOneIsThatOne(t *testing.T) {
+	f := &FDA{Band: 0.01}
+	if m := mustMix(t, Member{EngineFDA, 2, f}, Member{EngineBlur, 0, SimCLRBlur()}); m != Engine(f) {
+		t.Errorf("have %T", m)
+	}
+	for want, members := range map[string][]Member{
+		"no engine has a weight":   {{EngineFDA, 0, f}},
+		"weight -1 of engine fda":  {{EngineFDA, -1, f}},
+		"weight NaN of engine fda": {{EngineFDA, math.NaN(), f}},
+		"sum to infinity":          {{EngineFDA, math.MaxFloat64, f}, {EngineBlur, math.MaxFloat64, f}},
 	} {
-		_, _, _, err := ClassMix(rand.New(rand.NewPCG(1, 1)), c.source, c.labels, c.target, c.pseudo)
-		if err == nil || !strings.Contains(err.Error(), c.want) {
-			t.Errorf("error %v, want %q", err, c.want)
+		if m, err := NewMix(members...); err == nil || m != nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("mix %v, error %v, want %s", m, err, want)
 		}
 	}
 }
 
-func TestStrongAugmentDrawsOncePerCall(t *testing.T) {
-	a := DefaultStrongAugment()
-	x, y := scene(1, 32, 24), scene(2, 32, 24)
-	for seed := range uint64(30) {
-		p := a.Draw(rand.New(rand.NewPCG(seed, 5)))
-		x1, y1, x2, y2 := x.Clone(), y.Clone(), x.Clone(), y.Clone()
-		a.Apply(rand.New(rand.NewPCG(seed, 5)), x1, y1)
-		p.Apply(y2)
-		p.Apply(x2)
-		if !slices.Equal(x1.Pix, x2.Pix) || !slices.Equal(y1.Pix, y2.Pix) {
-			t.Fatalf("seed %d: the images of one call do not share one draw", seed)
-		}
-		if changed := !slices.Equal(x1.Pix, x.Pix); changed != (p.Jitter.On || p.Blur.Sigma > 0) {
-			t.Errorf("seed %d: changed %v by %+v", seed, changed, p)
-		}
-		if slices.Min(x1.Pix) < 0 || slices.Max(x1.Pix) > 255.001 {
-			t.Errorf("seed %d: values from %v to %v", seed, slices.Min(x1.Pix), slices.Max(x1.Pix))
-		}
-	}
-}
-
-func TestStrongAugmentProbabilities(t *testing.T) {
-	a, r := DefaultStrongAugment(), rand.New(rand.NewPCG(3, 4))
-	const n = 20000
-	var jitter, blur float64
-	lo, hi := 9.0, 0.0
-	for range n {
-		p := a.Draw(r)
-		if p.Jitter.On {
-			jitter++
-		}
-		if s := p.Blur.Sigma; s > 0 {
-			blur++
-			lo, hi = min(lo, s), max(hi, s)
-		}
-	}
-	if math.Abs(jitter/n-0.8) > 0.01 || math.Abs(blur/n-0.5) > 0.012 {
-		t.Errorf("jitter in %v, blur in %v of the draws; want 0.8, 0.5", jitter/n, blur/n)
-	}
-	if lo < 0.15 || lo > 0.16 || hi > 1.15 || hi < 1.14 {
-		t.Errorf("σ drawn from [%v, %v], want [0.15, 1.15]", lo, hi)
+func TestMixStops(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	m := mustMix(t, Member{"a", 1, paint(1)}, Member{"b", 1, paint(2)})
+	if _, err := translator.All(ctx, m, jobsOf(3, scene(1, 2, 2), nil, image.Rect(0, 0, 1, 1))); !errors.Is(err, context.Canceled) {
+		t.Errorf("have %v", err)
 	}
 }
 

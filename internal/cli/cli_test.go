@@ -211,7 +211,7 @@ func TestRenderAndTranslate(t *testing.T) {
 	if a, b := readPicture(t, pictures[0]), readPicture(t, result); !bytes.Equal(a.NRGBA().Pix, b.NRGBA().Pix) {
 		t.Error("FDA towards the picture itself changed it")
 	}
-	fail(t, exitFailure, "needs a target picture", "translate", "--source", pictures[0], "--out", result)
+	fail(t, exitUsage, "needs a target picture", "translate", "--source", pictures[0], "--out", result)
 	fail(t, exitFailure, "none.png", "translate", "--source", "none.png", "--out", result, "--engine", "blur")
 	fail(t, exitFailure, "name it .png", "translate", "--source", pictures[0], "--out", "o.jpg", "--engine", "blur")
 	fail(t, exitUsage, "gan", "translate", "--source", pictures[0], "--out", result, "--engine", "gan")

@@ -1,38 +1,226 @@
 package cli
 
 import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"t2sda/configs"
+	"t2sda/datasets"
+	"t2sda/graphs/engine"
+	"t2sda/internal/shell"
 	"t2sda/translate"
+	"t2sda/translate/neural"
+	"t2sda/translate/offline"
 )
 
-func translateCommand() *cobra.Command {
-	o := translate.DefaultOptions()
-	var source, target, out string
-	cmd := &cobra.Command{
-		Use:   "translate --source S.png --target T.png --out O.png",
-		Short: "Give one picture the appearance of another, to look at",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if _, err := translate.New(o); err != nil {
-				return usageError{err}
-			}
-			return translate.Files(cmd.Context(), o, source, target, out)
-		},
+// translation is what the command translate is asked for.
+type translation struct {
+	engines        string
+	source, target setFlags
+	options        translate.Options
+	network        neural.Options
+	measure        int
+	device         engineFlags
+	run            offline.Options
+}
+
+// setFlags choose the pictures of one side.
+type setFlags struct {
+	options datasets.Options
+	size    string
+}
+
+func (f *setFlags) add(cmd *cobra.Command, side, what, prefix string) {
+	flags := cmd.Flags()
+	flags.StringVar(&f.options.Root, side, "", what)
+	flags.StringVar(&f.options.Layout, side+"-dataset", "", fmt.Sprintf("--%s is the root of a data set of this folder layout, one of %v", side, datasets.Layouts()))
+	flags.StringVar(&f.options.Split, side+"-split", "", "split of --"+side+"-dataset (default: all images)")
+	flags.StringVar(&f.size, prefix+"size", "", "WxH that "+side+" pictures are brought to, px (default: their own); in training, data."+side+".resize")
+}
+
+func (f *setFlags) open(sizeFlag string) (_ *offline.Set, err error) {
+	if f.options.Width, f.options.Height, err = parseSize(sizeFlag, f.size); err != nil {
+		return nil, err
 	}
-	cmd.Flags().StringVar(&source, "source", "", "picture to translate")
-	cmd.Flags().StringVar(&target, "target", "", "picture whose appearance it gets (resized to the source's size)")
-	cmd.Flags().StringVar(&out, "out", "", "PNG file to write")
-	cmd.Flags().StringVar(&o.Engine, "engine", o.Engine, strings.Join(translate.Names(), ", "))
-	cmd.Flags().Float64Var(&o.Band, "band", o.Band, "FDA: L, half width of the exchanged window as a share of the shorter side")
-	cmd.Flags().StringVar(&o.Box, "box", o.Box, "FDA: window, min or axes")
-	cmd.Flags().BoolVar(&o.Asymmetric, "asymmetric", o.Asymmetric, "FDA: the public training code's window")
-	cmd.Flags().BoolVar(&o.Clip, "clip", o.Clip, "FDA: clip to 0–255 before rounding")
-	cmd.Flags().Uint64Var(&o.Seed, "seed", o.Seed, "seed of jitter and blur")
+	return offline.OpenSet(f.options)
+}
+
+func translateCommand() *cobra.Command {
+	t := translation{options: translate.DefaultOptions()}
+	cmd := &cobra.Command{
+		Use:   "translate --source FILE|DIR --target FILE|DIR --out FILE|DIR",
+		Short: "Give pictures the appearance of others: one to look at, or a whole data set",
+		Long: `Give a picture, or all PNG and JPEG files below a folder, the appearance of the
+target. The results are PNG files; below a folder they keep their paths, so that
+training reads them with translate.engine=folder translate.folder=DIR. Each picture
+is translated towards one of the target's, drawn by the seed and its place in the
+list. Nothing is written among the pictures that are read.
+
+An interrupted run leaves whole files only, and --resume makes those that are
+missing, if everything else on the command line is as it was.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return t.do(cmd) },
+	}
+	t.add(cmd)
+	t.device.add(cmd)
 	for _, name := range []string{"source", "out"} {
 		_ = cmd.MarkFlagRequired(name) // fails only for flags that do not exist
 	}
+	cmd.MarkFlagsMutuallyExclusive("resume", "overwrite")
 	return cmd
+}
+
+func (t *translation) add(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	t.source.add(cmd, "source", "picture to translate, or folder of pictures", "")
+	t.target.add(cmd, "target", "picture whose appearance is given, or folder of them", "target-")
+	flags.StringVar(&t.run.Out, "out", "", "PNG file to write, or folder")
+	flags.StringVar(&t.engines, "engine", translate.EngineFDA,
+		strings.Join(append(translate.Names(), neural.Engine), ", ")+", or several with weights, to draw from for each picture: '{fda: 1, blur: 2}'")
+	flags.Uint64Var(&t.run.Seed, "seed", 0, "seed of what is drawn")
+
+	o := &t.options
+	flags.Float64Var(&o.Band, "band", o.Band, "fda: L, half width of the exchanged window as a share of the shorter side")
+	flags.StringVar(&o.Box, "box", o.Box, "fda: window, min or axes")
+	flags.BoolVar(&o.Asymmetric, "asymmetric", o.Asymmetric, "fda: the public training code's window")
+	flags.BoolVar(&o.Clip, "clip", o.Clip, "fda: clip to 0–255 before rounding")
+	flags.Float64Var(&o.Camera.Exposure, "exposure", o.Camera.Exposure, "camera: deviation of each picture's exposure, stops")
+	flags.Float64Var(&o.Camera.Cast, "cast", o.Camera.Cast, "camera: deviation of each picture's colour cast, grey levels")
+	flags.Float64Var(&o.Camera.Strength, "strength", o.Camera.Strength, "camera: each picture's blur and noise are multiplied by 1 ± up to this")
+	flags.IntVar(&t.measure, "images", configs.Default().Translate.Camera.Images, "camera: pictures of each side that it is fitted to, evenly spaced; 0: all")
+	flags.StringVar(&o.Folder, "folder", "", "folder: pictures translated elsewhere")
+	flags.StringVar(&t.network.Model, "model", "", "onnx: model file")
+	flags.StringVar(&t.network.Range, "range", "", "onnx: range of the model's float images, "+strings.Join(neural.Ranges(), ", ")+" (default 0..1)")
+
+	flags.IntVar(&t.run.Workers, "workers", 0, "goroutines (0: one per core)")
+	flags.BoolVar(&t.run.Resume, "resume", false, "keep the pictures that are there, and make the others")
+	flags.BoolVar(&t.run.Overwrite, "overwrite", false, "make the pictures that are there anew")
+}
+
+func (t *translation) do(cmd *cobra.Command) (err error) {
+	engines, err := configs.ParseEngines(t.engines)
+	if err != nil {
+		return usageError{err}
+	}
+	target, err := t.open()
+	if err != nil {
+		return err
+	}
+	var network *neural.Translator
+	if engines.Use(neural.Engine) {
+		e, err := engine.Open(t.device.options)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, e.Close()) }() // and the network with it
+		if network, err = neural.Open(e, t.network); err != nil {
+			return err
+		}
+	}
+	if err := t.aim(engines, network, target); err != nil {
+		return err
+	}
+	if t.run.Engine, err = t.mix(cmd.Context(), engines, network, target); err != nil {
+		return err
+	}
+	t.run.Settings = settings(cmd)
+	t.run.Progress = progressOf(cmd, "translating", "pictures")
+	result, err := offline.Run(cmd.Context(), t.run)
+	if err != nil || t.run.Source.Single() {
+		return err
+	}
+	t.print(cmd.OutOrStdout(), result)
+	return nil
+}
+
+// open opens both sides; the target is nil where none is given.
+func (t *translation) open() (target *offline.Set, err error) {
+	if t.run.Source, err = t.source.open("size"); err != nil || t.target.options.Root == "" {
+		return nil, err
+	}
+	if target, err = t.target.open("target-size"); err != nil {
+		return nil, err
+	}
+	t.run.Spare = []string{target.Root()}
+	return target, nil
+}
+
+func (t *translation) print(w io.Writer, r offline.Result) {
+	fmt.Fprintf(w, "%d pictures written to %s", r.Written, t.run.Out)
+	if r.Kept > 0 {
+		fmt.Fprintf(w, ", %d were there", r.Kept)
+	}
+	fmt.Fprintf(w, "; training reads them with translate.engine=folder translate.folder=%s\n", shell.Quote(t.run.Out))
+}
+
+// aim gives the run the target pictures where an engine looks at one for each
+// picture, and checks that they are there where one is needed at all.
+func (t *translation) aim(engines configs.Engines, network *neural.Translator, target *offline.Set) error {
+	looks := engines.Use(translate.EngineFDA) || network != nil && network.NeedsTarget()
+	if target == nil && (looks || engines.Use(translate.EngineCamera)) {
+		return usageError{fmt.Errorf("--target: engine %s needs a target picture", engines)}
+	}
+	if looks {
+		t.run.Target = target
+	}
+	return nil
+}
+
+// mix builds the engines.
+func (t *translation) mix(ctx context.Context, engines configs.Engines, network *neural.Translator, target *offline.Set) (translate.Engine, error) {
+	var members []translate.Member
+	for _, name := range engines.Names() {
+		if name == neural.Engine {
+			members = append(members, translate.Member{Name: name, Weight: engines[name], Engine: network})
+			continue
+		}
+		o := t.options
+		o.Engine = name
+		if name == translate.EngineCamera {
+			var err error
+			o.Model, err = translate.FitCamera(ctx, t.run.Source.Images(), target.Images(), translate.MeasureOptions{Images: t.measure, Workers: t.run.Workers})
+			if err != nil {
+				return nil, err
+			}
+		}
+		e, err := translate.New(o)
+		if err != nil {
+			return nil, usageError{err}
+		}
+		members = append(members, translate.Member{Name: name, Weight: engines[name], Engine: e})
+	}
+	return translate.NewMix(members...)
+}
+
+// shaping lists the flags that the pictures depend on; true: a place.
+var shaping = map[string]bool{
+	"source": true, "source-dataset": false, "source-split": false, "size": false,
+	"target": true, "target-dataset": false, "target-split": false, "target-size": false,
+	"engine": false, "seed": false, "band": false, "box": false, "asymmetric": false, "clip": false,
+	"exposure": false, "cast": false, "strength": false, "images": false,
+	"folder": true, "model": true, "range": false,
+}
+
+// settings returns the flags that the pictures depend on, where they differ from
+// their defaults.
+func settings(cmd *cobra.Command) map[string]string {
+	all := map[string]string{}
+	for name, place := range shaping {
+		f := cmd.Flags().Lookup(name)
+		value := f.Value.String()
+		if value == f.DefValue {
+			continue
+		}
+		if abs, err := filepath.Abs(value); place && err == nil {
+			value = abs
+		}
+		all["--"+name] = value
+	}
+	return all
 }

@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"github.com/disintegration/imaging"
+
+	"t2sda/internal/raster"
 )
 
 // Rows scales a picture while its rows come in, as imaging.Resize does: first
@@ -232,4 +234,21 @@ func unpack(dst []byte, sum uint64) {
 	_ = dst[2]
 	sum += laneHalf
 	dst[0], dst[1], dst[2] = byte(sum>>weightBits), byte(sum>>(weightBits+laneBits)), byte(sum>>(weightBits+2*laneBits))
+}
+
+// Image returns m at w×h pixels, rounded to 8 bits; m itself where it has that
+// size.
+func Image(m *raster.Image, w, h int) *raster.Image {
+	if m.W == w && m.H == h {
+		return m
+	}
+	pix := RGB(m.RGB(), m.W, m.H, w, h)
+	out := raster.NewImage(w, h)
+	for c := range 3 {
+		plane := out.Plane(c)
+		for i := range plane {
+			plane[i] = float32(pix[3*i+c])
+		}
+	}
+	return out
 }

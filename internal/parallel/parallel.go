@@ -1,4 +1,5 @@
-package datasets
+// Package parallel spreads work over goroutines.
+package parallel
 
 import (
 	"context"
@@ -9,10 +10,10 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// forEach calls do for 0 … n−1 on workers goroutines (0: one per core), until
+// ForEach calls do for 0 … n−1 on workers goroutines (0: one per core), until
 // one returns an error or the context ends. Each progress function is called
 // after each call, from one goroutine at a time; nil ones are left out.
-func forEach(ctx context.Context, workers, n int, progress []func(done, total int), do func(i int) error) error {
+func ForEach(ctx context.Context, workers, n int, progress []func(done, total int), do func(i int) error) error {
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}

@@ -1,0 +1,175 @@
+package offline
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"t2sda/internal/atomicfile"
+	"t2sda/internal/realpath"
+)
+
+// recordFile says, in a folder of translated pictures, how they were made.
+const recordFile = "translation.json"
+
+// plan is what a run has to write.
+type plan struct {
+	outputs []string // by source picture
+	there   []bool   // written by an earlier run, and kept
+	kept    int
+}
+
+// newPlan names the files to write and checks that writing them harms nothing.
+func newPlan(o Options) (*plan, error) {
+	p := &plan{}
+	if o.Source.Single() {
+		p.outputs = []string{o.Out}
+		if !strings.EqualFold(filepath.Ext(o.Out), ".png") {
+			return nil, fmt.Errorf("translate: output %s: the result is a PNG; name it .png", o.Out)
+		}
+	} else if err := p.name(o); err != nil {
+		return nil, err
+	}
+	p.there = make([]bool, len(p.outputs))
+	if err := p.spare(o); err != nil {
+		return nil, err
+	}
+	if o.Source.Single() {
+		return p, nil
+	}
+	return p, p.look(o)
+}
+
+// name gives each picture its path below the source with the extension .png.
+func (p *plan) name(o Options) error {
+	if o.Out == "" {
+		return errors.New("translate: no folder to write to")
+	}
+	from := map[string]string{}
+	for i := range o.Source.Len() {
+		file, rel := o.Source.path(i)
+		out := filepath.Join(o.Out, filepath.FromSlash(strings.TrimSuffix(rel, path.Ext(rel))+".png"))
+		if other, taken := from[out]; taken {
+			return fmt.Errorf("translate: %s and %s would both become %s", other, file, out)
+		}
+		from[out] = file
+		p.outputs = append(p.outputs, out)
+	}
+	return nil
+}
+
+// spare refuses outputs that would replace a picture that is read, or lie in a
+// folder of them, symbolic links resolved. A single picture may be written
+// beside others.
+func (p *plan) spare(o Options) error {
+	roots, err := spared(o)
+	if err != nil {
+		return fmt.Errorf("translate: %w", err)
+	}
+	real := map[string]string{} // by folder of outputs
+	for _, out := range p.outputs {
+		dir := filepath.Dir(out)
+		if real[dir] == "" {
+			if real[dir], err = realpath.Of(dir); err != nil {
+				return fmt.Errorf("translate: output: %w", err)
+			}
+		}
+		for _, root := range roots {
+			if realpath.Within(filepath.Join(real[dir], filepath.Base(out)), root) {
+				return fmt.Errorf("translate: output %s would be written over the pictures in %s: choose another place to write to", out, root)
+			}
+		}
+	}
+	return nil
+}
+
+// spared lists the real paths of files and folders that are left alone.
+func spared(o Options) (roots []string, err error) {
+	all := append([]string{o.Source.Root()}, o.Spare...)
+	if o.Target != nil {
+		all = append(all, o.Target.Root())
+	}
+	for _, root := range all {
+		info, err := os.Stat(root)
+		if err != nil {
+			return nil, err
+		}
+		if info.IsDir() && o.Source.Single() {
+			continue
+		}
+		real, err := realpath.Of(root)
+		if err != nil {
+			return nil, err
+		}
+		roots = append(roots, real)
+	}
+	return roots, nil
+}
+
+// look finds what earlier runs have written.
+func (p *plan) look(o Options) error {
+	there := 0
+	for i, out := range p.outputs {
+		if _, err := os.Lstat(out); err == nil {
+			p.there[i] = true
+			there++
+		}
+	}
+	if o.Overwrite || there == 0 {
+		clear(p.there)
+		return nil
+	}
+	if !o.Resume {
+		return fmt.Errorf("translate: output: %d of the %d pictures are in %s already: --resume keeps them and makes the others, --overwrite makes all anew",
+			there, len(p.outputs), o.Out)
+	}
+	p.kept = there
+	return checkRecord(o)
+}
+
+// checkRecord returns an error unless the pictures in the folder were made with
+// the same settings.
+func checkRecord(o Options) error {
+	name := filepath.Join(o.Out, recordFile)
+	text, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("translate: output: the pictures in %s were not made here (there is no %s): write to another folder, or --overwrite them", o.Out, recordFile)
+	}
+	if err != nil {
+		return fmt.Errorf("translate: output: %w", err)
+	}
+	var record map[string]string
+	if err := json.Unmarshal(text, &record); err != nil {
+		return fmt.Errorf("translate: output: %s: %w", name, err)
+	}
+	all := maps.Clone(o.Settings)
+	maps.Copy(all, record)
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		if record[key] != o.Settings[key] {
+			return fmt.Errorf("translate: output: %s says that the pictures there were made with %s %q, not %q: give that, write to another folder, or --overwrite them",
+				name, key, record[key], o.Settings[key])
+		}
+	}
+	return nil
+}
+
+// begin makes the folder and keeps the settings in it.
+func (p *plan) begin(o Options) error {
+	if o.Source.Single() {
+		return nil
+	}
+	if err := os.MkdirAll(o.Out, 0o755); err != nil {
+		return fmt.Errorf("translate: output: %w", err)
+	}
+	if err := atomicfile.WriteJSON(filepath.Join(o.Out, recordFile), o.Settings); err != nil {
+		return fmt.Errorf("translate: output: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,110 @@
+package offline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"image"
+	"image/png"
+	"io"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+
+	"t2sda/internal/atomicfile"
+	"t2sda/internal/parallel"
+	"t2sda/internal/raster"
+	"t2sda/internal/resize"
+	"t2sda/internal/rng"
+	"t2sda/internal/translator"
+	"t2sda/translate"
+)
+
+// Options of [Run].
+type Options struct {
+	Engine translate.Engine
+	Source *Set
+	Target *Set     // nil for engines that need no target
+	Out    string   // folder; a PNG file where the source is one file
+	Spare  []string // further files and folders that nothing is written into
+	Seed   uint64
+
+	Workers int // goroutines; 0: one per core. The results do not depend on it
+	// Resume keeps the pictures in Out that an earlier run with the same Settings
+	// has written; Overwrite makes them anew. With neither, pictures that are there
+	// are an error, unless the source is one file.
+	Resume, Overwrite bool
+	// Settings are kept in Out: what the results depend on, under names that a
+	// user knows.
+	Settings map[string]string
+	Progress func(done, total int) // after each picture, from one goroutine at a time; may be nil
+}
+
+// Result counts the pictures.
+type Result struct{ Written, Kept int }
+
+// Run translates every source picture and writes it as an 8-bit PNG of the same
+// path below Out. Picture i is translated towards the target picture that
+// (Seed, i, "translate/target") draws, brought to its size; the engine's draws
+// are those of (Seed, i, "translate"). Files appear whole or not at all, so an
+// interrupted run is continued with Resume. Nothing is written among the
+// pictures that are read. Errors name the file.
+func Run(ctx context.Context, o Options) (Result, error) {
+	p, err := newPlan(o)
+	if err != nil {
+		return Result{}, err
+	}
+	if err := ctx.Err(); err != nil {
+		return Result{}, err
+	}
+	if err := p.begin(o); err != nil {
+		return Result{}, err
+	}
+	var written atomic.Int64
+	err = parallel.ForEach(ctx, o.Workers, len(p.outputs), []func(done, total int){o.Progress}, func(i int) error {
+		if p.there[i] {
+			return nil
+		}
+		if err := o.picture(ctx, i, p.outputs[i]); err != nil {
+			return err
+		}
+		written.Add(1)
+		return nil
+	})
+	result := Result{Written: int(written.Load()), Kept: p.kept}
+	if errors.Is(err, context.Canceled) && !o.Source.Single() {
+		err = fmt.Errorf("stopped with %d of %d pictures written, each whole; --resume makes the others: %w", result.Written+result.Kept, len(p.outputs), err)
+	}
+	return result, err
+}
+
+// picture translates picture i into the file out.
+func (o Options) picture(ctx context.Context, i int, out string) error {
+	source, err := o.Source.load(ctx, i)
+	if err != nil {
+		return err
+	}
+	var target *raster.Image
+	if o.Target != nil {
+		k := rng.New(o.Seed, i, "translate/target").IntN(o.Target.Len())
+		if target, err = o.Target.load(ctx, k); err != nil {
+			return err
+		}
+		target = resize.Image(target, source.W, source.H)
+	}
+	file, rel := o.Source.path(i)
+	results, err := translator.All(ctx, o.Engine, []translator.Job{{
+		Rand: rng.New(o.Seed, i, "translate"), ID: rel, File: file, Source: source, Target: target, Crop: image.Rect(0, 0, source.W, source.H),
+	}})
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
+		return fmt.Errorf("translate: output: %w", err)
+	}
+	err = atomicfile.WriteUnsynced(out, func(w io.Writer) error { return png.Encode(w, results[0].NRGBA()) })
+	if err != nil {
+		return fmt.Errorf("translate: output: %w", err)
+	}
+	return nil
+}
