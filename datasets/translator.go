@@ -1,11 +1,14 @@
 package datasets
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"image"
 	"math/rand/v2"
 
 	"t2sda/internal/raster"
+	"t2sda/internal/rng"
 )
 
 // Translator gives a source image the target's appearance and keeps its
@@ -59,6 +62,31 @@ func (l *Loader) translate(r *rand.Rand, item Item, p, style *picture, rect imag
 		return nil, fmt.Errorf("the result has another size than the image's %d×%d", source.W, source.H)
 	}
 	return out.Crop(rect.Min.X, rect.Min.Y, rect.Dx(), rect.Dy()), nil
+}
+
+// Translated translates the whole source image i as for a batch, towards the whole
+// target image j, which is not read without a target. It is an error to call it
+// without a translator.
+func (l *Loader) Translated(ctx context.Context, i, j int) (*raster.Image, error) {
+	if l.opts.Translate == nil {
+		return nil, errors.New("datasets: the loader has no translator")
+	}
+	p, err := l.opts.Source.picture(ctx, i)
+	if err != nil {
+		return nil, err
+	}
+	var style *picture
+	if l.opts.Target != nil {
+		if style, err = l.opts.Target.picture(ctx, j); err != nil {
+			return nil, err
+		}
+	}
+	item := l.opts.Source.items[i]
+	out, err := l.translate(rng.New(l.opts.Seed, i, "datasets/translate whole"), item, p, style, image.Rect(0, 0, p.w, p.h))
+	if err != nil {
+		return nil, fmt.Errorf("datasets: translating %s: %w", item.Image, err)
+	}
+	return out, nil
 }
 
 // takeWhole converts a whole picture into memory that is used again.
