@@ -37,6 +37,10 @@ func (t *trainer) why(ctx context.Context, baseline *Outcome) (report.Why, error
 	return w, nil
 }
 
+// alikeCaption says what was measured on how many source and target images.
+const alikeCaption = "Cosine between a class's mean feature on %d of %d labelled source images and on %d of %d images of the evaluation split, " +
+	"drawn at random; features of the last layer before the classifier. High: the network sees the class alike in both domains. t2sda analyze measures more of it."
+
 // alike measures how alike each class's features are on the labelled images and
 // on those of the target, by the trained network and by the baseline's. The
 // oracle's labelled images are the target's own: there is nothing to measure.
@@ -52,27 +56,19 @@ func (t *trainer) alike(ctx context.Context, baseline *Outcome) (report.Alike, e
 	if err != nil {
 		return report.Alike{}, err
 	}
-	a := report.Alike{Caption: fmt.Sprintf(
-		"Cosine between a class's mean feature on %d of %d labelled source images and on %d of %d images of the evaluation split, at the last layer before the classifier; drawn at random. High: the network sees the class alike in both domains. t2sda analyze measures more of it.",
-		len(source.Chosen), t.data.source.Len(), len(target.Chosen), t.data.eval.Len(),
-	)}
+	a := report.Alike{Caption: fmt.Sprintf(alikeCaption, len(source.Chosen), t.data.source.Len(), len(target.Chosen), t.data.eval.Len())}
 	measure := func(n features.Network) ([]float64, error) {
 		return features.Similarities(ctx, t.engine, n, features.Head, source, target, t.cfg.Data.Workers)
 	}
 	own := features.Network{Arch: t.arch, Lookup: t.state.lookup(t.state.student), Rule: losses.GridRule(t.cfg.Loss.Pull.GridLabels)}
-	if a.After, err = measure(own); err != nil {
-		return report.Alike{}, err
-	}
-	if baseline == nil {
-		return a, nil
+	if a.After, err = measure(own); err != nil || baseline == nil {
+		return a, err
 	}
 	before, err := OpenNetwork(baseline.Dir, "last", Student)
 	if err != nil { // its checkpoints may be deleted by now: what it would stand beside is still there
 		t.log.Warn("the report shows no similarity before adaptation", zap.Error(err))
 		return a, nil
 	}
-	if a.Before, err = measure(before.Features()); err != nil {
-		return report.Alike{}, err
-	}
-	return a, nil
+	a.Before, err = measure(before.Features())
+	return a, err
 }

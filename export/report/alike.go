@@ -34,7 +34,7 @@ func (p *page) alike() (*pageAlike, error) {
 		return nil, fmt.Errorf("similarities of %d and %d classes, there are %d", len(a.After), len(a.Before), len(names))
 	}
 	similarity := picture.Measure{Title: "cosine of the class means, 1: alike", Digits: 3}
-	iou := picture.Measure{Title: "%", Digits: 1, Hi: 100}
+	iou := picture.Measure{Title: "per cent", Digits: 1, Hi: 100}
 	series := []string{cmp.Or(p.FinalName, "after")}
 	add := func(values []float64, r *score.Result) {
 		similarity.Values = append(similarity.Values, append([]float64{meanOf(values)}, values...))

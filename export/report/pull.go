@@ -110,7 +110,7 @@ func pullText(names []string, pulled []Pulled, times []float64) string {
 	switch {
 	case len(never) == len(names)-1:
 		return fmt.Sprintf("Only %s was ever pulled.", names[most])
-	case times[most] == times[fewest]:
+	case twoDigits(times[most]) == twoDigits(times[fewest]):
 		s = "Queries of all classes pull alike."
 	}
 	if len(never) > 0 {

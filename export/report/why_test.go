@@ -114,7 +114,7 @@ func TestBrowserShowsWhy(t *testing.T) {
 	}
 	d.Baseline, d.Why.Alike.Before, d.Why.Pulled, d.Why.Looks = nil, nil, nil, Looks{}
 	p = openReport(t, d)
-	if got := browsertest.Eval[[]string](p, heads); len(got) != 4 || got[0] != "What the network makes of the two domains" {
+	if got := browsertest.Eval[[]string](p, heads); len(got) != 4 || got[0] != "How the two domains compare" {
 		t.Errorf("without baseline and pull the section shows %q", got)
 	}
 }
