@@ -167,18 +167,25 @@ func locate(t *testing.T, whole, crop *raster.Image) (x, y int, flip bool) {
 	return
 }
 
-// The pseudo-target is made with the target whose crop is in the batch.
-func TestTranslationUsesTheBatchsTarget(t *testing.T) {
-	o := adaptation(t, 0)
+// plain is a target of five plain images, told apart by their value: 40 times
+// their number.
+func plain(t testing.TB) *Dataset {
+	t.Helper()
 	root := t.TempDir()
-	for i := range 5 { // five plain images, told apart by their value
+	for i := range 5 {
 		img := photo(1, 36, 34)
 		for p := range img.Pix {
 			img.Pix[p] = uint8(40 * i)
 		}
 		writePicture(t, filepath.Join(root, "images", string(rune('a'+i))+".png"), img)
 	}
-	o.Target = mustOpen(t, Options{Root: root})
+	return mustOpen(t, Options{Root: root})
+}
+
+// The pseudo-target is made with the target whose crop is in the batch.
+func TestTranslationUsesTheBatchsTarget(t *testing.T) {
+	o := adaptation(t, 0)
+	o.Target = plain(t)
 	l := mustLoader(t, o)
 	for it := range 10 {
 		b := mustBatch(t, l, it)
@@ -375,5 +382,32 @@ func TestLoaderDrawsByRCS(t *testing.T) {
 	}
 	if w := l.RCS().Warnings; len(w) != 17 {
 		t.Errorf("%d warnings: %q", len(w), w)
+	}
+}
+
+// TestTranslated: a whole image, towards a whole image of the target; the draws
+// are the image's own.
+func TestTranslated(t *testing.T) {
+	o := adaptation(t, 0)
+	o.Target = plain(t)
+	l := mustLoader(t, o)
+	got, err := l.Translated(t.Context(), 1, 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	source, err := o.Source.LoadImage(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if add := got.Pix[0] - source.Image.Pix[0]; add < 80 || add >= 81 || got.W != source.Image.W { // the target's value and a draw below 1
+		t.Errorf("%v was added to image 1, want 80 and a draw; the width is %d of %d", add, got.W, source.Image.W)
+	}
+	again, err := l.Translated(t.Context(), 1, 2)
+	if err != nil || !slices.Equal(again.Pix, got.Pix) {
+		t.Errorf("translating again gives another image, %v", err)
+	}
+	o.Translate = nil
+	if _, err := mustLoader(t, o).Translated(t.Context(), 0, 0); err == nil || err.Error() != "datasets: the loader has no translator" {
+		t.Errorf("error %v", err)
 	}
 }

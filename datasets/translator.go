@@ -2,11 +2,13 @@ package datasets
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"math/rand/v2"
 
 	"t2sda/internal/raster"
+	"t2sda/internal/rng"
 	"t2sda/internal/translator"
 )
 
@@ -53,6 +55,33 @@ func (l *Loader) translateSome(ctx context.Context, b *Batch, crossings []crossi
 	}
 	b.Pseudo = append(b.Pseudo, results...)
 	return nil
+}
+
+// Translated translates the whole source image i as for a batch, towards the whole
+// target image j, which is not read without a target. It is an error to call it
+// without a translator.
+func (l *Loader) Translated(ctx context.Context, i, j int) (*raster.Image, error) {
+	if l.opts.Translate == nil {
+		return nil, errors.New("datasets: the loader has no translator")
+	}
+	p, err := l.opts.Source.picture(ctx, i)
+	if err != nil {
+		return nil, err
+	}
+	c := crossing{
+		r: rng.New(l.opts.Seed, i, "datasets/translate whole"), item: l.opts.Source.items[i],
+		p: p, rect: image.Rect(0, 0, p.w, p.h),
+	}
+	if l.opts.Target != nil {
+		if c.style, err = l.opts.Target.picture(ctx, j); err != nil {
+			return nil, err
+		}
+	}
+	var b Batch
+	if err := l.translateSome(ctx, &b, []crossing{c}); err != nil {
+		return nil, err
+	}
+	return b.Pseudo[0], nil
 }
 
 // job makes whole images; a target of another size is resized to the source's.

@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"errors"
 	"maps"
 	"math"
 	"path/filepath"
@@ -32,7 +33,7 @@ func openTrainer(t *testing.T, c configs.Config, log *zap.Logger) *trainer {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { e.Close() })
-	d, err := openData(t.Context(), c, t.TempDir(), zap.NewNop())
+	d, err := openData(t.Context(), c, e, t.TempDir(), zap.NewNop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +44,7 @@ func openTrainer(t *testing.T, c configs.Config, log *zap.Logger) *trainer {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := opened.close(); err != nil {
+		if err := errors.Join(opened.close(), d.close()); err != nil {
 			t.Error(err)
 		}
 	})

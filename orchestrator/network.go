@@ -13,6 +13,8 @@ import (
 	"t2sda/datasets"
 	"t2sda/graphs/nets"
 	"t2sda/graphs/weights"
+	"t2sda/losses"
+	"t2sda/orchestrator/features"
 )
 
 // The weights of a run that [OpenNetwork] reads.
@@ -99,6 +101,11 @@ func (n *Network) read(dir, which string) error {
 		n.tensors[t.Name] = t.Data
 	}
 	return nil
+}
+
+// Features says what features are taken of.
+func (n *Network) Features() features.Network {
+	return features.Network{Arch: n.Arch, Lookup: n.Lookup, Rule: losses.GridRule(n.Config.Loss.Pull.GridLabels)}
 }
 
 // Lookup returns a parameter or running statistic by name, as [nets.New] asks

@@ -37,6 +37,13 @@ func (t *trainer) report(ctx context.Context, out, baseline *Outcome, p *predict
 	if err != nil {
 		return err
 	}
+	err = t.deliverStage("why", "looks and similarity of the domains, for the report", func() (err error) {
+		d.Why, err = t.why(ctx, baseline)
+		return err
+	})
+	if err != nil {
+		return err
+	}
 	d.Samples, d.Worst = []report.Strip{in, samples}, worst
 	if err := t.addHistory(&d, baseline); err != nil {
 		return err

@@ -32,7 +32,7 @@ func TestReportInTheBrowser(t *testing.T) {
 	}
 	p := browsertest.Open(t, filepath.Join(out.Dir, reportFile))
 	sections := browsertest.Eval[[]string](p, `[...document.querySelectorAll("section")].map(s => s.id)`)
-	if want := "facts samples scores worst confusion training time files again"; strings.Join(sections, " ") != want {
+	if want := "facts samples scores why worst confusion training time files again"; strings.Join(sections, " ") != want {
 		t.Errorf("sections are %v, want %s", sections, want)
 	}
 	strips := browsertest.Eval[[]string](p, `[...document.querySelectorAll(".strip")].map(s => [...s.querySelectorAll(".row")].map(r => r.querySelectorAll("img").length).join(" ") + ": " +
@@ -49,7 +49,7 @@ func TestReportInTheBrowser(t *testing.T) {
 		t.Errorf("charts are %q, want %q", charts, want)
 	}
 	stages := browsertest.Eval[[]string](p, `[...document.querySelectorAll("#time tbody tr")].map(r => r.cells[0].innerText)`)
-	if want := "data teacher source plan pull mix update ema evaluation export final evaluation the rest baseline all"; strings.Join(stages, " ") != want {
+	if want := "data teacher source plan pull mix update ema evaluation export final evaluation why the rest baseline all"; strings.Join(stages, " ") != want {
 		t.Errorf("stages are %v, want %s", stages, want)
 	}
 	commands := browsertest.Eval[[]string](p, `[...document.querySelectorAll("pre.command")].map(e => e.innerText)`)

@@ -24,6 +24,8 @@ type Series struct {
 	Smooth bool
 	// Dots marks every point: for series of few points, as the mIoU's.
 	Dots bool
+	// Dashed lets a line show that it covers: for references.
+	Dashed bool
 }
 
 // CurvesOptions names the parts of a plot.
@@ -31,6 +33,7 @@ type CurvesOptions struct {
 	Title, X, Y string
 	Log         bool // logarithmic y axis; points ≤ 0 are left out
 	FromZero    bool // both axes start at 0, unless there are negative values
+	Small       bool // three fit a page beside each other, one a phone
 }
 
 // lineColors are Okabe and Ito's (2008), told apart by the colour-blind too;
@@ -51,6 +54,10 @@ const (
 	plotHeight = 380
 	plotHead   = 80 // title and legend
 	plotDPI    = 96 // units per inch
+
+	smallWidth  = 352
+	smallHeight = 250
+	smallHead   = 58
 )
 
 // Curves plots lines over a common x axis (usually iterations), with a legend.
@@ -68,7 +75,7 @@ func Curves(o CurvesOptions, series ...Series) (image.Image, error) {
 			continue
 		}
 		c := lineColors[i%len(lineColors)]
-		drawn = append(drawn, plotted{s.Name, c})
+		drawn = append(drawn, plotted{s.Name, c, s.Dashed})
 		if err := addSeries(p, s, points, c); err != nil {
 			return nil, fmt.Errorf("plot %q: series %q: %w", o.Title, s.Name, err)
 		}
@@ -83,40 +90,33 @@ func Curves(o CurvesOptions, series ...Series) (image.Image, error) {
 	case o.Log:
 		p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
 	}
-	c := vgimg.NewWith(vgimg.UseWH(plotWidth*vg.Inch/plotDPI, plotHeight*vg.Inch/plotDPI), vgimg.UseDPI(Density*plotDPI))
-	p.Draw(draw.Crop(draw.New(c), 12, -20, 8, -6)) // margins in points: left, right, bottom, top
-	return framed(o.Title, drawn, plotWidth, plotHeight, c.Image()), nil
+	drawing, w, h := render(p, o.Small)
+	return framed(frameOf(o.Small), o.Title, drawn, w, h, drawing), nil
 }
 
-// plotted is one entry above a plot.
-type plotted struct {
-	name  string
-	color color.NRGBA
-}
-
-// framed puts title and legend above a plot of w × h.
-func framed(title string, lines []plotted, w, h int, picture image.Image) image.Image {
-	head, text := face(boldFont(), 22), face(regularFont(), 16)
-	c := newChart(w, plotHead+h)
-	c.text(head, 24, 38, left, ink, title)
-	x := 24
-	for _, l := range lines {
-		c.box(x, 59, 26, 4, l.color)
-		c.text(text, x+34, 67, left, ink, l.name)
-		x += 34 + textWidth(text, l.name) + 28
+// render draws a plot and returns its size in units.
+func render(p *plot.Plot, small bool) (drawing image.Image, w, h int) {
+	w, h, margins := plotWidth, plotHeight, [4]vg.Length{12, -20, 8, -6} // points: left, right, bottom, top
+	if small {
+		w, h, margins = smallWidth, smallHeight, [4]vg.Length{4, -10, 4, -4}
 	}
-	c.put(0, plotHead, picture)
-	return c.NRGBA
+	c := vgimg.NewWith(vgimg.UseWH(vg.Length(w)*vg.Inch/plotDPI, vg.Length(h)*vg.Inch/plotDPI), vgimg.UseDPI(Density*plotDPI))
+	p.Draw(draw.Crop(draw.New(c), margins[0], margins[1], margins[2], margins[3]))
+	return c.Image(), w, h
 }
 
 // newPlot returns an empty plot in this package's looks.
 func newPlot(o CurvesOptions) *plot.Plot {
 	p := plot.New()
 	sans := font.Font{Variant: "Sans"}
+	label, tick := 12., 11. // points
+	if o.Small {
+		label, tick = 9.5, 9
+	}
 	p.X.Label.Text, p.Y.Label.Text = o.X, o.Y
 	for _, a := range []*plot.Axis{&p.X, &p.Y} {
-		a.Label.TextStyle.Font = font.From(sans, 12)
-		a.Tick.Label.Font = font.From(sans, 11)
+		a.Label.TextStyle.Font = font.From(sans, vg.Length(label))
+		a.Tick.Label.Font = font.From(sans, vg.Length(tick))
 		a.Label.TextStyle.Color, a.Tick.Label.Color = ink, ink
 		a.Tick.Marker = roundTicks{}
 		a.LineStyle.Color, a.Tick.LineStyle.Color = faint, faint
@@ -157,6 +157,9 @@ func addSeries(p *plot.Plot, s Series, points plotter.XYs, c color.NRGBA) error 
 		return err
 	}
 	line.Color, line.Width = c, 1.8
+	if s.Dashed {
+		line.Dashes = []vg.Length{5, 3}
+	}
 	p.Add(line)
 	if s.Dots {
 		dots, err := plotter.NewScatter(points)

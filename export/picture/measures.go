@@ -53,10 +53,10 @@ func Measures(title string, rows, series []string, panels ...Measure) (image.Ima
 	}
 	var legend []plotted
 	for s, name := range series {
-		legend = append([]plotted{{name, seriesColors[s]}}, legend...)
+		legend = append([]plotted{{name: name, color: seriesColors[s]}}, legend...)
 	}
 	w, h := panelNames+len(panels)*panelWidth, panelAxes+len(rows)*panelRow
-	return framed(title, legend, w, h, tiled([][]*plot.Plot{plots}, w, h)), nil
+	return framed(frameOf(false), title, legend, w, h, tiled([][]*plot.Plot{plots}, w, h)), nil
 }
 
 // seriesColors are those of dots and lines.

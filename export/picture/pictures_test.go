@@ -368,3 +368,31 @@ func TestWritePNGErrors(t *testing.T) {
 		t.Errorf("the old file was lost: %q, %v", data, err)
 	}
 }
+
+// TestSmallCurves: three of them fit a page, and a dashed line has gaps.
+func TestSmallCurves(t *testing.T) {
+	series := Series{Name: "level", X: []float64{0, 1}, Y: []float64{1, 1}}
+	covered := func(s Series) int {
+		drawn, err := Curves(CurvesOptions{Title: "Tone", X: "x", Y: "y", Small: true}, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if size := drawn.Bounds().Size(); size != image.Pt(smallWidth, smallHead+smallHeight).Mul(Density) {
+			t.Errorf("the picture has %v pixels", size)
+		}
+		n := 0
+		for y := Density * smallHead; y < drawn.Bounds().Max.Y; y++ {
+			for x := range drawn.Bounds().Max.X {
+				if color.NRGBAModel.Convert(drawn.At(x, y)) == lineColors[0] {
+					n++
+				}
+			}
+		}
+		return n
+	}
+	whole := covered(series)
+	series.Dashed = true
+	if dashes := covered(series); dashes == 0 || dashes > 3*whole/4 {
+		t.Errorf("dashes cover %d pixels, the whole line %d", dashes, whole)
+	}
+}

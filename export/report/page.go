@@ -29,6 +29,7 @@ type page struct {
 	Matrix   pageFigure
 	Training []pageFigure
 	Timing   []pageStage
+	Reasons  *pageWhy // nil: none
 }
 
 // pageNumber is one of the large numbers at the top.
@@ -73,6 +74,9 @@ func newPage(d Data) (*page, error) {
 	if err := p.rows(); err != nil {
 		return nil, err
 	}
+	if err := p.why(); err != nil {
+		return nil, err
+	}
 	p.timing()
 	if err := p.strips(); err != nil {
 		return nil, err
@@ -101,6 +105,7 @@ func (p *page) contents() {
 		{"Facts", "facts", len(p.Facts) > 0},
 		{"Samples", "samples", len(p.Strips) > 0},
 		{"IoU per class", "scores", true},
+		{"Why", "why", p.Reasons != nil},
 		{"Worst images", "worst", p.WorstOf != nil || len(p.Final.Worst) > 0},
 		{"Confusion", "confusion", true},
 		{"Curves", "training", len(p.Training) > 0},

@@ -49,6 +49,8 @@ type Data struct {
 	Queries picture.ClassHistory
 	Weights picture.ClassHistory
 
+	Why Why // why adaptation worked or not
+
 	Stages []Stage
 	Files  []Fact // where model, checkpoints and the rest lie
 

@@ -15,6 +15,7 @@ import (
 	"t2sda/graphs/engine"
 	"t2sda/internal/texttable"
 	"t2sda/orchestrator/analyze"
+	"t2sda/orchestrator/features"
 )
 
 // analysis is what the command analyze is asked for.
@@ -47,7 +48,7 @@ analysis/ in the run directory.`,
 	o := &a.options
 	cmd.Flags().StringVar(&o.Dir, "run", "", "run directory")
 	cmd.Flags().StringVar(&o.Checkpoint, "checkpoint", "last", "last, best or the name of one of the run's checkpoints")
-	cmd.Flags().StringVar(&o.Features, "features", analyze.Head, "one of "+strings.Join(analyze.Features(), ", ")+": the last layer before the classifier, the encoder's levels, or what the pull acts on")
+	cmd.Flags().StringVar(&o.Features, "features", features.Head, "one of "+strings.Join(features.Kinds(), ", ")+": the last layer before the classifier, the encoder's levels, or what the pull acts on")
 	cmd.Flags().StringVar(&o.Baseline, "baseline", "", "directory of another run to hold this one against, or "+analyze.NoBaseline+" (default: the run's own source-only baseline, if it has one)")
 	cmd.Flags().StringVar(&o.SourceSplit, "source-split", "", "split of the source images, such as val (default: the one that was trained on)")
 	cmd.Flags().IntVar(&o.Images, "images", 500, "images of each domain, drawn at random where there are more (0: all)")

@@ -39,8 +39,11 @@ var allowed = map[string][]string{
 	"t2sda/export/exporttest":        {"t2sda/export", "t2sda/export/predict", "t2sda/graphs/…", "t2sda/datasets", "t2sda/internal/…"},
 	"t2sda/orchestrator":             {"t2sda/…"},
 	"t2sda/orchestrator/analyze": {
-		"t2sda/orchestrator", "t2sda/configs", "t2sda/datasets", "t2sda/export/picture", "t2sda/export/predict", "t2sda/export/score",
-		"t2sda/graphs", "t2sda/graphs/engine", "t2sda/graphs/nets", "t2sda/losses", "t2sda/internal/…",
+		"t2sda/orchestrator", "t2sda/orchestrator/features", "t2sda/configs", "t2sda/datasets", "t2sda/export/picture", "t2sda/export/score",
+		"t2sda/graphs/engine", "t2sda/internal/…",
+	},
+	"t2sda/orchestrator/features": {
+		"t2sda/datasets", "t2sda/export/predict", "t2sda/graphs", "t2sda/graphs/engine", "t2sda/graphs/nets", "t2sda/losses", "t2sda/internal/…",
 	},
 	"t2sda/internal/…": {"t2sda/internal/…"},
 }

@@ -7,8 +7,8 @@ import (
 
 	"t2sda/export/score"
 	"t2sda/graphs/engine"
-	"t2sda/losses"
 	"t2sda/orchestrator"
+	"t2sda/orchestrator/features"
 )
 
 // measurement is one network on both domains.
@@ -21,7 +21,7 @@ type measurement struct {
 // side is what a measurement finds in one domain.
 type side struct {
 	depth     int
-	moments   *moments
+	moments   *features.Moments
 	confusion *score.Confusion
 	pdd       []float64
 	points    []point
@@ -32,7 +32,7 @@ func (m *measurement) run(ctx context.Context, source, target *domain) (*Network
 	for i, d := range []*domain{source, target} {
 		var err error
 		if sides[i], err = m.side(ctx, d); err != nil {
-			return nil, fmt.Errorf("%s domain: %w", d.name, err)
+			return nil, fmt.Errorf("%s domain: %w", d.Domain, err)
 		}
 	}
 	s, t, n := sides[0], sides[1], m.network
@@ -55,31 +55,31 @@ func (m *measurement) run(ctx context.Context, source, target *domain) (*Network
 
 // side passes twice over a domain's images.
 func (m *measurement) side(ctx context.Context, d *domain) (_ *side, err error) {
-	x, err := newExtractor(m.engine, m.network, m.o.Features, d.w, d.h)
+	x, err := features.Open(m.engine, m.network.Features(), m.o.Features, d.W, d.H)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, x.close()) }()
+	defer func() { err = errors.Join(err, x.Close()) }()
 	names := m.network.Space.Names()
-	s := &side{depth: x.depth, moments: newMoments(len(names), x.depth), confusion: score.NewConfusion(len(names))}
-	err = m.pass(ctx, d, x, 1, func(l loaded, grid []uint8) error {
-		predicted, err := x.labels(l.truth.W, l.truth.H)
+	s := &side{depth: x.Depth(), moments: features.NewMoments(len(names), x.Depth()), confusion: score.NewConfusion(len(names))}
+	err = m.pass(ctx, d, x, 1, func(seen features.Seen) error {
+		predicted, err := x.Predicted(seen.Truth.W, seen.Truth.H)
 		if err != nil {
 			return err
 		}
-		s.moments.add(x.features, grid)
-		return s.confusion.Add(l.truth, predicted)
+		s.moments.Add(seen.Features, seen.Labels)
+		return s.confusion.Add(seen.Truth, predicted)
 	})
 	if err != nil {
 		return nil, err
 	}
-	if err := s.moments.check(names); err != nil {
+	if err := s.moments.Check(names); err != nil {
 		return nil, err
 	}
-	discrimination, sample := newDiscrimination(s.moments.means()), newSample(d, s.moments.count, m.o.Samples, m.o.Seed)
-	err = m.pass(ctx, d, x, 2, func(_ loaded, grid []uint8) error {
-		sample.add(x.features, grid)
-		return discrimination.add(ctx, x.features, grid)
+	discrimination, sample := newDiscrimination(s.moments.Means()), newSample(d, s.moments.Count, m.o.Samples, m.o.Seed)
+	err = m.pass(ctx, d, x, 2, func(seen features.Seen) error {
+		sample.add(seen.Features, seen.Labels)
+		return discrimination.add(ctx, seen.Features, seen.Labels)
 	})
 	if err != nil {
 		return nil, err
@@ -88,24 +88,15 @@ func (m *measurement) side(ctx context.Context, d *domain) (_ *side, err error) 
 	return s, sample.complete()
 }
 
-// pass runs the network on every image and gives f its labels on the feature
-// grid [h,w].
-func (m *measurement) pass(ctx context.Context, d *domain, x *extractor, number int, f func(l loaded, grid []uint8) error) error {
-	progress := m.o.Progress(fmt.Sprintf("%s, %s, pass %d", m.network.Config.Method, d.name, number), "images")
-	grid, done := make([]uint8, x.h*x.w), 0
-	rule := losses.GridRule(m.network.Config.Loss.Pull.GridLabels)
-	return d.each(ctx, m.o.Workers, func(l loaded) error {
-		if err := losses.GridLabels(grid, l.labels.Pix, 1, d.h, d.w, x.h, x.w, rule); err != nil {
-			return err
-		}
-		if err := x.run(ctx, l.image); err != nil {
-			return err
-		}
-		if err := f(l, grid); err != nil {
+// pass runs the network on every image and tells of its progress.
+func (m *measurement) pass(ctx context.Context, d *domain, x *features.Extractor, number int, f func(features.Seen) error) error {
+	progress, done := m.o.Progress(fmt.Sprintf("%s, %s, pass %d", m.network.Config.Method, d.Domain, number), "images"), 0
+	return x.Pass(ctx, d.Images, m.o.Workers, func(s features.Seen) error {
+		if err := f(s); err != nil {
 			return err
 		}
 		if done++; progress != nil {
-			progress(done, len(d.chosen))
+			progress(done, len(d.Chosen))
 		}
 		return nil
 	})
@@ -113,7 +104,7 @@ func (m *measurement) pass(ctx context.Context, d *domain, x *extractor, number 
 
 // classes puts both sides' measures beside each other.
 func classes(names []string, s, t *side) []Class {
-	similar := similarity(s.moments.means(), t.moments.means())
+	similar := features.Similarity(s.moments.Means(), t.moments.Means())
 	out := make([]Class, len(names))
 	for c, name := range names {
 		out[c] = Class{Name: name, Similarity: Number(similar[c])}
@@ -125,9 +116,9 @@ func classes(names []string, s, t *side) []Class {
 		{s, func(c *Class) *DomainClass { return &c.Source }},
 		{t, func(c *Class) *DomainClass { return &c.Target }},
 	} {
-		iou, ccd := d.side.confusion.IoU(), d.side.moments.ccd()
+		iou, ccd := d.side.confusion.IoU(), d.side.moments.CCD()
 		for c := range out {
-			*d.of(&out[c]) = DomainClass{Positions: d.side.moments.count[c], IoU: score.Score(iou[c]), CCD: Number(ccd[c]), PDD: Number(d.side.pdd[c])}
+			*d.of(&out[c]) = DomainClass{Positions: d.side.moments.Count[c], IoU: score.Score(iou[c]), CCD: Number(ccd[c]), PDD: Number(d.side.pdd[c])}
 		}
 	}
 	return out

@@ -6,11 +6,11 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"testing"
 
 	"t2sda/internal/raster"
 	"t2sda/internal/rng"
+	"t2sda/orchestrator/features"
 )
 
 // planar lays vectors out as features [D,n].
@@ -25,16 +25,16 @@ func planar(x ...[]float32) []float32 {
 }
 
 // gathered returns the moments of one image.
-func gathered(classes int, x [][]float32, labels []uint8) *moments {
-	m := newMoments(classes, len(x[0]))
-	m.add(planar(x...), labels)
+func gathered(classes int, x [][]float32, labels []uint8) *features.Moments {
+	m := features.NewMoments(classes, len(x[0]))
+	m.Add(planar(x...), labels)
 	return m
 }
 
 // pddOf makes the second pass over one image.
-func pddOf(t *testing.T, m *moments, x [][]float32, labels []uint8) []float64 {
+func pddOf(t *testing.T, m *features.Moments, x [][]float32, labels []uint8) []float64 {
 	t.Helper()
-	d := newDiscrimination(m.means())
+	d := newDiscrimination(m.Means())
 	if err := d.add(t.Context(), planar(x...), labels); err != nil {
 		t.Fatal(err)
 	}
@@ -58,55 +58,22 @@ func compare(t *testing.T, what string, have, want []float64) {
 	}
 }
 
-// TestMeasuresByHand: two classes in the plane, a third one absent, one position
-// void.
-//
-//	S_0 = {(2,0), (4,0)}: μ_0 = (3,0), mean ‖x − μ_0‖² = 1
-//	S_1 = {(0,3), (0,5)}: μ_1 = (0,4), mean ‖x − μ_1‖² = 1; ‖μ_0 − μ_1‖² = 25
-//
-// so CCD = 1/25 for both. For PDD, S_0 = {(3,4), (4,3)} and S_1 = {(1,0)}:
-// μ_0 = (3.5,3.5), cosines of both x to it 7/(5√2), to μ_1 0.6 and 0.8; x of S_1
-// has cosine 1 to μ_1 and 1/√2 to μ_0.
-func TestMeasuresByHand(t *testing.T) {
-	nan := math.NaN()
-	m := gathered(3, [][]float32{{2, 0}, {0, 3}, {9, 9}, {4, 0}, {0, 5}}, []uint8{0, 1, raster.Void, 0, 1})
-	compare(t, "CCD", m.ccd(), []float64{1. / 25, 1. / 25, nan})
-	if !slices.Equal(m.count, []int64{2, 2, 0}) || m.means()[2] != nil {
-		t.Errorf("counts %v, means %v", m.count, m.means())
-	}
-
+// TestDiscriminationByHand: two classes in the plane, a third one absent. S_0 =
+// {(3,4), (4,3)} and S_1 = {(1,0)}: μ_0 = (3.5,3.5), cosines of both x of S_0 to it
+// 7/(5√2), to μ_1 0.6 and 0.8; x of S_1 has cosine 1 to μ_1 and 1/√2 to μ_0.
+func TestDiscriminationByHand(t *testing.T) {
 	x, labels := [][]float32{{3, 4}, {4, 3}, {1, 0}}, []uint8{0, 0, 1}
 	own := 7 / (5 * math.Sqrt2)
-	compare(t, "PDD", pddOf(t, gathered(3, x, labels), x, labels), []float64{1 - (own/0.6+own/0.8)/2, 1 - math.Sqrt2, nan})
-
-	other := gathered(3, [][]float32{{3, 3}, {0, 1}, {1, 1}}, []uint8{0, 1, 2})
-	compare(t, "similarity", similarity(m.means(), other.means()), []float64{1 / math.Sqrt2, 1, nan})
+	compare(t, "PDD", pddOf(t, gathered(3, x, labels), x, labels), []float64{1 - (own/0.6+own/0.8)/2, 1 - math.Sqrt2, math.NaN()})
 }
 
-// TestMeasuresOfLittle: what has no number.
-func TestMeasuresOfLittle(t *testing.T) {
-	nan, inf := math.NaN(), math.Inf(1)
-	x := [][]float32{{1, 0}, {2, 0}}
-	alone := gathered(2, x, []uint8{1, 1})
-	compare(t, "CCD of a single class", alone.ccd(), []float64{nan, nan})
-	compare(t, "PDD of a single class", pddOf(t, alone, x, []uint8{1, 1}), []float64{nan, nan})
-
-	void := gathered(2, x, []uint8{raster.Void, raster.Void})
-	compare(t, "CCD of void", void.ccd(), []float64{nan, nan})
-	compare(t, "similarity to void", similarity(alone.means(), void.means()), []float64{nan, nan})
-
-	same := gathered(2, [][]float32{{1, 0}, {3, 0}, {2, 0}}, []uint8{0, 0, 1})
-	compare(t, "CCD of one mean", same.ccd(), []float64{inf, nan})
+// TestDiscriminationOfLittle: what has no number.
+func TestDiscriminationOfLittle(t *testing.T) {
+	nan, x := math.NaN(), [][]float32{{1, 0}, {2, 0}}
+	compare(t, "PDD of a single class", pddOf(t, gathered(2, x, []uint8{1, 1}), x, []uint8{1, 1}), []float64{nan, nan})
 
 	dark := [][]float32{{0, 0}, {1, 1}, {1, 0}} // features of 0 have no direction: that position counts nowhere
 	compare(t, "PDD with zeros", pddOf(t, gathered(2, dark, []uint8{0, 0, 1}), dark, []uint8{0, 0, 1}), []float64{1 - math.Sqrt2, 1 - math.Sqrt2})
-
-	if err := void.check([]string{"road", "car"}); err == nil || !strings.Contains(err.Error(), "void everywhere") {
-		t.Errorf("have %v", err)
-	}
-	if err := gathered(2, [][]float32{{1, 0}, {float32(inf), 0}}, []uint8{0, 1}).check([]string{"road", "car"}); err == nil || err.Error() != "features of class car are not finite" {
-		t.Errorf("have %v", err)
-	}
 }
 
 // cloud draws n features of D dimensions with their labels; about a tenth is
@@ -193,11 +160,11 @@ func TestMeasuresAgainstDefinition(t *testing.T) {
 		v, l := cloud(r, n, depth, classes)
 		x, labels = append(x, v...), append(labels, l...)
 	}
-	m := newMoments(classes, depth)
+	m := features.NewMoments(classes, depth)
 	for _, i := range images {
-		m.add(planar(x[i[0]:i[1]]...), labels[i[0]:i[1]])
+		m.Add(planar(x[i[0]:i[1]]...), labels[i[0]:i[1]])
 	}
-	d := newDiscrimination(m.means())
+	d := newDiscrimination(m.Means())
 	for _, i := range images {
 		if err := d.add(t.Context(), planar(x[i[0]:i[1]]...), labels[i[0]:i[1]]); err != nil {
 			t.Fatal(err)
@@ -205,11 +172,11 @@ func TestMeasuresAgainstDefinition(t *testing.T) {
 	}
 	means, ccd, pdd := naive(x, labels, classes)
 	for c := range means {
-		compare(t, fmt.Sprintf("mean of class %d, coordinate", c), m.means()[c], means[c])
+		compare(t, fmt.Sprintf("mean of class %d, coordinate", c), m.Means()[c], means[c])
 	}
-	compare(t, "CCD", m.ccd(), ccd)
+	compare(t, "CCD", m.CCD(), ccd)
 	compare(t, "PDD", d.pdd(), pdd)
-	compare(t, "similarity of a domain to itself", similarity(m.means(), means), []float64{math.NaN(), 1, 1, 1, 1, 1, 1})
+	compare(t, "similarity of a domain to itself", features.Similarity(m.Means(), means), []float64{math.NaN(), 1, 1, 1, 1, 1, 1})
 }
 
 // TestMeasuresInvariances: classes may be renamed, and features scaled, in each
@@ -249,13 +216,13 @@ func TestMeasuresInvariances(t *testing.T) {
 	a, b := gathered(classes, x, labels), gathered(classes, y, others)
 	ap, bp := gathered(classes, x, permuted(labels)), gathered(classes, y, permuted(others))
 	as, bs := gathered(classes, scaled(x, 8), labels), gathered(classes, scaled(y, 0.5), others)
-	compare(t, "similarity, permuted", similarity(ap.means(), bp.means()), moved(similarity(a.means(), b.means())))
-	compare(t, "CCD, permuted", ap.ccd(), moved(a.ccd()))
+	compare(t, "similarity, permuted", features.Similarity(ap.Means(), bp.Means()), moved(features.Similarity(a.Means(), b.Means())))
+	compare(t, "CCD, permuted", ap.CCD(), moved(a.CCD()))
 	compare(t, "PDD, permuted", pddOf(t, ap, x, permuted(labels)), moved(pddOf(t, a, x, labels)))
-	compare(t, "similarity, scaled", similarity(as.means(), bs.means()), similarity(a.means(), b.means()))
-	compare(t, "CCD, scaled", as.ccd(), a.ccd())
+	compare(t, "similarity, scaled", features.Similarity(as.Means(), bs.Means()), features.Similarity(a.Means(), b.Means()))
+	compare(t, "CCD, scaled", as.CCD(), a.CCD())
 	compare(t, "PDD, scaled", pddOf(t, as, scaled(x, 8), labels), pddOf(t, a, x, labels))
-	compare(t, "similarity, domains exchanged", similarity(b.means(), a.means()), similarity(a.means(), b.means()))
+	compare(t, "similarity, domains exchanged", features.Similarity(b.Means(), a.Means()), features.Similarity(a.Means(), b.Means()))
 }
 
 func TestDraw(t *testing.T) {
@@ -286,7 +253,7 @@ func TestDraw(t *testing.T) {
 func TestSample(t *testing.T) {
 	x := [][]float32{{3, 4}, {0, 2}, {5, 0}, {0, 0}, {6, 8}}
 	labels := []uint8{0, 1, raster.Void, 1, 0}
-	s := newSample(&domain{name: targetName}, []int64{2, 2, 0}, 2, 1)
+	s := newSample(&domain{Images: &features.Images{Domain: targetName}}, []int64{2, 2, 0}, 2, 1)
 	s.add(planar(x[:3]...), labels[:3])
 	if err := s.complete(); err == nil {
 		t.Error("a sample was complete before its last image")

@@ -33,7 +33,7 @@ func (n Number) Finite() bool { return !math.IsNaN(float64(n)) && !math.IsInf(fl
 // Result is what [Run] found.
 type Result struct {
 	Run      string         `json:"run"`
-	Features string         `json:"features"` // see [Features]
+	Features string         `json:"features"` // see [features.Kinds]
 	Seed     uint64         `json:"seed"`
 	Source   Domain         `json:"source"`
 	Target   Domain         `json:"target"`

@@ -7,18 +7,21 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"time"
 
 	"t2sda/graphs/engine"
 	"t2sda/internal/atomicfile"
 	"t2sda/orchestrator"
+	"t2sda/orchestrator/features"
 )
 
 // Options of [Run].
 type Options struct {
 	Dir         string  // of the run
 	Checkpoint  string  // last, best or the name of a checkpoint; the baseline's likewise
-	Features    string  // see [Features]; empty: [Head]
+	Features    string  // see [features.Kinds]; empty: those of the head
 	Baseline    string  // directory of a run to hold it against, "none", or empty: its own source-only run if it has one
 	SourceSplit string  // of the source's images; empty: what the run trained on
 	Images      int     // per domain; 0: all
@@ -41,6 +44,7 @@ const (
 	tsneFile       = "tsne.png"
 )
 
+// The domains.
 const (
 	sourceName = "source"
 	targetName = "target"
@@ -90,7 +94,7 @@ func Run(ctx context.Context, e *engine.Engine, o Options) (*Result, error) {
 
 // complete fills in defaults and checks what needs no files.
 func (o *Options) complete() error {
-	o.Features = cmp.Or(o.Features, Head)
+	o.Features = cmp.Or(o.Features, features.Head)
 	o.Out = cmp.Or(o.Out, filepath.Join(o.Dir, "analysis"))
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
@@ -139,6 +143,17 @@ func (o *Options) networks() (all []*orchestrator.Network, notes []string, err e
 	return append(all, b), nil, nil
 }
 
+// checkFeatures reports a kind that does not exist or that the network lacks.
+func checkFeatures(kind string, n *orchestrator.Network) error {
+	switch {
+	case !slices.Contains(features.Kinds(), kind):
+		return fmt.Errorf("features %q are none of %s", kind, strings.Join(features.Kinds(), ", "))
+	case kind == features.Projector && n.Arch.ProjectorWidth == 0:
+		return fmt.Errorf("%s: method %s trains no projector: look at the features of %s or %s", n.Dir, n.Config.Method, features.Head, features.Encoder)
+	}
+	return nil
+}
+
 func (d *domain) describe() Domain {
-	return Domain{Place: d.place, Images: len(d.chosen), Of: d.data.Len(), Width: d.w, Height: d.h}
+	return Domain{Place: d.place, Images: len(d.Chosen), Of: d.Data.Len(), Width: d.W, Height: d.H}
 }

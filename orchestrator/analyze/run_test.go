@@ -19,6 +19,7 @@ import (
 	"t2sda/graphs/engine"
 	"t2sda/graphs/engine/enginetest"
 	"t2sda/orchestrator"
+	"t2sda/orchestrator/features"
 )
 
 // tiny makes the embedded run small: four iterations on eight pictures, which
@@ -165,7 +166,7 @@ func checkFiles(t *testing.T, r *Result, dir string) {
 
 func testFeatures(t *testing.T, e *engine.Engine, o Options) {
 	o.Images, o.Out, o.SourceSplit = 1, t.TempDir(), "val"
-	o.Features = Projector
+	o.Features = features.Projector
 	r := analyzed(t, e, o)
 	if len(r.Networks) != 1 || r.Networks[0].Depth != 12 || len(r.Notes) != 1 || r.Notes[0] != filepath.Join(o.Dir, "baseline")+" is left out: method source-only trains no projector" {
 		t.Errorf("projector: %d networks of depth %d, notes %v", len(r.Networks), r.Networks[0].Depth, r.Notes)
@@ -173,12 +174,12 @@ func testFeatures(t *testing.T, e *engine.Engine, o Options) {
 	if r.Source.Images != 1 || r.Source.Of != 2 || !strings.HasSuffix(r.Source.Place, "game, split val") {
 		t.Errorf("source %+v", r.Source)
 	}
-	o.Baseline, o.Features = o.Dir, Projector // a run against itself
+	o.Baseline, o.Features = o.Dir, features.Projector // a run against itself
 	r = analyzed(t, e, o)
 	if len(r.Networks) != 2 || !cmp.Equal(r.Networks[0].Mean, r.Networks[1].Mean) || r.Names()[0] != o.Dir {
 		t.Errorf("against itself: %+v, named %v", r.Networks, r.Names())
 	}
-	o.Baseline, o.Features, o.Checkpoint = "", Encoder, "iter_000002"
+	o.Baseline, o.Features, o.Checkpoint = "", features.Encoder, "iter_000002"
 	r = analyzed(t, e, o)
 	if n := r.Networks[1]; n.Depth != 16+32+64+128 || n.Iteration != 2 || n.Checkpoint != "iter_000002" {
 		t.Errorf("encoder: %+v", n)
@@ -201,7 +202,7 @@ func testErrors(t *testing.T, e *engine.Engine, o Options) {
 		{"no run", func(o *Options) { o.Dir = "runs/none" }, []string{"runs/none is no run directory"}},
 		{"checkpoint", func(o *Options) { o.Checkpoint = "iter_000003" }, []string{`holds no checkpoint "iter_000003", only best_`, "iter_000002, iter_000004"}},
 		{"features", func(o *Options) { o.Features = "hair" }, []string{`features "hair" are none of head, encoder, projector`}},
-		{"projector", func(o *Options) { o.Dir, o.Features = source, Projector }, []string{"method source-only trains no projector", "head or encoder"}},
+		{"projector", func(o *Options) { o.Dir, o.Features = source, features.Projector }, []string{"method source-only trains no projector", "head or encoder"}},
 		{"another baseline", func(o *Options) { o.Baseline = "runs/none" }, []string{`baseline ("none" leaves it out): runs/none is no run directory`}},
 		{"samples", func(o *Options) { o.Samples = 0 }, []string{"samples: want at least 1, have 0"}},
 		{"images", func(o *Options) { o.Images = -1 }, []string{"images: want at least 0, have -1"}},

@@ -30,9 +30,9 @@ type sample struct {
 // newSample draws up to n positions of each class; counts [C] says how many
 // there are.
 func newSample(d *domain, counts []int64, n int, seed uint64) *sample {
-	s := &sample{target: d.name == targetName, wanted: make([][]int64, len(counts)), seen: make([]int64, len(counts))}
+	s := &sample{target: d.Domain == targetName, wanted: make([][]int64, len(counts)), seen: make([]int64, len(counts))}
 	for c, have := range counts {
-		s.wanted[c] = draw(rng.New(seed, c, "analyze/positions/"+d.name), n, have)
+		s.wanted[c] = draw(rng.New(seed, c, "analyze/positions/"+d.Domain), n, have)
 	}
 	return s
 }

@@ -1,4 +1,4 @@
-package analyze
+package features
 
 import (
 	"errors"
@@ -9,29 +9,30 @@ import (
 	"gonum.org/v1/gonum/floats"
 )
 
-// moments add up a domain's features by class, in float64.
-type moments struct {
-	count  []int64     // [C]
+// Moments add up a domain's features by class, in float64.
+type Moments struct {
+	Count  []int64     // [C] positions
 	sum    [][]float64 // [C][D]
 	square []float64   // [C], Σ‖x‖²
 }
 
-func newMoments(classes, depth int) *moments {
-	m := &moments{count: make([]int64, classes), sum: make([][]float64, classes), square: make([]float64, classes)}
+// NewMoments returns sums of nothing yet.
+func NewMoments(classes, depth int) *Moments {
+	m := &Moments{Count: make([]int64, classes), sum: make([][]float64, classes), square: make([]float64, classes)}
 	for c := range m.sum {
 		m.sum[c] = make([]float64, depth)
 	}
 	return m
 }
 
-// add takes one image's features [D,h,w] and the labels [h,w] of the same grid.
-func (m *moments) add(features []float32, labels []uint8) {
+// Add takes one image's features [D,h,w] and the labels [h,w] of the same grid.
+func (m *Moments) Add(features []float32, labels []uint8) {
 	var count [256]int64
 	for _, l := range labels {
 		count[l]++
 	}
-	for c := range m.count {
-		m.count[c] += count[c]
+	for c := range m.Count {
+		m.Count[c] += count[c]
 	}
 	for d := range m.sum[0] {
 		plane := features[d*len(labels):][:len(labels)]
@@ -41,17 +42,17 @@ func (m *moments) add(features []float32, labels []uint8) {
 			sum[l] += v
 			square[l] += v * v
 		}
-		for c := range m.count {
+		for c := range m.Count {
 			m.sum[c][d] += sum[c]
 			m.square[c] += square[c]
 		}
 	}
 }
 
-// check returns an error when there are no labels, or when a class's features
+// Check returns an error when there are no labels, or when a class's features
 // are not finite.
-func (m *moments) check(names []string) error {
-	if slices.Max(m.count) == 0 {
+func (m *Moments) Check(names []string) error {
+	if slices.Max(m.Count) == 0 {
 		return errors.New("no position of the images has a label: they are void everywhere")
 	}
 	for c, s := range m.square {
@@ -62,10 +63,10 @@ func (m *moments) check(names []string) error {
 	return nil
 }
 
-// means returns μ_c [C][D]; nil for a class without positions.
-func (m *moments) means() [][]float64 {
+// Means returns μ_c [C][D]; nil for a class without positions.
+func (m *Moments) Means() [][]float64 {
 	means := make([][]float64, len(m.sum))
-	for c, n := range m.count {
+	for c, n := range m.Count {
 		if n > 0 {
 			means[c] = floats.ScaleTo(make([]float64, len(m.sum[c])), 1/float64(n), m.sum[c])
 		}
@@ -73,10 +74,10 @@ func (m *moments) means() [][]float64 {
 	return means
 }
 
-// ccd returns the class centre distance of each class; NaN where the class or
+// CCD returns the class centre distance of each class; NaN where the class or
 // every other one has no positions. Two classes with one mean make it infinite.
-func (m *moments) ccd() []float64 {
-	means := m.means()
+func (m *Moments) CCD() []float64 {
+	means := m.Means()
 	out := make([]float64, len(means))
 	for c, mean := range means {
 		if mean == nil {
@@ -84,7 +85,7 @@ func (m *moments) ccd() []float64 {
 			continue
 		}
 		// E‖x − μ‖² = E‖x‖² − ‖μ‖²; what rounding takes below 0 is 0.
-		spread := max(0, m.square[c]/float64(m.count[c])-floats.Dot(mean, mean))
+		spread := max(0, m.square[c]/float64(m.Count[c])-floats.Dot(mean, mean))
 		sum, others := 0.0, 0
 		for j, other := range means {
 			if other != nil && j != c {
@@ -94,18 +95,6 @@ func (m *moments) ccd() []float64 {
 			}
 		}
 		out[c] = sum / float64(others)
-	}
-	return out
-}
-
-// similarity returns the cosine of each class's means in two domains; NaN where
-// one of them has no positions, or a mean of length 0.
-func similarity(a, b [][]float64) []float64 {
-	out := make([]float64, len(a))
-	for c := range a {
-		if out[c] = math.NaN(); a[c] != nil && b[c] != nil {
-			out[c] = floats.Dot(a[c], b[c]) / (floats.Norm(a[c], 2) * floats.Norm(b[c], 2))
-		}
 	}
 	return out
 }

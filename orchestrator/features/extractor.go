@@ -1,51 +1,45 @@
-package analyze
+package features
 
 import (
 	"context"
 	"errors"
-	"fmt"
-	"slices"
-	"strings"
 
 	"t2sda/export/predict"
 	"t2sda/graphs"
 	"t2sda/graphs/engine"
 	"t2sda/graphs/nets"
 	"t2sda/internal/raster"
-	"t2sda/orchestrator"
+	"t2sda/losses"
 )
 
 // The kinds of features.
 const (
 	// Head: the last layer before the classifier, stride 4.
 	Head = "head"
-	// Encoder: what the projector reads or would read, by
-	// model.projector_input: all levels resized to stride 4 and concatenated, or
-	// the last level at stride 32.
+	// Encoder: what the projector reads or would read, by the architecture's
+	// ProjectorInput: all levels resized to stride 4 and concatenated, or the last
+	// level at stride 32.
 	Encoder = "encoder"
 	// Projector: what the pull acts on, of unit length; only in networks that
-	// were trained with it.
+	// have one.
 	Projector = "projector"
 )
 
-// Features lists the kinds.
-func Features() []string { return []string{Head, Encoder, Projector} }
+// Kinds lists the kinds of features.
+func Kinds() []string { return []string{Head, Encoder, Projector} }
 
-// checkFeatures reports a kind that does not exist or that the network lacks.
-func checkFeatures(kind string, n *orchestrator.Network) error {
-	switch {
-	case !slices.Contains(Features(), kind):
-		return fmt.Errorf("features %q are none of %s", kind, strings.Join(Features(), ", "))
-	case kind == Projector && n.Arch.ProjectorWidth == 0:
-		return fmt.Errorf("%s: method %s trains no projector: look at the features of %s or %s", n.Dir, n.Config.Method, Head, Encoder)
-	}
-	return nil
+// Network is what features are taken of.
+type Network struct {
+	Arch   nets.Arch
+	Lookup func(name string) ([]float32, error) // parameters and running statistics
+	Rule   losses.GridRule                      // brings labels to the features' grid
 }
 
-// extractor runs a network on one image after the other.
-type extractor struct {
+// Extractor runs a network on one image after the other.
+type Extractor struct {
 	session *engine.Session
 	binding *engine.Binding
+	rule    losses.GridRule
 
 	image    []float32 // [3,H,W]
 	logits   []float32 // [C,H,W]
@@ -55,10 +49,14 @@ type extractor struct {
 	depth, h, w            int // of the features
 }
 
-// newExtractor builds the network as it is deployed, under running statistics,
-// for images of width × height pixels.
-func newExtractor(e *engine.Engine, n *orchestrator.Network, kind string, width, height int) (*extractor, error) {
-	x := &extractor{classes: n.Arch.Classes, height: height, width: width}
+// Open builds the network as it is deployed, under running statistics, for
+// images of width × height pixels. The projector's features are an error of a
+// network without one.
+func Open(e *engine.Engine, n Network, kind string, width, height int) (*Extractor, error) {
+	if kind == Projector && n.Arch.ProjectorWidth == 0 {
+		return nil, errors.New("the network has no projector: look at the features of " + Head + " or " + Encoder)
+	}
+	x := &Extractor{rule: n.Rule, classes: n.Arch.Classes, height: height, width: width}
 	g, err := graphs.Build("features", func(g *graphs.Graph) {
 		net := nets.New(g, n.Arch, nets.Deploy, n.Lookup)
 		levels := net.Encode(net.Normalize(g.Input("image", graphs.Float32, 1, 3, height, width)))
@@ -68,7 +66,7 @@ func newExtractor(e *engine.Engine, n *orchestrator.Network, kind string, width,
 		case Projector:
 			f = net.Project(levels)
 		case Encoder:
-			f = encoded(g, n.Config.Model.ProjectorInput, levels)
+			f = encoded(g, n.Arch.ProjectorInput, levels)
 		}
 		x.depth, x.h, x.w = f.Dim(1), f.Dim(2), f.Dim(3)
 		g.Output("logits", g.Resize(net.Classify(decoded), height, width, "linear"))
@@ -78,7 +76,7 @@ func newExtractor(e *engine.Engine, n *orchestrator.Network, kind string, width,
 		return nil, err
 	}
 	if err := x.open(e, g); err != nil {
-		return nil, errors.Join(err, x.close())
+		return nil, errors.Join(err, x.Close())
 	}
 	return x, nil
 }
@@ -96,7 +94,7 @@ func encoded(g *graphs.Graph, input string, levels []*graphs.Value) *graphs.Valu
 }
 
 // open creates the session and binds its tensors.
-func (x *extractor) open(e *engine.Engine, g *graphs.Graph) error {
+func (x *Extractor) open(e *engine.Engine, g *graphs.Graph) error {
 	model, err := g.Marshal()
 	if err != nil {
 		return err
@@ -117,18 +115,42 @@ func (x *extractor) open(e *engine.Engine, g *graphs.Graph) error {
 	return err
 }
 
-// run fills logits and features.
-func (x *extractor) run(ctx context.Context, img *raster.Image) error {
-	copy(x.image, img.Pix)
-	return x.binding.Run(ctx)
+// Depth is the number of features at a position.
+func (x *Extractor) Depth() int { return x.depth }
+
+// Seen is an image that the network was run on. The next one overwrites
+// Features and Labels.
+type Seen struct {
+	Features []float32      // [D,h,w]
+	Labels   []uint8        // [h,w]
+	Truth    *raster.Labels // at the label file's size if [Images.Truth] asks for it
 }
 
-// labels returns the last image's prediction at w × h pixels.
-func (x *extractor) labels(w, h int) (*raster.Labels, error) {
+// Pass runs the network on every chosen image, in order, and calls f after each.
+// Up to workers goroutines read images meanwhile. The images must have the
+// extractor's size.
+func (x *Extractor) Pass(ctx context.Context, images *Images, workers int, f func(Seen) error) error {
+	s := Seen{Features: x.features, Labels: make([]uint8, x.h*x.w)}
+	return images.each(ctx, workers, func(l loaded) error {
+		if err := losses.GridLabels(s.Labels, l.labels.Pix, 1, images.H, images.W, x.h, x.w, x.rule); err != nil {
+			return err
+		}
+		copy(x.image, l.image.Pix)
+		if err := x.binding.Run(ctx); err != nil {
+			return err
+		}
+		s.Truth = l.truth
+		return f(s)
+	})
+}
+
+// Predicted returns the last image's prediction at w × h pixels.
+func (x *Extractor) Predicted(w, h int) (*raster.Labels, error) {
 	return predict.Argmax(x.logits, [3]int{x.classes, x.height, x.width}, w, h)
 }
 
-func (x *extractor) close() error {
+// Close frees the session.
+func (x *Extractor) Close() error {
 	var errs []error
 	if x.binding != nil {
 		errs = append(errs, x.binding.Close())
