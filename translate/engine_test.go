@@ -30,14 +30,14 @@ func TestNewBuildsEveryName(t *testing.T) {
 func TestNewRefuses(t *testing.T) {
 	for want, change := range map[string]func(*Options){
 		`engine: "cyclegan" is unknown; there are blur, camera, fda, folder, jitter, none`: func(o *Options) { o.Engine = "cyclegan" },
-		"no model of the target's camera": func(o *Options) { o.Engine = EngineCamera },
-		"camera.cast: -1": func(o *Options) { o.Engine, o.Model, o.Camera.Cast = EngineCamera, sceneModel(t), -1 },
-		"band: -0.1":       func(o *Options) { o.Band = -0.1 },
-		`box: "b"`:         func(o *Options) { o.Box = "b" },
-		"jitter.hue: 0.7":  func(o *Options) { o.Engine, o.Jitter.Hue = EngineJitter, 0.7 },
-		"blur.sigma_min":   func(o *Options) { o.Engine, o.Blur.SigmaMin = EngineBlur, 0 },
-		"folder: the":      func(o *Options) { o.Engine = EngineFolder },
-		"folder: stat /no": func(o *Options) { o.Engine, o.Folder = EngineFolder, "/no/such/folder" },
+		"no model of the target's camera":                                                  func(o *Options) { o.Engine = EngineCamera },
+		"camera.cast: -1":                                                                  func(o *Options) { o.Engine, o.Model, o.Camera.Cast = EngineCamera, sceneModel(t), -1 },
+		"band: -0.1":                                                                       func(o *Options) { o.Band = -0.1 },
+		`box: "b"`:                                                                         func(o *Options) { o.Box = "b" },
+		"jitter.hue: 0.7":                                                                  func(o *Options) { o.Engine, o.Jitter.Hue = EngineJitter, 0.7 },
+		"blur.sigma_min":                                                                   func(o *Options) { o.Engine, o.Blur.SigmaMin = EngineBlur, 0 },
+		"folder: the":                                                                      func(o *Options) { o.Engine = EngineFolder },
+		"folder: stat /no":                                                                 func(o *Options) { o.Engine, o.Folder = EngineFolder, "/no/such/folder" },
 	} {
 		o := DefaultOptions()
 		change(&o)
