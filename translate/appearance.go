@@ -24,9 +24,8 @@ const (
 // what they show: everything that [FitCamera] compares. It is plain data, to be
 // kept as JSON.
 type Appearance struct {
-	Images  int     `json:"images"`  // images that were measured
-	Aspect  float64 `json:"aspect"`  // width over height, mean
-	Skipped int     `json:"skipped"` // images without content, such as black frames
+	Images  int `json:"images"`  // images that were measured
+	Skipped int `json:"skipped"` // images without content, such as black frames
 
 	Luma   []float64    `json:"luma"`   // [256] share of the pixels per luma level
 	Chroma [2]Moments   `json:"chroma"` // of U and V per luma level
@@ -36,9 +35,9 @@ type Appearance struct {
 	// variance in grey levels²: white noise of deviation σ has σ² everywhere.
 	Spectrum []float64 `json:"spectrum"`
 
-	// Light is the mean luma of a grid of cells: rows from top to bottom, columns
-	// from the middle outwards, left and right together.
-	Light [][]float64 `json:"light"`
+	// Vignette is v of the gain 1 − v·ρ² that light seems to fall off with, ρ the
+	// distance from the middle in half diagonals.
+	Vignette float64 `json:"vignette"`
 }
 
 // Moments are a mean and a variance per luma level, [256] each; levels that no
@@ -75,17 +74,24 @@ const batchImages = 16
 // (black frames) are left out; it is an error when nothing else is there, or
 // when an image is smaller than 32×32 pixels.
 func Measure(ctx context.Context, images Images, o MeasureOptions) (*Appearance, error) {
+	a, _, err := measure(ctx, images, o)
+	return a, err
+}
+
+// measure returns each image's colours too, of those with content.
+func measure(ctx context.Context, images Images, o MeasureOptions) (*Appearance, []*colours, error) {
 	n := images.Len
 	if o.Images > 0 {
 		n = min(n, o.Images)
 	}
 	if n == 0 {
-		return nil, errors.New("translate: camera: there are no images to measure")
+		return nil, nil, errors.New("translate: camera: there are no images to measure")
 	}
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
-	total := newTally()
+	total := new(tally)
+	var each []*colours
 	batch := make([]*tally, batchImages)
 	for first := 0; first < n; first += batchImages {
 		part := batch[:min(batchImages, n-first)]
@@ -102,7 +108,7 @@ func Measure(ctx context.Context, images Images, o MeasureOptions) (*Appearance,
 					return err
 				}
 				if part[k] == nil {
-					part[k] = newTally()
+					part[k] = new(tally)
 				}
 				if err := part[k].measure(m); err != nil {
 					return fmt.Errorf("translate: camera: image %d: %w", i, err)
@@ -111,14 +117,18 @@ func Measure(ctx context.Context, images Images, o MeasureOptions) (*Appearance,
 			})
 		}
 		if err := g.Wait(); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for _, t := range part {
 			total.add(t)
+			if t.images > 0 {
+				c := t.colours // alone, not the whole tally, stays in memory
+				each = append(each, &c)
+			}
 		}
 	}
 	if total.images == 0 {
-		return nil, fmt.Errorf("translate: camera: none of the %d images has any content (all are of one colour)", n)
+		return nil, nil, fmt.Errorf("translate: camera: none of the %d images has any content (all are of one colour)", n)
 	}
-	return total.appearance(), nil
+	return total.appearance(), each, nil
 }

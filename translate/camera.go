@@ -15,7 +15,7 @@ import (
 // what the model says. The zero value draws nothing but the noise.
 type CameraOptions struct {
 	Exposure float64 // deviation of the exposure, stops
-	Cast     float64 // deviation of a colour cast along U and along V, grey levels
+	Cast     float64 // deviation of a colour cast along U and along V, grey levels at luma 128
 	Strength float64 // blur and noise are multiplied by U(1 − Strength, 1 + Strength), [0, 1]
 }
 
@@ -112,7 +112,7 @@ func (m *CameraModel) check() error {
 // cameraDraw is one image's share of chance.
 type cameraDraw struct {
 	exposure float64    // factor on grey levels
-	cast     [2]float64 // along U and V
+	cast     [2]float64 // U and V over luma
 	strength float64    // factor on blur and noise
 	noise    bool
 	seed     uint64 // of the noise
@@ -122,11 +122,17 @@ type cameraDraw struct {
 // about its 2.2th root.
 const stopsToLevels = 1 / 2.2
 
+// midGrey is the luma at which CameraOptions.Cast holds: a cast of the light is
+// proportional to luma.
+const midGrey = 128
+
 // draw takes the same number of draws whatever the options.
 func (c *Camera) draw(r *rand.Rand) cameraDraw {
+	b := &c.model.Balance
+	spread := func(option, add float64) float64 { return math.Hypot(option, add) * r.NormFloat64() }
 	return cameraDraw{
-		exposure: math.Exp2(c.options.Exposure * stopsToLevels * r.NormFloat64()),
-		cast:     [2]float64{c.options.Cast * r.NormFloat64(), c.options.Cast * r.NormFloat64()},
+		exposure: math.Exp(spread(c.options.Exposure*stopsToLevels*math.Ln2, b.Light.Add)),
+		cast:     [2]float64{spread(c.options.Cast/midGrey, b.Cast[0].Add), spread(c.options.Cast/midGrey, b.Cast[1].Add)},
 		strength: 1 + c.options.Strength*(2*r.Float64()-1),
 		noise:    true,
 		seed:     r.Uint64(),
@@ -180,7 +186,7 @@ func (c *Camera) apply(source *raster.Image, crop image.Rectangle, d cameraDraw)
 	around := image.Rect(crop.Min.X-radius, crop.Min.Y-radius, crop.Max.X+radius, crop.Max.Y+radius).Intersect(wholeOf(source))
 	work.from(source, around)
 	work.tables.fill(c.model, d)
-	work.recolour()
+	work.recolour(c.correction(source))
 	if radius > 0 {
 		work.blur(gaussKernel(sigma, source.W), gaussKernel(sigma, source.H))
 	}
@@ -190,31 +196,52 @@ func (c *Camera) apply(source *raster.Image, crop image.Rectangle, d cameraDraw)
 	return out
 }
 
+// correction brings an image closer to the source's mean light and colour, as
+// far as the model asks for it.
+func (c *Camera) correction(source *raster.Image) correction {
+	b := &c.model.Balance
+	if b.Light.Less == 0 && b.Cast[0].Less == 0 && b.Cast[1].Less == 0 {
+		return correction{gain: 1}
+	}
+	var mean [3]float64
+	for k := range mean {
+		sum := 0.0
+		for row := source.Plane(k); len(row) > 0; row = row[source.W:] {
+			part := float32(0)
+			for _, v := range row[:source.W] {
+				part += v
+			}
+			sum += float64(part)
+		}
+		mean[k] = sum / float64(source.W*source.H)
+	}
+	y := 0.299*mean[0] + 0.587*mean[1] + 0.114*mean[2]
+	return b.correct(newLook(y, mean[2]-y, mean[0]-y))
+}
+
 // fill tabulates the model under one draw.
 func (t *cameraTables) fill(m *CameraModel, d cameraDraw) {
-	at := func(v []float64, i int) float64 {
-		y := float64(i) * levels / toneSteps
-		l := min(int(y), levels-2)
-		return v[l] + (y-float64(l))*(v[l+1]-v[l])
-	}
+	at := func(v []float64, i int) float64 { return between(v, float64(i)*levels/toneSteps) }
 	for i := range toneSteps {
 		t.tone[i] = float32(d.exposure * at(m.Tone, i))
 		for c := range m.Chroma {
 			t.gain[c][i] = float32(d.exposure * at(m.Chroma[c].Gain, i))
-			t.shift[c][i] = float32(d.exposure*at(m.Chroma[c].Shift, i) + d.cast[c])
+			t.shift[c][i] = float32(d.exposure * (at(m.Chroma[c].Shift, i) + d.cast[c]*at(m.Tone, i)))
 		}
 	}
 }
 
-// recolour maps luma and chroma in place.
-func (w *cameraWork) recolour() {
+// recolour corrects and maps luma and chroma in place.
+func (w *cameraWork) recolour(c correction) {
+	gain := float32(c.gain)
+	castU, castV := gain*float32(c.cast[0]), gain*float32(c.cast[1])
 	y, u, v := w.y, w.u[:len(w.y)], w.v[:len(w.y)]
 	t := &w.tables
 	for i := range y {
-		k := min(uint(clip255(y[i])*(toneSteps/levels)+0.5), toneSteps-1)
+		k := min(uint(clip255(gain*y[i])*(toneSteps/levels)+0.5), toneSteps-1)
+		u[i] = t.gain[0][k]*(gain*u[i]-castU*y[i]) + t.shift[0][k]
+		v[i] = t.gain[1][k]*(gain*v[i]-castV*y[i]) + t.shift[1][k]
 		y[i] = t.tone[k]
-		u[i] = t.gain[0][k]*u[i] + t.shift[0][k]
-		v[i] = t.gain[1][k]*v[i] + t.shift[1][k]
 	}
 }
 

@@ -16,13 +16,12 @@ type CameraModel struct {
 	// Mapped is the source after tone, colour and blur: what noise is added to.
 	Mapped *Appearance `json:"mapped"`
 
-	Tone   []float64    `json:"tone"`   // [256] luma of the target for a luma of the source
-	Chroma [2]Affine    `json:"chroma"` // of U and V, per luma of the source
-	Blur   float64      `json:"blur"`   // deviation of a Gaussian, pixels
-	Noise  [axes]Levels `json:"noise"`  // of Y, U and V to be added, per luma of the target; Fine is white, Coarse half as fine
-	// Vignette is v of the gain 1 − v·ρ², ρ the distance from the middle in half
-	// diagonals.
-	Vignette float64 `json:"vignette"`
+	Balance  Balance      `json:"balance"`  // of light and colour from image to image
+	Tone     []float64    `json:"tone"`     // [256] luma of the target for a luma of the source, balanced
+	Chroma   [2]Affine    `json:"chroma"`   // of U and V, per luma of the source
+	Blur     float64      `json:"blur"`     // deviation of a Gaussian, pixels
+	Noise    [axes]Levels `json:"noise"`    // of Y, U and V to be added, per luma of the target; Fine is white, Coarse half as fine
+	Vignette float64      `json:"vignette"` // v of the gain 1 − v·ρ² that the target has more than the source
 }
 
 // Affine is x → Gain·x + Shift, per luma level, [256] each.
@@ -33,7 +32,7 @@ type Affine struct {
 
 // CameraVersion grows with the meaning of a [CameraModel]: one kept from
 // another version is to be fitted anew.
-const CameraVersion = 1
+const CameraVersion = 2
 
 // FitCamera compares the two domains' appearance. The source is read three
 // times: as it is, then with the target's tone and colour for sharpness, then
@@ -41,22 +40,26 @@ const CameraVersion = 1
 func FitCamera(ctx context.Context, source, target Images, o MeasureOptions) (*CameraModel, error) {
 	m := &CameraModel{}
 	var err error
-	if m.Target, err = Measure(ctx, target, o); err != nil {
+	var sources, targets []*colours
+	if m.Target, targets, err = measure(ctx, target, o); err != nil {
 		return nil, fmt.Errorf("target: %w", err)
 	}
-	if m.Source, err = Measure(ctx, source, o); err != nil {
+	if m.Source, sources, err = measure(ctx, source, o); err != nil {
 		return nil, fmt.Errorf("source: %w", err)
 	}
-	m.fitColours()
+	m.fitColours(m.Source.Luma, m.Source.Chroma)
+	m.Balance = fitBalance(sources, targets, m)
+	m.fitColours(balanced(sources, &m.Balance))
 	if m.Mapped, err = m.measureMapped(ctx, source, o); err != nil {
 		return nil, err
 	}
 	m.Blur = fitBlur(m.Mapped, m.Target)
-	m.Vignette = fitVignette(m.Mapped, m.Target)
+	m.Vignette = min(max(m.Target.Vignette-m.Mapped.Vignette, 0), largestVignette)
 	if m.Mapped, err = m.measureMapped(ctx, source, o); err != nil {
 		return nil, err
 	}
 	m.fitNoise()
+	m.Tone = limitSlope(compose(toneMap(newCurve(m.Mapped.Luma), newCurve(m.Target.Luma)), m.Tone), steepest)
 	return m, nil
 }
 
@@ -80,17 +83,48 @@ func (m *CameraModel) measureMapped(ctx context.Context, source Images, o Measur
 	return a, nil
 }
 
+// balanced returns what the source's pixels are when each image is corrected.
+func balanced(images []*colours, b *Balance) (share []float64, chroma [2]Moments) {
+	var sum colours
+	identity, straight := identityTone(), identityChroma()
+	for _, c := range images {
+		sum.balanced(c, b.correct(c.look(identity, straight)))
+	}
+	return sum.statistics()
+}
+
+// compose returns l → outer(inner(l)), linear between levels.
+func compose(outer, inner []float64) []float64 {
+	out := make([]float64, len(inner))
+	for l, y := range inner {
+		out[l] = between(outer, y)
+	}
+	return out
+}
+
+// between interpolates v at y.
+func between(v []float64, y float64) float64 {
+	y = min(max(y, 0), float64(len(v)-1))
+	l := min(int(y), len(v)-2)
+	return v[l] + (y-float64(l))*(v[l+1]-v[l])
+}
+
+// largestVignette bounds what a wrong measurement can do: the corners keep half
+// of their light.
+const largestVignette = 0.5
+
 // largestGain bounds how much chroma's spread is changed: beyond, compression
 // artefacts and rounding would be what is amplified.
 const largestGain = 3
 
-// fitColours sets the tone map and, per rank of luma, the chroma's mean and
+// fitColours sets the maps that give the source's pixels, of the given
+// distribution of luma and moments of chroma, the target's: the tone and, per rank of luma, the chroma's mean and
 // deviation (Reinhard et al., IEEE CG&A 2001), less what noise adds to it.
-func (m *CameraModel) fitColours() {
-	source, target := newCurve(m.Source.Luma), newCurve(m.Target.Luma)
+func (m *CameraModel) fitColours(share []float64, chroma [2]Moments) {
+	source, target := newCurve(share), newCurve(m.Target.Luma)
 	m.Tone = toneMap(source, target)
 	for c := range m.Chroma {
-		sm, sv := rankMoments(source, m.Source.Luma, m.Source.Chroma[c])
+		sm, sv := rankMoments(source, share, chroma[c])
 		tm, tv := rankMoments(target, m.Target.Luma, m.Target.Chroma[c])
 		a := Affine{Gain: make([]float64, levels), Shift: make([]float64, levels)}
 		for l := range levels {
@@ -191,31 +225,6 @@ func response(half []float32, frequency float64) float64 {
 		sum += 2 * float64(half[i]) * math.Cos(2*math.Pi*frequency*float64(i))
 	}
 	return sum
-}
-
-// fitVignette returns v of the gain 1 − v·ρ² that the target has more than the
-// source, from how light falls off from the middle column outwards within each
-// row: what the two domains have in common cancels in the ratio.
-func fitVignette(source, target *Appearance) float64 {
-	sxy, sxx := 0.0, 0.0
-	// ρ² = (x² + y²) / (half diagonal)²; of a row only x² varies.
-	scale := target.Aspect * target.Aspect / (1 + target.Aspect*target.Aspect)
-	for r := range lightRows {
-		var x, y [lightColumns]float64
-		mx, my := 0.0, 0.0
-		for c := range lightColumns {
-			p := (float64(c) + 0.5) / lightColumns
-			x[c] = p * p * scale
-			y[c] = math.Log((target.Light[r][c] + 1) / (source.Light[r][c] + 1))
-			mx += x[c] / lightColumns
-			my += y[c] / lightColumns
-		}
-		for c := range lightColumns {
-			sxy += (x[c] - mx) * (y[c] - my)
-			sxx += (x[c] - mx) * (x[c] - mx)
-		}
-	}
-	return min(max(-sxy/sxx, 0), 0.5)
 }
 
 // fitNoise sets the noise that the target has more than the mapped source.

@@ -29,38 +29,39 @@ type noiseTally struct {
 // coefficients.
 func (t *noiseTally) measure(plane, guide []float32, w, h int) {
 	cw, ch := w/2, h/2
-	mean := make([]float32, cw*ch) // twice the mean of a cell
-	for y := range ch {
-		for x := range cw {
-			i := 2*y*w + 2*x
-			mean[y*cw+x] = (plane[i] + plane[i+1] + plane[i+w] + plane[i+w+1]) / 2
-		}
-	}
-	rough := make([]float32, 0, cw*ch)
+	mean := halve(plane, w, h) // twice the mean of a cell
+	limit := roughest(mean, cw, ch)
 	for y := 1; y < ch-1; y++ {
 		for x := 1; x < cw-1; x++ {
-			i := y*cw + x
-			rough = append(rough, abs(mean[i+1]-mean[i-1])+abs(mean[i+cw]-mean[i-cw]))
-		}
-	}
-	if len(rough) == 0 {
-		return
-	}
-	sorted := slices.Clone(rough)
-	slices.Sort(sorted)
-	limit := sorted[int(flatShare*float64(len(sorted)))]
-	k := 0
-	for y := 1; y < ch-1; y++ {
-		for x := 1; x < cw-1; x++ {
-			if rough[k] <= limit {
-				i := 2*y*w + 2*x
+			if i := y*cw + x; roughness(mean, cw, i) <= limit {
+				i = 2*y*w + 2*x
 				hh := abs(plane[i]-plane[i+1]-plane[i+w]+plane[i+w+1]) / 2
 				g := (guide[i] + guide[i+1] + guide[i+w] + guide[i+w+1]) / 4
 				t.count[level(g)*noiseBands/levels][min(int(hh/noiseStep), noiseBins-1)]++
 			}
-			k++
 		}
 	}
+}
+
+// roughest returns what flatShare of the cells do not exceed, by a sample.
+func roughest(mean []float32, w, h int) float32 {
+	const samples = 4096
+	inner := max((w-2)*(h-2), 0)
+	step := max(inner/samples, 1) | 1 // odd: no column is left out where w−2 is even
+	var sample []float32
+	for k := 0; k < inner; k += step {
+		sample = append(sample, roughness(mean, w, (k/(w-2)+1)*w+k%(w-2)+1))
+	}
+	if len(sample) == 0 {
+		return 0
+	}
+	slices.Sort(sample)
+	return sample[int(flatShare*float64(len(sample)))]
+}
+
+// roughness is how much the cells around cell i differ.
+func roughness(mean []float32, w, i int) float32 {
+	return abs(mean[i+1]-mean[i-1]) + abs(mean[i+w]-mean[i-w])
 }
 
 func (t *noiseTally) add(o *noiseTally) {

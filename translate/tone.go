@@ -2,6 +2,7 @@ package translate
 
 import (
 	"math"
+	"slices"
 	"sort"
 )
 
@@ -51,15 +52,71 @@ func (c *curve) invert(l int, q float64) float64 {
 
 // toneMap returns the monotone map of luma levels that gives pixels distributed
 // as source the distribution of target: histogram specification (Gonzalez and
-// Woods, Digital Image Processing, §3.3). Source levels that hardly a pixel has
-// are bridged, and the map is smoothed so that a spike in the source's histogram
-// makes no step.
+// Woods, Digital Image Processing, §3.3), with contrast limited and smoothed so
+// that a spike in the source's histogram makes no step.
 func toneMap(source, target *curve) []float64 {
-	raw := make([]float64, levels)
+	const fewest = 1e-6 // share of the pixels that makes a level worth following
+	raw, known := make([]float64, levels), make([]bool, levels)
 	for l := range raw {
-		raw[l] = min(max(target.quantile(source.rank(float64(l))), 0), levels-1)
+		if known[l] = source.cumulative[l+1]-source.cumulative[l] > fewest; known[l] {
+			raw[l] = target.quantile(source.rank(float64(l)))
+		}
 	}
-	return smooth(raw, toneSmoothing)
+	bridge(raw, known)
+	return clipped(smooth(limitSlope(raw, steepest), toneSmoothing))
+}
+
+// bridge fills unknown values on straight lines between their neighbours, and
+// with slope 1 beyond the first and the last one.
+func bridge(v []float64, known []bool) {
+	last := -1
+	for i := range v {
+		if !known[i] {
+			continue
+		}
+		for k := last + 1; k < i; k++ {
+			if last < 0 {
+				v[k] = v[i] - float64(i-k)
+			} else {
+				v[k] = v[last] + (v[i]-v[last])*float64(k-last)/float64(i-last)
+			}
+		}
+		last = i
+	}
+	for k := last + 1; k < len(v); k++ {
+		v[k] = v[last] + float64(k-last)
+	}
+}
+
+// clipped limits luma to 0–255, in place.
+func clipped(v []float64) []float64 {
+	for i := range v {
+		v[i] = min(max(v[i], 0), levels-1)
+	}
+	return v
+}
+
+// steepest is the largest slope of a tone map. Where many source pixels share a
+// few levels (a road of one grey) the exact map would spread them over the whole
+// range and show their rounding; contrast is limited as in CLAHE (Zuiderveld,
+// Graphics Gems IV, 1994).
+const steepest = 4
+
+// limitSlope returns the middle between the largest map below v and the
+// smallest map above it whose slopes are at most the limit. The result rises
+// monotonically as v does, and a v without steeper places stays.
+func limitSlope(v []float64, limit float64) []float64 {
+	below, above := slices.Clone(v), slices.Clone(v)
+	for l := 1; l < len(v); l++ {
+		below[l] = min(v[l], below[l-1]+limit)
+	}
+	for l := len(v) - 2; l >= 0; l-- {
+		above[l] = max(v[l], above[l+1]-limit)
+	}
+	for l := range below {
+		below[l] = (below[l] + above[l]) / 2
+	}
+	return below
 }
 
 // smooth convolves a map with a Gaussian. Beyond its ends the map is turned
@@ -84,16 +141,6 @@ func smooth(v []float64, sigma float64) []float64 {
 			weights += w
 		}
 		out[i] = sum / weights
-	}
-	return out
-}
-
-// slopes returns the derivative of a map by central differences.
-func slopes(v []float64) []float64 {
-	out := make([]float64, len(v))
-	for i := range v {
-		lo, hi := max(i-1, 0), min(i+1, len(v)-1)
-		out[i] = (v[hi] - v[lo]) / float64(hi-lo)
 	}
 	return out
 }
