@@ -137,7 +137,7 @@ func (s *Sweep) shortKey(key string) string {
 	return last
 }
 
-// Curve returns the short name of the grid's only key if its values are numbers:
+// Curve returns the grid's only key if its values are numbers:
 // the rows are then curves over it. Otherwise it returns "".
 func (s *Sweep) Curve() string {
 	if len(s.Grid) != 1 || len(s.Grid[0].Values) < 2 {
@@ -148,7 +148,7 @@ func (s *Sweep) Curve() string {
 			return ""
 		}
 	}
-	return s.shortKey(s.Grid[0].Key)
+	return s.Grid[0].Key
 }
 
 // Variants makes the configuration of every row of the table and validates it:

@@ -92,6 +92,10 @@ func Curves(o CurvesOptions, series ...Series) (image.Image, error) {
 	case o.Log:
 		p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
 	}
+	if slices.ContainsFunc(series, func(s Series) bool { return s.Err != nil }) {
+		margin := 0.06 * (p.Y.Max - p.Y.Min) // no bar ends at the frame
+		p.Y.Min, p.Y.Max = p.Y.Min-margin, p.Y.Max+margin
+	}
 	if o.LogX {
 		if err := logX(p, series); err != nil {
 			return nil, fmt.Errorf("plot %q: %w", o.Title, err)

@@ -40,7 +40,7 @@ func Means(title, axis string, rows []Mean, baseline int) (image.Image, error) {
 		return nil, fmt.Errorf("means %q: none of the %d rows has a mean", title, len(rows))
 	}
 	p := newPlot(CurvesOptions{X: axis})
-	column := 0.26 * (hi - lo) // of numbers
+	column := 0.2 * (hi - lo) // of numbers
 	p.X.Min, p.X.Max = lo, hi+column
 	p.X.Tick.Marker = ticksUpTo(hi)
 	p.Y.Min, p.Y.Max = -0.6, float64(len(rows))-0.4

@@ -36,10 +36,14 @@ interrupted sweep continues. A run that fails is a hole in the table.`,
 				return usageError{err}
 			}
 			o.Settings = args[1:]
-			if dry {
-				return sweep.Print(cmd.OutOrStdout(), s, o)
+			p, err := sweep.New(s, o)
+			if err != nil {
+				return usageError{err}
 			}
-			_, err = sweep.Run(cmd.Context(), s, o, options(cmd, false))
+			if dry {
+				return p.Print(cmd.OutOrStdout())
+			}
+			_, err = p.Run(cmd.Context(), options(cmd, false))
 			return err
 		},
 	}

@@ -13,7 +13,7 @@ const axisName = "target mIoU, %"
 
 // picture draws the table: a curve over the value of the grid's only key where it
 // is a number, otherwise a line per row.
-func (p *plan) picture(t *Table) (image.Image, error) {
+func (p *Plan) picture(t *Table) (image.Image, error) {
 	title := cmp.Or(t.Title, t.Name)
 	if key := p.sweep.Curve(); key != "" {
 		series := p.curves(t)
@@ -31,7 +31,7 @@ func (p *plan) picture(t *Table) (image.Image, error) {
 }
 
 // curves makes a series for each of the sweep's rows, or a single one.
-func (p *plan) curves(t *Table) []picture.Series {
+func (p *Plan) curves(t *Table) []picture.Series {
 	var out []picture.Series
 	for i, v := range p.variants {
 		name := cmp.Or(v.Of, "mean ± deviation over seeds")

@@ -19,8 +19,8 @@ type Options struct {
 	Out      string   // folder of NAME.json, NAME.md and NAME.png; empty: sweeps below the configuration's output
 }
 
-// plan is a sweep that is ready to train.
-type plan struct {
+// Plan is a sweep that is ready to train: every configuration is made and valid.
+type Plan struct {
 	sweep    *configs.Sweep
 	variants []configs.Variant // all rows of the table
 	jobs     []orchestrator.Job
@@ -28,6 +28,7 @@ type plan struct {
 	seeds    []uint64
 	runs     string // folder of the run directories
 	out      string
+	atATime  int
 	threads  int
 }
 
@@ -39,16 +40,20 @@ type cell struct {
 	job  int
 }
 
-// newPlan makes and checks the configuration of every run.
-func newPlan(s *configs.Sweep, o Options) (*plan, error) {
+// New makes and checks the configuration of every run.
+func New(s *configs.Sweep, o Options) (*Plan, error) {
 	variants, err := s.Variants(o.Settings)
 	if err != nil {
 		return nil, err
 	}
 	first := variants[0].Config
-	p := &plan{
-		sweep: s, variants: variants, seeds: s.Seeds, threads: first.Runtime.Threads,
-		runs: filepath.Join(first.Output, "sweeps", "runs"), out: o.Out,
+	if o.Jobs < 0 {
+		return nil, fmt.Errorf("sweep %s: want at least 1 job, or 0 for what the cores carry, have %d", s.Name, o.Jobs)
+	}
+	p := &Plan{sweep: s, variants: variants, seeds: s.Seeds, out: o.Out, runs: filepath.Join(first.Output, "sweeps", "runs")}
+	p.atATime, p.threads = orchestrator.Seats(o.Jobs, first.Runtime.Threads)
+	for i := range variants {
+		variants[i].Config.Runtime.Threads = p.threads
 	}
 	if p.out == "" {
 		p.out = filepath.Join(first.Output, "sweeps")
@@ -69,7 +74,7 @@ func newPlan(s *configs.Sweep, o Options) (*plan, error) {
 	return p, nil
 }
 
-func (p *plan) selectSeeds(seeds []uint) error {
+func (p *Plan) selectSeeds(seeds []uint) error {
 	if len(seeds) == 0 {
 		return nil
 	}
@@ -83,7 +88,7 @@ func (p *plan) selectSeeds(seeds []uint) error {
 	return nil
 }
 
-func (p *plan) selectRows(names []string) ([]configs.Variant, error) {
+func (p *Plan) selectRows(names []string) ([]configs.Variant, error) {
 	if len(names) == 0 {
 		return p.variants, nil
 	}
@@ -105,7 +110,7 @@ func (p *plan) selectRows(names []string) ([]configs.Variant, error) {
 
 // fill lists the cells, seed by seed, and a job for every configuration among
 // them.
-func (p *plan) fill(rows []configs.Variant) {
+func (p *Plan) fill(rows []configs.Variant) {
 	at := map[string]int{}
 	for _, seed := range p.seeds {
 		for _, v := range rows {
@@ -123,7 +128,7 @@ func (p *plan) fill(rows []configs.Variant) {
 
 // job is the run of a row with a seed. Its directory's name begins with what
 // people look for and ends with the hash, which alone tells runs apart.
-func (p *plan) job(v configs.Variant, seed uint64) orchestrator.Job {
+func (p *Plan) job(v configs.Variant, seed uint64) orchestrator.Job {
 	c := v.Config
 	c.Seed, c.Output = seed, p.runs
 	c.Name = fmt.Sprintf("%s-seed%d-%s", c.Method, seed, c.Hash())
@@ -131,4 +136,4 @@ func (p *plan) job(v configs.Variant, seed uint64) orchestrator.Job {
 }
 
 // path is that of one of the sweep's files.
-func (p *plan) path(extension string) string { return filepath.Join(p.out, p.sweep.Name+extension) }
+func (p *Plan) path(extension string) string { return filepath.Join(p.out, p.sweep.Name+extension) }

@@ -9,21 +9,16 @@ import (
 	"os"
 	"time"
 
-	"t2sda/configs"
 	"t2sda/internal/atomicfile"
 	"t2sda/internal/raster"
 	"t2sda/internal/texttable"
 	"t2sda/orchestrator"
 )
 
-// Run trains what the options ask for and is not known yet, prints the table and
+// Run trains what was asked for and is not known yet, prints the table and
 // writes NAME.json, NAME.md and NAME.png. Runs that fail are holes in the table,
 // and an error at the end.
-func Run(ctx context.Context, s *configs.Sweep, so Options, o orchestrator.Options) (*Table, error) {
-	p, err := newPlan(s, so)
-	if err != nil {
-		return nil, err
-	}
+func (p *Plan) Run(ctx context.Context, o orchestrator.Options) (*Table, error) {
 	lock, err := orchestrator.Lock(p.runs)
 	if err != nil {
 		return nil, err
@@ -36,7 +31,7 @@ func Run(ctx context.Context, s *configs.Sweep, so Options, o orchestrator.Optio
 	if err := os.MkdirAll(p.out, 0o755); err != nil { // before the work, not after it
 		return nil, err
 	}
-	if err := p.train(ctx, known, so.Jobs, o); err != nil {
+	if err := p.train(ctx, known, o); err != nil {
 		return nil, err
 	}
 	t := p.tabulate(known)
@@ -44,7 +39,7 @@ func Run(ctx context.Context, s *configs.Sweep, so Options, o orchestrator.Optio
 }
 
 // train trains the jobs that the store has no outcome of and puts theirs there.
-func (p *plan) train(ctx context.Context, known *store, jobs int, o orchestrator.Options) error {
+func (p *Plan) train(ctx context.Context, known *store, o orchestrator.Options) error {
 	var open []orchestrator.Job
 	for _, j := range p.jobs {
 		if e := known.find(j.Config.Hash(), p.threads); e == nil || e.Error != "" {
@@ -54,8 +49,7 @@ func (p *plan) train(ctx context.Context, known *store, jobs int, o orchestrator
 	if n := len(p.jobs) - len(open); n > 0 {
 		fmt.Fprintf(o.Out, "%d of %d runs are in %s\n", n, len(p.jobs), p.path(".json"))
 	}
-	atATime, _ := orchestrator.Seats(jobs, p.threads)
-	results, err := orchestrator.TrainAll(ctx, open, atATime, o)
+	results, err := orchestrator.TrainAll(ctx, open, p.atATime, o)
 	if err != nil {
 		return err
 	}
@@ -66,7 +60,7 @@ func (p *plan) train(ctx context.Context, known *store, jobs int, o orchestrator
 }
 
 // failed joins the errors of what was asked for.
-func (p *plan) failed(known *store) error {
+func (p *Plan) failed(known *store) error {
 	var errs []error
 	for _, c := range p.cells {
 		if e := known.find(p.jobs[c.job].Config.Hash(), p.threads); e != nil && e.Error != "" {
@@ -76,7 +70,7 @@ func (p *plan) failed(known *store) error {
 	return errors.Join(errs...)
 }
 
-func (p *plan) write(t *Table) error {
+func (p *Plan) write(t *Table) error {
 	err := errors.Join(atomicfile.WriteJSON(p.path(".json"), t), atomicfile.Write(p.path(".md"), []byte(t.Markdown())))
 	for _, r := range t.Rows {
 		if !math.IsNaN(float64(r.Mean)) { // there is something to draw
@@ -100,47 +94,55 @@ func (t *Table) print(w io.Writer) error {
 	return err
 }
 
-// Print lists the runs that the options ask for, where each is known from and
-// how long the others will take, judging by those.
-func Print(w io.Writer, s *configs.Sweep, so Options) error {
-	p, err := newPlan(s, so)
-	if err != nil {
-		return err
-	}
+// Print lists the runs that were asked for, where each is known from and how long
+// the others will take, judging by those.
+func (p *Plan) Print(w io.Writer) error {
 	known, err := readStore(p.path(".json"))
 	if err != nil {
 		return err
 	}
-	lines := [][]string{}
-	seconds := map[string][]float64{} // by method, of what is known
-	var open []string                 // methods of what is not
+	var lines [][]string
+	var open []string                 // methods of what is not known
+	seconds := map[string][]float64{} // by method, of what is
 	for i, j := range p.jobs {
-		where := "to be trained"
-		if e := known.find(j.Config.Hash(), p.threads); e != nil && e.Error == "" {
-			where = fmt.Sprintf("%.1f %% in %s", 100*float64(e.MIoU), p.path(".json"))
-			seconds[j.Config.Method] = append(seconds[j.Config.Method], e.Seconds)
-		} else if out, err := orchestrator.Finished(j); err != nil {
+		e, where, err := p.known(known, j)
+		if err != nil {
 			return fmt.Errorf("%s: %w", j, err)
-		} else if out != nil {
-			where = fmt.Sprintf("%.1f %% in %s", 100*float64(out.Result.MIoU), j.Dir())
-			seconds[j.Config.Method] = append(seconds[j.Config.Method], out.Seconds)
+		}
+		method, said := j.Config.Method, "to be trained"
+		if e == nil {
+			open = append(open, method)
 		} else {
-			open = append(open, j.Config.Method)
+			seconds[method] = append(seconds[method], e.Seconds)
+			said = fmt.Sprintf("%s %% in %s", e.MIoU.Short(), where)
 		}
 		for _, c := range p.cells {
 			if c.job == i {
-				lines = append(lines, []string{c.row, fmt.Sprint(c.seed), j.Config.Hash(), where})
-				where = "the same run"
+				lines = append(lines, []string{c.row, fmt.Sprint(c.seed), j.Config.Hash(), said})
+				said = "the same run"
 			}
 		}
 	}
 	if err := texttable.Write(w, [][]string{{"row", "seed", "configuration", "run"}}, lines); err != nil {
 		return err
 	}
-	atATime, _ := orchestrator.Seats(so.Jobs, p.threads)
 	_, err = fmt.Fprintf(w, "%d runs, %d to be trained, up to %d at a time, threads per run: %d; estimated time: %s\n",
-		len(p.jobs), len(open), atATime, p.threads, estimate(seconds, open, atATime))
+		len(p.jobs), len(open), p.atATime, p.threads, estimate(seconds, open, p.atATime))
 	return err
+}
+
+// known returns what a job reached and where that stands, nil if it has still to
+// be trained.
+func (p *Plan) known(s *store, j orchestrator.Job) (e *Entry, where string, err error) {
+	if e := s.find(j.Config.Hash(), p.threads); e != nil && e.Error == "" {
+		return e, p.path(".json"), nil
+	}
+	out, err := orchestrator.Finished(j)
+	if err != nil || out == nil {
+		return nil, "", err
+	}
+	made := entryOf(j, orchestrator.JobResult{Outcome: out})
+	return &made, j.Dir(), nil
 }
 
 // estimate is how long the open runs take by the mean of the known ones of their

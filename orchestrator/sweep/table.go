@@ -42,7 +42,7 @@ type Row struct {
 
 // tabulate makes the table of everything in the store that belongs to the sweep's
 // rows, and of the seeds that were asked for.
-func (p *plan) tabulate(s *store) *Table {
+func (p *Plan) tabulate(s *store) *Table {
 	t := &Table{Name: p.sweep.Name, Title: p.sweep.Title, Baseline: p.sweep.Baseline, Caption: p.caption(), Runs: s.runs}
 	for _, seed := range s.seeds() {
 		if !slices.Contains(p.seeds, seed) && slices.ContainsFunc(p.variants, func(v configs.Variant) bool { return p.find(s, v, seed) != nil }) {
@@ -74,7 +74,7 @@ func (p *plan) tabulate(s *store) *Table {
 }
 
 // find returns what the store has of a row and seed.
-func (p *plan) find(s *store, v configs.Variant, seed uint64) *Entry {
+func (p *Plan) find(s *store, v configs.Variant, seed uint64) *Entry {
 	j := p.job(v, seed)
 	return s.find(j.Config.Hash(), p.threads)
 }
@@ -96,7 +96,7 @@ func (t *Table) hold() {
 }
 
 // caption says what all rows have in common.
-func (p *plan) caption() string {
+func (p *Plan) caption() string {
 	common := fmt.Sprintf("configuration %s", p.sweep.Config)
 	iterations := p.variants[0].Config.Train.Iterations
 	if !slices.ContainsFunc(p.variants, func(v configs.Variant) bool { return v.Config.Train.Iterations != iterations }) {
