@@ -168,8 +168,8 @@ func Check(cfg configs.Config) error {
 // file is closed or the process ends.
 func Lock(folder string) (io.Closer, error) { return lockDir(folder) }
 
-// Failed joins the errors of jobs that failed, nil if none did.
-func Failed(jobs []Job, results []JobResult) error {
+// failures joins the errors of jobs that failed, nil if none did.
+func failures(jobs []Job, results []JobResult) error {
 	var errs []error
 	for i, r := range results {
 		if r.Err != nil {

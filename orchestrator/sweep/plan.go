@@ -127,11 +127,14 @@ func (p *Plan) fill(rows []configs.Variant) {
 }
 
 // job is the run of a row with a seed. Its directory's name begins with what
-// people look for and ends with the hash, which alone tells runs apart.
+// people look for; hash and number of threads alone tell runs apart.
 func (p *Plan) job(v configs.Variant, seed uint64) orchestrator.Job {
 	c := v.Config
 	c.Seed, c.Output = seed, p.runs
 	c.Name = fmt.Sprintf("%s-seed%d-%s", c.Method, seed, c.Hash())
+	if p.threads != 1 {
+		c.Name += fmt.Sprintf("-threads%d", p.threads)
+	}
 	return orchestrator.Job{Row: v.Name, Config: c}
 }
 

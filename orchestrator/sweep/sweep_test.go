@@ -155,6 +155,20 @@ func TestPairedDeviation(t *testing.T) {
 	}
 }
 
+// TestThreadsTellRunsApart: what another number of threads reached is no result
+// of this sweep, and lies elsewhere.
+func TestThreadsTellRunsApart(t *testing.T) {
+	one, two := plan(t, load(t, byHand), Options{}), plan(t, load(t, byHand), Options{Settings: []string{"runtime.threads=2"}})
+	s := &store{}
+	one.put(t, s, "base", 1, 0.3, 10, "")
+	if a, b := one.tabulate(s), two.tabulate(s); math.IsNaN(float64(a.Rows[1].Mean)) || !math.IsNaN(float64(b.Rows[1].Mean)) {
+		t.Errorf("have %+v and %+v", a.Rows[1], b.Rows[1])
+	}
+	if a, b := one.jobs[0].Dir(), two.jobs[0].Dir(); b != a+"-threads2" {
+		t.Errorf("have %s and %s", a, b)
+	}
+}
+
 func TestEstimate(t *testing.T) {
 	known := map[string][]float64{"t2s": {10, 20}, "source-only": {6}}
 	for _, c := range []struct {
