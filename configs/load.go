@@ -186,22 +186,6 @@ func keys() []string {
 	return out
 }
 
-// suggestion names the known key that ends like the unknown one, if there is
-// exactly one: most mistakes are a forgotten section.
-func suggestion(key string) string {
-	last := key[strings.LastIndexByte(key, '.')+1:]
-	var found []string
-	for _, k := range keys() {
-		if k[strings.LastIndexByte(k, '.')+1:] == last {
-			found = append(found, k)
-		}
-	}
-	if len(found) == 0 {
-		return ""
-	}
-	return fmt.Sprintf(" (did you mean %s?)", strings.Join(found, " or "))
-}
-
 var variable = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
 
 // expand replaces ${VAR} in every path that the run reads by the environment's

@@ -89,7 +89,7 @@ func Compare(ctx context.Context, cfg configs.Config, c CompareOptions, o Option
 		}
 		table.Rows = append(table.Rows, row)
 	}
-	failed := Failed(jobs, results)
+	failed := failures(jobs, results)
 	if failed != nil {
 		table.Failures = strings.Split(failed.Error(), "\n")
 	}

@@ -60,7 +60,7 @@ func lockDir(dir string) (*os.File, error) {
 	case err == nil, errors.Is(err, errors.ErrUnsupported): // some network file systems know no locks
 		return f, nil
 	case errors.Is(err, unix.EWOULDBLOCK):
-		err = errors.New("another process is training there: wait for it, or begin a run of another name (name=…)")
+		err = errors.New("another process is training there: wait for it, or begin a run of another name or output (name=…, output=…)")
 	}
 	return nil, errors.Join(fmt.Errorf("%s: %w", dir, err), f.Close())
 }

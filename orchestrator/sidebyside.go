@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"path/filepath"
 	"runtime"
 
@@ -89,7 +90,7 @@ func TrainAll(ctx context.Context, jobs []Job, atATime int, o Options) ([]JobRes
 	}
 	_ = group.Wait() // failures are results
 	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("%w with %d of %d runs complete; what was trained is saved, the same command continues", err, complete(results), len(jobs))
+		return nil, fmt.Errorf("stopped with %d of %d runs complete: %w; what was trained is saved, the same command continues", complete(results), len(jobs), err)
 	}
 	return results, nil
 }
@@ -151,8 +152,24 @@ func Finished(j Job) (*Outcome, error) {
 	return done, nil
 }
 
-// Failed joins the errors of jobs that failed, nil if none did.
-func Failed(jobs []Job, results []JobResult) error {
+// Check validates the configuration as far as that is possible without its data.
+func Check(cfg configs.Config) error {
+	if err := cfg.Validate(); err != nil {
+		return err
+	}
+	const anyClasses = 2
+	if err := archOf(cfg, anyClasses).Validate(); err != nil {
+		return fmt.Errorf("model: %w", err)
+	}
+	return nil
+}
+
+// Lock makes this process the only one that trains runs in the folder, until the
+// file is closed or the process ends.
+func Lock(folder string) (io.Closer, error) { return lockDir(folder) }
+
+// failures joins the errors of jobs that failed, nil if none did.
+func failures(jobs []Job, results []JobResult) error {
 	var errs []error
 	for i, r := range results {
 		if r.Err != nil {

@@ -81,7 +81,7 @@ func TestOneFails(t *testing.T) {
 		t.Errorf("have %+v", results)
 	}
 	log := filepath.Join(jobs[1].Dir(), logFile)
-	failed := Failed(jobs, results)
+	failed := failures(jobs, results)
 	if failed == nil || !strings.Contains(failed.Error(), "row row 1 seed 1 failed: model: ") || !strings.Contains(failed.Error(), "vgg") || !strings.Contains(failed.Error(), log) {
 		t.Errorf("have %v", failed)
 	}
@@ -110,8 +110,8 @@ func TestSideBySideEqualsAlone(t *testing.T) {
 	c.Runtime.Threads, c.Train.EvalEvery = 1, 0
 	jobs := []Job{{"a", c}, {"b", c}}
 	jobs[0].Config.Name, jobs[1].Config.Name = "a", "b"
-	if results, err := TrainAll(t.Context(), jobs, 2, quiet()); err != nil || Failed(jobs, results) != nil {
-		t.Fatal(err, Failed(jobs, results))
+	if results, err := TrainAll(t.Context(), jobs, 2, quiet()); err != nil || failures(jobs, results) != nil {
+		t.Fatal(err, failures(jobs, results))
 	}
 	alone, _ := train(t, c)
 	want := lossLines(t, alone)

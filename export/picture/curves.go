@@ -5,6 +5,7 @@ import (
 	"image"
 	"image/color"
 	"math"
+	"slices"
 	"strconv"
 
 	"gonum.org/v1/plot"
@@ -26,6 +27,8 @@ type Series struct {
 	Dots bool
 	// Dashed lets a line show that it covers: for references.
 	Dashed bool
+	// Err, if any, is the half length of each point's error bar.
+	Err []float64
 }
 
 // CurvesOptions names the parts of a plot.
@@ -34,6 +37,9 @@ type CurvesOptions struct {
 	Log         bool // logarithmic y axis; points ≤ 0 are left out
 	FromZero    bool // both axes start at 0, unless there are negative values
 	Small       bool // three fit a page beside each other, one a phone
+	// LogX makes the x axis logarithmic, with a tick at every point: for settings
+	// that were tried. Every x must be > 0.
+	LogX bool
 }
 
 // lineColors are Okabe and Ito's (2008), told apart by the colour-blind too;
@@ -70,6 +76,9 @@ func Curves(o CurvesOptions, series ...Series) (image.Image, error) {
 		if len(s.X) != len(s.Y) {
 			return nil, fmt.Errorf("plot %q: series %q has %d x and %d y", o.Title, s.Name, len(s.X), len(s.Y))
 		}
+		if s.Err != nil && len(s.Err) != len(s.Y) {
+			return nil, fmt.Errorf("plot %q: series %q has %d y and %d error bars", o.Title, s.Name, len(s.Y), len(s.Err))
+		}
 		points := finitePoints(s, o.Log)
 		if len(points) == 0 {
 			continue
@@ -90,8 +99,34 @@ func Curves(o CurvesOptions, series ...Series) (image.Image, error) {
 	case o.Log:
 		p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
 	}
+	if slices.ContainsFunc(series, func(s Series) bool { return s.Err != nil }) {
+		margin := 0.06 * (p.Y.Max - p.Y.Min) // no bar ends at the frame
+		p.Y.Min, p.Y.Max = p.Y.Min-margin, p.Y.Max+margin
+	}
+	if o.LogX {
+		if err := logX(p, series); err != nil {
+			return nil, fmt.Errorf("plot %q: %w", o.Title, err)
+		}
+	}
 	drawing, w, h := render(p, o.Small)
 	return framed(frameOf(o.Small), o.Title, drawn, w, h, drawing), nil
+}
+
+// logX makes the x axis logarithmic, with a tick at every point's x.
+func logX(p *plot.Plot, series []Series) error {
+	var ticks plot.ConstantTicks
+	for _, s := range series {
+		for _, x := range s.X {
+			if !(x > 0) {
+				return fmt.Errorf("series %q: x = %g has no place on a logarithmic axis", s.Name, x)
+			}
+			if !slices.ContainsFunc(ticks, func(t plot.Tick) bool { return t.Value == x }) {
+				ticks = append(ticks, plot.Tick{Value: x, Label: tickLabel(x)})
+			}
+		}
+	}
+	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, ticks
+	return nil
 }
 
 // render draws a plot and returns its size in units.
@@ -168,6 +203,26 @@ func addSeries(p *plot.Plot, s Series, points plotter.XYs, c color.NRGBA) error 
 		}
 		dots.Color, dots.Radius, dots.Shape = c, 2.6, draw.CircleGlyph{}
 		p.Add(dots)
+	}
+	return addErrors(p, s, c)
+}
+
+// addErrors draws the series' error bars.
+func addErrors(p *plot.Plot, s Series, c color.NRGBA) error {
+	for i, half := range s.Err {
+		x, y := s.X[i], s.Y[i]
+		if !finite(x) || !finite(y) || !finite(half) {
+			continue
+		}
+		bar, err := plotter.NewYErrorBars(struct {
+			plotter.XYs
+			plotter.YErrors
+		}{plotter.XYs{{X: x, Y: y}}, plotter.YErrors{{Low: half, High: half}}})
+		if err != nil {
+			return err
+		}
+		bar.Color, bar.Width = c, 1.2
+		p.Add(bar)
 	}
 	return nil
 }

@@ -98,7 +98,7 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(trainCommand(), compareCommand(), evaluateCommand(), analyzeCommand(), exportCommand(), predictCommand(),
+	root.AddCommand(trainCommand(), compareCommand(), sweepCommand(), evaluateCommand(), analyzeCommand(), exportCommand(), predictCommand(),
 		translateCommand(), dataCommand(), runtimeCommand(), configCommand())
 	return root
 }

@@ -1,0 +1,220 @@
+package configs
+
+import (
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+)
+
+//go:embed sweeps/*.yaml
+var sweeps embed.FS
+
+// Sweep is a table of configurations to be trained with several seeds each: the
+// rows, or the points of the grid, or every row at every point.
+type Sweep struct {
+	Name     string    // of the files that the sweep writes
+	Title    string    // what the table shows
+	Config   string    // preset or file that every row starts from
+	Settings []Setting // of every row
+	Seeds    []uint64
+	Rows     []SweepRow
+	Grid     []Axis
+	Baseline string // row that the others are held against; empty: none
+	path     string // for messages
+}
+
+// Setting is a configuration's dotted key and its value as YAML.
+type Setting struct{ Key, Value string }
+
+func (s Setting) String() string { return s.Key + "=" + s.Value }
+
+// SweepRow is what a row sets.
+type SweepRow struct {
+	Name string
+	Set  []Setting
+}
+
+// Axis is a key of the grid and the values that it takes.
+type Axis struct {
+	Key    string
+	Values []string // YAML
+}
+
+// Sweeps lists the names of the embedded sweep files, sorted.
+func Sweeps() []string {
+	entries, err := sweeps.ReadDir("sweeps")
+	if err != nil {
+		panic(err) // the directory is part of the binary
+	}
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = strings.TrimSuffix(e.Name(), ".yaml")
+	}
+	slices.Sort(names)
+	return names
+}
+
+// LoadSweep reads an embedded sweep file (by name) or one on disk (by path). Its
+// rows' configurations are made and checked by [Sweep.Variants].
+func LoadSweep(name string) (*Sweep, error) {
+	text, err := sweepSource(name)
+	if err != nil {
+		return nil, err
+	}
+	s := &Sweep{path: name}
+	if err := s.parse(text); err != nil {
+		return nil, fmt.Errorf("sweep %s: %w", name, err)
+	}
+	if s.Config != "" && filepath.Ext(s.Config) != "" && !filepath.IsAbs(s.Config) {
+		s.Config = filepath.Join(filepath.Dir(name), s.Config)
+	}
+	if err := s.check(); err != nil {
+		return nil, fmt.Errorf("sweep %s: %w", name, err)
+	}
+	return s, nil
+}
+
+func sweepSource(name string) ([]byte, error) {
+	if slices.Contains(Sweeps(), name) {
+		return sweeps.ReadFile("sweeps/" + name + ".yaml")
+	}
+	text, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("sweep %q: neither one of the program's (%s) nor a file", name, strings.Join(Sweeps(), ", "))
+	}
+	return text, err
+}
+
+// parse reads the file's text. Keys that no field reads are errors.
+func (s *Sweep) parse(text []byte) error {
+	var doc yaml.Node
+	if err := yaml.Unmarshal(text, &doc); err != nil {
+		return err
+	}
+	if len(doc.Content) == 0 {
+		return errors.New("the file is empty")
+	}
+	return fields(doc.Content[0], "", map[string]func(*yaml.Node) error{
+		"name":     func(n *yaml.Node) error { return n.Decode(&s.Name) },
+		"title":    func(n *yaml.Node) error { return n.Decode(&s.Title) },
+		"config":   func(n *yaml.Node) error { return n.Decode(&s.Config) },
+		"baseline": func(n *yaml.Node) error { return n.Decode(&s.Baseline) },
+		"seeds":    func(n *yaml.Node) error { return n.Decode(&s.Seeds) },
+		"settings": func(n *yaml.Node) (err error) { s.Settings, err = settingsOf(n); return err },
+		"grid":     func(n *yaml.Node) (err error) { s.Grid, err = axesOf(n); return err },
+		"rows":     s.parseRows,
+	})
+}
+
+func (s *Sweep) parseRows(n *yaml.Node) error {
+	if n.Kind != yaml.SequenceNode {
+		return errors.New("want a list of {name: …, set: {key: value}}")
+	}
+	for i, item := range n.Content {
+		var r SweepRow
+		err := fields(item, fmt.Sprintf("[%d].", i), map[string]func(*yaml.Node) error{
+			"name": func(n *yaml.Node) error { return n.Decode(&r.Name) },
+			"set":  func(n *yaml.Node) (err error) { r.Set, err = settingsOf(n); return err },
+		})
+		if err != nil {
+			return err
+		}
+		s.Rows = append(s.Rows, r)
+	}
+	return nil
+}
+
+// pairs calls f with every key and value of a mapping, in the file's order.
+func pairs(n *yaml.Node, f func(key string, value *yaml.Node) error) error {
+	if n.Kind != yaml.MappingNode {
+		return fmt.Errorf("line %d: want key: value pairs", n.Line)
+	}
+	var seen []string
+	for i := 0; i < len(n.Content); i += 2 {
+		key := n.Content[i].Value
+		if slices.Contains(seen, key) {
+			return fmt.Errorf("line %d: key %q is there twice", n.Content[i].Line, key)
+		}
+		seen = append(seen, key)
+		if err := f(key, n.Content[i+1]); err != nil {
+			return fmt.Errorf("%s: %w", key, err)
+		}
+	}
+	return nil
+}
+
+// fields reads a mapping by a reader per key.
+func fields(n *yaml.Node, prefix string, read map[string]func(*yaml.Node) error) error {
+	if n.Kind != yaml.MappingNode {
+		return fmt.Errorf("line %d: want key: value pairs", n.Line)
+	}
+	for i := 0; i < len(n.Content); i += 2 {
+		if key := n.Content[i].Value; read[key] == nil {
+			known := make([]string, 0, len(read))
+			for k := range read {
+				known = append(known, k)
+			}
+			return fmt.Errorf("line %d: unknown key %q%s", n.Content[i].Line, prefix+key, didYouMean(nearest(key, known)))
+		}
+	}
+	return pairs(n, func(key string, value *yaml.Node) error { return read[key](value) })
+}
+
+// settingsOf reads dotted keys and their values.
+func settingsOf(n *yaml.Node) ([]Setting, error) {
+	var out []Setting
+	err := pairs(n, func(key string, value *yaml.Node) error {
+		if !slices.Contains(keys(), key) {
+			return fmt.Errorf("line %d: no such key in a configuration%s", value.Line, suggestion(key))
+		}
+		text, err := inline(value)
+		out = append(out, Setting{key, text})
+		return err
+	})
+	return out, err
+}
+
+func axesOf(n *yaml.Node) ([]Axis, error) {
+	var out []Axis
+	err := pairs(n, func(key string, values *yaml.Node) error {
+		if !slices.Contains(keys(), key) {
+			return fmt.Errorf("line %d: no such key in a configuration%s", values.Line, suggestion(key))
+		}
+		if values.Kind != yaml.SequenceNode || len(values.Content) == 0 {
+			return fmt.Errorf("line %d: want a list of values", values.Line)
+		}
+		axis := Axis{Key: key}
+		for _, v := range values.Content {
+			text, err := inline(v)
+			if err != nil {
+				return err
+			}
+			if slices.Contains(axis.Values, text) {
+				return fmt.Errorf("line %d: value %s is there twice", v.Line, text)
+			}
+			axis.Values = append(axis.Values, text)
+		}
+		out = append(out, axis)
+		return nil
+	})
+	return out, err
+}
+
+// inline returns a node as one line of YAML.
+func inline(n *yaml.Node) (string, error) {
+	flow := *n
+	flow.HeadComment, flow.LineComment, flow.FootComment = "", "", ""
+	flow.Style |= yaml.FlowStyle
+	text, err := yaml.Marshal(&flow)
+	if err != nil {
+		return "", err
+	}
+	return strings.Join(strings.Fields(string(text)), " "), nil
+}

@@ -1,0 +1,192 @@
+package configs
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Variant is a row of a sweep's table with its configuration, whose seed is the
+// sweep's first.
+type Variant struct {
+	Name   string
+	Config Config
+	// Of is the sweep's row that the variant belongs to, empty without rows, and X
+	// is its value on the grid's axis: for a curve, see [Sweep.Curve].
+	Of string
+	X  float64
+}
+
+// check finds what is wrong with the sweep itself.
+func (s *Sweep) check() error {
+	if s.Name == "" || strings.ContainsAny(s.Name, `/\`) {
+		return fmt.Errorf("name: want a non-empty name without slashes, have %q", s.Name)
+	}
+	if s.Config == "" {
+		return errors.New("config: is empty: name a preset or a file")
+	}
+	if len(s.Seeds) == 0 {
+		return errors.New("seeds: is empty: give at least one")
+	}
+	for i, seed := range s.Seeds {
+		if slices.Contains(s.Seeds[:i], seed) {
+			return fmt.Errorf("seeds: %d is there twice", seed)
+		}
+	}
+	if len(s.Rows) == 0 && len(s.Grid) == 0 {
+		return errors.New("there are neither rows nor a grid")
+	}
+	return errors.Join(s.checkRows(), s.checkKeys())
+}
+
+func (s *Sweep) checkRows() error {
+	for i, r := range s.Rows {
+		if r.Name == "" {
+			return fmt.Errorf("rows[%d]: has no name", i)
+		}
+	}
+	var names []string
+	for _, p := range s.points() {
+		if slices.Contains(names, p.name) {
+			return fmt.Errorf("row %q is there twice", p.name)
+		}
+		names = append(names, p.name)
+	}
+	if s.Baseline != "" && !slices.Contains(names, s.Baseline) {
+		return fmt.Errorf("baseline: there is no row %q%s", s.Baseline, didYouMean(nearest(s.Baseline, names)))
+	}
+	return nil
+}
+
+// checkKeys refuses keys that a sweep sets itself, and those that two of its
+// parts set.
+func (s *Sweep) checkKeys() error {
+	for _, r := range append([]SweepRow{{"settings", s.Settings}, {"grid", s.gridKeys()}}, s.Rows...) {
+		for _, set := range r.Set {
+			switch {
+			case slices.Contains([]string{"seed", "name", "output", "baseline"}, set.Key):
+				return fmt.Errorf("%s: %s cannot be set here: a sweep sets it for each run", r.Name, set.Key)
+			case set.Key == "runtime.threads" && r.Name != "settings":
+				return fmt.Errorf("%s: runtime.threads must be the same for all runs: put it under settings", r.Name)
+			case r.Name != "grid" && s.axis(set.Key) >= 0:
+				return fmt.Errorf("%s: %s is a key of the grid, too", r.Name, set.Key)
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Sweep) axis(key string) int {
+	return slices.IndexFunc(s.Grid, func(a Axis) bool { return a.Key == key })
+}
+
+func (s *Sweep) gridKeys() []Setting {
+	var out []Setting
+	for _, a := range s.Grid {
+		out = append(out, Setting{Key: a.Key})
+	}
+	return out
+}
+
+// varies reports whether rows or grid set the key.
+func (s *Sweep) varies(key string) bool {
+	return s.axis(key) >= 0 || slices.ContainsFunc(s.Rows, func(r SweepRow) bool {
+		return slices.ContainsFunc(r.Set, func(set Setting) bool { return set.Key == key })
+	})
+}
+
+// point is a row at one point of the grid.
+type point struct {
+	name, of string
+	set      []Setting
+}
+
+// points lists every row at every point of the grid, the last axis fastest.
+func (s *Sweep) points() []point {
+	var out []point
+	for _, r := range s.Rows {
+		out = append(out, point{r.Name, r.Name, r.Set})
+	}
+	if len(out) == 0 {
+		out = []point{{}}
+	}
+	for _, a := range s.Grid {
+		var next []point
+		for _, p := range out {
+			for _, v := range a.Values {
+				set := append(slices.Clone(p.set), Setting{a.Key, v})
+				next = append(next, point{strings.TrimSpace(p.name + " " + s.shortKey(a.Key) + "=" + v), p.of, set})
+			}
+		}
+		out = next
+	}
+	return out
+}
+
+// shortKey is the last part of a grid's key, or all of it where another key of
+// the grid ends alike.
+func (s *Sweep) shortKey(key string) string {
+	last := lastPart(key)
+	for _, a := range s.Grid {
+		if a.Key != key && lastPart(a.Key) == last {
+			return key
+		}
+	}
+	return last
+}
+
+// Curve returns the grid's only key if its values are numbers:
+// the rows are then curves over it. Otherwise it returns "".
+func (s *Sweep) Curve() string {
+	if len(s.Grid) != 1 || len(s.Grid[0].Values) < 2 {
+		return ""
+	}
+	for _, v := range s.Grid[0].Values {
+		if _, err := strconv.ParseFloat(v, 64); err != nil {
+			return ""
+		}
+	}
+	return s.Grid[0].Key
+}
+
+// Variants makes the configuration of every row of the table and validates it:
+// the sweep's configuration with one thread a run, the sweep's settings, those
+// given here, as key=value, and the row's own, in this order.
+func (s *Sweep) Variants(settings []string) ([]Variant, error) {
+	base := []string{"baseline=false", "runtime.threads=1", fmt.Sprintf("seed=%d", s.Seeds[0])}
+	for _, set := range s.Settings {
+		base = append(base, set.String())
+	}
+	for _, text := range settings {
+		key, _, _ := strings.Cut(text, "=")
+		key = strings.ToLower(key)
+		switch {
+		case s.varies(key):
+			return nil, fmt.Errorf("sweep %s: setting %q: rows of the sweep set this key", s.path, text)
+		case key == "seed" || key == "name" || key == "baseline":
+			return nil, fmt.Errorf("sweep %s: setting %q: a sweep sets it for each run", s.path, text)
+		}
+		base = append(base, text)
+	}
+	var out []Variant
+	var faults []error
+	for _, p := range s.points() {
+		all := slices.Clone(base)
+		for _, set := range p.set {
+			all = append(all, set.String())
+		}
+		cfg, err := Load(s.Config, all)
+		if err != nil {
+			faults = append(faults, fmt.Errorf("sweep %s: row %q: %w", s.path, p.name, err))
+			continue
+		}
+		v := Variant{Name: p.name, Config: cfg, Of: p.of}
+		if s.Curve() != "" {
+			v.X, _ = strconv.ParseFloat(p.set[len(p.set)-1].Value, 64) // Curve has parsed it
+		}
+		out = append(out, v)
+	}
+	return out, errors.Join(faults...)
+}

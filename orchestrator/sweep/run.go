@@ -1,0 +1,169 @@
+package sweep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"os"
+	"time"
+
+	"t2sda/internal/atomicfile"
+	"t2sda/internal/raster"
+	"t2sda/internal/texttable"
+	"t2sda/orchestrator"
+)
+
+// Run trains what was asked for and is not known yet, prints the table and
+// writes NAME.json, NAME.md and NAME.png. Runs that fail are holes in the table,
+// and an error at the end.
+func (p *Plan) Run(ctx context.Context, o orchestrator.Options) (*Table, error) {
+	lock, err := orchestrator.Lock(p.runs)
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Close() // the lock goes with it
+	known, err := readStore(p.path(".json"))
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(p.out, 0o755); err != nil { // before the work, not after it
+		return nil, err
+	}
+	if err := p.train(ctx, known, o); err != nil {
+		return nil, err
+	}
+	t := p.tabulate(known)
+	return t, errors.Join(p.write(t), t.print(o.Out), p.failed(known))
+}
+
+// train trains the jobs that the store has no outcome of and puts theirs there.
+func (p *Plan) train(ctx context.Context, known *store, o orchestrator.Options) error {
+	var open []orchestrator.Job
+	for _, j := range p.jobs {
+		if e := known.find(j.Config.Hash(), p.threads); e == nil || e.Error != "" {
+			open = append(open, j)
+		}
+	}
+	if n := len(p.jobs) - len(open); n > 0 {
+		fmt.Fprintf(o.Out, "%d of %d runs are in %s\n", n, len(p.jobs), p.path(".json"))
+	}
+	results, err := orchestrator.TrainAll(ctx, open, p.atATime, o)
+	if err != nil {
+		return err
+	}
+	for i, r := range results {
+		known.put(entryOf(open[i], r))
+	}
+	return nil
+}
+
+// failed joins the errors of what was asked for.
+func (p *Plan) failed(known *store) error {
+	var errs []error
+	for _, c := range p.cells {
+		if e := known.find(p.jobs[c.job].Config.Hash(), p.threads); e != nil && e.Error != "" {
+			errs = append(errs, fmt.Errorf("row %s seed %d failed: %s", c.row, c.seed, e.Error))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (p *Plan) write(t *Table) error {
+	err := errors.Join(atomicfile.WriteJSON(p.path(".json"), t), atomicfile.Write(p.path(".md"), []byte(t.Markdown())))
+	for _, r := range t.Rows {
+		if !math.IsNaN(float64(r.Mean)) { // there is something to draw
+			img, drawn := p.picture(t)
+			if drawn != nil {
+				return errors.Join(err, drawn)
+			}
+			return errors.Join(err, raster.WritePNG(p.path(".png"), img))
+		}
+	}
+	return err
+}
+
+func (t *Table) print(w io.Writer) error {
+	fmt.Fprintf(w, "\n%s: %s\n", t.Name, t.Caption)
+	cells := t.cells()
+	err := texttable.Write(w, cells[:1], cells[1:])
+	for _, f := range t.Failures {
+		fmt.Fprintln(w, f)
+	}
+	return err
+}
+
+// Print lists the runs that were asked for, where each is known from and how long
+// the others will take, judging by those.
+func (p *Plan) Print(w io.Writer) error {
+	known, err := readStore(p.path(".json"))
+	if err != nil {
+		return err
+	}
+	var lines [][]string
+	var open []string                 // methods of what is not known
+	seconds := map[string][]float64{} // by method, of what is
+	for i, j := range p.jobs {
+		e, where, err := p.known(known, j)
+		if err != nil {
+			return fmt.Errorf("%s: %w", j, err)
+		}
+		method, said := j.Config.Method, "to be trained"
+		if e == nil {
+			open = append(open, method)
+		} else {
+			seconds[method] = append(seconds[method], e.Seconds)
+			said = fmt.Sprintf("%s %% in %s", e.MIoU.Short(), where)
+		}
+		for _, c := range p.cells {
+			if c.job == i {
+				lines = append(lines, []string{c.row, fmt.Sprint(c.seed), j.Config.Hash(), said})
+				said = "the same run"
+			}
+		}
+	}
+	if err := texttable.Write(w, [][]string{{"row", "seed", "configuration", "run"}}, lines); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "%d runs, %d to be trained, up to %d at a time, threads per run: %d; estimated time: %s\n",
+		len(p.jobs), len(open), p.atATime, p.threads, estimate(seconds, open, p.atATime))
+	return err
+}
+
+// known returns what a job reached and where that stands, nil if it has still to
+// be trained.
+func (p *Plan) known(s *store, j orchestrator.Job) (e *Entry, where string, err error) {
+	if e := s.find(j.Config.Hash(), p.threads); e != nil && e.Error == "" {
+		return e, p.path(".json"), nil
+	}
+	out, err := orchestrator.Finished(j)
+	if err != nil || out == nil {
+		return nil, "", err
+	}
+	made := entryOf(j, orchestrator.JobResult{Outcome: out})
+	return &made, j.Dir(), nil
+}
+
+// estimate is how long the open runs take by the mean of the known ones of their
+// methods, or of all where there is none of a method.
+func estimate(seconds map[string][]float64, open []string, atATime int) string {
+	var all []float64
+	for _, s := range seconds {
+		all = append(all, s...)
+	}
+	if len(all) == 0 && len(open) > 0 {
+		return "unknown until one is there"
+	}
+	total := 0.0
+	for _, method := range open {
+		of := seconds[method]
+		if len(of) == 0 {
+			of = all
+		}
+		for _, s := range of {
+			total += s / float64(len(of))
+		}
+	}
+	return time.Duration(total / float64(atATime) * float64(time.Second)).Round(time.Second).String()
+}

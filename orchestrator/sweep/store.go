@@ -1,0 +1,95 @@
+package sweep
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"slices"
+
+	"t2sda/export/score"
+	"t2sda/orchestrator"
+)
+
+// Entry is a run in NAME.json: what it reached, or why it failed.
+type Entry struct {
+	Row        string                 `json:"row"` // the first of those that share the run
+	Method     string                 `json:"method"`
+	Seed       uint64                 `json:"seed"`
+	Hash       string                 `json:"config_hash"` // of its configuration, the seed included
+	Threads    int                    `json:"threads"`
+	Iterations int                    `json:"iterations"`
+	MIoU       score.Score            `json:"miou"` // NaN for a run that failed
+	IoU        map[string]score.Score `json:"iou,omitempty"`
+	Seconds    float64                `json:"seconds"`
+	Error      string                 `json:"error,omitempty"`
+}
+
+// store holds the outcomes of runs, of this sweep file's rows and of what it held
+// before.
+type store struct{ runs []Entry }
+
+// readStore reads the runs of NAME.json; a file that is not there holds none.
+func readStore(path string) (*store, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return &store{}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	var file struct {
+		Runs []Entry `json:"runs"`
+	}
+	if err := json.Unmarshal(text, &file); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return &store{file.Runs}, nil
+}
+
+// find returns the run of a configuration, nil if there is none.
+func (s *store) find(hash string, threads int) *Entry {
+	i := slices.IndexFunc(s.runs, func(e Entry) bool { return e.Hash == hash && e.Threads == threads })
+	if i < 0 {
+		return nil
+	}
+	return &s.runs[i]
+}
+
+// put adds a run or replaces what is known of its configuration.
+func (s *store) put(e Entry) {
+	if old := s.find(e.Hash, e.Threads); old != nil {
+		*old = e
+		return
+	}
+	s.runs = append(s.runs, e)
+}
+
+// seeds lists those of all runs, sorted.
+func (s *store) seeds() []uint64 {
+	var out []uint64
+	for _, e := range s.runs {
+		out = append(out, e.Seed)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// entryOf translates a job's result.
+func entryOf(j orchestrator.Job, r orchestrator.JobResult) Entry {
+	c := j.Config
+	e := Entry{
+		Row: j.Row, Method: c.Method, Seed: c.Seed, Hash: c.Hash(), Threads: c.Runtime.Threads, Iterations: c.Train.Iterations,
+		MIoU: missing,
+	}
+	if r.Err != nil {
+		e.Error = r.Err.Error()
+		return e
+	}
+	e.MIoU, e.Seconds, e.IoU = r.Outcome.Result.MIoU, r.Outcome.Seconds, map[string]score.Score{}
+	for _, class := range r.Outcome.Result.Classes {
+		e.IoU[class.Name] = class.IoU
+	}
+	return e
+}
