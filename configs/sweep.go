@@ -27,6 +27,9 @@ type Sweep struct {
 	Rows     []SweepRow
 	Grid     []Axis
 	Baseline string // row that the others are held against; empty: none
+	// Oracle is the row that closes the gap, of which the table says what share
+	// the others recover from the baseline; empty: none.
+	Oracle string
 	path     string // for messages
 }
 
@@ -106,6 +109,7 @@ func (s *Sweep) parse(text []byte) error {
 		"title":    func(n *yaml.Node) error { return n.Decode(&s.Title) },
 		"config":   func(n *yaml.Node) error { return n.Decode(&s.Config) },
 		"baseline": func(n *yaml.Node) error { return n.Decode(&s.Baseline) },
+		"oracle":   func(n *yaml.Node) error { return n.Decode(&s.Oracle) },
 		"seeds":    func(n *yaml.Node) error { return n.Decode(&s.Seeds) },
 		"settings": func(n *yaml.Node) (err error) { s.Settings, err = settingsOf(n); return err },
 		"grid":     func(n *yaml.Node) (err error) { s.Grid, err = axesOf(n); return err },

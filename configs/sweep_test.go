@@ -20,6 +20,7 @@ func writeSweep(t *testing.T, text string) string {
 // TestEmbeddedSweeps: all of the program's sweeps parse, and all of their
 // configurations are valid and differ.
 func TestEmbeddedSweeps(t *testing.T) {
+	t.Setenv("CAMVID_ROOT", t.TempDir())
 	for _, name := range Sweeps() {
 		s, err := LoadSweep(name)
 		if err != nil {
@@ -43,7 +44,7 @@ func TestEmbeddedSweeps(t *testing.T) {
 				t.Errorf("%s: row %q has a baseline (%v) or %d threads", name, v.Name, v.Config.Baseline, v.Config.Runtime.Threads)
 			}
 		}
-		if !slices.ContainsFunc(variants, func(v Variant) bool { return v.Config.Hash() == presetHash(t) }) {
+		if !slices.ContainsFunc(variants, func(v Variant) bool { return v.Config.Hash() == presetHash(t, s.Config) }) {
 			t.Errorf("%s has no row of the preset as it is, which other sweeps share", name)
 		}
 	}
@@ -52,9 +53,9 @@ func TestEmbeddedSweeps(t *testing.T) {
 	}
 }
 
-func presetHash(t *testing.T) string {
+func presetHash(t *testing.T, preset string) string {
 	t.Helper()
-	c, err := Load("streets", nil)
+	c, err := Load(preset, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,6 +176,8 @@ func TestBadSweeps(t *testing.T) {
 		{"nameless row", head + "rows: [{set: {train.lr: 1}}]", "rows[0]: has no name"},
 		{"row twice", head + "rows: [{name: a}, {name: a}]", `row "a" is there twice`},
 		{"baseline", head + "rows: [{name: none}]\nbaseline: nine", `baseline: there is no row "nine" (did you mean none?)`},
+		{"oracle", head + "rows: [{name: none}]\nbaseline: none\noracle: nine", `oracle: there is no row "nine" (did you mean none?)`},
+		{"oracle alone", head + "rows: [{name: none}]\noracle: none", "oracle: a gap lies between two rows"},
 		{"seed as a setting", head + row + "settings: {seed: 3}", "settings: seed cannot be set here"},
 		{"threads of a row", head + "rows: [{name: a, set: {runtime.threads: 2}}]", "a: runtime.threads must be the same for all runs"},
 		{"grid over a setting", head + "settings: {train.lr: 1}\ngrid: {train.lr: [1]}", "settings: train.lr is a key of the grid, too"},

@@ -54,8 +54,13 @@ func (s *Sweep) checkRows() error {
 		}
 		names = append(names, p.name)
 	}
-	if s.Baseline != "" && !slices.Contains(names, s.Baseline) {
-		return fmt.Errorf("baseline: there is no row %q%s", s.Baseline, didYouMean(nearest(s.Baseline, names)))
+	for _, r := range []struct{ key, row string }{{"baseline", s.Baseline}, {"oracle", s.Oracle}} {
+		if r.row != "" && !slices.Contains(names, r.row) {
+			return fmt.Errorf("%s: there is no row %q%s", r.key, r.row, didYouMean(nearest(r.row, names)))
+		}
+	}
+	if s.Oracle != "" && s.Baseline == "" {
+		return errors.New("oracle: a gap lies between two rows: give the baseline, too")
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ func (p *Plan) picture(t *Table) (image.Image, error) {
 			rows[i].Values = append(rows[i].Values, 100*float64(m))
 		}
 	}
-	base := slices.IndexFunc(t.Rows, func(r Row) bool { return r.Name == t.Baseline })
+	base := t.row(t.Baseline)
 	return picture.Means(title, axisName, rows, base)
 }
 

@@ -21,6 +21,7 @@ type Table struct {
 	Title    string   `json:"title"`
 	Caption  string   `json:"caption"`
 	Baseline string   `json:"baseline,omitempty"`
+	Oracle   string   `json:"oracle,omitempty"`
 	Seeds    []uint64 `json:"seeds"`
 	Rows     []Row    `json:"rows"`
 	Failures []string `json:"failures,omitempty"`
@@ -37,13 +38,16 @@ type Row struct {
 	// and the deviation of the seeds' differences.
 	Difference    score.Score `json:"difference"`
 	DifferenceStd score.Score `json:"difference_std"`
-	Seconds       float64     `json:"seconds"` // mean per run
+	// Gap is the share of the gap between baseline and oracle that the row's mean
+	// recovers, over the seeds that all three have.
+	Gap     score.Score `json:"gap_recovered"`
+	Seconds float64     `json:"seconds"` // mean per run
 }
 
 // tabulate makes the table of everything in the store that belongs to the sweep's
 // rows, and of the seeds that were asked for.
 func (p *Plan) tabulate(s *store) *Table {
-	t := &Table{Name: p.sweep.Name, Title: p.sweep.Title, Baseline: p.sweep.Baseline, Caption: p.caption(), Runs: s.runs}
+	t := &Table{Name: p.sweep.Name, Title: p.sweep.Title, Baseline: p.sweep.Baseline, Oracle: p.sweep.Oracle, Caption: p.caption(), Runs: s.runs}
 	for _, seed := range s.seeds() {
 		if !slices.Contains(p.seeds, seed) && slices.ContainsFunc(p.variants, func(v configs.Variant) bool { return p.find(s, v, seed) != nil }) {
 			t.Seeds = append(t.Seeds, seed)
@@ -79,13 +83,16 @@ func (p *Plan) find(s *store, v configs.Variant, seed uint64) *Entry {
 	return s.find(j.Config.Hash(), p.threads)
 }
 
-// hold computes the differences to the baseline.
+// hold computes the differences to the baseline, and the gaps recovered.
 func (t *Table) hold() {
-	base := slices.IndexFunc(t.Rows, func(r Row) bool { return r.Name == t.Baseline })
+	base, oracle := t.row(t.Baseline), t.row(t.Oracle)
 	for i := range t.Rows {
 		r := &t.Rows[i]
-		if r.Difference, r.DifferenceStd = missing, missing; base < 0 || i == base {
+		if r.Difference, r.DifferenceStd, r.Gap = missing, missing, missing; base < 0 || i == base {
 			continue
+		}
+		if oracle >= 0 {
+			r.Gap = recovered(r.MIoU, t.Rows[base].MIoU, t.Rows[oracle].MIoU)
 		}
 		pairs := make([]score.Score, len(r.MIoU))
 		for k := range pairs {
@@ -93,6 +100,26 @@ func (t *Table) hold() {
 		}
 		r.Difference, r.DifferenceStd, _ = orchestrator.MeanStd(pairs)
 	}
+}
+
+// row returns the index of a row, negative for none.
+func (t *Table) row(name string) int {
+	return slices.IndexFunc(t.Rows, func(r Row) bool { return r.Name == name })
+}
+
+// recovered is (mean − below) / (above − below), of the means over the seeds that
+// have all three.
+func recovered(row, below, above []score.Score) score.Score {
+	var gain, gap score.Score
+	for k := range row {
+		if !math.IsNaN(float64(row[k] + below[k] + above[k])) {
+			gain, gap = gain+row[k]-below[k], gap+above[k]-below[k]
+		}
+	}
+	if gap == 0 {
+		return missing
+	}
+	return gain / gap
 }
 
 // caption says what all rows have in common.
@@ -115,6 +142,9 @@ func (t *Table) cells() [][]string {
 	if t.Baseline != "" {
 		head = append(head, "difference")
 	}
+	if t.Oracle != "" {
+		head = append(head, "gap recovered")
+	}
 	lines := [][]string{append(head, "s/run")}
 	for _, r := range t.Rows {
 		line := []string{r.Name}
@@ -128,6 +158,9 @@ func (t *Table) cells() [][]string {
 		line = append(line, spread("%.1f", r.Mean, r.Std, n))
 		if t.Baseline != "" {
 			line = append(line, spread("%+.1f", r.Difference, r.DifferenceStd, t.pairs(r)))
+		}
+		if t.Oracle != "" {
+			line = append(line, spread("%.0f %%", r.Gap, 0, 1))
 		}
 		seconds := "–"
 		if n > 0 {
