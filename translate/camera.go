@@ -42,16 +42,13 @@ func (o CameraOptions) Validate() error {
 type Camera struct {
 	model   *CameraModel
 	options CameraOptions
-	grain   *grain
-	noisy   [axes]bool
-	sigma   [axes][noiseSteps]float32 // noise per luma of the result
-	work    sync.Pool                 // *cameraWork
+	grains  [axes]grain
+	sigma   [axes][levels][2]float32 // fine and coarse noise per luma of the result
+	work    sync.Pool                // *cameraWork
 }
 
-const (
-	toneSteps  = 4 * levels // entries of the tables by luma of the source
-	noiseSteps = levels
-)
+// toneSteps is the length of tables by luma of the source.
+const toneSteps = 4 * levels
 
 // NewCamera prepares a model for use.
 func NewCamera(m *CameraModel, o CameraOptions) (*Camera, error) {
@@ -64,23 +61,14 @@ func NewCamera(m *CameraModel, o CameraOptions) (*Camera, error) {
 	if err := m.check(); err != nil {
 		return nil, err
 	}
-	c := &Camera{model: m, options: o}
-	var fine, coarse [axes]float64
+	c := &Camera{model: m, options: o, grains: grains()}
 	for axis, n := range m.Noise {
-		if n.Fine == nil {
-			continue
-		}
-		for b := range noiseBands {
-			fine[axis] += n.Fine[b] * n.Fine[b]
-			coarse[axis] += n.Coarse[b] * n.Coarse[b]
-		}
-		fine[axis], coarse[axis] = math.Sqrt(fine[axis]), math.Sqrt(coarse[axis])
-		c.noisy[axis] = fine[axis]+coarse[axis] > 0
-		for y := range c.sigma[axis] {
-			c.sigma[axis][y] = float32(math.Hypot(atLevel(n.Fine, float64(y)), atLevel(n.Coarse, float64(y))))
+		for y := range levels {
+			if n.Fine != nil {
+				c.sigma[axis][y] = [2]float32{float32(atLevel(n.Fine, float64(y))), float32(atLevel(n.Coarse, float64(y)))}
+			}
 		}
 	}
-	c.grain = newGrain(fine, coarse)
 	return c, nil
 }
 
@@ -163,8 +151,8 @@ func (c *Camera) TranslateCrop(r *rand.Rand, source, _ *raster.Image, crop image
 // cameraWork is memory for one image.
 type cameraWork struct {
 	ycc
-	scratch []float32
-	tables  cameraTables
+	scratch, wide []float32
+	tables        cameraTables
 }
 
 // cameraTables are the maps of luma and chroma by luma of the source, in steps
@@ -181,15 +169,18 @@ func (c *Camera) apply(source *raster.Image, crop image.Rectangle, d cameraDraw)
 		work = new(cameraWork)
 	}
 	defer c.work.Put(work)
-	sigma := c.model.Blur * d.strength
-	radius := gaussRadius(sigma)
+	blurs := c.model.Blur
+	radius := 0
+	for k := range blurs {
+		blurs[k].Sigma *= d.strength
+		radius = max(radius, blurs[k].radius())
+	}
+	radius = min(radius, source.W-1, source.H-1) // a reflection is at most that far away
 	around := image.Rect(crop.Min.X-radius, crop.Min.Y-radius, crop.Max.X+radius, crop.Max.Y+radius).Intersect(wholeOf(source))
 	work.from(source, around)
 	work.tables.fill(c.model, d)
 	work.recolour(c.correction(source))
-	if radius > 0 {
-		work.blur(gaussKernel(sigma, source.W), gaussKernel(sigma, source.H))
-	}
+	work.blur(blurs, radius)
 	c.vignette(&work.ycc, around, source)
 	out := raster.NewImage(crop.Dx(), crop.Dy())
 	c.develop(out, &work.ycc, around, crop, d)
@@ -245,12 +236,40 @@ func (w *cameraWork) recolour(c correction) {
 	}
 }
 
-func (w *cameraWork) blur(along, down []float32) {
-	w.scratch = grown(w.scratch, len(w.y))
-	for _, plane := range w.axes() {
-		blurRows(w.scratch, plane, w.w, along)
-		blurColumns(plane, w.scratch, w.w, w.h, down)
+// blur convolves luma and chroma; kernels end at the given radius.
+func (w *cameraWork) blur(blurs [2]Blur, radius int) {
+	w.scratch, w.wide = grown(w.scratch, len(w.y)), grown(w.wide, len(w.y))
+	for axis, plane := range w.axes() {
+		b := blurs[min(axis, 1)]
+		w.convolve(plane, plane, gaussKernel(b.Sigma), radius)
+		if b.Glare > 0 {
+			w.convolve(w.wide, plane, gaussKernel(b.Wide), radius)
+			keep, scatter := float32(1-b.Glare), float32(b.Glare)
+			for i, v := range w.wide {
+				plane[i] = keep*plane[i] + scatter*v
+			}
+		}
 	}
+}
+
+// convolve writes the separable convolution of a plane to dst, which may be the
+// plane.
+func (w *cameraWork) convolve(dst, plane, half []float32, radius int) {
+	if len(half) == 1 {
+		copy(dst, plane)
+		return
+	}
+	half = half[:min(len(half), radius+1)]
+	blurRows(w.scratch, plane, w.w, half)
+	blurColumns(dst, w.scratch, w.w, w.h, half)
+}
+
+// radius is how far away a pixel can be that matters.
+func (b Blur) radius() int {
+	if b.Glare == 0 {
+		return gaussRadius(b.Sigma)
+	}
+	return gaussRadius(b.Sigma) + gaussRadius(b.Wide)
 }
 
 // vignette multiplies the planes, a rectangle of the source, by the gain
@@ -305,14 +324,17 @@ func (c *Camera) addNoise(row *ycc, x, y int, d cameraDraw) {
 	ox, oy := grainOffset(d.seed, x/grainCell, y/grainCell)
 	from := (oy+y)%grainSide*grainStride + ox + x%grainCell
 	strength := float32(d.strength)
-	n := row.w
-	luma, u, v := row.y[:n], row.u[:n], row.v[:n]
-	gy, gu, gv := c.grain[0][from:from+n], c.grain[1][from:from+n], c.grain[2][from:from+n]
-	for i := range luma {
-		l := min(uint(clip255(luma[i])+0.5), noiseSteps-1)
-		luma[i] += strength * c.sigma[0][l] * gy[i]
-		u[i] += strength * c.sigma[1][l] * gu[i]
-		v[i] += strength * c.sigma[2][l] * gv[i]
+	var bands [grainCell]uint8 // luma before noise, rounded
+	for i, v := range row.y {
+		bands[i] = uint8(clip255(v) + 0.5)
+	}
+	for axis, plane := range row.axes() {
+		g, sigma := &c.grains[axis], &c.sigma[axis]
+		fine, coarse := g.fine[from:from+len(plane)], g.coarse[from:from+len(plane)]
+		for i, l := range bands[:len(plane)] {
+			s := &sigma[l]
+			plane[i] += strength * (s[0]*fine[i] + s[1]*coarse[i])
+		}
 	}
 }
 
@@ -322,33 +344,4 @@ func (p *ycc) rgb(red, green, blue []float32) {
 		r, g, b := rgb(p.y[i], p.u[i], p.v[i])
 		red[i], green[i], blue[i] = clip255(r), clip255(g), clip255(b)
 	}
-}
-
-// gaussRadius is where the kernel of gaussKernel ends; a blur of less than a
-// seventh of a pixel changes nothing.
-func gaussRadius(sigma float64) int {
-	if sigma < 0.15 {
-		return 0
-	}
-	return int(math.Ceil(3 * sigma))
-}
-
-// gaussKernel returns one half of a Gaussian's weights, the centre first, for
-// an axis of n pixels.
-func gaussKernel(sigma float64, n int) []float32 {
-	radius := min(gaussRadius(sigma), n-1)
-	weights := make([]float64, radius+1)
-	sum := -1.0
-	for i := range weights {
-		weights[i] = 1
-		if i > 0 {
-			weights[i] = math.Exp(-float64(i*i) / (2 * sigma * sigma))
-		}
-		sum += 2 * weights[i]
-	}
-	out := make([]float32, radius+1)
-	for i, w := range weights {
-		out[i] = float32(w / sum)
-	}
-	return out
 }

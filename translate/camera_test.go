@@ -27,7 +27,7 @@ func sceneModel(t testing.TB) *CameraModel {
 
 func TestCameraCropIsTheCrop(t *testing.T) {
 	m := sceneModel(t)
-	m.Blur, m.Vignette = 0.9, 0.2
+	m.Blur, m.Vignette = [2]Blur{{Sigma: 0.9, Glare: 0.1, Wide: 2.5}, {Sigma: 1.3}}, 0.2
 	c, err := NewCamera(m, DefaultCameraOptions())
 	if err != nil {
 		t.Fatal(err)
