@@ -52,6 +52,8 @@ type Moments struct {
 type Levels struct {
 	Fine   []float64 `json:"fine"`   // in the finest diagonal wavelet band
 	Coarse []float64 `json:"coarse"` // in the next one; equal to Fine for white noise
+
+	known []bool // measured; the others are those of the nearest measured band
 }
 
 // Images are the pictures of a domain. Load may be called from several

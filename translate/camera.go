@@ -6,6 +6,7 @@ import (
 	"image"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sync"
 
 	"t2sda/internal/raster"
@@ -94,6 +95,17 @@ func (m *CameraModel) check() error {
 			return fmt.Errorf("translate: camera: the model's %s has %d entries instead of %d: fit it anew", l.name, l.have, l.want)
 		}
 	}
+	for _, b := range m.Blur {
+		if !(b.Sigma >= 0 && b.Sigma <= mostSigma) {
+			return fmt.Errorf("translate: camera: the model has a blur of %v px: fit it anew", b.Sigma)
+		}
+		if !(b.Glare >= 0 && b.Glare <= mostGlare) || b.Glare > 0 && !slices.Contains(glareWidths[:], b.Wide) {
+			return fmt.Errorf("translate: camera: the model has a share %v of glare over %v px: fit it anew", b.Glare, b.Wide)
+		}
+	}
+	if !(m.Vignette >= 0 && m.Vignette <= mostVignette) {
+		return fmt.Errorf("translate: camera: the model has a vignette of %v: fit it anew", m.Vignette)
+	}
 	return nil
 }
 
@@ -102,8 +114,7 @@ type cameraDraw struct {
 	exposure float64    // factor on grey levels
 	cast     [2]float64 // U and V over luma
 	strength float64    // factor on blur and noise
-	noise    bool
-	seed     uint64 // of the noise
+	seed     uint64     // of the noise
 }
 
 // stopsToLevels turns a factor on light into one on grey levels, which are
@@ -122,7 +133,6 @@ func (c *Camera) draw(r *rand.Rand) cameraDraw {
 		exposure: math.Exp(spread(c.options.Exposure*stopsToLevels*math.Ln2, b.Light.Add)),
 		cast:     [2]float64{spread(c.options.Cast/midGrey, b.Cast[0].Add), spread(c.options.Cast/midGrey, b.Cast[1].Add)},
 		strength: 1 + c.options.Strength*(2*r.Float64()-1),
-		noise:    true,
 		seed:     r.Uint64(),
 	}
 }
@@ -151,8 +161,8 @@ func (c *Camera) TranslateCrop(r *rand.Rand, source, _ *raster.Image, crop image
 // cameraWork is memory for one image.
 type cameraWork struct {
 	ycc
-	scratch, wide []float32
-	tables        cameraTables
+	scratch, low []float32
+	tables       cameraTables
 }
 
 // cameraTables are the maps of luma and chroma by luma of the source, in steps
@@ -170,17 +180,14 @@ func (c *Camera) apply(source *raster.Image, crop image.Rectangle, d cameraDraw)
 	}
 	defer c.work.Put(work)
 	blurs := c.model.Blur
-	radius := 0
 	for k := range blurs {
 		blurs[k].Sigma *= d.strength
-		radius = max(radius, blurs[k].radius())
 	}
-	radius = min(radius, source.W-1, source.H-1) // a reflection is at most that far away
-	around := image.Rect(crop.Min.X-radius, crop.Min.Y-radius, crop.Max.X+radius, crop.Max.Y+radius).Intersect(wholeOf(source))
+	around := reach(blurs, crop, wholeOf(source))
 	work.from(source, around)
 	work.tables.fill(c.model, d)
 	work.recolour(c.correction(source))
-	work.blur(blurs, radius)
+	work.blur(blurs, around, wholeOf(source))
 	c.vignette(&work.ycc, around, source)
 	out := raster.NewImage(crop.Dx(), crop.Dy())
 	c.develop(out, &work.ycc, around, crop, d)
@@ -236,40 +243,39 @@ func (w *cameraWork) recolour(c correction) {
 	}
 }
 
-// blur convolves luma and chroma; kernels end at the given radius.
-func (w *cameraWork) blur(blurs [2]Blur, radius int) {
-	w.scratch, w.wide = grown(w.scratch, len(w.y)), grown(w.wide, len(w.y))
+// blur applies the point spreads of luma and chroma to the planes, the rectangle
+// around of an image of the given bounds.
+func (w *cameraWork) blur(blurs [2]Blur, around, bounds image.Rectangle) {
 	for axis, plane := range w.axes() {
 		b := blurs[min(axis, 1)]
-		w.convolve(plane, plane, gaussKernel(b.Sigma), radius)
+		if half := gaussKernel(b.Sigma); len(half) > 1 {
+			w.scratch = grown(w.scratch, len(plane))
+			// A reflection is at most as far away as the image is wide.
+			blurRows(w.scratch, plane, w.w, half[:min(len(half), bounds.Dx())])
+			blurColumns(plane, w.scratch, w.w, w.h, half[:min(len(half), bounds.Dy())])
+		}
 		if b.Glare > 0 {
-			w.convolve(w.wide, plane, gaussKernel(b.Wide), radius)
-			keep, scatter := float32(1-b.Glare), float32(b.Glare)
-			for i, v := range w.wide {
-				plane[i] = keep*plane[i] + scatter*v
-			}
+			w.scatter(plane, b, around, bounds)
 		}
 	}
 }
 
-// convolve writes the separable convolution of a plane to dst, which may be the
-// plane.
-func (w *cameraWork) convolve(dst, plane, half []float32, radius int) {
-	if len(half) == 1 {
-		copy(dst, plane)
-		return
+// reach returns the rectangle of an image that a crop's result depends on, or
+// more. It begins at whole cells of both blurs.
+func reach(blurs [2]Blur, crop, bounds image.Rectangle) image.Rectangle {
+	far, cell := 0, 1
+	for _, b := range blurs {
+		r := gaussRadius(b.Sigma)
+		if b.Glare > 0 {
+			r += (len(glareKernel) + 1) * b.cell()
+			cell = max(cell, b.cell())
+		}
+		far = max(far, r)
 	}
-	half = half[:min(len(half), radius+1)]
-	blurRows(w.scratch, plane, w.w, half)
-	blurColumns(dst, w.scratch, w.w, w.h, half)
-}
-
-// radius is how far away a pixel can be that matters.
-func (b Blur) radius() int {
-	if b.Glare == 0 {
-		return gaussRadius(b.Sigma)
-	}
-	return gaussRadius(b.Sigma) + gaussRadius(b.Wide)
+	around := crop.Inset(-far)
+	around.Min.X -= (around.Min.X%cell + cell) % cell
+	around.Min.Y -= (around.Min.Y%cell + cell) % cell
+	return around.Intersect(bounds)
 }
 
 // vignette multiplies the planes, a rectangle of the source, by the gain
@@ -309,9 +315,7 @@ func (c *Camera) develop(out *raster.Image, p *ycc, around, crop image.Rectangle
 		for x := crop.Min.X; x < crop.Max.X; {
 			n := min(grainCell-x%grainCell, crop.Max.X-x) // to the block's end
 			row := ycc{w: n, h: 1, y: p.y[at : at+n], u: p.u[at : at+n], v: p.v[at : at+n]}
-			if d.noise {
-				c.addNoise(&row, x, y, d)
-			}
+			c.addNoise(&row, x, y, d)
 			row.rgb(red[i:i+n], green[i:i+n], blue[i:i+n])
 			x, at, i = x+n, at+n, i+n
 		}

@@ -13,8 +13,8 @@ import (
 type CameraModel struct {
 	Source *Appearance `json:"source"`
 	Target *Appearance `json:"target"`
-	// Mapped is the source after tone, colour and blur: what noise is added to.
-	Mapped *Appearance `json:"mapped"`
+	// Result is the source as translated, but for the last correction.
+	Result *Appearance `json:"result"`
 
 	Balance  Balance      `json:"balance"`  // of light and colour from image to image
 	Tone     []float64    `json:"tone"`     // [256] luma of the target for a luma of the source, balanced
@@ -32,11 +32,12 @@ type Affine struct {
 
 // CameraVersion grows with the meaning of a [CameraModel]: one kept from
 // another version is to be fitted anew.
-const CameraVersion = 3
+const CameraVersion = 4
 
 // FitCamera compares the two domains' appearance. The source is read three
-// times: as it is, then with the target's tone and colour for sharpness, then
-// blurred too for noise. Nothing is drawn: equal images give equal models.
+// times: as it is, then with the target's light, tone and colour for sharpness,
+// then as it would be translated, to correct noise and tone by what is still off.
+// Equal images give equal models.
 func FitCamera(ctx context.Context, source, target Images, o MeasureOptions) (*CameraModel, error) {
 	m := &CameraModel{}
 	var err error
@@ -49,37 +50,40 @@ func FitCamera(ctx context.Context, source, target Images, o MeasureOptions) (*C
 	}
 	m.fitColours(m.Source.Luma, m.Source.Chroma)
 	m.Balance = fitBalance(sources, targets, m)
-	m.fitColours(balanced(sources, &m.Balance))
-	if m.Mapped, err = m.measureMapped(ctx, source, o); err != nil {
+	share, chroma := balanced(sources, &m.Balance)
+	m.fitColours(share, chroma)
+	if m.Result, err = m.translated(ctx, source, o); err != nil {
 		return nil, err
 	}
 	for c := range m.Blur {
-		m.Blur[c] = fitBlur(m.Mapped.details(c), m.Target.details(c))
+		m.Blur[c] = fitBlur(m.Result.details(c), m.Target.details(c))
 	}
-	m.Vignette = min(max(m.Target.Vignette-m.Mapped.Vignette, 0), largestVignette)
-	if m.Mapped, err = m.measureMapped(ctx, source, o); err != nil {
+	m.Vignette = min(max(m.Target.Vignette-m.Result.Vignette, 0), mostVignette)
+	m.fitNoise()
+	if m.Result, err = m.translated(ctx, source, o); err != nil {
 		return nil, err
 	}
 	m.fitNoise()
+	m.Tone = corrected(m.Tone, newCurve(share), newCurve(m.Result.Luma), newCurve(m.Target.Luma))
 	return m, nil
 }
 
-// measureMapped measures the source through what is fitted so far.
-func (m *CameraModel) measureMapped(ctx context.Context, source Images, o MeasureOptions) (*Appearance, error) {
+// translated measures the source through what is fitted so far.
+func (m *CameraModel) translated(ctx context.Context, source Images, o MeasureOptions) (*Appearance, error) {
 	c, err := NewCamera(m, CameraOptions{})
 	if err != nil {
 		return nil, err
 	}
-	mapped := Images{Len: source.Len, Load: func(ctx context.Context, i int) (*raster.Image, error) {
+	images := Images{Len: source.Len, Load: func(ctx context.Context, i int) (*raster.Image, error) {
 		s, err := source.Load(ctx, i)
 		if err != nil {
 			return nil, err
 		}
-		return c.apply(s, wholeOf(s), cameraDraw{exposure: 1, strength: 1}), nil
+		return c.apply(s, wholeOf(s), cameraDraw{exposure: 1, strength: 1, seed: uint64(i)}), nil
 	}}
-	a, err := Measure(ctx, mapped, o)
+	a, err := Measure(ctx, images, o)
 	if err != nil {
-		return nil, fmt.Errorf("source with the target's tone: %w", err)
+		return nil, fmt.Errorf("translated source: %w", err)
 	}
 	return a, nil
 }
@@ -101,9 +105,9 @@ func between(v []float64, y float64) float64 {
 	return v[l] + (y-float64(l))*(v[l+1]-v[l])
 }
 
-// largestVignette bounds what a wrong measurement can do: the corners keep half
+// mostVignette bounds what a wrong measurement can do: the corners keep half
 // of their light.
-const largestVignette = 0.5
+const mostVignette = 0.5
 
 // largestGain bounds how much chroma's spread is changed: beyond, compression
 // artefacts and rounding would be what is amplified.
@@ -143,17 +147,24 @@ func atLevel(bands []float64, y float64) float64 {
 	return bands[k] + (at-float64(k))*(bands[k+1]-bands[k])
 }
 
-// fitNoise sets the noise that the target has more than the mapped source.
+// fitNoise adds the noise that the target has more than the result so far, and
+// takes off what it has less. Bands of luma that the result or the target hardly
+// has stay as they are.
 func (m *CameraModel) fitNoise() {
 	for axis := range axes {
-		s, t := m.Mapped.Noise[axis], m.Target.Noise[axis]
-		n := Levels{Fine: make([]float64, noiseBands), Coarse: make([]float64, noiseBands)}
-		for b := range noiseBands {
-			fine := max(t.Fine[b]*t.Fine[b]-s.Fine[b]*s.Fine[b], 0)
-			coarse := max(t.Coarse[b]*t.Coarse[b]-s.Coarse[b]*s.Coarse[b], 0)
-			// White noise is in both bands; what the coarse one has more is of squares.
-			n.Fine[b], n.Coarse[b] = math.Sqrt(fine), math.Sqrt(max(coarse-fine, 0)/squaresCoarse)
+		n, r, t := &m.Noise[axis], m.Result.Noise[axis], m.Target.Noise[axis]
+		if n.Fine == nil {
+			*n = Levels{Fine: make([]float64, noiseBands), Coarse: make([]float64, noiseBands)}
 		}
-		m.Noise[axis] = n
+		for b := range noiseBands {
+			if first := n.Fine[b] == 0 && n.Coarse[b] == 0; !first && !(r.known[b] && t.known[b]) {
+				continue
+			}
+			// White noise is in both bands; what the coarse one has more is of squares.
+			fine := t.Fine[b]*t.Fine[b] - r.Fine[b]*r.Fine[b]
+			coarse := (t.Coarse[b]*t.Coarse[b] - r.Coarse[b]*r.Coarse[b] - fine) / squaresCoarse
+			n.Fine[b] = math.Sqrt(max(n.Fine[b]*n.Fine[b]+fine, 0))
+			n.Coarse[b] = math.Sqrt(max(n.Coarse[b]*n.Coarse[b]+coarse, 0))
+		}
 	}
 }

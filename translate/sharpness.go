@@ -12,6 +12,16 @@ type Blur struct {
 	Wide  float64 `json:"wide"`  // pixels
 }
 
+// Bounds of what a wrong measurement can do.
+const (
+	mostSigma = 4   // pixels
+	mostGlare = 0.3 // share of the light
+)
+
+// glareWidths are the choices of Blur.Wide, multiples of each other: so are the
+// cells then.
+var glareWidths = [...]float64{2.5, 5, 10}
+
 // details are a spectrum's frequencies, powers without noise, and the noise's.
 type details struct{ power, noise [spectrumBins]float64 }
 
@@ -60,16 +70,16 @@ func fitBlur(source, target *details) Blur {
 	if len(ratio) < fewest {
 		return Blur{}
 	}
-	const mostSigma, stepSigma, mostGlare, stepGlare = 4, 0.02, 0.3, 0.02
+	const step = 50 // of both, per unit
 	var best Blur
 	least := blurError(ratio, transfers(gaussKernel(0), frequency), nil, 0)
-	for i := range int(mostSigma / stepSigma) {
-		sigma := float64(i) * stepSigma
+	for i := range mostSigma*step + 1 {
+		sigma := float64(i) / step
 		narrow := transfers(gaussKernel(sigma), frequency)
-		for _, wide := range []float64{2.5, 5, 10} {
+		for _, wide := range glareWidths {
 			scattered := transfers(gaussKernel(wide), frequency)
-			for j := range int(mostGlare/stepGlare) + 1 {
-				glare := float64(j) * stepGlare
+			for j := range int(mostGlare*step) + 1 {
+				glare := float64(j) / step
 				if e := blurError(ratio, narrow, scattered, glare); e < least*(1-1e-9) {
 					least, best = e, Blur{Sigma: sigma, Glare: glare, Wide: wide}
 				}

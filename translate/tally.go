@@ -80,7 +80,9 @@ func (t *tally) appearance() *Appearance {
 	a := &Appearance{Images: t.images, Skipped: t.skipped, Vignette: t.falloff.vignette()}
 	a.Luma, a.Chroma = t.colours.statistics()
 	for axis := range axes {
-		a.Noise[axis] = Levels{Fine: t.noise[axis][0].levels(), Coarse: t.noise[axis][1].levels()}
+		n := &a.Noise[axis]
+		n.Fine, _ = t.noise[axis][0].levels()
+		n.Coarse, n.known = t.noise[axis][1].levels() // has fewer cells
 	}
 	for part := range t.power {
 		a.Spectrum[part] = make([]float64, spectrumBins)
