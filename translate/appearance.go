@@ -31,9 +31,10 @@ type Appearance struct {
 	Chroma [2]Moments   `json:"chroma"` // of U and V per luma level
 	Noise  [axes]Levels `json:"noise"`  // of Y, U and V
 
-	// Spectrum is the power of luma at k/32 cycles per pixel, k = 1…16, as a
-	// variance in grey levels²: white noise of deviation σ has σ² everywhere.
-	Spectrum []float64 `json:"spectrum"`
+	// Spectrum is the power of luma, and of U and V together, at k/32 cycles per
+	// pixel, k = 1…16, as a variance in grey levels²: white noise of deviation σ
+	// has σ² everywhere.
+	Spectrum [2][]float64 `json:"spectrum"`
 
 	// Vignette is v of the gain 1 − v·ρ² that light seems to fall off with, ρ the
 	// distance from the middle in half diagonals.
@@ -51,6 +52,8 @@ type Moments struct {
 type Levels struct {
 	Fine   []float64 `json:"fine"`   // in the finest diagonal wavelet band
 	Coarse []float64 `json:"coarse"` // in the next one; equal to Fine for white noise
+
+	known []bool // measured; the others are those of the nearest measured band
 }
 
 // Images are the pictures of a domain. Load may be called from several

@@ -6,6 +6,7 @@ import (
 	"image"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"sync"
 
 	"t2sda/internal/raster"
@@ -42,16 +43,13 @@ func (o CameraOptions) Validate() error {
 type Camera struct {
 	model   *CameraModel
 	options CameraOptions
-	grain   *grain
-	noisy   [axes]bool
-	sigma   [axes][noiseSteps]float32 // noise per luma of the result
-	work    sync.Pool                 // *cameraWork
+	grains  [axes]grain
+	sigma   [axes][levels][2]float32 // fine and coarse noise per luma of the result
+	work    sync.Pool                // *cameraWork
 }
 
-const (
-	toneSteps  = 4 * levels // entries of the tables by luma of the source
-	noiseSteps = levels
-)
+// toneSteps is the length of tables by luma of the source.
+const toneSteps = 4 * levels
 
 // NewCamera prepares a model for use.
 func NewCamera(m *CameraModel, o CameraOptions) (*Camera, error) {
@@ -64,23 +62,14 @@ func NewCamera(m *CameraModel, o CameraOptions) (*Camera, error) {
 	if err := m.check(); err != nil {
 		return nil, err
 	}
-	c := &Camera{model: m, options: o}
-	var fine, coarse [axes]float64
+	c := &Camera{model: m, options: o, grains: grains()}
 	for axis, n := range m.Noise {
-		if n.Fine == nil {
-			continue
-		}
-		for b := range noiseBands {
-			fine[axis] += n.Fine[b] * n.Fine[b]
-			coarse[axis] += n.Coarse[b] * n.Coarse[b]
-		}
-		fine[axis], coarse[axis] = math.Sqrt(fine[axis]), math.Sqrt(coarse[axis])
-		c.noisy[axis] = fine[axis]+coarse[axis] > 0
-		for y := range c.sigma[axis] {
-			c.sigma[axis][y] = float32(math.Hypot(atLevel(n.Fine, float64(y)), atLevel(n.Coarse, float64(y))))
+		for y := range levels {
+			if n.Fine != nil {
+				c.sigma[axis][y] = [2]float32{float32(atLevel(n.Fine, float64(y))), float32(atLevel(n.Coarse, float64(y)))}
+			}
 		}
 	}
-	c.grain = newGrain(fine, coarse)
 	return c, nil
 }
 
@@ -106,6 +95,17 @@ func (m *CameraModel) check() error {
 			return fmt.Errorf("translate: camera: the model's %s has %d entries instead of %d: fit it anew", l.name, l.have, l.want)
 		}
 	}
+	for _, b := range m.Blur {
+		if !(b.Sigma >= 0 && b.Sigma <= mostSigma) {
+			return fmt.Errorf("translate: camera: the model has a blur of %v px: fit it anew", b.Sigma)
+		}
+		if !(b.Glare >= 0 && b.Glare <= mostGlare) || b.Glare > 0 && !slices.Contains(glareWidths[:], b.Wide) {
+			return fmt.Errorf("translate: camera: the model has a share %v of glare over %v px: fit it anew", b.Glare, b.Wide)
+		}
+	}
+	if !(m.Vignette >= 0 && m.Vignette <= mostVignette) {
+		return fmt.Errorf("translate: camera: the model has a vignette of %v: fit it anew", m.Vignette)
+	}
 	return nil
 }
 
@@ -114,8 +114,7 @@ type cameraDraw struct {
 	exposure float64    // factor on grey levels
 	cast     [2]float64 // U and V over luma
 	strength float64    // factor on blur and noise
-	noise    bool
-	seed     uint64 // of the noise
+	seed     uint64     // of the noise
 }
 
 // stopsToLevels turns a factor on light into one on grey levels, which are
@@ -134,7 +133,6 @@ func (c *Camera) draw(r *rand.Rand) cameraDraw {
 		exposure: math.Exp(spread(c.options.Exposure*stopsToLevels*math.Ln2, b.Light.Add)),
 		cast:     [2]float64{spread(c.options.Cast/midGrey, b.Cast[0].Add), spread(c.options.Cast/midGrey, b.Cast[1].Add)},
 		strength: 1 + c.options.Strength*(2*r.Float64()-1),
-		noise:    true,
 		seed:     r.Uint64(),
 	}
 }
@@ -163,8 +161,8 @@ func (c *Camera) TranslateCrop(r *rand.Rand, source, _ *raster.Image, crop image
 // cameraWork is memory for one image.
 type cameraWork struct {
 	ycc
-	scratch []float32
-	tables  cameraTables
+	scratch, low []float32
+	tables       cameraTables
 }
 
 // cameraTables are the maps of luma and chroma by luma of the source, in steps
@@ -181,15 +179,15 @@ func (c *Camera) apply(source *raster.Image, crop image.Rectangle, d cameraDraw)
 		work = new(cameraWork)
 	}
 	defer c.work.Put(work)
-	sigma := c.model.Blur * d.strength
-	radius := gaussRadius(sigma)
-	around := image.Rect(crop.Min.X-radius, crop.Min.Y-radius, crop.Max.X+radius, crop.Max.Y+radius).Intersect(wholeOf(source))
+	blurs := c.model.Blur
+	for k := range blurs {
+		blurs[k].Sigma *= d.strength
+	}
+	around := reach(blurs, crop, wholeOf(source))
 	work.from(source, around)
 	work.tables.fill(c.model, d)
 	work.recolour(c.correction(source))
-	if radius > 0 {
-		work.blur(gaussKernel(sigma, source.W), gaussKernel(sigma, source.H))
-	}
+	work.blur(blurs, around, wholeOf(source))
 	c.vignette(&work.ycc, around, source)
 	out := raster.NewImage(crop.Dx(), crop.Dy())
 	c.develop(out, &work.ycc, around, crop, d)
@@ -245,12 +243,39 @@ func (w *cameraWork) recolour(c correction) {
 	}
 }
 
-func (w *cameraWork) blur(along, down []float32) {
-	w.scratch = grown(w.scratch, len(w.y))
-	for _, plane := range w.axes() {
-		blurRows(w.scratch, plane, w.w, along)
-		blurColumns(plane, w.scratch, w.w, w.h, down)
+// blur applies the point spreads of luma and chroma to the planes, the rectangle
+// around of an image of the given bounds.
+func (w *cameraWork) blur(blurs [2]Blur, around, bounds image.Rectangle) {
+	for axis, plane := range w.axes() {
+		b := blurs[min(axis, 1)]
+		if half := gaussKernel(b.Sigma); len(half) > 1 {
+			w.scratch = grown(w.scratch, len(plane))
+			// A reflection is at most as far away as the image is wide.
+			blurRows(w.scratch, plane, w.w, half[:min(len(half), bounds.Dx())])
+			blurColumns(plane, w.scratch, w.w, w.h, half[:min(len(half), bounds.Dy())])
+		}
+		if b.Glare > 0 {
+			w.scatter(plane, b, around, bounds)
+		}
 	}
+}
+
+// reach returns the rectangle of an image that a crop's result depends on, or
+// more. It begins at whole cells of both blurs.
+func reach(blurs [2]Blur, crop, bounds image.Rectangle) image.Rectangle {
+	far, cell := 0, 1
+	for _, b := range blurs {
+		r := gaussRadius(b.Sigma)
+		if b.Glare > 0 {
+			r += (len(glareKernel) + 1) * b.cell()
+			cell = max(cell, b.cell())
+		}
+		far = max(far, r)
+	}
+	around := crop.Inset(-far)
+	around.Min.X -= (around.Min.X%cell + cell) % cell
+	around.Min.Y -= (around.Min.Y%cell + cell) % cell
+	return around.Intersect(bounds)
 }
 
 // vignette multiplies the planes, a rectangle of the source, by the gain
@@ -290,9 +315,7 @@ func (c *Camera) develop(out *raster.Image, p *ycc, around, crop image.Rectangle
 		for x := crop.Min.X; x < crop.Max.X; {
 			n := min(grainCell-x%grainCell, crop.Max.X-x) // to the block's end
 			row := ycc{w: n, h: 1, y: p.y[at : at+n], u: p.u[at : at+n], v: p.v[at : at+n]}
-			if d.noise {
-				c.addNoise(&row, x, y, d)
-			}
+			c.addNoise(&row, x, y, d)
 			row.rgb(red[i:i+n], green[i:i+n], blue[i:i+n])
 			x, at, i = x+n, at+n, i+n
 		}
@@ -305,14 +328,17 @@ func (c *Camera) addNoise(row *ycc, x, y int, d cameraDraw) {
 	ox, oy := grainOffset(d.seed, x/grainCell, y/grainCell)
 	from := (oy+y)%grainSide*grainStride + ox + x%grainCell
 	strength := float32(d.strength)
-	n := row.w
-	luma, u, v := row.y[:n], row.u[:n], row.v[:n]
-	gy, gu, gv := c.grain[0][from:from+n], c.grain[1][from:from+n], c.grain[2][from:from+n]
-	for i := range luma {
-		l := min(uint(clip255(luma[i])+0.5), noiseSteps-1)
-		luma[i] += strength * c.sigma[0][l] * gy[i]
-		u[i] += strength * c.sigma[1][l] * gu[i]
-		v[i] += strength * c.sigma[2][l] * gv[i]
+	var bands [grainCell]uint8 // luma before noise, rounded
+	for i, v := range row.y {
+		bands[i] = uint8(clip255(v) + 0.5)
+	}
+	for axis, plane := range row.axes() {
+		g, sigma := &c.grains[axis], &c.sigma[axis]
+		fine, coarse := g.fine[from:from+len(plane)], g.coarse[from:from+len(plane)]
+		for i, l := range bands[:len(plane)] {
+			s := &sigma[l]
+			plane[i] += strength * (s[0]*fine[i] + s[1]*coarse[i])
+		}
 	}
 }
 
@@ -322,33 +348,4 @@ func (p *ycc) rgb(red, green, blue []float32) {
 		r, g, b := rgb(p.y[i], p.u[i], p.v[i])
 		red[i], green[i], blue[i] = clip255(r), clip255(g), clip255(b)
 	}
-}
-
-// gaussRadius is where the kernel of gaussKernel ends; a blur of less than a
-// seventh of a pixel changes nothing.
-func gaussRadius(sigma float64) int {
-	if sigma < 0.15 {
-		return 0
-	}
-	return int(math.Ceil(3 * sigma))
-}
-
-// gaussKernel returns one half of a Gaussian's weights, the centre first, for
-// an axis of n pixels.
-func gaussKernel(sigma float64, n int) []float32 {
-	radius := min(gaussRadius(sigma), n-1)
-	weights := make([]float64, radius+1)
-	sum := -1.0
-	for i := range weights {
-		weights[i] = 1
-		if i > 0 {
-			weights[i] = math.Exp(-float64(i*i) / (2 * sigma * sigma))
-		}
-		sum += 2 * weights[i]
-	}
-	out := make([]float32, radius+1)
-	for i, w := range weights {
-		out[i] = float32(w / sum)
-	}
-	return out
 }

@@ -13,14 +13,14 @@ import (
 type CameraModel struct {
 	Source *Appearance `json:"source"`
 	Target *Appearance `json:"target"`
-	// Mapped is the source after tone, colour and blur: what noise is added to.
-	Mapped *Appearance `json:"mapped"`
+	// Result is the source as translated, but for the last correction.
+	Result *Appearance `json:"result"`
 
 	Balance  Balance      `json:"balance"`  // of light and colour from image to image
 	Tone     []float64    `json:"tone"`     // [256] luma of the target for a luma of the source, balanced
 	Chroma   [2]Affine    `json:"chroma"`   // of U and V, per luma of the source
-	Blur     float64      `json:"blur"`     // deviation of a Gaussian, pixels
-	Noise    [axes]Levels `json:"noise"`    // of Y, U and V to be added, per luma of the target; Fine is white, Coarse half as fine
+	Blur     [2]Blur      `json:"blur"`     // of luma and of chroma
+	Noise    [axes]Levels `json:"noise"`    // of Y, U and V to be added, per luma of the target; Fine of white noise, Coarse of 2×2 squares
 	Vignette float64      `json:"vignette"` // v of the gain 1 − v·ρ² that the target has more than the source
 }
 
@@ -32,11 +32,12 @@ type Affine struct {
 
 // CameraVersion grows with the meaning of a [CameraModel]: one kept from
 // another version is to be fitted anew.
-const CameraVersion = 2
+const CameraVersion = 4
 
 // FitCamera compares the two domains' appearance. The source is read three
-// times: as it is, then with the target's tone and colour for sharpness, then
-// blurred too for noise. Nothing is drawn: equal images give equal models.
+// times: as it is, then with the target's light, tone and colour for sharpness,
+// then as it would be translated, to correct noise and tone by what is still off.
+// Equal images give equal models.
 func FitCamera(ctx context.Context, source, target Images, o MeasureOptions) (*CameraModel, error) {
 	m := &CameraModel{}
 	var err error
@@ -49,36 +50,40 @@ func FitCamera(ctx context.Context, source, target Images, o MeasureOptions) (*C
 	}
 	m.fitColours(m.Source.Luma, m.Source.Chroma)
 	m.Balance = fitBalance(sources, targets, m)
-	m.fitColours(balanced(sources, &m.Balance))
-	if m.Mapped, err = m.measureMapped(ctx, source, o); err != nil {
+	share, chroma := balanced(sources, &m.Balance)
+	m.fitColours(share, chroma)
+	if m.Result, err = m.translated(ctx, source, o); err != nil {
 		return nil, err
 	}
-	m.Blur = fitBlur(m.Mapped, m.Target)
-	m.Vignette = min(max(m.Target.Vignette-m.Mapped.Vignette, 0), largestVignette)
-	if m.Mapped, err = m.measureMapped(ctx, source, o); err != nil {
+	for c := range m.Blur {
+		m.Blur[c] = fitBlur(m.Result.details(c), m.Target.details(c))
+	}
+	m.Vignette = min(max(m.Target.Vignette-m.Result.Vignette, 0), mostVignette)
+	m.fitNoise()
+	if m.Result, err = m.translated(ctx, source, o); err != nil {
 		return nil, err
 	}
 	m.fitNoise()
-	m.Tone = limitSlope(compose(toneMap(newCurve(m.Mapped.Luma), newCurve(m.Target.Luma)), m.Tone), steepest)
+	m.Tone = corrected(m.Tone, newCurve(share), newCurve(m.Result.Luma), newCurve(m.Target.Luma))
 	return m, nil
 }
 
-// measureMapped measures the source through what is fitted so far.
-func (m *CameraModel) measureMapped(ctx context.Context, source Images, o MeasureOptions) (*Appearance, error) {
+// translated measures the source through what is fitted so far.
+func (m *CameraModel) translated(ctx context.Context, source Images, o MeasureOptions) (*Appearance, error) {
 	c, err := NewCamera(m, CameraOptions{})
 	if err != nil {
 		return nil, err
 	}
-	mapped := Images{Len: source.Len, Load: func(ctx context.Context, i int) (*raster.Image, error) {
+	images := Images{Len: source.Len, Load: func(ctx context.Context, i int) (*raster.Image, error) {
 		s, err := source.Load(ctx, i)
 		if err != nil {
 			return nil, err
 		}
-		return c.apply(s, wholeOf(s), cameraDraw{exposure: 1, strength: 1}), nil
+		return c.apply(s, wholeOf(s), cameraDraw{exposure: 1, strength: 1, seed: uint64(i)}), nil
 	}}
-	a, err := Measure(ctx, mapped, o)
+	a, err := Measure(ctx, images, o)
 	if err != nil {
-		return nil, fmt.Errorf("source with the target's tone: %w", err)
+		return nil, fmt.Errorf("translated source: %w", err)
 	}
 	return a, nil
 }
@@ -93,15 +98,6 @@ func balanced(images []*colours, b *Balance) (share []float64, chroma [2]Moments
 	return sum.statistics()
 }
 
-// compose returns l → outer(inner(l)), linear between levels.
-func compose(outer, inner []float64) []float64 {
-	out := make([]float64, len(inner))
-	for l, y := range inner {
-		out[l] = between(outer, y)
-	}
-	return out
-}
-
 // between interpolates v at y.
 func between(v []float64, y float64) float64 {
 	y = min(max(y, 0), float64(len(v)-1))
@@ -109,9 +105,9 @@ func between(v []float64, y float64) float64 {
 	return v[l] + (y-float64(l))*(v[l+1]-v[l])
 }
 
-// largestVignette bounds what a wrong measurement can do: the corners keep half
+// mostVignette bounds what a wrong measurement can do: the corners keep half
 // of their light.
-const largestVignette = 0.5
+const mostVignette = 0.5
 
 // largestGain bounds how much chroma's spread is changed: beyond, compression
 // artefacts and rounding would be what is amplified.
@@ -151,95 +147,24 @@ func atLevel(bands []float64, y float64) float64 {
 	return bands[k] + (at-float64(k))*(bands[k+1]-bands[k])
 }
 
-// noisePower returns the power that noise has at a frequency: the coarse band's
-// below an eighth of a cycle per pixel, the fine one's above three eighths.
-func (a *Appearance) noisePower(frequency float64) float64 {
-	var fine, coarse float64
-	for l, share := range a.Luma {
-		f, c := atLevel(a.Noise[0].Fine, float64(l)), atLevel(a.Noise[0].Coarse, float64(l))
-		fine += share * f * f
-		coarse += share * c * c
-	}
-	w := min(max(4*(frequency-0.125), 0), 1)
-	return coarse + w*(fine-coarse)
-}
-
-// fitBlur returns the deviation of the Gaussian whose transfer function comes
-// closest to the ratio of the two spectra, noise taken off and up to a factor
-// (contrast); 0 where the target is the sharper one. Frequencies at which
-// either is mostly noise are left out.
-func fitBlur(source, target *Appearance) float64 {
-	const most, step, fewest = 5, 0.02, 4
-	var frequency, ratio []float64
-	for k := range spectrumBins {
-		f := float64(k+1) / tileSide
-		ns, nt := source.noisePower(f), target.noisePower(f)
-		s, t := source.Spectrum[k]-ns, target.Spectrum[k]-nt
-		if k == 0 || s <= ns || t <= nt || s <= 0 || t <= 0 {
-			continue
-		}
-		frequency, ratio = append(frequency, f), append(ratio, math.Log(t/s))
-	}
-	if len(ratio) < fewest {
-		return 0
-	}
-	best, sigma := math.Inf(1), 0.0
-	for i := range int(most / step) {
-		s := float64(i) * step
-		if e := blurError(frequency, ratio, s); e < best-1e-12 {
-			best, sigma = e, s
-		}
-	}
-	return sigma
-}
-
-// blurError is the variance of log ratio − log |K|² over the frequencies.
-func blurError(frequency, ratio []float64, sigma float64) float64 {
-	half := gaussKernel(sigma, 1<<10)
-	sum, sum2 := 0.0, 0.0
-	for i, f := range frequency {
-		d := ratio[i] - math.Log(max(transfer(half, f), 1e-12))
-		sum += d
-		sum2 += d * d
-	}
-	n := float64(len(frequency))
-	return sum2/n - sum/n*(sum/n)
-}
-
-// transfer is the mean power response of the separable kernel at a frequency,
-// over its direction.
-func transfer(half []float32, frequency float64) float64 {
-	const directions = 4
-	sum := 0.0
-	for d := range directions {
-		angle := math.Pi / 4 * (float64(d) + 0.5) / directions
-		r := response(half, frequency*math.Cos(angle)) * response(half, frequency*math.Sin(angle))
-		sum += r * r / directions
-	}
-	return sum
-}
-
-func response(half []float32, frequency float64) float64 {
-	sum := float64(half[0])
-	for i := 1; i < len(half); i++ {
-		sum += 2 * float64(half[i]) * math.Cos(2*math.Pi*frequency*float64(i))
-	}
-	return sum
-}
-
-// fitNoise sets the noise that the target has more than the mapped source.
+// fitNoise adds the noise that the target has more than the result so far, and
+// takes off what it has less. Bands of luma that the result or the target hardly
+// has stay as they are.
 func (m *CameraModel) fitNoise() {
-	fine, coarse := grainEnergies()
 	for axis := range axes {
-		s, t := m.Mapped.Noise[axis], m.Target.Noise[axis]
-		n := Levels{Fine: make([]float64, noiseBands), Coarse: make([]float64, noiseBands)}
-		for b := range noiseBands {
-			d1 := max(t.Fine[b]*t.Fine[b]-s.Fine[b]*s.Fine[b], 0)
-			d2 := max(t.Coarse[b]*t.Coarse[b]-s.Coarse[b]*s.Coarse[b], 0)
-			// Of a·white + b·coarse grain the bands hold a² + b²·fine and a² + b²·coarse.
-			b2 := max((d2-d1)/(coarse-fine), 0)
-			n.Fine[b], n.Coarse[b] = math.Sqrt(max(d1-b2*fine, 0)), math.Sqrt(b2)
+		n, r, t := &m.Noise[axis], m.Result.Noise[axis], m.Target.Noise[axis]
+		if n.Fine == nil {
+			*n = Levels{Fine: make([]float64, noiseBands), Coarse: make([]float64, noiseBands)}
 		}
-		m.Noise[axis] = n
+		for b := range noiseBands {
+			if first := n.Fine[b] == 0 && n.Coarse[b] == 0; !first && !(r.known[b] && t.known[b]) {
+				continue
+			}
+			// White noise is in both bands; what the coarse one has more is of squares.
+			fine := t.Fine[b]*t.Fine[b] - r.Fine[b]*r.Fine[b]
+			coarse := (t.Coarse[b]*t.Coarse[b] - r.Coarse[b]*r.Coarse[b] - fine) / squaresCoarse
+			n.Fine[b] = math.Sqrt(max(n.Fine[b]*n.Fine[b]+fine, 0))
+			n.Coarse[b] = math.Sqrt(max(n.Coarse[b]*n.Coarse[b]+coarse, 0))
+		}
 	}
 }

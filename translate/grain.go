@@ -1,7 +1,6 @@
 package translate
 
 import (
-	"math"
 	"math/rand/v2"
 	"sync"
 )
@@ -11,88 +10,51 @@ const (
 	grainCell = 64  // blocks of the image that take noise from the tile at an offset of their own
 )
 
-// grain is a tile of noise of unit deviation per axis. Rows are grainCell longer
-// than the tile is wide: they go on with their beginning, so that a block's row
-// is one piece.
-type grain [axes][]float32
+// grain is a tile of Gaussian noise of unit deviation for one axis: white noise,
+// and noise of half the resolution whose samples fill 2×2 pixels, as chroma has
+// it after 4:2:0 subsampling. Rows are grainCell longer than the tile is wide:
+// they go on with their beginning, so that a block's row is one piece.
+type grain struct{ fine, coarse []float32 }
 
 const grainStride = grainSide + grainCell
 
-// newGrain mixes white noise and noise of half its resolution in the given
-// shares of the deviation.
-func newGrain(fine, coarse [axes]float64) *grain {
-	g := &grain{}
-	for axis := range axes {
-		white, soft := grainFields(uint64(axis))
-		norm := math.Hypot(fine[axis], coarse[axis])
-		g[axis] = make([]float32, grainSide*grainStride)
-		if norm == 0 {
-			continue
-		}
-		a, b := float32(fine[axis]/norm), float32(coarse[axis]/norm)
+// The orthonormal diagonal Haar coefficients of unit white noise have variance 1
+// at every scale; those of 2×2 squares have 0 at the finest and 4 at the next.
+const squaresCoarse = 4
+
+// grains are the tiles of the three axes, made at first use. They are the same
+// in every run.
+var grains = sync.OnceValue(func() (g [axes]grain) {
+	for axis := range g {
+		r := rand.New(rand.NewPCG(0x6772_6169_6e, uint64(axis)))
+		const half = grainSide / 2
+		white, small := normals(r, grainSide*grainSide), normals(r, half*half)
+		g[axis] = grain{fine: make([]float32, grainSide*grainStride), coarse: make([]float32, grainSide*grainStride)}
 		for y := range grainSide {
 			for x := range grainStride {
-				i := y*grainSide + x%grainSide
-				g[axis][y*grainStride+x] = a*white[i] + b*soft[i]
+				i := y*grainStride + x
+				g[axis].fine[i] = white[y*grainSide+x%grainSide]
+				g[axis].coarse[i] = small[y/2*half+x%grainSide/2]
 			}
 		}
 	}
 	return g
-}
-
-// grainFields returns white Gaussian noise and bilinearly enlarged white noise
-// of half the resolution, both of unit deviation, on a torus.
-func grainFields(stream uint64) (white, soft []float32) {
-	r := rand.New(rand.NewPCG(0x6772_6169_6e, stream))
-	white, soft = make([]float32, grainSide*grainSide), make([]float32, grainSide*grainSide)
-	const half = grainSide / 2
-	small := make([]float32, half*half)
-	for i := range white {
-		white[i] = float32(r.NormFloat64())
-	}
-	for i := range small {
-		small[i] = float32(r.NormFloat64())
-	}
-	var energy float64
-	for y := range grainSide {
-		for x := range grainSide {
-			// The nearest sample weighs ¾ along each axis, the next one ¼.
-			x0, y0 := x/2, y/2
-			x1, y1 := (x0+2*(x&1)-1+half)%half, (y0+2*(y&1)-1+half)%half
-			v := 9*small[y0*half+x0] + 3*(small[y0*half+x1]+small[y1*half+x0]) + small[y1*half+x1]
-			soft[y*grainSide+x] = v
-			energy += float64(v) * float64(v)
-		}
-	}
-	scaled(soft, float32(1/math.Sqrt(energy/float64(len(soft)))))
-	return white, soft
-}
-
-// grainEnergies returns the mean squares of the soft field's diagonal Haar
-// coefficients at the finest and the next scale.
-var grainEnergies = sync.OnceValues(func() (fine, coarse float64) {
-	_, soft := grainFields(0)
-	return diagonalEnergy(soft, grainSide), diagonalEnergy(halve(soft, grainSide, grainSide), grainSide/2)
 })
 
-func diagonalEnergy(plane []float32, side int) float64 {
-	sum := 0.0
-	for y := 0; y < side; y += 2 {
-		for x := 0; x < side; x += 2 {
-			i := y*side + x
-			d := float64(plane[i]-plane[i+1]-plane[i+side]+plane[i+side+1]) / 2
-			sum += d * d
-		}
+func normals(r *rand.Rand, n int) []float32 {
+	out := make([]float32, n)
+	for i := range out {
+		out[i] = float32(r.NormFloat64())
 	}
-	return sum / float64(side*side/4)
+	return out
 }
 
-// offset returns where in the tile the block (bx, by) of an image takes its
-// noise from.
+// grainOffset returns where in the tile the block (bx, by) of an image takes its
+// noise from. Both numbers are even, so that squares stay whole.
 func grainOffset(seed uint64, bx, by int) (x, y int) {
 	z := seed ^ (uint64(bx)<<32 | uint64(by)) // SplitMix64's finaliser (Steele et al. 2014)
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9
 	z = (z ^ (z >> 27)) * 0x94d049bb133111eb
 	z ^= z >> 31
-	return int(z % grainSide), int(z >> 32 % grainSide)
+	return int(z%grainSide) &^ 1, int(z>>32%grainSide) &^ 1
 }

@@ -75,9 +75,9 @@ func (t *noiseTally) add(o *noiseTally) {
 // levels returns the noise's deviation per band, σ = median|HH| / 0.6745
 // (Donoho and Johnstone, Biometrika 1994). Bands that hold too few cells take
 // the level of the nearest one that does not.
-func (t *noiseTally) levels() []float64 {
+func (t *noiseTally) levels() (sigma []float64, known []bool) {
 	out := make([]float64, noiseBands)
-	known := make([]bool, noiseBands)
+	known = make([]bool, noiseBands)
 	for b := range out {
 		total := int64(0)
 		for _, n := range t.count[b] {
@@ -87,7 +87,7 @@ func (t *noiseTally) levels() []float64 {
 			out[b] = medianOf(&t.count[b], total) / 0.6745
 		}
 	}
-	return nearestKnown(out, known)
+	return nearestKnown(out, known), known
 }
 
 // medianOf interpolates within the bin that holds the median.

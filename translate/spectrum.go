@@ -24,12 +24,13 @@ func (t *tally) spectrum() {
 	for ty := range ny {
 		for tx := range nx {
 			x0, y0 := spread(tx, nx, w), spread(ty, ny, h)
-			t.load(tile, x0, y0, window)
-			for r := range tileSide {
-				row := tile[r*tileSide : (r+1)*tileSide]
-				f.Coefficients(row, row)
-			}
-			t.collect(f, tile, column, energy)
+			load(tile, t.planes.y, nil, y0*w+x0, w, window)
+			transformRows(f, tile)
+			collect(&t.power[0], f, tile, column, energy)
+			// The power of U + iV, over all directions, is the sum of both powers.
+			load(tile, t.planes.u, t.planes.v, y0*w+x0, w, window)
+			transformRows(f, tile)
+			collect(&t.power[1], f, tile, column, energy)
 			t.tiles++
 		}
 	}
@@ -52,25 +53,39 @@ func hann() (window [tileSide]float64, energy float64) {
 	return window, energy * energy
 }
 
-func (t *tally) load(tile []complex128, x0, y0 int, window [tileSide]float64) {
-	mean := 0.0
+// load writes the tile at a position of the planes (the second one may be nil).
+func load(tile []complex128, re, im []float32, at, stride int, window [tileSide]float64) {
+	mean := complex(0, 0)
 	for y := range tileSide {
 		for x := range tileSide {
-			mean += float64(t.planes.y[(y0+y)*t.planes.w+x0+x])
+			i := at + y*stride + x
+			v := complex(float64(re[i]), 0)
+			if im != nil {
+				v = complex(real(v), float64(im[i]))
+			}
+			tile[y*tileSide+x] = v
+			mean += v
 		}
 	}
 	mean /= tileSide * tileSide
 	for y := range tileSide {
 		for x := range tileSide {
-			v := float64(t.planes.y[(y0+y)*t.planes.w+x0+x]) - mean
-			tile[y*tileSide+x] = complex(v*window[x]*window[y], 0)
+			v := tile[y*tileSide+x] - mean
+			tile[y*tileSide+x] = v * complex(window[x]*window[y], 0)
 		}
+	}
+}
+
+func transformRows(f *fourier.CmplxFFT, tile []complex128) {
+	for r := range tileSide {
+		row := tile[r*tileSide : (r+1)*tileSide]
+		f.Coefficients(row, row)
 	}
 }
 
 // collect transforms the columns of a tile whose rows are transformed, and adds
 // the mean power of each ring of frequencies.
-func (t *tally) collect(f *fourier.CmplxFFT, tile, column []complex128, energy float64) {
+func collect(power *[spectrumBins]float64, f *fourier.CmplxFFT, tile, column []complex128, energy float64) {
 	var sum, n [spectrumBins]float64
 	for x := range tileSide {
 		for y := range tileSide {
@@ -87,6 +102,6 @@ func (t *tally) collect(f *fourier.CmplxFFT, tile, column []complex128, energy f
 		}
 	}
 	for k := range sum {
-		t.power[k] += sum[k] / n[k] / (energy * tileSide * tileSide)
+		power[k] += sum[k] / n[k] / (energy * tileSide * tileSide)
 	}
 }

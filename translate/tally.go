@@ -14,7 +14,7 @@ type tally struct {
 	colours colours
 	noise   [axes][2]noiseTally // per axis, fine and coarse
 	falloff falloff
-	power   [spectrumBins]float64
+	power   [2][spectrumBins]float64
 	tiles   int
 
 	planes ycc // memory of measure
@@ -67,21 +67,28 @@ func (t *tally) add(o *tally) {
 		}
 	}
 	t.falloff.add(o.falloff)
-	for k := range t.power {
-		t.power[k] += o.power[k]
+	for part := range t.power {
+		for k := range t.power[part] {
+			t.power[part][k] += o.power[part][k]
+		}
 	}
 	t.tiles += o.tiles
 }
 
 // appearance turns sums into means.
 func (t *tally) appearance() *Appearance {
-	a := &Appearance{Images: t.images, Skipped: t.skipped, Vignette: t.falloff.vignette(), Spectrum: make([]float64, spectrumBins)}
+	a := &Appearance{Images: t.images, Skipped: t.skipped, Vignette: t.falloff.vignette()}
 	a.Luma, a.Chroma = t.colours.statistics()
 	for axis := range axes {
-		a.Noise[axis] = Levels{Fine: t.noise[axis][0].levels(), Coarse: t.noise[axis][1].levels()}
+		n := &a.Noise[axis]
+		n.Fine, _ = t.noise[axis][0].levels()
+		n.Coarse, n.known = t.noise[axis][1].levels() // has fewer cells
 	}
-	for k, p := range t.power {
-		a.Spectrum[k] = p / float64(max(t.tiles, 1))
+	for part := range t.power {
+		a.Spectrum[part] = make([]float64, spectrumBins)
+		for k, p := range t.power[part] {
+			a.Spectrum[part][k] = p / float64(max(t.tiles, 1))
+		}
 	}
 	return a
 }

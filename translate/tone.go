@@ -50,6 +50,39 @@ func (c *curve) invert(l int, q float64) float64 {
 	return float64(l) - 0.5 + min(max((q-c.cumulative[l])/share, 0), 1)
 }
 
+// over returns the mean of f over the ranks that the pixels of a level take.
+func (c *curve) over(l int, f func(rank float64) float64) float64 {
+	const steps = 16
+	from, to := c.cumulative[l], c.cumulative[l+1]
+	sum := 0.0
+	for k := range steps {
+		sum += f(from+(to-from)*(float64(k)+0.5)/steps) / steps
+	}
+	return sum
+}
+
+// corrected returns a tone map for source whose outcome has the distribution of
+// result, changed by what that differs from the target's: what later stages do
+// to the distribution, noise above all, is made up for.
+func corrected(tone []float64, source, result, target *curve) []float64 {
+	const fewest = 1e-6
+	off, known := make([]float64, levels), make([]bool, levels)
+	for l := range off {
+		if known[l] = source.cumulative[l+1]-source.cumulative[l] > fewest; known[l] {
+			off[l] = source.over(l, func(rank float64) float64 { return target.quantile(rank) - result.quantile(rank) })
+		}
+	}
+	off = nearestKnown(off, known)
+	out := make([]float64, levels)
+	for l := range out {
+		out[l] = tone[l] + off[l]
+		if l > 0 {
+			out[l] = max(out[l], out[l-1])
+		}
+	}
+	return clipped(smooth(limitSlope(out, steepest), toneSmoothing/2))
+}
+
 // toneMap returns the monotone map of luma levels that gives pixels distributed
 // as source the distribution of target: histogram specification (Gonzalez and
 // Woods, Digital Image Processing, §3.3), with contrast limited and smoothed so
@@ -59,7 +92,7 @@ func toneMap(source, target *curve) []float64 {
 	raw, known := make([]float64, levels), make([]bool, levels)
 	for l := range raw {
 		if known[l] = source.cumulative[l+1]-source.cumulative[l] > fewest; known[l] {
-			raw[l] = target.quantile(source.rank(float64(l)))
+			raw[l] = source.over(l, target.quantile)
 		}
 	}
 	bridge(raw, known)
