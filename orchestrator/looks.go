@@ -105,8 +105,8 @@ func toneLine(a *translate.Appearance) (x, y []float64) {
 
 // detailLine is the spectrum in decibels.
 func detailLine(a *translate.Appearance) (x, y []float64) {
-	for k := range a.Spectrum {
-		x, y = append(x, 0.5*float64(k+1)/float64(len(a.Spectrum))), append(y, a.Decibels(k))
+	for k := range a.Spectrum[0] {
+		x, y = append(x, 0.5*float64(k+1)/float64(len(a.Spectrum[0]))), append(y, a.Decibels(k))
 	}
 	return x, y
 }

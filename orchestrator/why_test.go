@@ -70,7 +70,7 @@ func TestWhyOfMethods(t *testing.T) {
 // TestLookLines: by hand. A quarter of the pixels is black, the rest white; two
 // bands of luma are there, the others say nothing of noise.
 func TestLookLines(t *testing.T) {
-	a := &translate.Appearance{Luma: make([]float64, 256), Spectrum: []float64{100, 1}}
+	a := &translate.Appearance{Luma: make([]float64, 256), Spectrum: [2][]float64{{100, 1}}}
 	a.Luma[0], a.Luma[255] = 0.25, 0.75
 	a.Noise[0].Fine = make([]float64, 16)
 	a.Noise[0].Fine[0], a.Noise[0].Fine[15] = 3, 2

@@ -23,13 +23,14 @@ func (a *Appearance) Gap(target *Appearance) Gap {
 		have, want := atLevel(a.Noise[0].Fine, float64(l)), atLevel(target.Noise[0].Fine, float64(l))
 		g.Noise += target.Luma[l] * math.Abs(have-want)
 	}
-	for k := range a.Spectrum {
-		g.Spectrum += math.Abs(a.Decibels(k)-target.Decibels(k)) / float64(len(a.Spectrum))
+	for k := range a.Spectrum[0] {
+		g.Spectrum += math.Abs(a.Decibels(k)-target.Decibels(k)) / float64(len(a.Spectrum[0]))
 	}
 	return g
 }
 
-// Decibels returns the power of frequency k of the spectrum over 1 grey level².
+// Decibels returns the power of luma at frequency k of the spectrum over 1 grey
+// level².
 func (a *Appearance) Decibels(k int) float64 {
-	return 10 * math.Log10(max(a.Spectrum[k], leastPower))
+	return 10 * math.Log10(max(a.Spectrum[0][k], leastPower))
 }

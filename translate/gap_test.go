@@ -16,8 +16,8 @@ func TestGap(t *testing.T) {
 		}
 		return out
 	}
-	a := &Appearance{Luma: make([]float64, levels), Spectrum: flat(400, spectrumBins)}
-	b := &Appearance{Luma: make([]float64, levels), Spectrum: flat(4, spectrumBins)}
+	a := &Appearance{Luma: make([]float64, levels), Spectrum: [2][]float64{flat(400, spectrumBins)}}
+	b := &Appearance{Luma: make([]float64, levels), Spectrum: [2][]float64{flat(4, spectrumBins)}}
 	a.Luma[100], b.Luma[110], b.Luma[130] = 1, 0.5, 0.5
 	a.Noise[0].Fine, b.Noise[0].Fine = flat(3, noiseBands), flat(1, noiseBands)
 	for _, g := range []Gap{a.Gap(b), b.Gap(a)} {
@@ -28,7 +28,7 @@ func TestGap(t *testing.T) {
 	if g := a.Gap(a); g != (Gap{}) {
 		t.Errorf("an appearance is %+v from itself", g)
 	}
-	a.Spectrum[0] = 0
+	a.Spectrum[0][0] = 0
 	if d := a.Decibels(0); math.Abs(d+30) > 1e-9 {
 		t.Errorf("no power has %v dB", d)
 	}
