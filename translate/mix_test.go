@@ -17,10 +17,10 @@ import (
 	"t2sda/internal/translator"
 )
 
-// paint is an engine whose result has one value everywhere.
-type paint float32
+// plain is an engine whose result has one value everywhere.
+type plain float32
 
-func (p paint) Translate(_ *rand.Rand, source, _ *raster.Image) (*raster.Image, error) {
+func (p plain) Translate(_ *rand.Rand, source, _ *raster.Image) (*raster.Image, error) {
 	out := raster.NewImage(source.W, source.H)
 	for i := range out.Pix {
 		out.Pix[i] = float32(p)
@@ -30,7 +30,7 @@ func (p paint) Translate(_ *rand.Rand, source, _ *raster.Image) (*raster.Image, 
 
 // group is an engine that takes many images at once, and notes how many.
 type group struct {
-	paint
+	plain
 	sizes *[]int
 }
 
@@ -68,7 +68,7 @@ func jobsOf(n int, source, target *raster.Image, crop image.Rectangle) []transla
 // Of 4000 images drawn 1 : 3, the share of the first is 0.25 ± 0.0068 (binomial
 // standard deviation); four of them are allowed.
 func TestMixDrawsByWeight(t *testing.T) {
-	m := mustMix(t, Member{"b", 3, paint(2)}, Member{"none", 0, paint(9)}, Member{"a", 1, paint(1)})
+	m := mustMix(t, Member{"b", 3, plain(2)}, Member{"none", 0, plain(9)}, Member{"a", 1, plain(1)})
 	out, err := translator.All(t.Context(), m, jobsOf(4000, scene(1, 2, 2), nil, image.Rect(0, 0, 1, 1)))
 	if err != nil {
 		t.Fatal(err)
@@ -168,7 +168,7 @@ func TestMixOfOneIsThatOne(t *testing.T) {
 func TestMixStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	m := mustMix(t, Member{"a", 1, paint(1)}, Member{"b", 1, paint(2)})
+	m := mustMix(t, Member{"a", 1, plain(1)}, Member{"b", 1, plain(2)})
 	if _, err := translator.All(ctx, m, jobsOf(3, scene(1, 2, 2), nil, image.Rect(0, 0, 1, 1))); !errors.Is(err, context.Canceled) {
 		t.Errorf("have %v", err)
 	}
