@@ -39,8 +39,10 @@ func TestEnginesInBothForms(t *testing.T) {
 			}
 		}
 	}
-	if c, err := Load("streets", nil); err != nil || c.Translate.Engine.String() != "fda" {
-		t.Errorf("the default is %v, %v", c.Translate.Engine, err)
+	for _, preset := range []string{"gta5-cityscapes", "synthia-cityscapes"} { // the paper's
+		if c, err := Read(preset, nil); err != nil || c.Translate.Engine.String() != "fda" {
+			t.Errorf("%s: the engine is %v, %v", preset, c.Translate.Engine, err)
+		}
 	}
 	if e := Default().Translate.Engine; !maps.Equal(e, Engines{"fda": 1}) {
 		t.Errorf("Default was changed to %v", e)
