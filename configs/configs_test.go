@@ -280,7 +280,7 @@ func TestBadConfigurations(t *testing.T) {
 		{"resize", "extends: streets\ndata: {source: {resize: {width: 5}}}", "data.source.resize: want two positive numbers or 0×0, have 5×0"},
 		{"device", "extends: streets\nruntime: {device: tpu}", `runtime.device: want one of cpu, cuda, auto, have "tpu"`},
 		{"generalise", "extends: streets\nmethod: generalise\nloss: {drw: none, pull: {key_domain: target}}", "loss.pull.key_domain: method generalise has no target images"},
-		{"generalise by FDA", "extends: streets\nmethod: generalise\nloss: {drw: none}", "translate.engine: method generalise has no target images, which fda needs"},
+		{"generalise by FDA", "extends: streets\nmethod: generalise\ntranslate: {engine: fda}\nloss: {drw: none}", "translate.engine: method generalise has no target images, which fda needs"},
 		{"domain of L_S", "extends: streets\nloss: {ce_domain: target}", `loss.ce_domain: want one of source, pseudo, both, have "target"`},
 		{"domain of L_T", "extends: streets\nloss: {mix_domain: both}", `loss.mix_domain: want one of source, pseudo, have "both"`},
 		{"weight of L_T", "extends: streets\nloss: {mix_weight: .inf}", "loss.mix_weight: want a number from 0 up, have +Inf"},
