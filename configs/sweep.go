@@ -30,7 +30,7 @@ type Sweep struct {
 	// Oracle is the row that closes the gap, of which the table says what share
 	// the others recover from the baseline; empty: none.
 	Oracle string
-	path     string // for messages
+	path   string // for messages
 }
 
 // Setting is a configuration's dotted key and its value as YAML.
