@@ -108,7 +108,7 @@ func TestCompare(t *testing.T) {
 	root := t.TempDir()
 	writeShapes(t, root)
 	c := compareConfig(root, t.TempDir())
-	c.Train.Iterations = 60
+	c.Train.Iterations = 30
 	o := CompareOptions{Methods: []string{configs.SourceOnly, configs.TargetOnly}, Seeds: []uint{4, 9}, Jobs: 1}
 	dir := filepath.Join(c.Output, "shapes-compare")
 	third := filepath.Join(dir, "source-only-seed9")
