@@ -34,6 +34,9 @@ func TestEmbeddedSweeps(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
+		if len(variants) != s.Len() {
+			t.Errorf("%s: %d rows, %d variants", name, s.Len(), len(variants))
+		}
 		hashes := map[string]string{}
 		for _, v := range variants {
 			if other, ok := hashes[v.Config.Hash()]; ok {
@@ -44,7 +47,8 @@ func TestEmbeddedSweeps(t *testing.T) {
 				t.Errorf("%s: row %q has a baseline (%v) or %d threads", name, v.Name, v.Config.Baseline, v.Config.Runtime.Threads)
 			}
 		}
-		if !slices.ContainsFunc(variants, func(v Variant) bool { return v.Config.Hash() == presetHash(t, s.Config) }) {
+		// FDA's window means nothing to the preset's engine.
+		if name != "band" && !slices.ContainsFunc(variants, func(v Variant) bool { return v.Config.Hash() == presetHash(t, s.Config) }) {
 			t.Errorf("%s has no row of the preset as it is, which other sweeps share", name)
 		}
 	}

@@ -130,6 +130,9 @@ func (s *Sweep) points() []point {
 	return out
 }
 
+// Len is the number of the table's rows.
+func (s *Sweep) Len() int { return len(s.points()) }
+
 // shortKey is the last part of a grid's key, or all of it where another key of
 // the grid ends alike.
 func (s *Sweep) shortKey(key string) string {

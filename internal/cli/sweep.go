@@ -64,11 +64,7 @@ func listSweeps(w io.Writer) error {
 		if err != nil {
 			return err
 		}
-		variants, err := s.Variants(nil)
-		if err != nil {
-			return err
-		}
-		fmt.Fprintf(tw, "%s\t%d rows × %d seeds\t%s\n", name, len(variants), len(s.Seeds), s.Title)
+		fmt.Fprintf(tw, "%s\t%d rows × %d seeds\t%s\n", name, s.Len(), len(s.Seeds), s.Title)
 	}
 	return tw.Flush()
 }
