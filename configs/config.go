@@ -151,7 +151,7 @@ type Loss struct {
 
 // Pull is the term that pulls target to source.
 type Pull struct {
-	Weight      float64 `mapstructure:"weight" yaml:"weight"` // λ
+	Weight      float64 `mapstructure:"weight" yaml:"weight"` // λ; 0: no pull
 	Kind        string  `mapstructure:"kind" yaml:"kind"`     // infonce | mse
 	Mean        string  `mapstructure:"mean" yaml:"mean"`     // over class: every class with queries counts by its weight | pair: every query does
 	Tau         float64 `mapstructure:"tau" yaml:"tau"`

@@ -246,6 +246,11 @@ func TestSettledByMethod(t *testing.T) {
 	if cfg.UsesMix() || cfg.UsesTeacher() {
 		t.Error("L_T of weight 0 keeps a teacher")
 	}
+	cfg = Default()
+	cfg.Loss.Pull.Weight = 0
+	if cfg.UsesPull() || cfg.UsesPseudo() || !cfg.UsesMix() {
+		t.Error("a pull of weight 0 is trained")
+	}
 	if cfg.Method = T2SMSE; cfg.PullKind() != "mse" {
 		t.Errorf("t2s-mse pulls by %s", cfg.PullKind())
 	}

@@ -109,7 +109,7 @@ func (c *Config) UsesTarget() bool { return c.method().target }
 func (c *Config) UsesMix() bool { return c.method().mixes && c.Loss.MixWeight > 0 }
 
 // UsesPull reports whether the pull term is trained.
-func (c *Config) UsesPull() bool { return c.method().pulls }
+func (c *Config) UsesPull() bool { return c.method().pulls && c.Loss.Pull.Weight > 0 }
 
 // UsesFeatureDistance reports whether the run stays near its initial features.
 // Methods that are cross-entropy alone never do.

@@ -72,6 +72,7 @@ func TestSwitches(t *testing.T) {
 			c.Translate.Model = writeModel(t, means())
 		}},
 		{"plain", func(*configs.Config) {}},
+		{"no pull", func(c *configs.Config) { c.Loss.Pull.Weight = 0 }},
 		{"pseudo", func(c *configs.Config) {
 			c.Loss.CEDomain, c.Loss.MixDomain = configs.DomainPseudo, configs.DomainPseudo
 		}},
@@ -96,9 +97,12 @@ func TestSwitches(t *testing.T) {
 				t.Fatal(err)
 			}
 			e := events[0]
-			want := []string{"mix", "pull", c.Loss.CEDomain}
+			want := []string{"mix", c.Loss.CEDomain}
 			if c.Loss.CEDomain == configs.DomainBoth {
-				want = []string{"mix", configs.DomainPseudo, "pull", configs.DomainSource}
+				want = []string{"mix", configs.DomainPseudo, configs.DomainSource}
+			}
+			if c.Loss.Pull.Weight > 0 {
+				want = append(want, "pull")
 			}
 			slices.Sort(want)
 			if have := slices.Sorted(maps.Keys(e.Losses)); !slices.Equal(have, want) {
@@ -117,7 +121,7 @@ func TestSwitches(t *testing.T) {
 	}
 	// The values reported are those of the plain terms, whatever they weigh.
 	for k, other := range map[string]string{
-		"plainsource": "bothsource", "pseudo weighted 0.3mix": "pseudomix", "pseudopseudo": "bothpseudo",
+		"plainsource": "bothsource", "plainmix": "no pullmix", "pseudo weighted 0.3mix": "pseudomix", "pseudopseudo": "bothpseudo",
 	} {
 		if a, b := first[k], first[other]; math.Abs(a-b) > 1e-5*a {
 			t.Errorf("%s is %g, %s %g", k, a, other, b)
