@@ -6,6 +6,7 @@ import (
 	"image"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -185,5 +186,35 @@ func TestHistogram(t *testing.T) {
 	h := histogram(l, image.Rect(1, 0, 3, 2))
 	if h[1] != 3 || h[255] != 1 || h[0]+h[2]+h[3] != 0 {
 		t.Errorf("%v", h[:4])
+	}
+}
+
+func TestImagesKey(t *testing.T) {
+	o := genericSet(t, 2, 12, 10)
+	key := func(d *Dataset) string {
+		t.Helper()
+		k, err := d.ImagesKey()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	d := mustOpen(t, o)
+	first := key(d)
+	if key(mustOpen(t, o)) != first {
+		t.Error("equal images have different keys")
+	}
+	if key(d.AtSize(6, 5)) == first {
+		t.Error("another size has the same key")
+	}
+	writePicture(t, d.Item(1).Image, photo(9, 12, 11))
+	if key(d) == first {
+		t.Error("a changed image has the same key")
+	}
+	if err := os.Remove(d.Item(0).Image); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.ImagesKey(); err == nil || !strings.Contains(err.Error(), d.Item(0).Image) {
+		t.Errorf("error %v does not name the missing image", err)
 	}
 }

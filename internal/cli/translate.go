@@ -73,6 +73,7 @@ missing, if everything else on the command line is as it was.`,
 		_ = cmd.MarkFlagRequired(name) // fails only for flags that do not exist
 	}
 	cmd.MarkFlagsMutuallyExclusive("resume", "overwrite")
+	cmd.AddCommand(fitCommand())
 	return cmd
 }
 

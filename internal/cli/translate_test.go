@@ -131,3 +131,29 @@ func TestTranslateSettings(t *testing.T) {
 		t.Errorf("settings %s, %v", text, err)
 	}
 }
+
+func TestFit(t *testing.T) {
+	t.Chdir(t.TempDir())
+	succeed(t, "data", "render", "--out", "camera", "--domain", "camera", "--train", "3", "--val", "1", "--width", "64", "--height", "32")
+	out := succeed(t, "translate", "fit", "camera", "--dataset", "cityscapes", "--split", "train", "--json", "look.json")
+	for _, want := range []string{"3 pictures measured, 0 without content", "share of pixels darker", "noise of Y", "cycles per pixel"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("%q is not in\n%s", want, out)
+		}
+	}
+	text, err := os.ReadFile("look.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var look struct{ Images int }
+	if err := json.Unmarshal(text, &look); err != nil || look.Images != 3 {
+		t.Errorf("%v, %+v", err, look)
+	}
+	if same := succeed(t, "translate", "fit", filepath.Join("camera", "leftImg8bit", "train")); same != out {
+		t.Error("the folder of the same pictures looks otherwise")
+	}
+	fail(t, exitFailure, "no such file", "translate", "fit", "nowhere")
+	fail(t, exitFailure, "at least 32×32", "translate", "fit", "camera", "--dataset", "cityscapes", "--size", "16x16")
+	fail(t, exitUsage, "is negative", "translate", "fit", "camera", "--images", "-1")
+	fail(t, exitUsage, "accepts 1 arg", "translate", "fit")
+}
