@@ -12,7 +12,7 @@ func TestSweepCommand(t *testing.T) {
 	enginetest.Isolate(t)
 	t.Setenv(childEnv, "1")
 	t.Chdir(t.TempDir())
-	if out := succeed(t, "sweep", "--list"); !strings.Contains(out, "table7-directions  10 rows × 3 seeds  Directions of pulling") {
+	if out := succeed(t, "sweep", "--list"); !strings.Contains(out, "table7-directions") || !strings.Contains(out, "10 rows × 3 seeds  Directions of pulling") {
 		t.Errorf("the list is\n%s", out)
 	}
 	line := withTiny("sweep", "losses", "--rows", "none", "--seeds", "4", "--out", "tables")
