@@ -6,6 +6,7 @@ import (
 	"math"
 
 	"t2sda/internal/raster"
+	"t2sda/internal/rng"
 )
 
 // CameraModel is what [FitCamera] found out: how to bring images of the source
@@ -32,7 +33,7 @@ type Affine struct {
 
 // CameraVersion grows with the meaning of a [CameraModel]: one kept from
 // another version is to be fitted anew.
-const CameraVersion = 4
+const CameraVersion = 5
 
 // FitCamera compares the two domains' appearance. The source is read three
 // times: as it is, then with the target's light, tone and colour for sharpness,
@@ -79,7 +80,7 @@ func (m *CameraModel) translated(ctx context.Context, source Images, o MeasureOp
 		if err != nil {
 			return nil, err
 		}
-		return c.apply(s, wholeOf(s), cameraDraw{exposure: 1, strength: 1, seed: uint64(i)}), nil
+		return c.Translate(rng.New(0, i, "translate/fit"), s, nil)
 	}}
 	a, err := Measure(ctx, images, o)
 	if err != nil {
