@@ -13,7 +13,7 @@ import (
 
 // mixer makes the images of L_T: classes of source images, or of their
 // translations, pasted over target images, strongly augmented, with the teacher's pseudo-labels and the weights
-// they deserve (DACS; METHOD §1 and §4).
+// they deserve (DACS, Tranheden et al., WACV 2021).
 type mixer struct {
 	cfg     configs.Config
 	classes int

@@ -20,7 +20,7 @@ import (
 // The weights of a run that [OpenNetwork] reads.
 const (
 	Student = "student"
-	Teacher = "teacher" // has the student's running statistics: METHOD's EMA moves parameters only
+	Teacher = "teacher" // has the student's running statistics: the EMA moves parameters only, as DAFormer's does
 )
 
 // Network is what a run has trained, as of one of its checkpoints.

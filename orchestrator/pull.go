@@ -13,7 +13,7 @@ import (
 )
 
 // pull is the term that pulls the student's features of one domain to the
-// teacher's prototypes of another (METHOD §2; package losses maps the
+// teacher's prototypes of another (Wang et al., §3; package losses maps the
 // directions).
 type pull struct {
 	*term

@@ -208,7 +208,7 @@ type teacher struct {
 }
 
 // newTeacher builds the teacher's forward pass: pseudo-labels and confidences
-// at the crop's resolution (METHOD §1), features at the grid, as asked for.
+// at the crop's resolution, features at the grid, as asked for.
 func newTeacher(e *engine.Engine, name string, arch nets.Arch, size imageBatch, s *state, wantLabels, wantFeatures bool) (*teacher, error) {
 	t := &teacher{name: name}
 	g, err := graphs.Build(name, func(g *graphs.Graph) {

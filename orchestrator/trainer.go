@@ -368,7 +368,7 @@ func (t *trainer) update(it int, e *Event) error {
 }
 
 // follow moves the teacher towards the student. The update after iteration t is
-// the one that METHOD's recipe makes at the beginning of iteration t+1.
+// the one that DAFormer's code makes at the beginning of iteration t+1.
 func (t *trainer) follow(it int) error {
 	emaUpdate(t.state.teacher.Floats(), t.state.student.Floats(), emaDecay(t.cfg.Train.EMA, it+1))
 	return nil

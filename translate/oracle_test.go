@@ -45,7 +45,7 @@ func (f *fullFFT) forward(plane []float32) []complex128 {
 }
 
 // translate replaces the amplitudes of frequencies −lo ≤ u ≤ hi (bu, bv per
-// axis; hi = b−1 when asymmetric) as METHOD's text says, without clipping.
+// axis; hi = b−1 when asymmetric) as the paper's text says, without clipping.
 func (f *fullFFT) translate(source, target *raster.Image, bu, bv int, asymmetric bool) *raster.Image {
 	hiU, hiV := bu, bv
 	if asymmetric {
