@@ -26,6 +26,7 @@ type translation struct {
 	options        translate.Options
 	network        neural.Options
 	measure        int
+	look, json     string // pictures to measure, and the file that takes the numbers
 	device         engineFlags
 	run            offline.Options
 }
@@ -54,7 +55,7 @@ func (f *setFlags) open(sizeFlag string) (_ *offline.Set, err error) {
 func translateCommand() *cobra.Command {
 	t := translation{options: translate.DefaultOptions()}
 	cmd := &cobra.Command{
-		Use:   "translate --source FILE|DIR --target FILE|DIR --out FILE|DIR",
+		Use:   "translate --source FILE|DIR --target FILE|DIR --out FILE|DIR | --fit DIR",
 		Short: "Give pictures the appearance of others: one to look at, or a whole data set",
 		Long: `Give a picture, or all PNG and JPEG files below a folder, the appearance of the
 target. The results are PNG files; below a folder they keep their paths, so that
@@ -63,17 +64,28 @@ is translated towards one of the target's, drawn by the seed and its place in th
 list. Nothing is written among the pictures that are read.
 
 An interrupted run leaves whole files only, and --resume makes those that are
-missing, if everything else on the command line is as it was.`,
+missing, if everything else on the command line is as it was.
+
+With --fit nothing is translated: it measures how the pictures of a folder look, with
+no regard to what they show (tone, colour, sharpness, noise, vignette), by which the
+engine camera compares source and target. Labels are not read.`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return t.do(cmd) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if t.measure < 0 {
+				return usageError{fmt.Errorf("--images: %d is negative", t.measure)}
+			}
+			if t.look != "" {
+				return t.fit(cmd)
+			}
+			return t.do(cmd)
+		},
 	}
 	t.add(cmd)
 	t.device.add(cmd)
-	for _, name := range []string{"source", "out"} {
-		_ = cmd.MarkFlagRequired(name) // fails only for flags that do not exist
-	}
+	cmd.MarkFlagsOneRequired("source", "fit")
+	cmd.MarkFlagsMutuallyExclusive("source", "fit")
+	cmd.MarkFlagsRequiredTogether("source", "out")
 	cmd.MarkFlagsMutuallyExclusive("resume", "overwrite")
-	cmd.AddCommand(fitCommand())
 	return cmd
 }
 
@@ -94,7 +106,9 @@ func (t *translation) add(cmd *cobra.Command) {
 	flags.Float64Var(&o.Camera.Exposure, "exposure", o.Camera.Exposure, "camera: deviation of each picture's exposure, stops")
 	flags.Float64Var(&o.Camera.Cast, "cast", o.Camera.Cast, "camera: deviation of each picture's colour cast, grey levels")
 	flags.Float64Var(&o.Camera.Strength, "strength", o.Camera.Strength, "camera: each picture's blur and noise are multiplied by 1 ± up to this")
-	flags.IntVar(&t.measure, "images", configs.Default().Translate.Camera.Images, "camera: pictures of each side that it is fitted to, evenly spaced; 0: all")
+	flags.IntVar(&t.measure, "images", configs.Default().Translate.Camera.Images, "camera, --fit: pictures (of each side) that are measured, evenly spaced; 0: all")
+	flags.StringVar(&t.look, "fit", "", "folder of pictures (with --source-dataset: root of a data set) to measure")
+	flags.StringVar(&t.json, "json", "", "--fit: file to write all numbers to")
 	flags.StringVar(&o.Folder, "folder", "", "folder: pictures translated elsewhere")
 	flags.StringVar(&t.network.Model, "model", "", "onnx: model file")
 	flags.StringVar(&t.network.Range, "range", "", "onnx: range of the model's float images, "+strings.Join(neural.Ranges(), ", ")+" (default 0..1)")

@@ -7,61 +7,25 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"t2sda/configs"
-	"t2sda/datasets"
 	"t2sda/internal/atomicfile"
 	"t2sda/internal/texttable"
 	"t2sda/translate"
-	"t2sda/translate/offline"
 )
 
-// appearance is what the command fit is asked for.
-type appearance struct {
-	set     datasets.Options
-	size    string
-	json    string
-	measure translate.MeasureOptions
-}
-
-func fitCommand() *cobra.Command {
-	a := appearance{measure: translate.MeasureOptions{Images: configs.Default().Translate.Camera.Images}}
-	cmd := &cobra.Command{
-		Use:   "fit ROOT",
-		Short: "Measure how the pictures of a folder look, as engine camera does",
-		Long: `Measure how the pictures of a folder or data set look, with no regard to what they
-show: tone, colour, sharpness, noise and vignette, by which the engine camera
-compares source and target. Labels are not read.`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.run(cmd, args[0]) },
-	}
-	flags := cmd.Flags()
-	flags.StringVar(&a.set.Layout, "dataset", "", fmt.Sprintf("ROOT is the root of a data set of this folder layout, one of %v", datasets.Layouts()))
-	flags.StringVar(&a.set.Split, "split", "", "split of --dataset (default: all images)")
-	flags.StringVar(&a.size, "size", "", "WxH that pictures are brought to, px (default: their own); in training, data.….resize")
-	flags.IntVar(&a.measure.Images, "images", a.measure.Images, "pictures that are measured, evenly spaced; 0: all")
-	flags.IntVar(&a.measure.Workers, "workers", 0, "goroutines (0: one per core)")
-	flags.StringVar(&a.json, "json", "", "file to write all numbers to")
-	return cmd
-}
-
-func (a *appearance) run(cmd *cobra.Command, root string) (err error) {
-	a.set.Root = root
-	if a.set.Width, a.set.Height, err = parseSize("size", a.size); err != nil {
-		return err
-	}
-	if a.measure.Images < 0 {
-		return usageError{fmt.Errorf("--images: %d is negative", a.measure.Images)}
-	}
-	set, err := offline.OpenSet(a.set)
+// fit measures how the pictures of a folder or data set look, as the engine camera
+// does, and prints it.
+func (t *translation) fit(cmd *cobra.Command) error {
+	t.source.options.Root = t.look
+	set, err := t.source.open("size")
 	if err != nil {
 		return err
 	}
-	look, err := translate.Measure(cmd.Context(), set.Images(), a.measure)
+	look, err := translate.Measure(cmd.Context(), set.Images(), translate.MeasureOptions{Images: t.measure, Workers: t.run.Workers})
 	if err != nil {
-		return fmt.Errorf("%s: %w", root, err)
+		return fmt.Errorf("%s: %w", t.look, err)
 	}
-	if a.json != "" {
-		if err := atomicfile.WriteJSON(a.json, look); err != nil {
+	if t.json != "" {
+		if err := atomicfile.WriteJSON(t.json, look); err != nil {
 			return err
 		}
 	}

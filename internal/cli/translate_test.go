@@ -107,7 +107,7 @@ func TestTranslateUsage(t *testing.T) {
 // Every flag either shapes the pictures, and is kept beside them, or is known not to.
 func TestTranslateSettings(t *testing.T) {
 	cmd := translateCommand()
-	others := []string{"out", "workers", "resume", "overwrite", "library", "device", "threads"}
+	others := []string{"out", "fit", "json", "workers", "resume", "overwrite", "library", "device", "threads"}
 	n := 0
 	cmd.Flags().VisitAll(func(f *pflag.Flag) {
 		n++
@@ -135,7 +135,7 @@ func TestTranslateSettings(t *testing.T) {
 func TestFit(t *testing.T) {
 	t.Chdir(t.TempDir())
 	succeed(t, "data", "render", "--out", "camera", "--domain", "camera", "--train", "3", "--val", "1", "--width", "64", "--height", "32")
-	out := succeed(t, "translate", "fit", "camera", "--dataset", "cityscapes", "--split", "train", "--json", "look.json")
+	out := succeed(t, "translate", "--fit", "camera", "--source-dataset", "cityscapes", "--source-split", "train", "--json", "look.json")
 	for _, want := range []string{"3 pictures measured, 0 without content", "share of pixels darker", "noise of Y", "cycles per pixel"} {
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is not in\n%s", want, out)
@@ -149,11 +149,12 @@ func TestFit(t *testing.T) {
 	if err := json.Unmarshal(text, &look); err != nil || look.Images != 3 {
 		t.Errorf("%v, %+v", err, look)
 	}
-	if same := succeed(t, "translate", "fit", filepath.Join("camera", "leftImg8bit", "train")); same != out {
+	if same := succeed(t, "translate", "--fit", filepath.Join("camera", "leftImg8bit", "train")); same != out {
 		t.Error("the folder of the same pictures looks otherwise")
 	}
-	fail(t, exitFailure, "no such file", "translate", "fit", "nowhere")
-	fail(t, exitFailure, "at least 32×32", "translate", "fit", "camera", "--dataset", "cityscapes", "--size", "16x16")
-	fail(t, exitUsage, "is negative", "translate", "fit", "camera", "--images", "-1")
-	fail(t, exitUsage, "accepts 1 arg", "translate", "fit")
+	fail(t, exitFailure, "no such file", "translate", "--fit", "nowhere")
+	fail(t, exitFailure, "at least 32×32", "translate", "--fit", "camera", "--source-dataset", "cityscapes", "--size", "16x16")
+	fail(t, exitUsage, "is negative", "translate", "--fit", "camera", "--images", "-1")
+	fail(t, exitUsage, "at least one of the flags in the group [source fit] is required", "translate")
+	fail(t, exitUsage, "[fit source] were all set", "translate", "--fit", "camera", "--source", "camera", "--out", "o")
 }
