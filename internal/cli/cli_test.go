@@ -278,7 +278,7 @@ func TestUsageErrors(t *testing.T) {
 		{"evaluate --root r", `required flag(s) "model" not set`},
 		{"evaluate --model m.onnx --root r extra", `"extra"`},
 		{"export --run r", `required flag(s) "out" not set`},
-		{"translate --out o.png", `required flag(s) "source" not set`},
+		{"translate --out o.png", "missing [source]"},
 		{"data render", `required flag(s) "out" not set`},
 		{"data render --out d --domain moon", "want game or camera"},
 		{"config bogus=1", "no such key"},
