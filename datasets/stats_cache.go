@@ -91,8 +91,8 @@ func writeStats(file string, s *Stats) error {
 	return atomicfile.Write(file, data)
 }
 
-// StatsCache returns the folder for class statistics in the user's cache, which
-// training and the command line share.
+// StatsCache returns the folder for class statistics, and for models of cameras,
+// in the user's cache, which training and the command line share.
 func StatsCache() (string, error) {
 	base, err := os.UserCacheDir()
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"t2sda/configs"
 	"t2sda/export/score"
 	"t2sda/internal/atomicfile"
+	"t2sda/internal/texttable"
 )
 
 // CompareOptions say what [Compare] trains.
@@ -212,12 +213,7 @@ func (c *Comparison) print(w io.Writer) error {
 // Markdown is the table as it stands in documents.
 func (c *Comparison) Markdown() string {
 	var b strings.Builder
-	for i, line := range c.cells() {
-		fmt.Fprintf(&b, "| %s |\n", strings.Join(line, " | "))
-		if i == 0 {
-			b.WriteString(strings.Repeat("|---", len(line)) + "|\n")
-		}
-	}
+	b.WriteString(texttable.Markdown(c.cells()))
 	for _, f := range c.Failures {
 		fmt.Fprintf(&b, "\n%s\n", f)
 	}

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"t2sda/configs"
+	"t2sda/datasets"
 	"t2sda/export/score"
 	"t2sda/graphs/engine"
 	"t2sda/internal/atomicfile"
@@ -169,7 +170,7 @@ func prepare(ctx context.Context, cfg configs.Config, dir string, e *engine.Engi
 	began, cache := time.Now(), ""
 	if cfg.Data.RCS.Enabled || usesCamera(cfg) {
 		var err error
-		if cache, err = statsCache(); err != nil {
+		if cache, err = datasets.StatsCache(); err != nil {
 			return nil, err
 		}
 	}
@@ -195,15 +196,6 @@ func openEngine(cfg configs.Config) (*engine.Engine, error) {
 			ArenaExtendStrategy: r.CUDA.ArenaExtendStrategy, MemoryLimit: r.CUDA.MemoryLimitMB << 20,
 		},
 	})
-}
-
-// statsCache is where class statistics and models of cameras are kept between runs.
-func statsCache() (string, error) {
-	base, err := os.UserCacheDir()
-	if err != nil {
-		return "", fmt.Errorf("cache of class statistics: %w", err)
-	}
-	return filepath.Join(base, "t2sda", "stats"), nil
 }
 
 // readOutcome returns a complete run's outcome, nil when dir holds none. One of

@@ -1,4 +1,4 @@
-// Package texttable prints tables on a terminal.
+// Package texttable prints tables on a terminal and for documents.
 package texttable
 
 import (
@@ -34,6 +34,21 @@ func Write(w io.Writer, sections ...[][]string) error {
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// Markdown returns the rows as a table of a Markdown document, the heads first.
+func Markdown(rows [][]string) string {
+	var b strings.Builder
+	for i, row := range rows {
+		for _, cell := range row {
+			b.WriteString("| " + strings.ReplaceAll(cell, "|", `\|`) + " ")
+		}
+		b.WriteString("|\n")
+		if i == 0 {
+			b.WriteString(strings.Repeat("|---", len(row)) + "|\n")
+		}
+	}
+	return b.String()
 }
 
 // line sets one row.

@@ -23,3 +23,10 @@ mean of both  12.50  +1
 		t.Errorf("printed\n%s\nwant\n%s", b.String(), want)
 	}
 }
+
+func TestMarkdown(t *testing.T) {
+	const want = "| class | IoU |\n|---|---|\n| road \\| kerb | 5.0 |\n"
+	if have := Markdown([][]string{{"class", "IoU"}, {"road | kerb", "5.0"}}); have != want {
+		t.Errorf("have %q, want %q", have, want)
+	}
+}

@@ -9,6 +9,7 @@ import (
 
 	"t2sda/configs"
 	"t2sda/export/score"
+	"t2sda/internal/texttable"
 	"t2sda/orchestrator"
 )
 
@@ -203,15 +204,7 @@ func (t *Table) Markdown() string {
 		fmt.Fprintf(&b, "; differences are to %s, paired by seed", t.Baseline)
 	}
 	b.WriteString("\n\n")
-	for i, line := range t.cells() {
-		for k := range line {
-			line[k] = strings.ReplaceAll(line[k], "|", `\|`)
-		}
-		fmt.Fprintf(&b, "| %s |\n", strings.Join(line, " | "))
-		if i == 0 {
-			b.WriteString(strings.Repeat("|---", len(line)) + "|\n")
-		}
-	}
+	b.WriteString(texttable.Markdown(t.cells()))
 	for _, f := range t.Failures {
 		fmt.Fprintf(&b, "\n%s\n", f)
 	}
