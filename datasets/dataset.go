@@ -6,6 +6,8 @@ import (
 	"os"
 	"path"
 	"strings"
+
+	"t2sda/internal/imagefile"
 )
 
 // Options selects one split of a data set.
@@ -176,13 +178,13 @@ func (d *Dataset) findImages(problem report) ([]file, error) {
 	if len(dirs) == 0 {
 		return nil, fmt.Errorf("datasets: layout %s: no image folder %s%s", d.opts.Layout, strings.Join(tried, " or "), d.opts.otherLayouts())
 	}
-	images, err := listFiles(dirs, imageExtensions, d.layout.ImageSuffix, problem)
+	images, err := listFiles(dirs, imagefile.Extensions(), d.layout.ImageSuffix, problem)
 	if err != nil {
 		return nil, err
 	}
 	if len(images) == 0 {
 		return nil, fmt.Errorf("datasets: no images in %s (looked for *%s with %s)",
-			dirNames(dirs), d.layout.ImageSuffix, strings.Join(imageExtensions, ", "))
+			dirNames(dirs), d.layout.ImageSuffix, strings.Join(imagefile.Extensions(), ", "))
 	}
 	return images, nil
 }
@@ -209,7 +211,7 @@ func (d *Dataset) findLabels(problem report) ([]file, error) {
 	var labels []file
 	name := o.Map
 	for i, kind := range d.kinds() {
-		files, err := listFiles(dirs, labelExtensions, kind.Suffix, problem)
+		files, err := listFiles(dirs, imagefile.LabelExtensions(), kind.Suffix, problem)
 		if err != nil {
 			return nil, err
 		}

@@ -7,12 +7,17 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+	_ "image/gif"  // registers the decoder
 	_ "image/jpeg" // registers the decoder
 	"image/png"
 	"io"
 	"os"
 	"slices"
 	"strings"
+
+	_ "golang.org/x/image/bmp"  // registers the decoder
+	_ "golang.org/x/image/tiff" // registers the decoder
+	_ "golang.org/x/image/webp" // registers the decoder
 
 	"t2sda/internal/raster"
 )

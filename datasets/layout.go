@@ -7,8 +7,9 @@ import (
 	"os"
 	"path"
 	"path/filepath"
-	"slices"
 	"strings"
+
+	"t2sda/internal/imagefile"
 )
 
 // layout is one row of data/layouts.yaml; its head explains the fields.
@@ -27,13 +28,6 @@ type labelKind struct {
 	Map       string `yaml:"map"`
 	Converted string `yaml:"converted"` // suffix of train id files made of them; empty: Suffix
 }
-
-// Extensions, in lower case, that are read as images and as labels. Labels are
-// PNG only: what JPEG does to a picture, it must not do to ids.
-var (
-	imageExtensions = []string{".png", ".jpg", ".jpeg"}
-	labelExtensions = []string{".png"}
-)
 
 func loadLayouts() []layout {
 	data, err := embedded.ReadFile("data/layouts.yaml")
@@ -242,18 +236,17 @@ func Splits(o Options) ([]string, error) {
 func splitNames(o Options, l layout, template string, entries []fs.DirEntry) ([]string, error) {
 	var names []string
 	for _, e := range entries {
-		ext := strings.ToLower(filepath.Ext(e.Name()))
 		if strings.HasPrefix(e.Name(), ".") {
 			continue
 		}
-		if slices.Contains(imageExtensions, ext) {
+		if imagefile.IsImage(e.Name()) {
 			return nil, nil
 		}
 		dirs, _, err := folders(o.Root, e.Name(), template, nil)
 		if err == nil && len(dirs) > 0 && template == "{split}" { // any folder of the root: a split has labels as well
 			dirs, _, err = folders(o.Root, e.Name(), o.Labels, l.Labels)
 		}
-		if err != nil && ext == "" {
+		if err != nil && path.Ext(e.Name()) == "" {
 			return nil, err
 		}
 		if len(dirs) > 0 {

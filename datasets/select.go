@@ -6,6 +6,8 @@ import (
 	"os"
 	"path"
 	"strings"
+
+	"t2sda/internal/imagefile"
 )
 
 // selectFiles applies List, Include and Exclude.
@@ -62,7 +64,7 @@ func readList(name, suffix string, images []file) (map[string]bool, error) {
 			continue
 		}
 		stem := entry
-		for _, ext := range imageExtensions {
+		for _, ext := range imagefile.Extensions() {
 			stem = strings.TrimSuffix(stem, ext)
 		}
 		key := keys[strings.TrimSuffix(stem, suffix)]

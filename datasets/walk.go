@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"t2sda/internal/imagefile"
 )
 
 // file is a file found below a folder.
@@ -86,7 +88,7 @@ func listFiles(dirs []folder, extensions []string, suffix string, problem report
 // followed; links that lead nowhere or in a circle and two files of one name are
 // errors that name them.
 func ListImages(dir string) (files, names []string, err error) {
-	found, err := listFiles([]folder{{dir: dir}}, imageExtensions, "", strict)
+	found, err := listFiles([]folder{{dir: dir}}, imagefile.Extensions(), "", strict)
 	for _, f := range found {
 		files, names = append(files, f.path), append(names, f.key)
 	}

@@ -1,0 +1,3 @@
+// Package imagefile is the one place that knows which files are images and how
+// they are read.
+package imagefile
