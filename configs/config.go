@@ -52,7 +52,7 @@ type Dataset struct {
 	Labels  string   `mapstructure:"labels" yaml:"labels"`   // likewise
 	List    string   `mapstructure:"list" yaml:"list"`       // text file that names the images to use, one a line; empty: all
 	Map     string   `mapstructure:"map" yaml:"map"`         // raw id → train id: a built-in name or a YAML file; empty: the layout's own
-	Channel string   `mapstructure:"channel" yaml:"channel"` // of colour label files: the one that holds the id, red, green or blue; empty: the layout's
+	Channel string   `mapstructure:"channel" yaml:"channel"` // of colour label files: the one that holds the id, red, green or blue; color: the map's colours say it; empty: the layout's
 	Include []string `mapstructure:"include" yaml:"include"` // glob patterns on file names; empty: all
 	Exclude []string `mapstructure:"exclude" yaml:"exclude"`
 	Resize  Size     `mapstructure:"resize" yaml:"resize"` // 0×0 keeps the files' size

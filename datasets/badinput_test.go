@@ -25,7 +25,7 @@ func TestBadInput(t *testing.T) {
 		"no images": {func(t *testing.T, root string, _ *Options) {
 			removeAll(t, root+"/images/train")
 			writeFile(t, root+"/images/train/notes.txt", nil)
-		}, []string{"no images in", "images/train", ".png, .jpg, .jpeg"}},
+		}, []string{"no images in", "images/train", ".png, .jpg, .jpeg, .tif"}},
 		"no labels":    {func(t *testing.T, root string, _ *Options) { removeAll(t, root+"/labels") }, []string{"labels are required, but there is no label folder", "labels/train"}},
 		"no map":       {func(_ *testing.T, _ string, o *Options) { o.Map = "" }, []string{"labels are required, but no label map is given", "camvid"}},
 		"unknown map":  {func(_ *testing.T, _ string, o *Options) { o.Map = "citiscapes" }, []string{`unknown label map "citiscapes"`}},
@@ -62,7 +62,7 @@ func TestBadInput(t *testing.T) {
 		}, []string{lab, "id 257 at column 0, row 0"}},
 		"colours for ids": {func(t *testing.T, root string, _ *Options) {
 			writePicture(t, filepath.Join(root, lab), photo(5, 12, 10))
-		}, []string{lab, "holds colours, not class ids", "channel: red"}},
+		}, []string{lab, "colour (", "at column 0, row 0 is not in label map", "channel: red"}},
 		"truncated JPEG": {func(t *testing.T, root string, _ *Options) {
 			removeAll(t, filepath.Join(root, img))
 			truncate(t, writePicture(t, filepath.Join(root, "images/train/ab.jpg"), photo(1, 12, 10)), 400)

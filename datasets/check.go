@@ -3,6 +3,7 @@ package datasets
 import (
 	"cmp"
 	"context"
+	"maps"
 	"slices"
 
 	"t2sda/internal/parallel"
@@ -56,11 +57,12 @@ type ClassCount struct {
 	Images int    `json:"images"` // labels with at least one of the pixels
 }
 
-// IDCount tells how often an id occurs in the label files, and what the label
+// IDCount tells how often an id or colour occurs in the label files, and what the label
 // map makes of it.
 type IDCount struct {
-	ID     int    `json:"id"`
-	Class  string `json:"class"` // "void" for ignored ids, empty for those that the map lacks or without map
+	ID     int    `json:"id"`              // -1 for a colour
+	Color  []int  `json:"color,omitempty"` // red, green and blue, 0–255, in labels that are colour pictures
+	Class  string `json:"class"`           // "void" for ignored ids, empty for those that the map lacks or without map
 	Pixels int64  `json:"pixels"`
 	Images int    `json:"images"`
 }
@@ -195,7 +197,7 @@ func (k *checker) countClasses(r *Report) {
 		for _, n := range s.labels.ids {
 			c := ids[n.id]
 			if c == nil {
-				c = &IDCount{ID: n.id}
+				c = newIDCount(n.id)
 				ids[n.id] = c
 			}
 			c.Pixels += n.pixels
@@ -212,10 +214,16 @@ func (k *checker) countClasses(r *Report) {
 			class.Images++
 		}
 	}
-	for _, c := range ids {
-		r.IDs = append(r.IDs, *c)
+	for _, id := range slices.Sorted(maps.Keys(ids)) {
+		r.IDs = append(r.IDs, *ids[id])
 	}
-	slices.SortFunc(r.IDs, func(a, b IDCount) int { return cmp.Compare(a.ID, b.ID) })
+}
+
+func newIDCount(raw int) *IDCount {
+	if raw >= firstColour {
+		return &IDCount{ID: -1, Color: []int{raw >> 16 & 255, raw >> 8 & 255, raw & 255}}
+	}
+	return &IDCount{ID: raw}
 }
 
 // classOf returns the count that an id belongs to; nil for ids outside of the

@@ -1,11 +1,13 @@
 package datasets
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
+
+	"t2sda/internal/imagefile"
 )
 
 // findings groups what was seen by kind, errors first.
@@ -41,6 +43,10 @@ func (k *checker) findings(r *Report) []Finding {
 		return when(s.small(), fmt.Sprintf("%s: %d×%d", it.Image, s.w, s.h))
 	}))
 	all = append(all, k.classFindings(r)...)
+	add(Note, "orientation", "image is turned or mirrored as its orientation tag says", "images are turned or mirrored as their orientation tags say",
+		k.each(func(it Item, s inspection) string {
+			return when(s.turn > imagefile.Upright, it.Image+": "+s.turn.String())
+		}))
 	add(Note, "16-bit-image", "image has 16 bits per sample: the upper 8 are used", "images have 16 bits per sample: the upper 8 are used", k.ofKind("16-bit"))
 	add(Note, "gray-image", "image is gray: its three channels are equal", "images are gray: their three channels are equal", k.ofKind("gray"))
 	add(Note, "alpha", "image has an alpha channel, which is dropped", "images have an alpha channel, which is dropped", k.ofKind("alpha"))
@@ -67,7 +73,7 @@ func (k *checker) unknownIDs() Finding {
 		var ids []string
 		for _, n := range s.unknown(k.d.labels) {
 			labels[n.id]++
-			ids = append(ids, fmt.Sprintf("id %d (%s)", n.id, plural(int(n.pixels), "pixel", "pixels")))
+			ids = append(ids, fmt.Sprintf("%s (%s)", rawName(n.id), plural(int(n.pixels), "pixel", "pixels")))
 		}
 		return when(ids != nil, s.label+": "+fewOf(ids))
 	})
@@ -75,13 +81,14 @@ func (k *checker) unknownIDs() Finding {
 		return Finding{}
 	}
 	var ids []string
-	for id, n := range labels {
-		ids = append(ids, fmt.Sprintf("%d (in %s)", id, plural(n, "label", "labels")))
+	for i, id := range slices.Sorted(maps.Keys(labels)) {
+		name := rawName(id)
+		if i > 0 {
+			name = strings.TrimPrefix(name, "id ")
+		}
+		ids = append(ids, fmt.Sprintf("%s (in %s)", name, plural(labels[id], "label", "labels")))
 	}
-	slices.SortFunc(ids, func(a, b string) int { // in numeric order
-		return cmp.Or(cmp.Compare(strings.Index(a, " "), strings.Index(b, " ")), cmp.Compare(a, b))
-	})
-	return Finding{Error, "unknown-id", fmt.Sprintf("label map %s lacks id %s", k.d.labels.name, fewOf(ids)), files}
+	return Finding{Error, "unknown-id", fmt.Sprintf("label map %s lacks %s", k.d.labels.name, fewOf(ids)), files}
 }
 
 // fewOf joins a list and shortens it when it is long: with a wrong map or

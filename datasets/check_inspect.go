@@ -2,12 +2,10 @@ package datasets
 
 import (
 	"context"
-	"fmt"
-	"image"
-	"io"
-	"strings"
+	"maps"
+	"slices"
 
-	"t2sda/internal/pngrows"
+	"t2sda/internal/imagefile"
 	"t2sda/internal/raster"
 )
 
@@ -15,13 +13,14 @@ import (
 type inspection struct {
 	w, h     int
 	kind     string // of image file
+	turn     imagefile.Orientation
 	err      error
 	label    string // path of the label; empty: none
 	labels   labelContent
 	labelErr error
 }
 
-// labelContent are the ids of a label file, ascending.
+// labelContent are the ids or colours of a label file, ascending.
 type labelContent struct {
 	w, h int
 	kind string
@@ -75,7 +74,7 @@ func (s *inspection) faulty(m *LabelMap) bool {
 // inspect reads both files whole.
 func (d *Dataset) inspect(img, label string) inspection {
 	s := inspection{label: label}
-	s.w, s.h, s.kind, s.err = inspectImage(img)
+	s.readImage(img)
 	if label == "" {
 		return s
 	}
@@ -85,51 +84,20 @@ func (d *Dataset) inspect(img, label string) inspection {
 		return s
 	}
 	s.labels = labelContent{w: n.w, h: n.h, kind: n.kind}
-	for id, pixels := range n.pixels {
-		if pixels > 0 {
-			s.labels.ids = append(s.labels.ids, idCount{id, pixels})
-		}
+	for _, id := range slices.Sorted(maps.Keys(n.pixels)) {
+		s.labels.ids = append(s.labels.ids, idCount{id, n.pixels[id]})
 	}
 	return s
 }
 
-// inspectImage makes sure that a file can be decoded. PNG files are inflated
-// and their checksums compared, which tells the same as decoding them for half
-// of its time; whatever fails there goes through the decoder, whose error says
-// why, as do the other formats.
-func inspectImage(name string) (w, h int, kind string, err error) {
-	if h, err := verifyPNG(name); err == nil {
-		return h.W, h.H, pngKind(h), nil
-	}
-	format := ""
-	img, err := decode("image", name, func(r io.Reader) (img image.Image, err error) {
-		img, format, err = image.Decode(r)
-		return img, err
-	})
+// readImage makes sure that a file can be decoded.
+func (s *inspection) readImage(name string) {
+	h, err := imagefile.Verify(name)
 	if err != nil {
-		return 0, 0, "", err
+		s.err = readError("image", err)
+		return
 	}
-	kind = "colour"
-	switch img.(type) {
-	case *image.Gray:
-		kind = "gray"
-	case *image.CMYK:
-		kind = "CMYK"
-	}
-	if format == "png" {
-		kind = "interlaced" // the one kind that the fast way leaves to the decoder
-	}
-	b := img.Bounds()
-	return b.Dx(), b.Dy(), fmt.Sprintf("%s %s", kind, strings.ToUpper(format)), nil
-}
-
-func verifyPNG(name string) (pngrows.Header, error) {
-	p, err := pngrows.Open(name, maxPixels)
-	if err != nil {
-		return pngrows.Header{}, err
-	}
-	defer p.Close()
-	return p.Header(), p.Verify()
+	s.w, s.h, s.kind, s.turn = h.W, h.H, h.Kind, h.Orientation
 }
 
 // previewSide is the longer side of a preview, pixels.
@@ -178,7 +146,7 @@ func (d *Dataset) preview(i int) (Sample, error) {
 
 // lenient returns a map that leads ids which this one lacks to void.
 func (m *LabelMap) lenient() *LabelMap {
-	out := &LabelMap{name: m.name, space: m.space, table: make([]int16, maxID+1)}
+	out := &LabelMap{name: m.name, space: m.space, table: make([]int16, maxID+1), colours: m.colours, rest: true}
 	for id := range out.table {
 		out.table[id] = raster.Void
 		if train, ok := m.TrainID(id); ok {

@@ -25,8 +25,10 @@ type Options struct {
 	// are not read and the data set counts as unlabelled.
 	Map string
 
-	// Channel of colour label files that holds the id: red, green or blue.
-	// Empty: the layout's; most have none, and colour label files are an error.
+	// Channel of colour label files that holds the id: red, green or blue; color:
+	// none, the label map's colours say what the pixels are, those of palettes, too.
+	// Empty: the layout's; most have none, palettes' indices are then ids, and colour
+	// files are read by their colours.
 	Channel string
 
 	// List names a text file with one image a line (its ID, path below the image
@@ -153,7 +155,7 @@ func (d *Dataset) checkOptions() error {
 	case (o.Width == 0) != (o.Height == 0) || o.Width < 0 || o.Height < 0:
 		return fmt.Errorf("datasets: %s: size %d×%d: give both width and height, or 0×0 to keep the files' size", o.Root, o.Width, o.Height)
 	case d.channel == badChannel:
-		return fmt.Errorf("datasets: %s: channel %q is none of red, green, blue", o.Root, o.Channel)
+		return fmt.Errorf("datasets: %s: channel %q is none of red, green, blue, color", o.Root, o.Channel)
 	case o.Split != "" && !strings.Contains(strings.Join(append(d.layout.Images, o.Images), " "), "{split}"):
 		return fmt.Errorf("datasets: %s: layout %s has no splits, but split %q is asked for (list: names a file of images instead)", o.Root, o.Layout, o.Split)
 	}

@@ -17,10 +17,11 @@ import (
 	"github.com/klauspost/compress/s2"
 
 	"t2sda/internal/atomicfile"
+	"t2sda/internal/imagefile"
 )
 
-// diskVersion is part of every key; it grows when the same file, size and map
-// give other bytes.
+// diskVersion is part of every key; it grows when the same pixels, size and map give
+// other bytes. [imagefile.Version] tells of other pixels.
 const diskVersion = 1
 
 // diskReserve is the space that a cache leaves free on its disk: what the
@@ -83,9 +84,7 @@ func (d *Dataset) fingerprint() string {
 	}
 	h := sha256.New()
 	hashInt(h, int64(d.channel), int64(len(d.labels.table)))
-	for _, id := range d.labels.table {
-		hashInt(h, int64(id))
-	}
+	d.labels.hash(h)
 	return string(h.Sum(nil))
 }
 
@@ -120,7 +119,7 @@ func (c *DiskCache) file(name string, info fs.FileInfo, kind entryKind) string {
 		name = abs
 	}
 	h := sha256.New()
-	hashInt(h, diskVersion, int64(kind.w), int64(kind.h), int64(kind.bytes), info.Size(), info.ModTime().UnixNano())
+	hashInt(h, diskVersion, imagefile.Version, int64(kind.w), int64(kind.h), int64(kind.bytes), info.Size(), info.ModTime().UnixNano())
 	hashString(h, kind.mapping)
 	hashString(h, name)
 	key := hex.EncodeToString(h.Sum(nil)[:16])

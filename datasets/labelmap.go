@@ -28,7 +28,9 @@ type LabelMap struct {
 	name     string
 	space    Space
 	grouping Grouping
-	table    []int16 // raw id → train id, Void or unmapped; at least 256 long
+	table    []int16       // raw id → train id, Void or unmapped; at least 256 long
+	colours  map[int]uint8 // colourNumber → train id or Void
+	rest     bool          // what is not listed is Void
 }
 
 // Maps lists the built-in label maps.
@@ -41,6 +43,10 @@ func Maps() []string { return embeddedNames("maps") }
 //	  - {name: road, color: [128, 64, 128], ids: [7, 8]}
 //	  - {name: car, ids: [26]}        # a colour is found for it
 //	ignore: [0, 255]                  # ids that become void
+//
+// Label files may be colour pictures, too: the classes' colours, further ones that
+// a class has in label files (`colors:`, a list of them) and ignore_colors, a list of
+// those that become void. Black is void where no class has it.
 //
 // A class may have a `category:`, and `subsets:` may name classes to report a
 // mean over, see [Grouping].
@@ -70,6 +76,9 @@ func LoadLabelMap(nameOrFile string) (*LabelMap, error) {
 	if err := m.fill(d.file); err != nil {
 		return nil, fmt.Errorf("datasets: label map %s: %w", nameOrFile, err)
 	}
+	if err := m.fillColours(d.file); err != nil {
+		return nil, fmt.Errorf("datasets: label map %s: %w", nameOrFile, err)
+	}
 	return m, nil
 }
 
@@ -83,8 +92,14 @@ func (m *LabelMap) Space() Space { return m.space }
 func (m *LabelMap) Grouping() Grouping { return m.grouping }
 
 // TrainID returns the train id (or [raster.Void]) of an id in a label file, and
-// whether the map lists it.
+// whether the map lists it. Numbers beyond 24 bits stand for colours.
 func (m *LabelMap) TrainID(raw int) (id uint8, ok bool) {
+	if raw >= firstColour {
+		if id, ok = m.colours[raw]; ok {
+			return id, true
+		}
+		return raster.Void, m.rest
+	}
 	if raw < 0 || raw >= len(m.table) || m.table[raw] == unmapped {
 		return raster.Void, false
 	}
@@ -152,14 +167,17 @@ type mapFile struct {
 	Space   string      `yaml:"space"`
 	Classes []classFile `yaml:"classes"`
 	Ignore  []int       `yaml:"ignore"`
-	Subsets []groupFile `yaml:"subsets"`
+	// IgnoreColors are the colours of void in colour label files.
+	IgnoreColors [][]int     `yaml:"ignore_colors"`
+	Subsets      []groupFile `yaml:"subsets"`
 }
 
 type classFile struct {
-	Name     string `yaml:"name"`
-	Color    []int  `yaml:"color"`
-	IDs      []int  `yaml:"ids"`
-	Category string `yaml:"category"`
+	Name     string  `yaml:"name"`
+	Color    []int   `yaml:"color"`
+	Colors   [][]int `yaml:"colors"` // further ones in label files
+	IDs      []int   `yaml:"ids"`
+	Category string  `yaml:"category"`
 }
 
 type groupFile struct {
@@ -260,10 +278,11 @@ func (d document) ownSpace() (Space, error) {
 	for i, c := range d.file.Classes {
 		class := Class{Name: c.Name, Color: distinctColor(i)}
 		if c.Color != nil {
-			if len(c.Color) != 3 || slices.ContainsFunc(c.Color, func(v int) bool { return v < 0 || v > 255 }) {
-				return Space{}, fmt.Errorf("datasets: %s %s: class %q: color %v is not three numbers of 0–255", d.what, d.source, c.Name, c.Color)
+			colour, err := parseColour(c.Color)
+			if err != nil {
+				return Space{}, fmt.Errorf("datasets: %s %s: class %q: %w", d.what, d.source, c.Name, err)
 			}
-			class.Color = [3]uint8{uint8(c.Color[0]), uint8(c.Color[1]), uint8(c.Color[2])}
+			class.Color = colour
 		}
 		s.Classes = append(s.Classes, class)
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 
+	"t2sda/internal/imagefile"
 	"t2sda/internal/pngrows"
 	"t2sda/internal/raster"
 )
@@ -16,16 +17,32 @@ type idMap struct {
 	w0, h0 int // size of the file
 }
 
-// labelRows maps a label file as its rows are decoded: no picture is made, and
+// errSlow sends a file through the decoder of whole pictures.
+var errSlow = errors.New("not for reading by rows")
+
+// labelRows maps a PNG file as its rows are decoded: no picture is made, and
 // of the result only what the size w×h keeps (0×0: all). Ids that the map lacks
 // are errors wherever they are. Its errors do not say what is wrong; the way
 // over [decodeWhole] does.
 func labelRows(name string, m *LabelMap, channel, w, h int) (*idMap, error) {
-	r, err := pngrows.Open(name, maxPixels)
+	r, head, err := imagefile.OpenPNG(name)
 	if err != nil {
 		return nil, err
 	}
 	defer r.Close()
+	if turn := head.Orientation; turn != imagefile.Upright {
+		l, err := mapRows(r, m, channel, 0, 0)
+		if err != nil {
+			return nil, err
+		}
+		out := &raster.Labels{W: head.W, H: head.H, Pix: turn.Turn(l.Pix, l.W, l.H, 1)}
+		return sized(out, w, h), nil
+	}
+	return mapRows(r, m, channel, w, h)
+}
+
+// mapRows maps the pixels as stored.
+func mapRows(r *pngrows.Reader, m *LabelMap, channel, w, h int) (*idMap, error) {
 	head := r.Header()
 	convert, err := idConverter(r, m, channel)
 	if err != nil {
@@ -92,14 +109,14 @@ func idConverter(r *pngrows.Reader, m *LabelMap, channel int) (func(dst, row []b
 		for i := range table {
 			table[i] = unmapped
 			if i < len(r.Palette()) {
-				if id, ok := m.TrainID(int(r.Palette()[i][channel])); ok {
+				if id, ok := m.TrainID(channelNumber(r.Palette()[i], channel)); ok {
 					table[i] = int16(id)
 				}
 			}
 		}
 	case head.ColorType == pngrows.RGB || head.ColorType == pngrows.RGBA:
-		if channel == noChannel {
-			return nil, errSlow
+		if channel < 0 {
+			return colourConverter(m, step, head.Depth/8), nil
 		}
 		offset = channel
 	}
@@ -111,6 +128,25 @@ func idConverter(r *pngrows.Reader, m *LabelMap, channel int) (func(dst, row []b
 		return func(dst, row []byte) bool { return mapBytes(dst, row, bytes) }, nil
 	}
 	return func(dst, row []byte) bool { return mapSteps(dst, row, bytes, step, offset) }, nil
+}
+
+// colourConverter looks the classes of colours up: step samples a pixel of 1 or 2
+// bytes, of which the upper one is taken.
+func colourConverter(m *LabelMap, step, bytes int) func(dst, row []byte) bool {
+	last, id, ok := -1, uint8(0), true
+	return func(dst, row []byte) bool {
+		for x := range dst {
+			p := row[x*step*bytes : (x+1)*step*bytes]
+			if v := colourNumber(p[0], p[bytes], p[2*bytes]); v != last {
+				if id, ok = m.TrainID(v); !ok {
+					return false
+				}
+				last = v
+			}
+			dst[x] = id
+		}
+		return true
+	}
 }
 
 // mapBytes takes runs eight at a time: most neighbours in a label have one id.

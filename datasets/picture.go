@@ -2,14 +2,9 @@ package datasets
 
 import (
 	"errors"
-	"image"
 	"io"
-	"path/filepath"
-	"strings"
 
-	"github.com/disintegration/imaging"
-
-	"t2sda/internal/pngrows"
+	"t2sda/internal/imagefile"
 	"t2sda/internal/raster"
 	"t2sda/internal/resize"
 )
@@ -73,82 +68,25 @@ func (s *sink) finish() *picture {
 	return s.p
 }
 
-// ReadImage reads a PNG or JPEG file as [Dataset.LoadImage] does, at its own
-// size. Errors name the file.
+// ReadImage reads an image file as [Dataset.LoadImage] does, at its own size.
+// Errors name the file.
 func ReadImage(name string) (*raster.Image, error) {
-	p, err := decodeImage(name, 0, 0)
+	m, err := imagefile.Read(name)
 	if err != nil {
-		return nil, err
+		return nil, readError("image", err)
 	}
-	return p.image(), nil
+	return m, nil
 }
 
-// decodeImage reads a PNG or JPEG as opaque 8-bit colour and brings it to w×h
-// (0×0: as it is). Orientation tags are not followed: labels are drawn on the
-// pixels as stored.
-//
-// PNG files of 8-bit samples, which is what the data sets consist of, go row by
-// row from the file's bytes to the resized picture. The standard library decodes
-// the others, and those at fault, for its verdict.
+// decodeImage reads an image file as opaque 8-bit colour and brings it to w×h (0×0:
+// as it is), row by row.
 func decodeImage(name string, w, h int) (*picture, error) {
-	if strings.EqualFold(filepath.Ext(name), ".png") {
-		if p, err := imageRows(name, w, h); err == nil {
-			return p, nil
-		}
-	}
-	img, err := decode("image", name, func(r io.Reader) (image.Image, error) {
-		img, _, err := image.Decode(r)
-		return img, err
-	})
+	r, err := imagefile.Open(name)
 	if err != nil {
-		return nil, err
-	}
-	return convertImage(img, w, h), nil
-}
-
-// convertImage drops a decoded picture's alpha and brings it to w×h.
-func convertImage(img image.Image, w, h int) *picture {
-	p, ok := img.(*image.NRGBA)
-	if !ok {
-		p = imaging.Clone(img)
-	}
-	w0 := p.Rect.Dx()
-	s := newSink(w0, p.Rect.Dy(), w, h)
-	row := make([]byte, 3*w0)
-	for y := range p.Rect.Dy() {
-		line := p.Pix[y*p.Stride : y*p.Stride+4*w0]
-		spread(row, line, 4, 0, 1, 2)
-		s.add(row)
-	}
-	return s.finish()
-}
-
-// spread writes packed RGB from pixels of step bytes, whose red, green and blue
-// lie at the offsets.
-func spread(dst, row []byte, step, red, green, blue int) {
-	for i := 0; i+2 < len(dst); i += 3 {
-		p := row[:step:step]
-		dst[i], dst[i+1], dst[i+2] = p[red], p[green], p[blue]
-		row = row[step:]
-	}
-}
-
-// errSlow sends a file through the standard library's decoder.
-var errSlow = errors.New("not for reading by rows")
-
-// imageRows decodes a PNG file of 8-bit samples.
-func imageRows(name string, w, h int) (*picture, error) {
-	r, err := pngrows.Open(name, maxPixels)
-	if err != nil {
-		return nil, err
+		return nil, readError("image", err)
 	}
 	defer r.Close()
-	head := r.Header()
-	if head.Depth != 8 {
-		return nil, errSlow
-	}
-	s := newSink(head.W, head.H, w, h)
-	toRGB := rowConverter(r)
+	s := newSink(r.W, r.H, w, h)
 	for {
 		row, err := r.Next()
 		if errors.Is(err, io.EOF) {
@@ -156,34 +94,8 @@ func imageRows(name string, w, h int) (*picture, error) {
 		}
 		if err != nil {
 			s.finish()
-			return nil, err
+			return nil, readError("image", err)
 		}
-		s.add(toRGB(row))
-	}
-}
-
-// rowConverter returns what makes packed RGB of a file's rows of 8-bit samples.
-// Its result is valid until its next call.
-func rowConverter(r *pngrows.Reader) func(row []byte) []byte {
-	head := r.Header()
-	if head.ColorType == pngrows.RGB {
-		return func(row []byte) []byte { return row }
-	}
-	out := make([]byte, 3*head.W)
-	switch head.ColorType {
-	case pngrows.RGBA:
-		return func(row []byte) []byte { spread(out, row, 4, 0, 1, 2); return out }
-	case pngrows.GrayAlpha:
-		return func(row []byte) []byte { spread(out, row, 2, 0, 0, 0); return out }
-	case pngrows.Gray:
-		return func(row []byte) []byte { spread(out, row, 1, 0, 0, 0); return out }
-	}
-	var colours [256][3]uint8 // indices that the palette lacks are black
-	copy(colours[:], r.Palette())
-	return func(row []byte) []byte {
-		for x, index := range row {
-			copy(out[3*x:3*x+3], colours[index][:])
-		}
-		return out
+		s.add(row)
 	}
 }

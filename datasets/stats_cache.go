@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 
 	"t2sda/internal/atomicfile"
+	"t2sda/internal/imagefile"
 )
 
 // statsVersion is part of the key; it grows with the meaning of the counts.
@@ -20,10 +21,8 @@ const statsVersion = 1
 // statsKey hashes everything that the counts depend on.
 func (d *Dataset) statsKey() (string, error) {
 	h := sha256.New()
-	hashInt(h, statsVersion, int64(d.channel), int64(len(d.labels.table)), int64(len(d.labels.space.Classes)))
-	for _, id := range d.labels.table {
-		hashInt(h, int64(id))
-	}
+	hashInt(h, statsVersion, imagefile.Version, int64(d.channel), int64(len(d.labels.table)), int64(len(d.labels.space.Classes)))
+	d.labels.hash(h)
 	for _, name := range d.labels.space.Names() {
 		hashString(h, name)
 	}
@@ -106,7 +105,7 @@ func StatsCache() (string, error) {
 // are brought to.
 func (d *Dataset) ImagesKey() (string, error) {
 	h := sha256.New()
-	hashInt(h, int64(d.opts.Width), int64(d.opts.Height), int64(d.Len()))
+	hashInt(h, imagefile.Version, int64(d.opts.Width), int64(d.opts.Height), int64(d.Len()))
 	for _, it := range d.items {
 		if err := hashFile(h, it.Image); err != nil {
 			return "", fmt.Errorf("datasets: image: %w", err)

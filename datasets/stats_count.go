@@ -4,102 +4,135 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"image"
 	"io"
 
+	"t2sda/internal/imagefile"
 	"t2sda/internal/pngrows"
 	"t2sda/internal/raster"
 )
 
-// rawCount holds how many pixels of a label file have which id, as the file
-// holds it.
+// rawCount holds how many pixels of a label file have which id or colour, as the
+// file holds it.
 type rawCount struct {
 	w, h   int
-	kind   string  // of file, e.g. "8-bit palette PNG"
-	pixels []int64 // per id; 256 or 65536 long
+	kind   string        // of file, e.g. "8-bit palette PNG"
+	pixels map[int]int64 // by id or colourNumber; none is 0
 }
 
-// countRaw counts the ids of a label file without ever holding its picture:
-// rows are restored, counted and forgotten. Files that the fast way cannot read
-// or finds at fault go through the decoder, whose errors name what is wrong.
+// maxColours is how many colours a label file may have: a picture has more.
+const maxColours = 4096
+
+// countRaw counts the ids of a label file. PNG files are counted without ever
+// holding their picture: rows are restored, counted and forgotten. What the fast way
+// cannot read or finds at fault is decoded, which says what is wrong.
 func countRaw(name string, channel int) (rawCount, error) {
-	n, err := countRows(name, channel)
-	if err == nil {
+	if n, err := countRows(name, channel); err == nil {
 		return n, nil
 	}
-	l, err := decodeLabels(name, identity(), channel)
+	raw, err := readRaw(name, channel)
 	if err != nil {
 		return rawCount{}, err
 	}
-	counts := histogram(l, image.Rect(0, 0, l.W, l.H))
-	return rawCount{w: l.W, h: l.H, kind: "interlaced PNG", pixels: counts[:]}, nil
+	n := rawCount{w: raw.w, h: raw.h, kind: raw.kind, pixels: map[int]int64{}}
+	line := make([]int, raw.w)
+	for y := range raw.h {
+		raw.row(line, y)
+		for _, v := range line {
+			n.pixels[v]++
+		}
+		if n.tooMany() {
+			return rawCount{}, fmt.Errorf("datasets: label %s holds more than %d colours: a picture, not labels (channel: red takes ids from the red channel)", name, maxColours)
+		}
+	}
+	return n, nil
 }
 
-// identity is a label map that leaves 8-bit ids as they are.
-func identity() *LabelMap {
-	m := &LabelMap{name: "of 8-bit ids", table: make([]int16, 256)}
-	for id := range m.table {
-		m.table[id] = int16(id)
+// tooMany reports whether there are more colours than labels have.
+func (n *rawCount) tooMany() bool {
+	if len(n.pixels) <= maxColours {
+		return false
 	}
-	return m
+	for v := range n.pixels {
+		if v >= firstColour {
+			return true
+		}
+	}
+	return false
 }
 
 // errUncounted sends a file through the decoder.
 var errUncounted = errors.New("not for counting by rows")
 
 func countRows(name string, channel int) (rawCount, error) {
-	p, err := pngrows.Open(name, maxPixels)
+	p, head, err := imagefile.OpenPNG(name)
 	if err != nil {
 		return rawCount{}, err
 	}
 	defer p.Close()
 	h := p.Header()
+	n := rawCount{w: head.W, h: head.H, kind: head.Kind, pixels: map[int]int64{}}
+	if head.Colour && channel < 0 {
+		err := eachRow(p, func(row []byte) error { return n.countColours(row, h.Samples(), h.Depth/8) })
+		return n, err
+	}
 	count, size := rowCounter(h, channel)
-	if count == nil {
-		return rawCount{}, errUncounted
+	ids := make([]int64, size)
+	if err := eachRow(p, func(row []byte) error { count(ids, row); return nil }); err != nil {
+		return rawCount{}, err
 	}
-	n := rawCount{w: h.W, h: h.H, kind: pngKind(h), pixels: make([]int64, size)}
-	for {
-		row, err := p.Next()
-		if errors.Is(err, io.EOF) {
-			break
+	for id, pixels := range ids {
+		switch {
+		case pixels == 0:
+			continue
+		case h.ColorType == pngrows.Palette && channel != noChannel: // a colour file that was made smaller
+			if id >= len(p.Palette()) {
+				return rawCount{}, errUncounted
+			}
+			id = channelNumber(p.Palette()[id], channel)
 		}
-		if err != nil {
-			return rawCount{}, err
-		}
-		count(n.pixels, row)
-	}
-	if h.ColorType == pngrows.Palette && channel != noChannel {
-		return n, n.fromPalette(p.Palette(), channel)
+		n.pixels[id] += pixels
 	}
 	return n, nil
 }
 
-// fromPalette turns counts of indices into counts of a channel of their
-// colours: a colour file that was made smaller.
-func (n *rawCount) fromPalette(palette [][3]uint8, channel int) error {
-	pixels := make([]int64, len(n.pixels))
-	for index, count := range n.pixels {
-		if count == 0 {
-			continue
+func eachRow(p *pngrows.Reader, do func(row []byte) error) error {
+	for {
+		row, err := p.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
 		}
-		if index >= len(palette) {
-			return errUncounted
+		if err != nil {
+			return err
 		}
-		pixels[palette[index][channel]] += count
+		if err := do(row); err != nil {
+			return err
+		}
 	}
-	n.pixels = pixels
+}
+
+// countColours counts a row's colours: step samples a pixel of 1 or 2 bytes.
+func (n *rawCount) countColours(row []byte, step, bytes int) error {
+	last, run := -1, int64(0)
+	for ; len(row) >= step*bytes; row = row[step*bytes:] {
+		if v := colourNumber(row[0], row[bytes], row[2*bytes]); v != last {
+			if run > 0 {
+				n.pixels[last] += run
+			}
+			last, run = v, 0
+		}
+		run++
+	}
+	n.pixels[last] += run
+	if n.tooMany() {
+		return errUncounted
+	}
 	return nil
 }
 
-// rowCounter returns what counts a packed row's ids, and how many there can be;
-// nil for colours without a channel that holds ids.
+// rowCounter returns what counts a packed row's ids, and how many there can be.
 func rowCounter(h pngrows.Header, channel int) (count func(n []int64, row []byte), ids int) {
 	step, offset := h.Samples(), 0
 	if h.ColorType == pngrows.RGB || h.ColorType == pngrows.RGBA {
-		if channel == noChannel {
-			return nil, 0
-		}
 		offset = channel
 	}
 	switch {
@@ -152,15 +185,6 @@ func countPacked(n []int64, row []byte, w, depth int) {
 	}
 }
 
-// pngKind describes a file's pixels.
-func pngKind(h pngrows.Header) string {
-	name := map[int]string{
-		pngrows.Gray: "gray", pngrows.RGB: "colour", pngrows.Palette: "palette",
-		pngrows.GrayAlpha: "gray and alpha", pngrows.RGBA: "colour and alpha",
-	}[h.ColorType]
-	return fmt.Sprintf("%d-bit %s PNG", h.Depth, name)
-}
-
 // countFile counts the classes of image i's label. Sizes that differ would stop
 // a run only when the pair is drawn, maybe hours later: they are found here.
 func (d *Dataset) countFile(i int) (FileStats, error) {
@@ -178,15 +202,12 @@ func (d *Dataset) countFile(i int) (FileStats, error) {
 	}
 	f := FileStats{ID: d.items[i].ID, W: n.w, H: n.h, Pixels: make([]int64, len(d.labels.space.Classes))}
 	for raw, count := range n.pixels {
-		if count == 0 {
-			continue
-		}
 		switch id, ok := d.labels.TrainID(raw); {
 		case !ok:
 			if _, err := decodeLabels(name, d.labels, d.channel); err != nil { // knows where the id is
 				return FileStats{}, err
 			}
-			return FileStats{}, fmt.Errorf("datasets: label %s: id %d is not in label map %s", name, raw, d.labels.name)
+			return FileStats{}, fmt.Errorf("datasets: label %s: %s is not in label map %s", name, rawName(raw), d.labels.name)
 		case id == raster.Void:
 			f.Void += count
 		default:

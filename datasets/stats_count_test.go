@@ -61,8 +61,7 @@ func labelFiles(r *rand.Rand) map[string]struct {
 
 // Counting rows gives what counting the decoded labels gives.
 func TestCountRows(t *testing.T) {
-	m := identity()
-	m.table = make([]int16, 1<<16)
+	m := &LabelMap{table: make([]int16, 1<<16)}
 	for id := range m.table {
 		m.table[id] = int16(id % 251) // wide ids fold into 8 bits
 	}
@@ -106,12 +105,12 @@ func TestCountSlowly(t *testing.T) {
 	head := append(append([]byte(nil), interlaced[16:28]...), 1)
 	file := writeFile(t, filepath.Join(dir, "i.png"), append(pngChunk(append([]byte(nil), interlaced[:8]...), "IHDR", head), interlaced[33:]...))
 	n, err := countRaw(file, noChannel)
-	if err != nil || n.pixels[3] != 1 || n.kind != "interlaced PNG" {
+	if err != nil || n.pixels[3] != 1 || n.kind != "interlaced 4-bit gray PNG" {
 		t.Errorf("interlaced: %+v, %v", n, err)
 	}
-	colours := writePicture(t, filepath.Join(dir, "c.png"), photo(1, 4, 4))
+	colours := writePicture(t, filepath.Join(dir, "c.png"), photo(1, 70, 70))
 	_, err = countRaw(colours, noChannel)
-	wantError(t, err, colours, "holds colours, not class ids")
+	wantError(t, err, colours, "holds more than 4096 colours: a picture, not labels", "channel: red")
 	truncate(t, colours, 50)
 	_, err = countRaw(colours, 0)
 	wantError(t, err, colours, "truncated or damaged?")

@@ -125,7 +125,7 @@ func TestFolderNamesTheFile(t *testing.T) {
 	}
 	for id, want := range map[string]string{
 		"city/b.jpg":    filepath.Join(root, "city", "b.jpg") + " is missing",
-		"cut":           filepath.Join(root, "cut.png") + ": ",
+		"cut":           filepath.Join(root, "cut.png") + " cannot be decoded",
 		"../secret.png": "leads out of " + root,
 	} {
 		if _, err := (Folder{Root: root}).TranslateNamed(nil, id, scene(1, 4, 4), nil); err == nil || !strings.Contains(err.Error(), want) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/disintegration/imaging"
 
+	"t2sda/internal/imagefile"
 	"t2sda/internal/raster"
 )
 
@@ -20,8 +21,8 @@ import (
 // their source images: how CyCADA-like translators enter. It implements
 // [translator.Named]; its Translate only says so.
 //
-// The file of id "a/b.png" is Root/a/b with the extension .png, .jpg or .jpeg,
-// the id's own one first (translators like to change it), or, failing that,
+// The file of id "a/b.png" is Root/a/b with the extension of an image, the id's own
+// one first (translators like to change it), or, failing that,
 // the same names without the folders, Root/b.….
 //
 // An image of another size is resized (bicubic) to the source's when it has
@@ -62,19 +63,19 @@ func (f Folder) TranslateNamed(_ *rand.Rand, id string, source, _ *raster.Image)
 	if err != nil {
 		return nil, err
 	}
-	img, err := imaging.Open(file)
+	img, err := imagefile.Read(file)
 	if err != nil {
-		return nil, fmt.Errorf("translate: folder: %s: %w", file, err)
+		return nil, fmt.Errorf("translate: folder: %w", err)
 	}
-	w, h := img.Bounds().Dx(), img.Bounds().Dy()
+	w, h := img.W, img.H
 	if w == source.W && h == source.H {
-		return raster.FromImage(img), nil
+		return img, nil
 	}
 	ratio := float64(w) / float64(h) / (float64(source.W) / float64(source.H))
 	if math.Abs(ratio-1) > 0.01 {
 		return nil, fmt.Errorf("translate: folder: %s is %d×%d, not of the shape of its source image, %d×%d", file, w, h, source.W, source.H)
 	}
-	return raster.FromImage(imaging.Resize(img, source.W, source.H, imaging.CatmullRom)), nil
+	return raster.FromImage(imaging.Resize(img.NRGBA(), source.W, source.H, imaging.CatmullRom)), nil
 }
 
 // find returns the first file that exists among the names an id may have.
@@ -82,8 +83,9 @@ func (f Folder) find(id string) (string, error) {
 	if !filepath.IsLocal(filepath.FromSlash(id)) {
 		return "", fmt.Errorf("translate: folder: image name %q leads out of %s", id, f.Root)
 	}
-	stem, extensions := id, []string{".png", ".jpg", ".jpeg"}
-	if ext := path.Ext(id); strings.EqualFold(ext, ".png") || strings.EqualFold(ext, ".jpg") || strings.EqualFold(ext, ".jpeg") {
+	stem, extensions := id, imagefile.Extensions()
+	if imagefile.IsImage(id) {
+		ext := path.Ext(id)
 		stem = strings.TrimSuffix(id, ext)
 		extensions = append([]string{ext}, extensions...)
 	}

@@ -151,7 +151,11 @@ func printClasses(w io.Writer, r *datasets.Report) error {
 	if r.Map == "" {
 		rows = append(rows, []string{"id", "pixels %", "images"})
 		for _, id := range r.IDs {
-			rows = append(rows, []string{strconv.Itoa(id.ID), percent(id.Pixels, total), strconv.Itoa(id.Images)})
+			name := strconv.Itoa(id.ID)
+			if id.Color != nil {
+				name = fmt.Sprint(id.Color)
+			}
+			rows = append(rows, []string{name, percent(id.Pixels, total), strconv.Itoa(id.Images)})
 		}
 	} else {
 		rows = append(rows, []string{"class", "pixels %", "images"})

@@ -43,7 +43,7 @@ func (f *datasetFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.Images, "images", "", "image folder below root in place of the layout's")
 	cmd.Flags().StringVar(&o.Labels, "gt", "", "label folder below root in place of the layout's")
 	cmd.Flags().StringVar(&o.Map, "map", "", fmt.Sprintf("label map of the data set: one of %v or a YAML file (default: the layout's)", datasets.Maps()))
-	cmd.Flags().StringVar(&o.Channel, "channel", "", "channel of colour labels that holds the id: red, green or blue (default: the layout's)")
+	cmd.Flags().StringVar(&o.Channel, "channel", "", "channel of colour labels that holds the id: red, green or blue; color: the map's colours say it (default: the layout's)")
 	cmd.Flags().StringVar(&o.List, "list", "", "text file that names the images to use")
 	cmd.Flags().StringSliceVar(&o.Include, "include", nil, "glob patterns of file names to use")
 	cmd.Flags().StringSliceVar(&o.Exclude, "exclude", nil, "glob patterns of file names to leave out")

@@ -8,13 +8,14 @@ import (
 
 // Tags of TIFF and EXIF.
 const (
+	tagBits        = 258
 	tagSamples     = 277
 	tagOrientation = 274
 	tagPlanar      = 284
 )
 
 // tiffTags returns the first value of the 16-bit tags in the first directory of
-// a TIFF file, which a block of EXIF is as well. Whatever is at fault with it, the
+// a TIFF file, which a block of EXIF is as well; 0 for tags of more than two values. Whatever is at fault with it, the
 // tags are then missing: metadata never make a picture unreadable.
 func tiffTags(r io.ReaderAt) map[uint16]uint16 {
 	var head [8]byte
@@ -40,8 +41,12 @@ func tiffTags(r io.ReaderAt) map[uint16]uint16 {
 	n, _ := r.ReadAt(entries, at+2) // what there is of them
 	tags := map[uint16]uint16{}
 	for entries = entries[:n]; len(entries) >= entry; entries = entries[entry:] {
-		if order.Uint16(entries[2:]) == short {
-			tags[order.Uint16(entries)] = order.Uint16(entries[8:])
+		if order.Uint16(entries[2:]) != short {
+			continue
+		}
+		tag := order.Uint16(entries)
+		if tags[tag] = order.Uint16(entries[8:]); order.Uint32(entries[4:]) > 2 { // they lie elsewhere
+			tags[tag] = 0
 		}
 	}
 	return tags

@@ -91,6 +91,8 @@ func (p *Reader) readChunk(kind, last string, data []byte) error {
 			p.packed = append(p.packed, data...)
 		}
 		p.stage = afterPixels
+	case "eXIf":
+		p.exif = data
 	case "IEND":
 		if p.stage < afterPixels {
 			return errors.New("png: no pixels")

@@ -86,6 +86,7 @@ func (h Header) valid() bool {
 type Reader struct {
 	header  Header
 	palette [][3]uint8
+	exif    []byte // as the file has it; nil: none
 	file    []byte // as read
 	stage   int    // while its chunks are read
 	packed  []byte // its pixel chunks, joined, and srcPadding bytes
@@ -154,7 +155,7 @@ func (p *Reader) read(r io.Reader) error {
 }
 
 func (p *Reader) reset(maxPixels int) error {
-	p.y, p.stage, p.palette, p.packed = 0, afterHeader, p.palette[:0], p.packed[:0]
+	p.y, p.stage, p.palette, p.exif, p.packed = 0, afterHeader, p.palette[:0], nil, p.packed[:0]
 	if err := p.readChunks(maxPixels); err != nil {
 		return err
 	}
@@ -209,6 +210,9 @@ func (p *Reader) Header() Header { return p.header }
 
 // Palette returns the colours of a palette file; none for the other kinds.
 func (p *Reader) Palette() [][3]uint8 { return p.palette }
+
+// EXIF returns the block of EXIF, valid until Close; nil where there is none.
+func (p *Reader) EXIF() []byte { return p.exif }
 
 // Next returns the next row's samples as the file packs them: high bits first
 // below 8 bits, big-endian above. They are valid until Close, and the caller
