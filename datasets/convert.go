@@ -126,6 +126,7 @@ func (d *Dataset) convertedName(it Item) string {
 	if err != nil || !filepath.IsLocal(rel) || it.Label == "" {
 		rel = filepath.Join("labels", d.opts.Split, filepath.FromSlash(it.ID)+".png")
 	}
+	rel = strings.TrimSuffix(rel, filepath.Ext(rel)) + ".png"
 	for _, k := range d.layout.Kinds {
 		if stem, ok := strings.CutSuffix(rel, k.Suffix+".png"); ok && k.Converted != "" {
 			return stem + k.Converted + ".png"

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 
+	"t2sda/internal/imagefile"
 	"t2sda/internal/raster"
 )
 
@@ -100,7 +101,17 @@ func (d *Dataset) sameSize(i, w, h, wl, hl int) error {
 	if w == wl && h == hl {
 		return nil
 	}
-	return fmt.Errorf("datasets: image %s has %d×%d pixels, but its label %s has %d×%d", d.items[i].Image, w, h, d.items[i].Label, wl, hl)
+	return fmt.Errorf("datasets: image %s has %d×%d pixels, but its label %s has %d×%d%s", d.items[i].Image, w, h, d.items[i].Label, wl, hl, lyingLabel(d.items[i].Image, wl, hl))
+}
+
+// lyingLabel says so, in words that end a message, when a label of wl×hl pixels has
+// the size of the image as it is stored, not as its orientation tag turns it.
+func lyingLabel(name string, wl, hl int) string {
+	h, err := imagefile.ReadHeader(name)
+	if err != nil || h.Orientation == imagefile.Upright || h.W != hl || h.H != wl {
+		return ""
+	}
+	return fmt.Sprintf(" (the image's tag says %s; if the label was drawn on it as it is stored, remove the tag: exiftool -Orientation= FILE)", h.Orientation)
 }
 
 func (d *Dataset) picture(ctx context.Context, i int) (*picture, error) {

@@ -57,7 +57,7 @@ func translateCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "translate --source FILE|DIR --target FILE|DIR --out FILE|DIR | --fit DIR",
 		Short: "Give pictures the appearance of others: one to look at, or a whole data set",
-		Long: `Give a picture, or all PNG and JPEG files below a folder, the appearance of the
+		Long: `Give a picture, or all image files below a folder, the appearance of the
 target. The results are PNG files; below a folder they keep their paths, so that
 training reads them with translate.engine=folder translate.folder=DIR. Each picture
 is translated towards one of the target's, drawn by the seed and its place in the

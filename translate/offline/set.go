@@ -20,8 +20,8 @@ type Set struct {
 	w, h int // 0×0: the file's own
 }
 
-// OpenSet opens o.Root: a PNG or JPEG file, a data set of the layout o.Layout,
-// or, where that is empty, all PNG and JPEG files below a folder. Images are
+// OpenSet opens o.Root: an image file, a data set of the layout o.Layout,
+// or, where that is empty, all image files below a folder. Images are
 // brought to o.Width×o.Height (0×0: not at all).
 func OpenSet(o datasets.Options) (*Set, error) {
 	info, err := os.Stat(o.Root)
