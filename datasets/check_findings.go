@@ -43,10 +43,7 @@ func (k *checker) findings(r *Report) []Finding {
 		return when(s.small(), fmt.Sprintf("%s: %d×%d", it.Image, s.w, s.h))
 	}))
 	all = append(all, k.classFindings(r)...)
-	add(Note, "orientation", "image is turned or mirrored as its orientation tag says", "images are turned or mirrored as their orientation tags say",
-		k.each(func(it Item, s inspection) string {
-			return when(s.turn > imagefile.Upright, it.Image+": "+s.turn.String())
-		}))
+	add(Note, "orientation", "file is turned or mirrored as its orientation tag says", "files are turned or mirrored as their orientation tags say", k.turned())
 	add(Note, "16-bit-image", "image has 16 bits per sample: the upper 8 are used", "images have 16 bits per sample: the upper 8 are used", k.ofKind("16-bit"))
 	add(Note, "gray-image", "image is gray: its three channels are equal", "images are gray: their three channels are equal", k.ofKind("gray"))
 	add(Note, "alpha", "image has an alpha channel, which is dropped", "images have an alpha channel, which is dropped", k.ofKind("alpha"))
@@ -145,6 +142,20 @@ func (k *checker) each(line func(it Item, s inspection) string) []string {
 	for i, s := range k.seen {
 		if text := line(k.d.items[i], s); text != "" {
 			lines = append(lines, text)
+		}
+	}
+	return lines
+}
+
+// turned lists the files, images and labels, that are not read as they are stored.
+func (k *checker) turned() []string {
+	var lines []string
+	for i, s := range k.seen {
+		if s.turn > imagefile.Upright {
+			lines = append(lines, k.d.items[i].Image+": "+s.turn.String())
+		}
+		if s.labels.turn > imagefile.Upright {
+			lines = append(lines, s.label+": "+s.labels.turn.String())
 		}
 	}
 	return lines

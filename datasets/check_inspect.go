@@ -24,6 +24,7 @@ type inspection struct {
 type labelContent struct {
 	w, h int
 	kind string
+	turn imagefile.Orientation
 	ids  []idCount
 }
 
@@ -83,7 +84,7 @@ func (d *Dataset) inspect(img, label string) inspection {
 		s.labelErr = err
 		return s
 	}
-	s.labels = labelContent{w: n.w, h: n.h, kind: n.kind}
+	s.labels = labelContent{w: n.w, h: n.h, kind: n.kind, turn: n.turn}
 	for _, id := range slices.Sorted(maps.Keys(n.pixels)) {
 		s.labels.ids = append(s.labels.ids, idCount{id, n.pixels[id]})
 	}

@@ -28,7 +28,8 @@ func rawName(raw int) string {
 // rawLabels are the ids or colours of a label file, as it holds them.
 type rawLabels struct {
 	w, h int
-	kind string                 // of file, for people
+	kind string // of file, for people
+	turn imagefile.Orientation
 	row  func(dst []int, y int) // writes those of row y
 }
 
@@ -49,7 +50,7 @@ func readRaw(name string, channel int) (*rawLabels, error) {
 			dst[x] = at(x, y)
 		}
 	}
-	return &rawLabels{w: b.Dx(), h: b.Dy(), kind: head.Kind, row: row}, nil
+	return &rawLabels{w: b.Dx(), h: b.Dy(), kind: head.Kind, turn: head.Orientation, row: row}, nil
 }
 
 // sampler returns what tells the id or colour of a pixel, for the types of picture

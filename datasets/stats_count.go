@@ -15,7 +15,8 @@ import (
 // file holds it.
 type rawCount struct {
 	w, h   int
-	kind   string        // of file, e.g. "8-bit palette PNG"
+	kind   string // of file, e.g. "8-bit palette PNG"
+	turn   imagefile.Orientation
 	pixels map[int]int64 // by id or colourNumber; none is 0
 }
 
@@ -33,7 +34,7 @@ func countRaw(name string, channel int) (rawCount, error) {
 	if err != nil {
 		return rawCount{}, err
 	}
-	n := rawCount{w: raw.w, h: raw.h, kind: raw.kind, pixels: map[int]int64{}}
+	n := rawCount{w: raw.w, h: raw.h, kind: raw.kind, turn: raw.turn, pixels: map[int]int64{}}
 	line := make([]int, raw.w)
 	for y := range raw.h {
 		raw.row(line, y)
@@ -70,7 +71,7 @@ func countRows(name string, channel int) (rawCount, error) {
 	}
 	defer p.Close()
 	h := p.Header()
-	n := rawCount{w: head.W, h: head.H, kind: head.Kind, pixels: map[int]int64{}}
+	n := rawCount{w: head.W, h: head.H, kind: head.Kind, turn: head.Orientation, pixels: map[int]int64{}}
 	if head.Colour && channel < 0 {
 		err := eachRow(p, func(row []byte) error { return n.countColours(row, h.Samples(), h.Depth/8) })
 		return n, err

@@ -191,12 +191,11 @@ func BenchmarkDecode(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			rgb := make([]byte, 0, 3*960*720)
+			row := make([]byte, 3*960)
 			for y := range 720 {
 				for x := range 960 {
 					c := p.(*image.YCbCr).YCbCrAt(x, y)
-					red, green, blue := color.YCbCrToRGB(c.Y, c.Cb, c.Cr)
-					rgb = append(rgb, red, green, blue)
+					row[3*x], row[3*x+1], row[3*x+2] = color.YCbCrToRGB(c.Y, c.Cb, c.Cr)
 				}
 			}
 		}
