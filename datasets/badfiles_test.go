@@ -27,7 +27,7 @@ var badFiles = map[string]struct {
 	"checksum of a chunk":     {false, func(_ *testing.T, b []byte) []byte { b[100] ^= 4; return b }, "truncated or damaged?"},
 	"checksum of the end":     {false, func(_ *testing.T, b []byte) []byte { b[len(b)-1] ^= 4; return b }, "truncated or damaged?"},
 	"empty":                   {false, func(*testing.T, []byte) []byte { return nil }, "is an empty file"},
-	"text":                    {false, func(*testing.T, []byte) []byte { return []byte("not a picture\n") }, "is no picture of a format that is read (PNG, JPEG, TIFF, BMP, GIF, WebP)"},
+	"text":                    {false, func(*testing.T, []byte) []byte { return []byte("not a picture\n") }, "it is no picture of a format that is read (PNG, JPEG, TIFF, BMP, GIF, WebP)"},
 	"impossible header":       {false, func(*testing.T, []byte) []byte { return pngHead(100_000, 100_000, 8, 2) }, "its header claims 100000×100000 pixels"},
 	"unlikely header":         {false, func(*testing.T, []byte) []byte { return pngHead(16_000, 16_000, 8, 2) }, "its header claims 16000×16000 pixels, more than 33 bytes hold"},
 	"label cut in the pixels": {true, func(_ *testing.T, b []byte) []byte { return b[:50] }, "truncated or damaged?"},
@@ -35,7 +35,7 @@ var badFiles = map[string]struct {
 	"label cut in the header": {true, func(_ *testing.T, b []byte) []byte { return b[:20] }, "truncated or damaged?"},
 	"label's checksum":        {true, func(_ *testing.T, b []byte) []byte { b[len(b)-20] ^= 4; return b }, "truncated or damaged?"},
 	"label empty":             {true, func(*testing.T, []byte) []byte { return nil }, "is an empty file"},
-	"label of text":           {true, func(*testing.T, []byte) []byte { return []byte("not a picture\n") }, "is no picture of a format that is read (PNG, JPEG, TIFF, BMP, GIF, WebP)"},
+	"label of text":           {true, func(*testing.T, []byte) []byte { return []byte("not a picture\n") }, "it is no picture of a format that is read (PNG, JPEG, TIFF, BMP, GIF, WebP)"},
 	"label as JPEG":           {true, func(t *testing.T, _ []byte) []byte { return jpegOf(t) }, "coding with loss changes ids"},
 	"label's header":          {true, func(*testing.T, []byte) []byte { return pngHead(100_000, 100_000, 8, 0) }, "its header claims 100000×100000 pixels"},
 }

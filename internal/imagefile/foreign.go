@@ -79,7 +79,7 @@ func sniff(f io.ReaderAt, name string) (Format, error) {
 			return "", fmt.Errorf("%s is %s; what is read is %s", name, s.what, Known)
 		}
 	}
-	return "", fmt.Errorf("%s is no picture of a format that is read (%s)", name, Known)
+	return "", fmt.Errorf("%s cannot be decoded: it is no picture of a format that is read (%s)", name, Known)
 }
 
 func begins(b []byte, pattern string) bool {

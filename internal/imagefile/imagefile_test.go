@@ -216,7 +216,7 @@ func TestUnreadable(t *testing.T) {
 	tag[8] = 2
 	for want, data := range map[string][]byte{
 		"is an empty file": {},
-		"is no picture of a format that is read (PNG, JPEG, TIFF, BMP, GIF, WebP)":                           []byte("not a picture\n"),
+		"it is no picture of a format that is read (PNG, JPEG, TIFF, BMP, GIF, WebP)":                        []byte("not a picture\n"),
 		"is a HEIC picture, as telephones take them; what is read is PNG":                                    []byte("\x00\x00\x00\x18ftypheic\x00\x00\x00\x00"),
 		"is a pointer of Git LFS, not the file itself":                                                       []byte("version https://git-lfs.github.com/spec/v1\n"),
 		"is a JPEG with arithmetic coding, which is not read: convert it":                                    arithmetic,
