@@ -83,7 +83,7 @@ func listFiles(dirs []folder, extensions []string, suffix string, problem report
 	return withoutDoubles(kept, problem)
 }
 
-// ListImages returns the image files below a folder, in lexical order, and
+// ListImages returns the PNG and JPEG files below a folder, in lexical order, and
 // their slash-separated paths below it without extension. Symbolic links are
 // followed; links that lead nowhere or in a circle and two files of one name are
 // errors that name them.
