@@ -76,7 +76,7 @@ type Report struct {
 	Images       int           `json:"images"`
 	Labels       int           `json:"labels"` // label files, with or without image
 	Pairs        int           `json:"pairs"`  // images with a label
-	Good         []string      `json:"-"`      // IDs of the images that no error was found with
+	Good         []string      `json:"-"`      // lines for Options.List: the images that no error was found with
 	Sizes        []SizeCount   `json:"sizes"`  // the most frequent first
 	Formats      []FormatCount `json:"formats"`
 	LabelFormats []FormatCount `json:"label_formats"`
@@ -112,13 +112,10 @@ func Check(ctx context.Context, o Options, c CheckOptions) (*Report, error) {
 	if k.found, err = d.search(k.problems.add); err != nil {
 		return nil, err
 	}
-	labels := make(map[string]string, len(k.found.labels))
-	for _, l := range k.found.labels {
-		labels[l.key] = l.path
-	}
+	k.names = k.found.listNames(o.Root)
 	k.seen = make([]inspection, len(d.items))
 	err = parallel.ForEach(ctx, c.Workers, len(d.items), []func(done, total int){c.Progress}, func(i int) error {
-		k.seen[i] = d.inspect(d.items[i].Image, labels[d.items[i].ID])
+		k.seen[i] = d.inspect(d.items[i].Image, k.found.labelOf[i])
 		return nil
 	})
 	if err != nil {
@@ -133,6 +130,7 @@ func Check(ctx context.Context, o Options, c CheckOptions) (*Report, error) {
 type checker struct {
 	d        *Dataset
 	found    found
+	names    []string     // per item: how a list names it
 	problems problems     // of links, folders and names
 	seen     []inspection // per item
 }
@@ -159,8 +157,8 @@ func (k *checker) report() *Report {
 				labelFormats[s.labels.kind]++
 			}
 		}
-		if !s.faulty(k.d.labels) && (s.label != "" || len(k.found.labels) == 0) {
-			r.Good = append(r.Good, k.d.items[i].ID)
+		if !s.faulty(k.d.labels) && (s.label != "" || !k.labelled()) {
+			r.Good = append(r.Good, k.names[i])
 		}
 	}
 	for size, n := range sizes {

@@ -25,12 +25,12 @@ func (k *checker) findings(r *Report) []Finding {
 		k.each(func(_ Item, s inspection) string { return detail(s.err) }))
 	add(Error, "unreadable-label", "label cannot be read", "labels cannot be read",
 		k.each(func(_ Item, s inspection) string { return detail(s.labelErr) }))
-	if len(k.found.labels) > 0 {
+	if k.labelled() {
 		add(Error, "missing-label", "image has no label", "images have no label", k.each(func(it Item, s inspection) string {
 			return when(s.label == "", it.Image)
 		}))
 	}
-	add(Error, "missing-image", "label has no image", "labels have no image", k.found.orphans())
+	add(Error, "missing-image", "label has no image", "labels have no image", k.found.orphans(k.d.layout))
 	add(Error, "size-mismatch", "image differs in size from its label", "images differ in size from their labels",
 		k.each(func(it Item, s inspection) string {
 			return when(s.sizesDiffer(), fmt.Sprintf("%s: %d×%d, its label %s: %d×%d%s", it.Image, s.w, s.h, s.label, s.labels.w, s.labels.h, lyingLabel(it.Image, s.labels.w, s.labels.h)))
@@ -44,10 +44,16 @@ func (k *checker) findings(r *Report) []Finding {
 	}))
 	all = append(all, k.classFindings(r)...)
 	add(Note, "orientation", "file is turned or mirrored as its orientation tag says", "files are turned or mirrored as their orientation tags say", k.turned())
+	add(Note, "passed-over", "file is passed over: by name neither image nor label", "files are passed over: by name neither image nor label", k.found.passed)
 	add(Note, "16-bit-image", "image has 16 bits per sample: the upper 8 are used", "images have 16 bits per sample: the upper 8 are used", k.ofKind("16-bit"))
 	add(Note, "gray-image", "image is gray: its three channels are equal", "images are gray: their three channels are equal", k.ofKind("gray"))
 	add(Note, "alpha", "image has an alpha channel, which is dropped", "images have an alpha channel, which is dropped", k.ofKind("alpha"))
 	return all
+}
+
+// labelled reports whether there are labels at all.
+func (k *checker) labelled() bool {
+	return len(k.found.labels) > 0 || slices.ContainsFunc(k.found.labelOf, func(label string) bool { return label != "" })
 }
 
 // searchProblems describes what the search for files could not use: links and
@@ -102,8 +108,9 @@ func fewOf(ids []string) string {
 // never occur.
 func (k *checker) classFindings(r *Report) []Finding {
 	switch {
-	case len(k.found.labels) == 0:
-		return []Finding{{Severity: Warning, Kind: "unlabelled", Text: fmt.Sprintf("no image has a label (a .png of the same name%s): of use as a target only", k.d.labelName())}}
+	case !k.labelled():
+		return []Finding{{Severity: Warning, Kind: "unlabelled", Text: fmt.Sprintf("no image has a label (%s%s): of use as a target only",
+			k.d.labelName(file{}), k.found.nearLabel(k.d, k.found.chosen[0]))}}
 	case k.d.labels == nil:
 		return []Finding{{Severity: Warning, Kind: "no-map", Text: "no label map is given: labels are counted by id, and a run would take the split as unlabelled"}}
 	}

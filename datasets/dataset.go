@@ -6,8 +6,6 @@ import (
 	"os"
 	"path"
 	"strings"
-
-	"t2sda/internal/imagefile"
 )
 
 // Options selects one split of a data set.
@@ -20,6 +18,12 @@ type Options struct {
 	// absolute, {split} stands for Split. Empty: the layout's.
 	Images, Labels string
 
+	// ImageSuffix and LabelSuffix replace the layout's: how names end, before their
+	// extension ("_rgb_anon") or with it ("_rgb_anon.png"); what comes before
+	// pairs images and labels. A pattern ("_foggy_beta_*") lets several images
+	// share a label. Empty: the layout's.
+	ImageSuffix, LabelSuffix string
+
 	// Map is the label map: a built-in name (see [Maps]) or a YAML file. Empty:
 	// the layout's own. The generic layout has none; without a map its labels
 	// are not read and the data set counts as unlabelled.
@@ -31,13 +35,17 @@ type Options struct {
 	// files are read by their colours.
 	Channel string
 
-	// List names a text file with one image a line (its ID, path below the image
-	// folder or unambiguous file name, extension optional, # starts a comment);
-	// only these are used. Empty: all.
+	// List names a text file with one image a line: its ID, its path below the
+	// image folder, below Root or whole, or its file name where only one image has
+	// it; the extension is optional. Only these are used. A second column names
+	// the image's label. # at the beginning or after a blank starts a comment,
+	// unless the line is a file's name as it stands. Empty: all.
 	List string
 
-	// Include and Exclude are glob patterns (path.Match) on an image's file name
-	// or ID. No Include: all.
+	// Include and Exclude are glob patterns (path.Match) on a file's name, with or
+	// without extension and suffix; those with slashes on as many elements of its
+	// path below the image folder ("fog/*"). Exclude applies to labels as well.
+	// No Include: all.
 	Include, Exclude []string
 
 	Width, Height int  // size in pixels that images and labels are brought to; 0×0: as they are
@@ -78,6 +86,7 @@ type Dataset struct {
 	cache   *cache
 	mapping string   // what the disk cache tells label maps apart by
 	leftOut problems // by Open, with Options.KeepGoing
+	passed  []string // see PassedOver
 }
 
 // Open finds the images of a split and pairs them with their labels, in lexical
@@ -98,7 +107,7 @@ func Open(o Options) (*Dataset, error) {
 		return nil, err
 	}
 	if o.KeepGoing {
-		for _, label := range f.orphans() {
+		for _, label := range f.orphans(d.layout) {
 			_ = d.leftOut.add(fmt.Errorf("datasets: label %s has no image of the same name", label)) // ends no search
 		}
 	}
@@ -107,7 +116,7 @@ func Open(o Options) (*Dataset, error) {
 			return nil, err
 		}
 	}
-	d.mapping = d.fingerprint()
+	d.mapping, d.passed = d.fingerprint(), f.passed
 	return d, nil
 }
 
@@ -125,28 +134,6 @@ func newDataset(o Options) (*Dataset, error) {
 	return d, d.checkOptions()
 }
 
-// found are the files of a split.
-type found struct {
-	images []file // all
-	chosen []file // by Options.List, Include and Exclude
-	labels []file // all
-}
-
-// search finds and pairs the files and loads the label map.
-func (d *Dataset) search(problem report) (f found, err error) {
-	if f.images, err = d.findImages(problem); err != nil {
-		return f, err
-	}
-	if f.labels, err = d.findLabels(problem); err != nil {
-		return f, err
-	}
-	if f.chosen, err = d.selectFiles(f.images); err != nil {
-		return f, err
-	}
-	d.pair(f)
-	return f, nil
-}
-
 func (d *Dataset) checkOptions() error {
 	o := d.opts
 	switch {
@@ -158,6 +145,9 @@ func (d *Dataset) checkOptions() error {
 		return fmt.Errorf("datasets: %s: channel %q is none of red, green, blue, color", o.Root, o.Channel)
 	case o.Split != "" && !strings.Contains(strings.Join(append(d.layout.Images, o.Images), " "), "{split}"):
 		return fmt.Errorf("datasets: %s: layout %s has no splits, but split %q is asked for (list: names a file of images instead)", o.Root, o.Layout, o.Split)
+	}
+	if err := errors.Join(suffix(o.ImageSuffix).validate("image suffix"), suffix(o.LabelSuffix).validate("label suffix")); err != nil {
+		return fmt.Errorf("datasets: %s: %w", o.Root, err)
 	}
 	if info, err := os.Stat(o.Root); err != nil {
 		return fmt.Errorf("datasets: root: %w", err)
@@ -172,86 +162,6 @@ func (d *Dataset) checkOptions() error {
 	return nil
 }
 
-func (d *Dataset) findImages(problem report) ([]file, error) {
-	dirs, tried, err := folders(d.opts.Root, d.opts.Split, d.opts.Images, d.layout.Images)
-	if err != nil {
-		return nil, err
-	}
-	if len(dirs) == 0 {
-		return nil, fmt.Errorf("datasets: layout %s: no image folder %s%s", d.opts.Layout, strings.Join(tried, " or "), d.opts.otherLayouts())
-	}
-	images, err := listFiles(dirs, imagefile.Extensions(), d.layout.ImageSuffix, problem)
-	if err != nil {
-		return nil, err
-	}
-	if len(images) == 0 {
-		return nil, fmt.Errorf("datasets: no images in %s (looked for *%s with %s)",
-			dirNames(dirs), d.layout.ImageSuffix, strings.Join(imagefile.Extensions(), ", "))
-	}
-	return images, nil
-}
-
-func dirNames(dirs []folder) string {
-	names := make([]string, len(dirs))
-	for i, d := range dirs {
-		names[i] = d.dir
-	}
-	return strings.Join(names, ", ")
-}
-
-// findLabels returns the label files and loads the label map that fits them;
-// without one, d.labels stays nil.
-func (d *Dataset) findLabels(problem report) ([]file, error) {
-	o := d.opts
-	dirs, tried, err := folders(o.Root, o.Split, o.Labels, d.layout.Labels)
-	if err != nil {
-		return nil, err
-	}
-	if len(dirs) == 0 && o.RequireLabels {
-		return nil, fmt.Errorf("datasets: layout %s: labels are required, but there is no label folder %s", o.Layout, strings.Join(tried, " or "))
-	}
-	var labels []file
-	name := o.Map
-	for i, kind := range d.kinds() {
-		files, err := listFiles(dirs, imagefile.LabelExtensions(), kind.Suffix, problem)
-		if err != nil {
-			return nil, err
-		}
-		if i == 0 || len(files) > 0 {
-			labels = files
-			if o.Map == "" {
-				name = kind.Map
-			}
-		}
-		if len(files) > 0 {
-			break
-		}
-	}
-	switch {
-	case name != "":
-		d.labels, err = LoadLabelMap(name)
-	case o.RequireLabels:
-		err = fmt.Errorf("datasets: %s: labels are required, but no label map is given and layout %s has none (built in: %s; or a .yaml file)",
-			o.Root, o.Layout, strings.Join(Maps(), ", "))
-	}
-	return labels, err
-}
-
-// kinds returns the ways in which labels may be named: those whose map is asked
-// for, else all.
-func (d *Dataset) kinds() []labelKind {
-	var kinds []labelKind
-	for _, k := range d.layout.Kinds {
-		if k.Map != "" && k.Map == d.opts.Map {
-			kinds = append(kinds, k)
-		}
-	}
-	if kinds == nil {
-		return d.layout.Kinds
-	}
-	return kinds
-}
-
 // Len returns the number of images.
 func (d *Dataset) Len() int { return len(d.items) }
 
@@ -260,6 +170,18 @@ func (d *Dataset) Item(i int) Item { return d.items[i] }
 
 // Root returns the folder that the data set was opened in.
 func (d *Dataset) Root() string { return d.opts.Root }
+
+// Place names the data set for people: layout, root and split.
+func (d *Dataset) Place() string { return d.opts.Place() }
+
+// Place names a data set for people: layout, root and split.
+func (o Options) Place() string {
+	text := o.Layout + " " + o.Root
+	if o.Split != "" {
+		text += ", split " + o.Split
+	}
+	return text
+}
 
 // Layout returns the name of the folder layout.
 func (d *Dataset) Layout() string { return d.layout.Name }
@@ -275,6 +197,12 @@ func (d *Dataset) AtSize(w, h int) *Dataset {
 // LeftOut returns what [Options.KeepGoing] left out when the files were looked
 // for; each error names its file.
 func (d *Dataset) LeftOut() []error { return d.leftOut.errs }
+
+// PassedOver returns the files in the data set's folders that are neither image
+// nor label by their names: of formats that are not read, or of other suffixes.
+// Files that belong to an image, as colour pictures beside its label, and those
+// that Options.Exclude names are not among them.
+func (d *Dataset) PassedOver() []string { return d.passed }
 
 // Labelled reports whether every image has a label.
 func (d *Dataset) Labelled() bool { return d.firstUnlabelled() < 0 }

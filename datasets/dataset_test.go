@@ -285,30 +285,36 @@ func TestSplits(t *testing.T) {
 		return root
 	}
 	tests := map[string]struct {
-		o    Options
-		want []string
+		o             Options
+		want, without []string
 	}{
-		"cityscapes": {Options{Layout: "cityscapes", Root: tree("leftImg8bit/val/a/x.png", "leftImg8bit/train/a/x.png", "leftImg8bit/.cache/x", "leftImg8bit/README")}, []string{"train", "val"}},
-		"nested":     {Options{Layout: "cityscapes", Root: tree("leftImg8bit_trainvaltest/leftImg8bit/test/a/x.png")}, []string{"test"}},
-		"no splits":  {Options{Layout: "gta5", Root: tree("images/1.png")}, nil},
-		"flat":       {Options{Root: tree("images/1.png", "images/sub/1.png")}, nil},
-		"folders":    {Options{Root: tree("photos/b/1.png", "photos/a/1.png"), Images: "photos/{split}"}, []string{"a", "b"}},
-		"one folder": {Options{Root: tree("photos/b/1.png"), Images: "photos"}, nil},
-		"camvid":     {Options{Layout: "camvid", Root: tree("train/1.png", "trainannot/1.png", "test/1.png", "testannot/1.png", "docs/x.txt")}, []string{"test", "train"}},
-		"nothing":    {Options{Layout: "cityscapes", Root: tree("x")}, nil},
+		"cityscapes": {Options{Layout: "cityscapes", Root: tree("leftImg8bit/val/a/x.png", "leftImg8bit/train/a/x.png", "leftImg8bit/.cache/x", "leftImg8bit/README")}, []string{"train", "val"}, nil},
+		"nested":     {Options{Layout: "cityscapes", Root: tree("leftImg8bit_trainvaltest/leftImg8bit/test/a/x.png")}, []string{"test"}, nil},
+		"no splits":  {Options{Layout: "gta5", Root: tree("images/1.png")}, nil, nil},
+		"flat":       {Options{Root: tree("images/1.png", "images/sub/1.png")}, nil, nil},
+		"folders":    {Options{Root: tree("photos/b/1.png", "photos/a/1.png"), Images: "photos/{split}"}, []string{"a", "b"}, nil},
+		"one folder": {Options{Root: tree("photos/b/1.png"), Images: "photos"}, nil, nil},
+		"camvid":     {Options{Layout: "camvid", Root: tree("train/1.png", "trainannot/1.png", "test/1.png", "testannot/1.png", "docs/x.txt")}, []string{"test", "train"}, nil},
+		"references": {Options{Layout: "acdc", Root: tree("rgb_anon/fog/val/s/a_rgb_anon.png", "rgb_anon/night/test/s/b_rgb_anon.png", "rgb_anon/fog/val_ref/s/a_rgb_ref_anon.png")}, []string{"test", "val"}, []string{"val_ref"}},
+		"inside":     {Options{Root: tree("valid/images/1.png", "train/images/1.png", "README.txt", "docs/x.txt")}, []string{"train", "valid"}, nil},
+		"suffixed":   {Options{Root: tree("a_test_x/1.png", "a_val_x/1.png"), Images: "a_{split}_x"}, []string{"test", "val"}, nil},
+		"nothing":    {Options{Layout: "cityscapes", Root: tree("x")}, nil, nil},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			have, err := Splits(test.o)
+			have, without, err := Splits(test.o)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(test.want, have); diff != "" {
 				t.Error(diff)
 			}
+			if diff := cmp.Diff(test.without, without); diff != "" {
+				t.Error(diff)
+			}
 		})
 	}
-	_, err := Splits(Options{Layout: "moon"})
+	_, _, err := Splits(Options{Layout: "moon"})
 	wantError(t, err, `unknown layout "moon"`)
 }
 

@@ -8,18 +8,20 @@ import (
 	"path"
 	"path/filepath"
 	"strings"
-
-	"t2sda/internal/imagefile"
 )
 
 // layout is one row of data/layouts.yaml; its head explains the fields.
 type layout struct {
 	Name        string      `yaml:"name"`
+	About       string      `yaml:"about"`
 	Images      []string    `yaml:"images"`
 	ImageSuffix string      `yaml:"image_suffix"`
 	Labels      []string    `yaml:"labels"`
 	Channel     string      `yaml:"channel"`
 	Kinds       []labelKind `yaml:"kinds"`
+	Skip        []string    `yaml:"skip"`
+	SpareLabels bool        `yaml:"spare_labels"`
+	Files       []string    `yaml:"files"`
 }
 
 // labelKind is one way in which a layout's label files are named and numbered.
@@ -66,25 +68,6 @@ func findLayout(name string) (layout, error) {
 	return layout{}, fmt.Errorf("datasets: unknown layout %q (one of: %s)", name, strings.Join(Layouts(), ", "))
 }
 
-// otherLayouts tells which layouts' folders are there, for the message that the
-// asked one's are not.
-func (o Options) otherLayouts() string {
-	var names []string
-	for _, row := range loadLayouts() {
-		images, _, err := folders(o.Root, o.Split, "", row.Images)
-		if err != nil || len(images) == 0 {
-			continue
-		}
-		if labels, _, err := folders(o.Root, o.Split, "", row.Labels); err == nil && len(labels) > 0 {
-			names = append(names, row.Name)
-		}
-	}
-	if len(names) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("; there are folders of layout %s", strings.Join(names, ", "))
-}
-
 // folder is one of the folders that a template names.
 type folder struct {
 	dir    string
@@ -97,23 +80,19 @@ type folder struct {
 // links that cannot be followed are errors.
 func folders(root, split, override string, templates []string) (found []folder, tried []string, err error) {
 	if override != "" {
-		dir := filepath.FromSlash(strings.ReplaceAll(override, "{split}", split))
-		if !filepath.IsAbs(dir) {
-			dir = filepath.Join(root, dir)
-		}
-		ok, err := isDir(dir)
-		if ok {
-			found = []folder{{dir: dir}}
-		}
-		return found, []string{dir}, err
+		templates = []string{filepath.ToSlash(override)}
 	}
 	for _, t := range templates {
-		pattern := path.Clean(strings.ReplaceAll(t, "{split}", split))
-		if pattern == "." { // "{split}" without a split would take the labels for images
-			continue
+		if split == "" && override == "" && strings.HasPrefix(t, "{split}") {
+			continue // without a split it would take the labels for images
 		}
-		tried = append(tried, filepath.Join(root, filepath.FromSlash(pattern)))
-		if found, err = expand(folder{dir: root}, pattern); err != nil || len(found) > 0 {
+		at, pattern := folder{dir: root}, path.Clean(strings.ReplaceAll(t, "{split}", split))
+		if filepath.IsAbs(filepath.FromSlash(pattern)) {
+			at.dir = filepath.VolumeName(pattern) + string(filepath.Separator)
+			pattern = strings.TrimLeft(pattern[len(filepath.VolumeName(pattern)):], "/")
+		}
+		tried = append(tried, filepath.Join(at.dir, filepath.FromSlash(pattern)))
+		if found, err = expand(at, pattern); err != nil || len(found) > 0 {
 			return found, tried, err
 		}
 	}
@@ -192,68 +171,6 @@ func isDir(name string) (bool, error) {
 			return false, nil
 		}
 	}
-}
-
-// Splits returns the splits of a data set in lexical order: the names of the
-// folders in the place of {split} in its layout's image folder (or in
-// Options.Images); Options.Split is not looked at. It returns none for layouts
-// without splits and where images lie directly in that place: [Open] then takes
-// them with an empty split.
-func Splits(o Options) ([]string, error) {
-	l, err := findLayout(o.Layout)
-	if err != nil {
-		return nil, err
-	}
-	templates := l.Images
-	if o.Images != "" {
-		templates = []string{o.Images}
-	}
-	for _, t := range templates {
-		dir, ok := strings.CutSuffix(filepath.ToSlash(t), "{split}")
-		if !ok {
-			continue
-		}
-		if !path.IsAbs(dir) {
-			dir = path.Join(filepath.ToSlash(o.Root), dir)
-		}
-		entries, err := os.ReadDir(filepath.FromSlash(dir))
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return nil, fmt.Errorf("datasets: %w", err)
-		}
-		splits, err := splitNames(o, l, t, entries)
-		if err != nil || len(splits) > 0 {
-			return splits, err
-		}
-	}
-	return nil, nil
-}
-
-// splitNames returns those of a folder's entries that are splits; none when
-// there are images among them.
-func splitNames(o Options, l layout, template string, entries []fs.DirEntry) ([]string, error) {
-	var names []string
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), ".") {
-			continue
-		}
-		if imagefile.IsImage(e.Name()) {
-			return nil, nil
-		}
-		dirs, _, err := folders(o.Root, e.Name(), template, nil)
-		if err == nil && len(dirs) > 0 && template == "{split}" { // any folder of the root: a split has labels as well
-			dirs, _, err = folders(o.Root, e.Name(), o.Labels, l.Labels)
-		}
-		if err != nil && path.Ext(e.Name()) == "" {
-			return nil, err
-		}
-		if len(dirs) > 0 {
-			names = append(names, e.Name())
-		}
-	}
-	return names, nil
 }
 
 // deadLink is the error of a symbolic link that cannot be followed.

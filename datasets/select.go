@@ -1,98 +1,56 @@
 package datasets
 
 import (
-	"bufio"
 	"fmt"
-	"os"
 	"path"
+	"slices"
 	"strings"
-
-	"t2sda/internal/imagefile"
 )
 
-// selectFiles applies List, Include and Exclude.
-func (d *Dataset) selectFiles(images []file) ([]file, error) {
-	listed, err := readList(d.opts.List, d.layout.ImageSuffix, images)
+// choose applies List, Include and Exclude. It returns the labels that the list
+// names, by image file.
+func (f *found) choose(d *Dataset, problem report) (labels map[string]string, err error) {
+	o := d.opts
+	l, err := readList(o, f.images, f.labels)
 	if err != nil {
 		return nil, err
 	}
-	var chosen []file
-	for _, f := range images {
-		if listed != nil && !listed[f.key] {
-			continue
+	for _, img := range f.images {
+		if l.has(img) && chosenBy(o.Include, nil, img) {
+			f.chosen = append(f.chosen, img)
 		}
-		if len(d.opts.Include) > 0 && !matchAny(d.opts.Include, f) || matchAny(d.opts.Exclude, f) {
-			continue
-		}
-		chosen = append(chosen, f)
 	}
-	if len(chosen) == 0 {
+	if len(f.chosen) == 0 {
 		return nil, fmt.Errorf("datasets: %s: none of the %d images is left by list %q, include %q, exclude %q",
-			d.opts.Root, len(images), d.opts.List, d.opts.Include, d.opts.Exclude)
+			o.Root, len(f.images), o.List, o.Include, o.Exclude)
 	}
-	return chosen, nil
+	f.chosen, err = withoutDoubles(f.chosen, byKey, problem)
+	return l.labels, err
 }
 
+// chosenBy applies include (none: all) and exclude.
+func chosenBy(include, exclude []string, f file) bool {
+	return (len(include) == 0 || matchAny(include, f)) && !matchAny(exclude, f)
+}
+
+// matchAny reports whether one of the patterns matches a file: its name, with or
+// without extension and suffix, or, for a pattern with slashes, as much of its
+// path as the pattern has elements.
 func matchAny(patterns []string, f file) bool {
-	for _, p := range patterns {
-		for _, name := range []string{path.Base(f.rel), f.key} {
-			if ok, _ := path.Match(p, name); ok { // patterns were checked by Open
-				return true
-			}
+	return slices.ContainsFunc(patterns, func(p string) bool { return match(composed(p), f) })
+}
+
+func match(pattern string, f file) bool {
+	for _, name := range []string{f.rel, strings.TrimSuffix(f.rel, path.Ext(f.rel)), f.key} {
+		name = composed(name)
+		if n := strings.Count(pattern, "/"); n == 0 {
+			name = path.Base(name)
+		} else if elements := strings.Split(name, "/"); len(elements) > n {
+			name = strings.Join(elements[:n+1], "/")
+		}
+		if ok, _ := path.Match(pattern, name); ok { // patterns were checked by Open
+			return true
 		}
 	}
 	return false
-}
-
-// readList returns the keys of the images that a list file names; nil without
-// a list.
-func readList(name, suffix string, images []file) (map[string]bool, error) {
-	if name == "" {
-		return nil, nil
-	}
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, fmt.Errorf("datasets: list: %w", err)
-	}
-	defer f.Close()
-	keys := nameIndex(images)
-	listed := map[string]bool{}
-	lines := bufio.NewScanner(f)
-	for n := 1; lines.Scan(); n++ {
-		entry, _, _ := strings.Cut(lines.Text(), "#")
-		if entry = strings.TrimSpace(entry); entry == "" {
-			continue
-		}
-		stem := entry
-		for _, ext := range imagefile.Extensions() {
-			stem = strings.TrimSuffix(stem, ext)
-		}
-		key := keys[strings.TrimSuffix(stem, suffix)]
-		if key == "" {
-			return nil, fmt.Errorf("datasets: list %s, line %d: no image (or more than one) is named %q", name, n, entry)
-		}
-		listed[key] = true
-	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("datasets: list %s: %w", name, err)
-	}
-	return listed, nil
-}
-
-// nameIndex leads from IDs, and from file names that only one image has, to IDs;
-// from ambiguous names to "".
-func nameIndex(images []file) map[string]string {
-	keys := make(map[string]string, 2*len(images))
-	for _, img := range images {
-		base := path.Base(img.key)
-		if _, taken := keys[base]; taken {
-			keys[base] = ""
-		} else {
-			keys[base] = img.key
-		}
-	}
-	for _, img := range images {
-		keys[img.key] = img.key
-	}
-	return keys
 }

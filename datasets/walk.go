@@ -12,13 +12,6 @@ import (
 	"t2sda/internal/imagefile"
 )
 
-// file is a file found below a folder.
-type file struct {
-	path string // to open it
-	rel  string // below the folder (and its prefix), slash-separated
-	key  string // rel without extension and suffix: what pairs images and labels
-}
-
 // report is told of a file or folder that cannot be used. What it returns ends
 // the search, unless it is nil.
 type report func(error) error
@@ -52,70 +45,90 @@ func (e *sameNameError) Error() string {
 	return fmt.Sprintf("datasets: %s and %s have the same name", e.first, e.second)
 }
 
-// listFiles returns the files with one of the extensions and the suffix before
-// it below the folders, in lexical order of their keys. Symbolic links are
-// followed. Names that begin with a dot are skipped. Problems are links that
-// lead nowhere or in a circle, folders that cannot be read, and files of one
-// key, of which the first is kept.
-func listFiles(dirs []folder, extensions []string, suffix string, problem report) ([]file, error) {
-	var files []file
+// listing is what lies below some folders, each in lexical order of the folders'
+// entries.
+type listing struct {
+	files  []file // whose names are wanted
+	others []file // all others
+}
+
+// list returns the files below the folders. Symbolic links are followed. Names
+// that begin with a dot are skipped. Problems are links that lead nowhere or in a
+// circle, and folders that cannot be read.
+func list(dirs []folder, wanted func(name string) bool, problem report) (listing, error) {
+	var all listing
 	for _, f := range dirs {
-		w := walker{extensions: extensions, active: map[string]bool{}, problem: problem}
+		w := walker{listing: all, wanted: wanted, active: map[string]bool{}, problem: problem}
 		if err := w.walk(f.dir, f.prefix); err != nil {
-			return nil, err
+			return listing{}, err
 		}
-		files = append(files, w.files...)
+		all = w.listing
 	}
-	kept := files[:0]
-	for _, f := range files {
-		stem := strings.TrimSuffix(f.rel, path.Ext(f.rel))
-		if key, ok := strings.CutSuffix(stem, suffix); ok {
-			f.key = key
-			kept = append(kept, f)
-		}
-	}
-	slices.SortFunc(kept, func(a, b file) int {
+	return all, nil
+}
+
+// sortFiles brings files into lexical order of their keys.
+func sortFiles(files []file) {
+	slices.SortFunc(files, func(a, b file) int {
 		if c := strings.Compare(a.key, b.key); c != 0 {
 			return c
 		}
 		return strings.Compare(a.path, b.path)
 	})
-	return withoutDoubles(kept, problem)
 }
 
-// ListImages returns the PNG and JPEG files below a folder, in lexical order, and
-// their slash-separated paths below it without extension. Symbolic links are
-// followed; links that lead nowhere or in a circle and two files of one name are
-// errors that name them.
-func ListImages(dir string) (files, names []string, err error) {
-	found, err := listFiles([]folder{{dir: dir}}, imagefile.Extensions(), "", strict)
-	for _, f := range found {
-		files, names = append(files, f.path), append(names, f.key)
-	}
-	return files, names, err
-}
-
-// withoutDoubles keeps the first of neighbours of one key.
-func withoutDoubles(files []file, problem report) ([]file, error) {
-	kept := files[:0]
-	for i, f := range files {
-		if i > 0 && f.key == kept[len(kept)-1].key {
-			if err := problem(&sameNameError{kept[len(kept)-1].path, f.path}); err != nil {
+// withoutDoubles keeps the first of the files of one name, in the composed form
+// of Unicode; each other one is a problem.
+func withoutDoubles(files []file, name func(file) string, problem report) ([]file, error) {
+	first := make(map[string]string, len(files))
+	kept := files[:0:0]
+	for _, f := range files {
+		if other, taken := first[name(f)]; taken {
+			if err := problem(&sameNameError{other, f.path}); err != nil {
 				return nil, err
 			}
 			continue
 		}
+		first[name(f)] = f.path
 		kept = append(kept, f)
 	}
 	return kept, nil
 }
 
+func byKey(f file) string  { return composed(f.key) }
+func byPair(f file) string { return f.pair }
+
+// ListImages returns the image files below a folder, in lexical order, their
+// slash-separated paths below it without extension, and the files that it passed
+// over. Symbolic links are followed; links that lead nowhere or in a circle are
+// errors that name them, and so are two images of one name. Include and exclude
+// are patterns as in [Options].
+func ListImages(dir string, include, exclude []string) (files, names, passed []string, err error) {
+	all, err := list([]folder{{dir: dir}}, imagefile.IsImage, strict)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	found, _ := suffix("").cutAll(all.files)
+	found = slices.DeleteFunc(found, func(f file) bool { return !chosenBy(include, exclude, f) })
+	sortFiles(found)
+	if found, err = withoutDoubles(found, byKey, strict); err != nil {
+		return nil, nil, nil, err
+	}
+	for _, f := range found {
+		files, names = append(files, f.path), append(names, f.key)
+	}
+	for _, f := range all.others {
+		passed = append(passed, f.path)
+	}
+	return files, names, passed, nil
+}
+
 // walker collects files below a folder, following symbolic links.
 type walker struct {
-	extensions []string
-	active     map[string]bool // real paths of the folders being walked
-	problem    report
-	files      []file
+	listing
+	wanted  func(name string) bool
+	active  map[string]bool // real paths of the folders being walked
+	problem report
 }
 
 func (w *walker) walk(dir, rel string) error {
@@ -154,7 +167,7 @@ func lastLink(dir string) string {
 }
 
 func (w *walker) entry(e fs.DirEntry, name, rel string) error {
-	wanted := slices.Contains(w.extensions, strings.ToLower(path.Ext(rel)))
+	wanted := w.wanted(rel)
 	mode := e.Type()
 	if mode&fs.ModeSymlink != 0 {
 		info, err := os.Stat(name)
@@ -173,6 +186,8 @@ func (w *walker) entry(e fs.DirEntry, name, rel string) error {
 		w.files = append(w.files, file{path: name, rel: rel})
 	case wanted:
 		return w.problem(fmt.Errorf("datasets: %s is not a regular file", name))
+	default:
+		w.others = append(w.others, file{path: name, rel: rel})
 	}
 	return nil
 }

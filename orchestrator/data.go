@@ -59,12 +59,26 @@ func openData(ctx context.Context, cfg configs.Config, e *engine.Engine, cacheDi
 			return nil, err
 		}
 	}
+	d.tellPassedOver(log)
 	if disk != nil {
 		if err := d.announceCache(cfg.Data.Cache, log); err != nil {
 			return nil, err
 		}
 	}
 	return d, d.openLoader(ctx, cfg, e, cacheDir, log)
+}
+
+// tellPassedOver tells of the files in the data sets' folders that count as
+// nothing.
+func (d *data) tellPassedOver(log *zap.Logger) {
+	for _, set := range []*datasets.Dataset{d.source, d.target, d.eval} {
+		if set == nil {
+			continue
+		}
+		if text := datasets.Passed(set.PassedOver()); text != "" {
+			log.Warn(text, zap.String("data", set.Place()))
+		}
+	}
 }
 
 // announceCache says how much the disk cache may come to hold of this run.
@@ -99,7 +113,8 @@ func openCache(cfg configs.Config, log *zap.Logger) (*datasets.DiskCache, error)
 
 func openDataset(field string, c configs.Dataset, cfg configs.Config, disk *datasets.DiskCache, labelled bool) (*datasets.Dataset, error) {
 	o := datasets.Options{
-		Layout: c.Layout, Root: c.Root, Split: c.Split, Images: c.Images, Labels: c.Labels, Map: c.Map, Channel: c.Channel, List: c.List,
+		Layout: c.Layout, Root: c.Root, Split: c.Split, Images: c.Images, Labels: c.Labels,
+		ImageSuffix: c.ImageSuffix, LabelSuffix: c.LabelSuffix, Map: c.Map, Channel: c.Channel, List: c.List,
 		Include: c.Include, Exclude: c.Exclude, Width: c.Resize.Width, Height: c.Resize.Height,
 		RequireLabels: labelled, CacheBytes: int64(cfg.Data.CacheMB) << 20, Disk: disk,
 	}

@@ -107,7 +107,7 @@ func (t *trainer) score(ctx context.Context) (_ *score.Result, err error) {
 }
 
 func (t *trainer) evalOptions() score.Options {
-	return score.Options{Workers: t.cfg.Data.Workers}
+	return score.Options{Workers: t.cfg.Data.Workers, Name: t.data.eval.Place()}
 }
 
 // modelOptions describe the student for export at the evaluation images' size.

@@ -3,10 +3,10 @@ package predict
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -23,13 +23,25 @@ type FileOptions struct {
 	// KeepGoing leaves out images that cannot be read, instead of stopping at the
 	// first. A failing model stops all the same.
 	KeepGoing bool
+	// Names is read where - stands among the paths: paths, one a line (or with zero
+	// bytes between them); nil: - is a file's name.
+	Names io.Reader
+	// Include and Exclude choose among the images below folders, see
+	// [datasets.Options].
+	Include, Exclude []string
+	// Dataset is predicted in place of paths: its images, whatever else lies beside
+	// them.
+	Dataset *datasets.Dataset
+	// Passed is told, before anything is predicted, of the files below folders that
+	// are no images by their names; may be nil.
+	Passed func(files []string)
 	// Progress is called after every image, never by two goroutines at once.
 	Progress func(done, total int)
 }
 
-// Files predicts image files, and all PNG and JPEG files below folders, and
-// writes one PNG each into outDir: the file's name with the extension .png, below
-// a folder with its path inside of it. It returns the paths written, in order,
+// Files predicts image files, those that patterns name, and all images below
+// folders, and writes one PNG each into outDir: the file's name with the extension
+// .png, below a folder with its path inside of it. It returns the paths written, in order,
 // and what KeepGoing left out. It is an error, before anything is predicted, when
 // two images would become one file, when an image would be overwritten, or when
 // there are none.
@@ -38,9 +50,17 @@ func Files(ctx context.Context, p *Predictor, paths []string, outDir string, o F
 	if err != nil {
 		return nil, nil, fmt.Errorf("predict: %w", err)
 	}
-	inputs, outputs, err := planFiles(paths, outDir)
+	found, err := o.find(paths)
 	if err != nil {
 		return nil, nil, fmt.Errorf("predict: %w", err)
+	}
+	inputs := found.files
+	outputs, err := planFiles(found, outDir)
+	if err != nil {
+		return nil, nil, fmt.Errorf("predict: %w", err)
+	}
+	if o.Passed != nil {
+		o.Passed(found.passed)
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(3) // one decodes and one encodes while another one's session runs
@@ -114,39 +134,18 @@ func (p *Predictor) predictAlone(ctx context.Context, session *sync.Mutex, img *
 	return t.Labels(img.W, img.H)
 }
 
-// planFiles lists the images and the files they become, in order.
-func planFiles(paths []string, outDir string) (inputs, outputs []string, err error) {
+// planFiles names the files that the images become, in order.
+func planFiles(in inputs, outDir string) (outputs []string, err error) {
 	from := map[string]string{} // output → input
-	add := func(input, name string) error {
-		output := filepath.Join(outDir, filepath.FromSlash(name)+".png")
+	for i, input := range in.files {
+		output := filepath.Join(outDir, filepath.FromSlash(in.names[i])+".png")
 		if other, taken := from[output]; taken {
-			return fmt.Errorf("%s and %s would both become %s", other, input, output)
+			return nil, fmt.Errorf("%s and %s would both become %s", other, input, output)
 		}
 		from[output] = input
-		inputs, outputs = append(inputs, input), append(outputs, output)
-		return nil
+		outputs = append(outputs, output)
 	}
-	for _, path := range paths {
-		info, err := os.Stat(path)
-		if err != nil {
-			return nil, nil, err
-		}
-		files, names := []string{path}, []string{strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))}
-		if info.IsDir() {
-			if files, names, err = datasets.ListImages(path); err != nil {
-				return nil, nil, err
-			}
-		}
-		for i, file := range files {
-			if err := add(file, names[i]); err != nil {
-				return nil, nil, err
-			}
-		}
-	}
-	if len(inputs) == 0 {
-		return nil, nil, fmt.Errorf("no PNG or JPEG files in %s", strings.Join(paths, ", "))
-	}
-	return inputs, outputs, checkOverwrite(inputs, outputs)
+	return outputs, checkOverwrite(in.files, outputs)
 }
 
 // checkOverwrite returns an error when an output is one of the inputs.

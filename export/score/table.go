@@ -17,6 +17,11 @@ func (r *Result) Table(w io.Writer, baseline *Result) error {
 	if baseline != nil {
 		sections = r.comparison(baseline)
 	}
+	if r.Dataset != "" {
+		if _, err := fmt.Fprintf(w, "%s\n\n", r.Dataset); err != nil {
+			return err
+		}
+	}
 	if err := texttable.Write(w, sections...); err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 func dataCommand() *cobra.Command {
-	return group("data", "Look at data sets, convert and make them", checkCommand(), statsCommand(), convertCommand(), renderCommand())
+	return group("data", "Look at data sets, convert and make them", checkCommand(), statsCommand(), convertCommand(), renderCommand(), layoutsCommand())
 }
 
 // treeFlags choose the splits of a data set whose root is the command's
@@ -29,22 +29,40 @@ func (f *treeFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&f.splits, "split", nil, `split, for layouts that have them; may be given several times, "" for all folders as one (default: each one that is there)`)
 	cmd.Flags().StringVar(&o.Images, "images", "", "image folder below ROOT in place of the layout's ({split} stands for the split)")
 	cmd.Flags().StringVar(&o.Labels, "labels", "", "label folder below ROOT in place of the layout's")
+	suffixFlags(cmd, o)
 	cmd.Flags().StringVar(&o.Map, "map", "", fmt.Sprintf("label map: one of %v or a YAML file (default: the layout's)", datasets.Maps()))
 	cmd.Flags().StringVar(&o.Channel, "channel", "", "channel of colour labels that holds the id: red, green or blue; color: the map's colours say it (default: the layout's)")
-	cmd.Flags().StringVar(&o.List, "list", "", "text file that names the images to use")
-	cmd.Flags().StringSliceVar(&o.Include, "include", nil, "glob patterns of file names to use")
-	cmd.Flags().StringSliceVar(&o.Exclude, "exclude", nil, "glob patterns of file names to leave out")
+	chooseFlags(cmd, o)
 }
 
-// each returns the options of every split that was asked for.
-func (f *treeFlags) each(root string) ([]datasets.Options, error) {
+// suffixFlags say how the names of images and labels end.
+func suffixFlags(cmd *cobra.Command, o *datasets.Options) {
+	cmd.Flags().StringVar(&o.ImageSuffix, "image-suffix", "", "how images' names end before or with their extension, in place of the layout's; may hold *")
+	cmd.Flags().StringVar(&o.LabelSuffix, "label-suffix", "", "likewise of labels; what comes before the suffixes pairs the two")
+}
+
+// chooseFlags choose among the images.
+func chooseFlags(cmd *cobra.Command, o *datasets.Options) {
+	cmd.Flags().StringVar(&o.List, "list", "", "text file that names the images to use, one a line, with their labels as a second column if need be")
+	cmd.Flags().StringSliceVar(&o.Include, "include", nil, "glob patterns of file names to use, or of paths below the image folder (fog/*)")
+	cmd.Flags().StringSliceVar(&o.Exclude, "exclude", nil, "glob patterns of images and labels to leave out")
+}
+
+// each returns the options of every split that was asked for; of those that it
+// finds itself and leaves out, it tells.
+func (f *treeFlags) each(out io.Writer, root string) ([]datasets.Options, error) {
 	o := f.options
 	o.Root = root
 	splits := f.splits
 	if len(splits) == 0 {
+		var without []string
 		var err error
-		if splits, err = datasets.Splits(o); err != nil {
+		if splits, without, err = datasets.Splits(o); err != nil {
 			return nil, err
+		}
+		for _, split := range without {
+			o.Split = split
+			fmt.Fprintf(out, "%s: left out, it has no image of the layout's names\n", o.Place())
 		}
 	}
 	if len(splits) == 0 {
@@ -62,7 +80,7 @@ func (f *treeFlags) each(root string) ([]datasets.Options, error) {
 // any label, a target's, of which it tells. Splits that were asked for by name
 // stay, and so do all when none has labels: their errors then say why.
 func (f *treeFlags) labelled(out io.Writer, root string) ([]datasets.Options, error) {
-	all, err := f.each(root)
+	all, err := f.each(out, root)
 	if err != nil || len(f.splits) > 0 || len(all) == 1 {
 		return all, err
 	}
@@ -82,7 +100,7 @@ func (f *treeFlags) labelled(out io.Writer, root string) ([]datasets.Options, er
 		return all, nil
 	}
 	for _, o := range without {
-		fmt.Fprintf(out, "%s: left out, it has no labels\n", place(o))
+		fmt.Fprintf(out, "%s: left out, it has no labels\n", o.Place())
 	}
 	return with, nil
 }
@@ -96,13 +114,11 @@ func hasLabels(d *datasets.Dataset) bool {
 	return false
 }
 
-// place names a split in what is printed.
-func place(o datasets.Options) string {
-	text := o.Layout + " " + o.Root
-	if o.Split != "" {
-		text += ", split " + o.Split
+// tellPassedOver tells of the files in a data set's folders that count as nothing.
+func tellPassedOver(cmd *cobra.Command, d *datasets.Dataset) {
+	if text := datasets.Passed(d.PassedOver()); text != "" {
+		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", d.Root(), text)
 	}
-	return text
 }
 
 // progress is [progressOf] for images.

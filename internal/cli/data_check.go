@@ -50,7 +50,7 @@ func checkCommand() *cobra.Command {
 }
 
 func (c *inspection) run(cmd *cobra.Command, root string) error {
-	splits, err := c.tree.each(root)
+	splits, err := c.tree.each(cmd.OutOrStdout(), root)
 	if err != nil {
 		return err
 	}
@@ -89,7 +89,7 @@ func (c *inspection) split(cmd *cobra.Command, o datasets.Options) (*datasets.Re
 	if r.Map != "" {
 		labelMap = ", label map " + r.Map
 	}
-	fmt.Fprintf(out, "%s%s: read in %.1f s, %.0f images/s\n\n", place(o), labelMap, seconds, float64(r.Images)/seconds)
+	fmt.Fprintf(out, "%s%s: read in %.1f s, %.0f images/s\n\n", o.Place(), labelMap, seconds, float64(r.Images)/seconds)
 	printFiles(out, r)
 	if err := printClasses(out, r); err != nil {
 		return nil, err

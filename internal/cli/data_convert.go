@@ -52,6 +52,7 @@ func (c *conversion) split(cmd *cobra.Command, o datasets.Options) error {
 	if err != nil {
 		return err
 	}
+	tellPassedOver(cmd, d)
 	began := time.Now()
 	c.options.Progress = progress(cmd, "converting")
 	done, err := d.Convert(cmd.Context(), c.options)
@@ -59,7 +60,7 @@ func (c *conversion) split(cmd *cobra.Command, o datasets.Options) error {
 		return err
 	}
 	out := cmd.OutOrStdout()
-	fmt.Fprintf(out, "%s: %d labels written below %s, %.0f a second; label map %s\n", place(o), done.Written, filepath.Clean(c.options.Out),
+	fmt.Fprintf(out, "%s: %d labels written below %s, %.0f a second; label map %s\n", o.Place(), done.Written, filepath.Clean(c.options.Out),
 		float64(done.Written)/time.Since(began).Seconds(), done.Map)
 	if len(done.Skipped) > 0 {
 		fmt.Fprintf(out, "%d left out:\n", len(done.Skipped))

@@ -67,6 +67,7 @@ func (s *statistics) split(cmd *cobra.Command, o datasets.Options) error {
 	if err != nil {
 		return err
 	}
+	tellPassedOver(cmd, d)
 	began, counted := time.Now(), 0
 	count := func(done, _ int) { counted = done }
 	report := []func(done, total int){count}
@@ -86,7 +87,7 @@ func (s *statistics) split(cmd *cobra.Command, o datasets.Options) error {
 		how = fmt.Sprintf("counted in %.1f s, %.0f images/s, kept in %s", seconds, float64(counted)/seconds, s.cache)
 	}
 	out := cmd.OutOrStdout()
-	fmt.Fprintf(out, "%s, label map %s: %d labels, %s\n\n", place(o), d.Map().Name(), d.Len(), how)
+	fmt.Fprintf(out, "%s, label map %s: %d labels, %s\n\n", o.Place(), d.Map().Name(), d.Len(), how)
 	return s.print(out, stats)
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -39,14 +40,13 @@ func (f *datasetFlags) add(cmd *cobra.Command) {
 	o := &f.options
 	cmd.Flags().StringVar(&o.Layout, "dataset", "cityscapes", fmt.Sprintf("folder layout, one of %v", datasets.Layouts()))
 	cmd.Flags().StringVar(&o.Root, "root", "", "folder of the data set")
-	cmd.Flags().StringVar(&o.Split, "split", "", "split (default: val where there is one, else all images)")
+	cmd.Flags().StringVar(&o.Split, "split", "", `split (default: val, valid or validation; of layouts without splits, all images; "": all folders as one)`)
 	cmd.Flags().StringVar(&o.Images, "images", "", "image folder below root in place of the layout's")
 	cmd.Flags().StringVar(&o.Labels, "gt", "", "label folder below root in place of the layout's")
+	suffixFlags(cmd, o)
 	cmd.Flags().StringVar(&o.Map, "map", "", fmt.Sprintf("label map of the data set: one of %v or a YAML file (default: the layout's)", datasets.Maps()))
 	cmd.Flags().StringVar(&o.Channel, "channel", "", "channel of colour labels that holds the id: red, green or blue; color: the map's colours say it (default: the layout's)")
-	cmd.Flags().StringVar(&o.List, "list", "", "text file that names the images to use")
-	cmd.Flags().StringSliceVar(&o.Include, "include", nil, "glob patterns of file names to use")
-	cmd.Flags().StringSliceVar(&o.Exclude, "exclude", nil, "glob patterns of file names to leave out")
+	chooseFlags(cmd, o)
 	_ = cmd.MarkFlagRequired("root") // fails only for flags that do not exist
 	f.chosen = func() bool { return cmd.Flags().Changed("split") }
 }
@@ -56,14 +56,19 @@ func (f *datasetFlags) complete() error {
 	if f.chosen() {
 		return nil
 	}
-	splits, err := datasets.Splits(f.options)
-	if err != nil {
+	splits, without, err := datasets.Splits(f.options)
+	if err != nil || len(splits) == 0 {
 		return err
 	}
-	if slices.Contains(splits, "val") {
-		f.options.Split = "val"
+	for _, name := range []string{"val", "valid", "validation"} {
+		if slices.Contains(splits, name) {
+			f.options.Split = name
+			return nil
+		}
 	}
-	return nil
+	there := append(splits, without...)
+	slices.Sort(there)
+	return usageError{fmt.Errorf("--split: none is named, and %s has no val, valid or validation (there is %s)", f.options.Place(), strings.Join(there, ", "))}
 }
 
 // evaluation is what the command evaluate is asked for.
@@ -116,6 +121,7 @@ func (v *evaluation) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	tellPassedOver(cmd, d)
 	return v.model.with(d.Space(), func(_ *engine.Engine, p *predict.Predictor) error {
 		if v.save != "" {
 			if err := v.saveTo(d); err != nil {
@@ -125,7 +131,7 @@ func (v *evaluation) run(cmd *cobra.Command) error {
 		if !v.needsWhole() {
 			d = d.AtSize(p.ImageSize())
 		}
-		v.options.Name, v.options.Progress = place(*o), progress(cmd, "evaluating")
+		v.options.Name, v.options.Progress = o.Place(), progress(cmd, "evaluating")
 		result, err := score.Evaluate(cmd.Context(), p, d, v.options)
 		if err != nil {
 			return err

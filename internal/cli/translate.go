@@ -41,15 +41,24 @@ func (f *setFlags) add(cmd *cobra.Command, side, what, prefix string) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.options.Root, side, "", what)
 	flags.StringVar(&f.options.Layout, side+"-dataset", "", fmt.Sprintf("--%s is the root of a data set of this folder layout, one of %v", side, datasets.Layouts()))
+	flags.StringVar(&f.options.ImageSuffix, side+"-image-suffix", "", "how the names of "+side+" pictures end, in place of the layout's")
+	flags.StringSliceVar(&f.options.Include, side+"-include", nil, "glob patterns of "+side+" pictures to use")
+	flags.StringSliceVar(&f.options.Exclude, side+"-exclude", nil, "glob patterns of "+side+" pictures to leave out")
 	flags.StringVar(&f.options.Split, side+"-split", "", "split of --"+side+"-dataset (default: all images)")
 	flags.StringVar(&f.size, prefix+"size", "", "WxH that "+side+" pictures are brought to, px (default: their own); in training, data."+side+".resize")
 }
 
-func (f *setFlags) open(sizeFlag string) (_ *offline.Set, err error) {
+func (f *setFlags) open(out io.Writer, sizeFlag string) (_ *offline.Set, err error) {
 	if f.options.Width, f.options.Height, err = parseSize(sizeFlag, f.size); err != nil {
 		return nil, err
 	}
-	return offline.OpenSet(f.options)
+	set, err := offline.OpenSet(f.options)
+	if err == nil {
+		if text := datasets.Passed(set.PassedOver()); text != "" {
+			fmt.Fprintf(out, "%s: %s\n", set.Root(), text)
+		}
+	}
+	return set, err
 }
 
 func translateCommand() *cobra.Command {
@@ -123,7 +132,7 @@ func (t *translation) do(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return usageError{err}
 	}
-	target, err := t.open()
+	target, err := t.open(cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
@@ -154,12 +163,12 @@ func (t *translation) do(cmd *cobra.Command) (err error) {
 	return nil
 }
 
-// open opens both sides; the target is nil where none is given.
-func (t *translation) open() (target *offline.Set, err error) {
-	if t.run.Source, err = t.source.open("size"); err != nil || t.target.options.Root == "" {
+// open opens both sides and tells out what they pass over; the target is nil where none is given.
+func (t *translation) open(out io.Writer) (target *offline.Set, err error) {
+	if t.run.Source, err = t.source.open(out, "size"); err != nil || t.target.options.Root == "" {
 		return nil, err
 	}
-	if target, err = t.target.open("target-size"); err != nil {
+	if target, err = t.target.open(out, "target-size"); err != nil {
 		return nil, err
 	}
 	t.run.Spare = []string{target.Root()}
@@ -216,7 +225,9 @@ func (t *translation) mix(ctx context.Context, engines configs.Engines, network 
 // shaping lists the flags that the pictures depend on; true: a place.
 var shaping = map[string]bool{
 	"source": true, "source-dataset": false, "source-split": false, "size": false,
+	"source-image-suffix": false, "source-include": false, "source-exclude": false,
 	"target": true, "target-dataset": false, "target-split": false, "target-size": false,
+	"target-image-suffix": false, "target-include": false, "target-exclude": false,
 	"engine": false, "seed": false, "band": false, "box": false, "asymmetric": false, "clip": false,
 	"exposure": false, "cast": false, "strength": false, "images": false,
 	"folder": true, "model": true, "range": false,

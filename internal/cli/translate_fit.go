@@ -16,7 +16,7 @@ import (
 // does, and prints it.
 func (t *translation) fit(cmd *cobra.Command) error {
 	t.source.options.Root = t.look
-	set, err := t.source.open("size")
+	set, err := t.source.open(cmd.ErrOrStderr(), "size")
 	if err != nil {
 		return err
 	}

@@ -60,6 +60,15 @@ func (s *Set) Root() string {
 	return s.data.Root()
 }
 
+// PassedOver returns the files of the set's folder that are no pictures by their
+// names.
+func (s *Set) PassedOver() []string {
+	if s.Single() {
+		return nil
+	}
+	return s.data.PassedOver()
+}
+
 // path returns picture i's file, and its path below the set's image folder,
 // slash-separated.
 func (s *Set) path(i int) (file, rel string) {

@@ -1,0 +1,213 @@
+package datasets
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"t2sda/internal/imagefile"
+)
+
+// noFolder is the error of a tree whose folders are not where the layout has
+// them. It says what is there instead.
+func (o Options) noFolder(what string, tried []string) error {
+	return fmt.Errorf("datasets: layout %s: %s %s%s", o.Layout, what, strings.Join(tried, " or "), o.there())
+}
+
+// there tells what the root holds: splits, folders of other layouts, or else
+// anything.
+func (o Options) there() string {
+	var parts []string
+	if splits, without, err := Splits(o); err == nil && len(splits)+len(without) > 0 {
+		all := append(splits, without...)
+		slices.Sort(all)
+		parts = append(parts, fmt.Sprintf("there is %s %s", pluralOf(len(all), "split", "splits"), strings.Join(all, ", ")))
+	}
+	if names := o.otherLayouts(); len(names) > 0 {
+		parts = append(parts, "there are folders of layout "+strings.Join(names, ", "))
+	}
+	if parts == nil {
+		if entries, err := os.ReadDir(o.Root); err == nil {
+			names := make([]string, len(entries))
+			for i, e := range entries {
+				names[i] = e.Name()
+			}
+			parts = append(parts, fmt.Sprintf("%s holds %s", o.Root, someOf(names)))
+		}
+	}
+	return "; " + strings.Join(parts, "; ")
+}
+
+// otherLayouts tells which other layouts' folders hold images as those name them.
+func (o Options) otherLayouts() []string {
+	var names []string
+	for _, row := range loadLayouts() {
+		if row.Name == o.Layout && o.Images == "" && o.Labels == "" {
+			continue
+		}
+		for _, split := range []string{o.Split, ""} {
+			images, _, err := folders(o.Root, split, "", row.Images)
+			if err != nil || !holdsImage(images, suffix(row.ImageSuffix)) {
+				continue
+			}
+			if labels, _, err := folders(o.Root, split, "", row.Labels); err == nil && len(labels) > 0 {
+				names = append(names, row.Name)
+				break
+			}
+		}
+	}
+	return names
+}
+
+// LayoutsAt returns the layouts that fit what lies below a folder; none for what
+// is no folder.
+func LayoutsAt(root string) []string { return Options{Root: root}.otherLayouts() }
+
+// noImages is the error of image folders without a file that counts as an image.
+func (d *Dataset) noImages(t tree) error {
+	var seen []string
+	for _, f := range append(slices.Clone(t.images.files), t.images.others...) {
+		seen = append(seen, path.Base(f.rel))
+	}
+	return fmt.Errorf("datasets: no images in %s (looked for *%s; seen there: %s)%s",
+		dirNames(t.imageDirs), d.imageSuffix().withExtensions(imagefile.Extensions()), someOf(seen), d.opts.elsewhere(t))
+}
+
+// elsewhere tells which other layouts the tree may be of.
+func (o Options) elsewhere(t tree) string {
+	if names := o.otherLayouts(); len(names) > 0 && len(t.images.files) > 0 {
+		return "; their names are as in layout " + strings.Join(names, ", ")
+	}
+	return ""
+}
+
+// withExtensions shows a suffix as messages do: with the extensions that are
+// read, if it has none of its own.
+func (s suffix) withExtensions(extensions []string) string {
+	if _, ext := s.parts(); ext != "" {
+		return string(s)
+	}
+	return string(s) + " with " + strings.Join(extensions, ", ")
+}
+
+// insist returns an error when an image has no label, or a label no image.
+func (d *Dataset) insist(f found) error {
+	var missing []file
+	for i, it := range d.items {
+		if it.Label == "" {
+			missing = append(missing, f.chosen[i])
+		}
+	}
+	if n := len(missing); n > 0 {
+		more := ""
+		if n > 1 {
+			more = fmt.Sprintf(", nor have %d others", n-1)
+		}
+		return fmt.Errorf("datasets: image %s has no label (%s)%s%s", missing[0].path, d.labelName(missing[0]), more, f.nearLabel(d, missing[0]))
+	}
+	if orphans := f.orphans(d.layout); len(orphans) > 0 {
+		more := ""
+		if n := len(orphans); n > 1 {
+			more = fmt.Sprintf(", nor have %d others", n-1)
+		}
+		return fmt.Errorf("datasets: label %s has no image of the same name%s (remove it, or leave it out by exclude, or say by label_suffix how labels end)",
+			orphans[0], more)
+	}
+	return nil
+}
+
+// labelName tells in messages which label was looked for, and where.
+func (d *Dataset) labelName(img file) string {
+	_, tried, _ := folders(d.opts.Root, d.opts.Split, d.opts.Labels, d.layout.Labels) // what went wrong was said before
+	kinds, _ := d.kinds()                                                             // likewise
+	var names []string
+	for _, k := range kinds {
+		if s := suffix(k.Suffix); !slices.Contains(names, string(s)) {
+			names = append(names, string(s))
+		}
+	}
+	name := suffix(strings.Join(names, " or "))
+	if img.pair != "" {
+		name = suffix(path.Base(img.pair)) + name
+	} else {
+		name = "*" + name
+	}
+	return fmt.Sprintf("looked for %s in %s", name.withExtensions(imagefile.LabelExtensions()), tried[0])
+}
+
+// nearLabel tells of the file in the label folders whose name is nearest to an
+// image's, and by which suffixes the two would pair.
+func (f *found) nearLabel(d *Dataset, img file) string {
+	name := composed(strings.TrimSuffix(img.rel, path.Ext(img.rel)))
+	best, longest := "", 0
+	for _, x := range append(slices.Clone(f.tree.labels.files), f.tree.labels.others...) {
+		if n := commonStart(name, composed(x.rel)); n > longest {
+			best, longest = x.rel, n
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	text := "; the nearest name there is " + best
+	stem := composed(strings.TrimSuffix(best, path.Ext(best)))
+	if !imagefile.IsLabel(best) {
+		return text + ", which is no label: labels are " + strings.Join(imagefile.LabelExtensions(), ", ")
+	}
+	for longest > 0 && !(endsAt(name, longest) && endsAt(stem, longest)) {
+		longest--
+	}
+	if longest <= strings.LastIndexByte(name, '/')+1 || longest > len(stem) {
+		return text
+	}
+	return fmt.Sprintf("%s: image_suffix %q and label_suffix %q would pair them", text, name[longest:], stem[longest:])
+}
+
+// commonStart returns the number of bytes that two names begin with alike.
+func commonStart(a, b string) int {
+	n := 0
+	for n < len(a) && n < len(b) && a[n] == b[n] {
+		n++
+	}
+	return n
+}
+
+// endsAt reports whether a suffix may begin at byte i of a name.
+func endsAt(name string, i int) bool {
+	return i == len(name) || i < len(name) && strings.IndexByte("_-.", name[i]) >= 0
+}
+
+// someOf joins the first of some names and counts the others.
+func someOf(names []string) string {
+	const most = 5
+	switch n := len(names); {
+	case n == 0:
+		return "nothing"
+	case n > most:
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), n-most)
+	default:
+		return strings.Join(names, ", ")
+	}
+}
+
+func pluralOf(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}
+
+// Passed describes files that were passed over in one line: how many, and the
+// first by name; empty without any.
+func Passed(files []string) string {
+	if len(files) == 0 {
+		return ""
+	}
+	names := make([]string, len(files))
+	for i, f := range files {
+		names[i] = filepath.Base(f)
+	}
+	return fmt.Sprintf("%d %s passed over, by name no image that is read: %s", len(files), pluralOf(len(files), "file is", "files are"), someOf(names))
+}
