@@ -131,7 +131,7 @@ func TestPredictFilesErrors(t *testing.T) {
 		{"format", []string{file("images")}, out, predict.FileOptions{Format: "jpeg"}, `format "jpeg" is none of overlay, color, trainids, labelids`},
 		{"missing", []string{file("nowhere.png")}, out, predict.FileOptions{}, "nowhere.png"},
 		{"broken", []string{file("broken.png")}, out, predict.FileOptions{}, "broken.png cannot be decoded: it is no picture"},
-		{"no images", []string{file("empty")}, out, predict.FileOptions{}, "no PNG or JPEG files in"},
+		{"no images", []string{file("empty")}, out, predict.FileOptions{}, "no images in"},
 		{"same name", []string{file("images/a.png"), file("labels/a.png")}, out, predict.FileOptions{}, "would both become"},
 		{"overwrite", []string{file("images")}, file("images"), predict.FileOptions{}, "is one of the images"},
 		{"map", []string{file("images")}, out, predict.FileOptions{Format: predict.FormatLabelIDs}, "has other classes than the model"},

@@ -113,7 +113,7 @@ func TestDataCheckUnlabelled(t *testing.T) {
 	t.Chdir(t.TempDir())
 	images := "leftImg8bit/{split}"
 	out := succeed(t, "data", "check", root, "--dataset", "generic", "--images", images, "--sheet", "a.png")
-	wantText(t, out, "warning  no image has a label (a .png of the same name in "+filepath.Join(root, "labels", "train")+"): of use as a target only")
+	wantText(t, out, "warning  no image has a label (looked for * with .png, ", " in "+filepath.Join(root, "labels", "train")+"): of use as a target only")
 	if size := pngSize(t, "a.png"); size.Y > 1000 {
 		t.Errorf("four images do not stand in two rows: %v", size)
 	}
