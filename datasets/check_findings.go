@@ -26,7 +26,8 @@ func (k *checker) findings(r *Report) []Finding {
 	add(Error, "unreadable-label", "label cannot be read", "labels cannot be read",
 		k.each(func(_ Item, s inspection) string { return detail(s.labelErr) }))
 	if k.labelled() {
-		add(Error, "missing-label", "image has no label", "images have no label", k.each(func(it Item, s inspection) string {
+		advice := k.adviceOnSuffixes()
+		add(Error, "missing-label", "image has no label"+advice, "images have no label"+advice, k.each(func(it Item, s inspection) string {
 			return when(s.label == "", it.Image)
 		}))
 	}
@@ -54,6 +55,19 @@ func (k *checker) findings(r *Report) []Finding {
 // labelled reports whether there are labels at all.
 func (k *checker) labelled() bool {
 	return len(k.found.labels) > 0 || slices.ContainsFunc(k.found.labelOf, func(label string) bool { return label != "" })
+}
+
+// adviceOnSuffixes tells how the first image without label would pair, where names
+// differ in their ends alone.
+func (k *checker) adviceOnSuffixes() string {
+	i := slices.Index(k.found.labelOf, "")
+	if i < 0 {
+		return ""
+	}
+	if advice := k.found.nearLabel(k.d, k.found.chosen[i]); strings.HasSuffix(advice, wouldPair) {
+		return advice
+	}
+	return ""
 }
 
 // searchProblems describes what the search for files could not use: links and

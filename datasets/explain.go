@@ -162,8 +162,11 @@ func (f *found) nearLabel(d *Dataset, img file) string {
 	if longest <= strings.LastIndexByte(name, '/')+1 || longest > len(stem) {
 		return text
 	}
-	return fmt.Sprintf("%s: image_suffix %q and label_suffix %q would pair them", text, name[longest:], stem[longest:])
+	return fmt.Sprintf("%s: image_suffix %q and label_suffix %q%s", text, name[longest:], stem[longest:], wouldPair)
 }
+
+// wouldPair ends the advice that names differ in their ends alone.
+const wouldPair = " would pair them"
 
 // commonStart returns the number of bytes that two names begin with alike.
 func commonStart(a, b string) int {

@@ -140,6 +140,12 @@ func TestTreesOfTheField(t *testing.T) {
 			[]string{"00001", "00002"},
 			"cityscapes-trainids", gta[5],
 		},
+		"cityscapes, part of a suffix": {
+			[]string{"leftImg8bit/val/a_0_gtFine_label_leftImg8bit.png", "gtFine/val/a_0_gtFine_labelIds.png"},
+			Options{Layout: "cityscapes", Split: "val", LabelSuffix: "Ids", ImageSuffix: "_leftImg8bit", Map: "cityscapes"},
+			[]string{"a_0_gtFine_label"},
+			"cityscapes", "gtFine/val/a_0_gtFine_labelIds.png",
+		},
 		"gta5, label suffix": {
 			gta,
 			Options{Layout: "gta5", LabelSuffix: "_labelTrainIds"},

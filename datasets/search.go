@@ -220,14 +220,15 @@ func (d *Dataset) imageSuffix() suffix {
 }
 
 // labelSuffixes are the ends of the names of all files that are known to lie
-// among labels.
+// among labels. Where one is asked for, the layout's kinds claim nothing.
 func (d *Dataset) labelSuffixes() []suffix {
 	var all []suffix
 	if d.opts.LabelSuffix != "" {
 		all = append(all, suffix(d.opts.LabelSuffix))
-	}
-	for _, k := range d.layout.Kinds {
-		all = append(all, suffix(k.Suffix))
+	} else {
+		for _, k := range d.layout.Kinds {
+			all = append(all, suffix(k.Suffix))
+		}
 	}
 	for _, s := range d.layout.Skip {
 		all = append(all, suffix(s))
