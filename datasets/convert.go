@@ -52,7 +52,11 @@ func (d *Dataset) Convert(ctx context.Context, o ConvertOptions) (Conversion, er
 		return c, fmt.Errorf("datasets: convert: %w", err)
 	}
 	skipped := make([]error, d.Len())
+	first := firstOf(names) // images may share a label
 	err = parallel.ForEach(ctx, o.Workers, d.Len(), []func(done, total int){o.Progress}, func(i int) error {
+		if first[names[i]] != i {
+			return nil
+		}
 		l, err := d.LoadLabels(ctx, i)
 		if err != nil {
 			if o.KeepGoing && ctx.Err() == nil {
@@ -70,12 +74,23 @@ func (d *Dataset) Convert(ctx context.Context, o ConvertOptions) (Conversion, er
 			c.Skipped = append(c.Skipped, detail(err))
 		}
 	}
-	c.Written = d.Len() - len(c.Skipped)
+	c.Written = len(first) - len(c.Skipped)
 	for _, err := range d.LeftOut() {
 		c.Skipped = append(c.Skipped, detail(err))
 	}
 	c.Map = filepath.Join(o.Out, "trainids.yaml")
 	return c, d.writeMap(c.Map)
+}
+
+// firstOf returns where each name comes first.
+func firstOf(names []string) map[string]int {
+	first := make(map[string]int, len(names))
+	for i, name := range names {
+		if _, known := first[name]; !known {
+			first[name] = i
+		}
+	}
+	return first
 }
 
 func writeLabels(name string, l *raster.Labels) error {

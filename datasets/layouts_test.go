@@ -3,6 +3,7 @@ package datasets
 import (
 	"fmt"
 	"image"
+	"os"
 	"path"
 	"path/filepath"
 	"strings"
@@ -228,6 +229,23 @@ func TestTreesOfTheField(t *testing.T) {
 				t.Errorf("Check: %+v, %v", r, err)
 			}
 		})
+	}
+}
+
+// Images of three fogs share a label, which is converted once.
+func TestConvertSharedLabels(t *testing.T) {
+	l, err := findLayout("foggy-cityscapes")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := mustOpen(t, Options{Layout: l.Name, Root: writeTree(t, l.Files...), Split: "train", RequireLabels: true})
+	out := t.TempDir()
+	c, err := d.Convert(t.Context(), ConvertOptions{Out: out})
+	if err != nil || c.Written != 1 || d.Len() != 3 {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if _, err := os.Stat(filepath.Join(out, "gtFine/train/aachen/aachen_000000_000019_gtFine_labelTrainIds.png")); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -1,11 +1,13 @@
 package datasets
 
 import (
+	"encoding/binary"
 	"fmt"
 	"os"
 	"path"
 	"path/filepath"
 	"strings"
+	"unicode/utf16"
 )
 
 // selection is what a list file names.
@@ -48,10 +50,28 @@ func readList(o Options, images, labels []file) (selection, error) {
 }
 
 // ListLines splits a list of names into its lines, whichever way they end (LF,
-// CRLF or CR), without a byte order mark.
+// CRLF or CR), without a byte order mark. UTF-16 is read by its mark.
 func ListLines(text string) []string {
-	text = strings.TrimPrefix(text, "\ufeff")
+	text = strings.TrimPrefix(fromUTF16(text), "\ufeff")
 	return strings.Split(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text), "\n")
+}
+
+// fromUTF16 decodes a text that begins with the byte order mark of UTF-16, as
+// PowerShell writes lists; it returns others as they are.
+func fromUTF16(text string) string {
+	var order binary.ByteOrder = binary.LittleEndian
+	switch {
+	case strings.HasPrefix(text, "\xff\xfe"):
+	case strings.HasPrefix(text, "\xfe\xff"):
+		order = binary.BigEndian
+	default:
+		return text
+	}
+	units := make([]uint16, len(text)/2)
+	for i := range units {
+		units[i] = order.Uint16([]byte(text[2*i : 2*i+2]))
+	}
+	return string(utf16.Decode(units))
 }
 
 // listReader reads lines.

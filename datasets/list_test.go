@@ -33,6 +33,8 @@ func TestLists(t *testing.T) {
 		"CRLF":                  {"aachen_0.png\r\nx.v1.png\r\n", []string{"aachen_0", "x.v1"}},
 		"CR":                    {"aachen_0.png\rx.v1.png\r", []string{"aachen_0", "x.v1"}},
 		"byte order mark":       {"\ufeffaachen_0.png\n", []string{"aachen_0"}},
+		"UTF-16":                {"\xff\xfex\x00.\x00v\x001\x00\r\x00\n\x00", []string{"x.v1"}},
+		"UTF-16, big end first": {"\xfe\xff\x00x\x00.\x00v\x001\x00\n", []string{"x.v1"}},
 		"upper case":            {"IMG_1.JPG\n", []string{"IMG_1"}},
 		"hash in a name":        {"frame#12.png\n", []string{"frame#12"}},
 		"hash begins a name":    {"#c.png\n# a comment\n#another\n\n  \n", []string{"#c"}},
