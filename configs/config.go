@@ -45,23 +45,23 @@ type Data struct {
 
 // Dataset is one split of images, with or without labels.
 type Dataset struct {
-	Layout string `mapstructure:"layout" yaml:"layout"`
-	Root   string `mapstructure:"root" yaml:"root"`     // ${VAR} is expanded from the environment
-	Split  string `mapstructure:"split" yaml:"split"`   // train, val, …
-	Images string `mapstructure:"images" yaml:"images"` // folder below root in place of the layout's; {split} stands for the split
-	Labels string `mapstructure:"labels" yaml:"labels"` // likewise
+	Layout  string   `mapstructure:"layout" yaml:"layout"`
+	Root    string   `mapstructure:"root" yaml:"root"`       // ${VAR} is expanded from the environment
+	Split   string   `mapstructure:"split" yaml:"split"`     // train, val, …
+	Images  string   `mapstructure:"images" yaml:"images"`   // folder below root in place of the layout's; {split} stands for the split
+	Labels  string   `mapstructure:"labels" yaml:"labels"`   // likewise
+	List    string   `mapstructure:"list" yaml:"list"`       // text file that names the images to use, one a line; empty: all
+	Map     string   `mapstructure:"map" yaml:"map"`         // raw id → train id: a built-in name or a YAML file; empty: the layout's own
+	Channel string   `mapstructure:"channel" yaml:"channel"` // of colour label files: the one that holds the id, red, green or blue; color: the map's colours say it; empty: the layout's
+	Include []string `mapstructure:"include" yaml:"include"` // glob patterns on file names; empty: all
+	Exclude []string `mapstructure:"exclude" yaml:"exclude"`
+	Resize  Size     `mapstructure:"resize" yaml:"resize"` // 0×0 keeps the files' size
+
 	// ImageSuffix and LabelSuffix are how names end in place of the layout's; what
 	// comes before pairs an image with its label. Neither is written when empty, so
 	// that hashes from before there were these keys hold.
 	ImageSuffix string `mapstructure:"image_suffix" yaml:"image_suffix,omitempty"`
 	LabelSuffix string `mapstructure:"label_suffix" yaml:"label_suffix,omitempty"`
-
-	List    string   `mapstructure:"list" yaml:"list"`       // text file that names the images to use, one a line; empty: all
-	Map     string   `mapstructure:"map" yaml:"map"`         // raw id → train id: a built-in name or a YAML file; empty: the layout's own
-	Channel string   `mapstructure:"channel" yaml:"channel"` // of colour label files: the one that holds the id, red, green or blue; color: the map's colours say it; empty: the layout's
-	Include []string `mapstructure:"include" yaml:"include"` // glob patterns on file names, or on paths below the image folder; empty: all
-	Exclude []string `mapstructure:"exclude" yaml:"exclude"` // likewise, on images and labels
-	Resize  Size     `mapstructure:"resize" yaml:"resize"`   // 0×0 keeps the files' size
 }
 
 // Size is a width and a height in pixels.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -17,6 +16,7 @@ func (c *Config) Validate() error {
 	v.check("name", c.Name != "" && !strings.ContainsAny(c.Name, `/\`), "want a non-empty name without slashes, have %q", c.Name)
 	v.check("output", c.Output != "", "is empty")
 	c.validateData(v)
+	c.validateSuffixes(v)
 	c.validateModel(v)
 	c.validateTranslate(v)
 	c.validateLoss(v)
@@ -45,9 +45,9 @@ func (c *Config) validateData(v *validator) {
 	v.atLeast("data.workers", d.Workers, 1)
 	v.atLeast("data.prefetch", d.Prefetch, 1)
 	v.atLeast("data.cache_mb", d.CacheMB, 0)
-	v.dataset("data.source", d.Source)
-	v.dataset("data.target", d.Target)
-	v.dataset("data.eval", d.Eval)
+	v.resize("data.source.resize", d.Source.Resize)
+	v.resize("data.target.resize", d.Target.Resize)
+	v.resize("data.eval.resize", d.Eval.Resize)
 	if d.Streets.Enabled {
 		v.check("data.streets.domains", len(d.Streets.Domains) > 0, "is empty: want game, camera or both")
 		for _, domain := range d.Streets.Domains {
@@ -191,18 +191,6 @@ func (v *validator) finite(field string, have float64) {
 // between also rejects NaN.
 func (v *validator) between(field string, have, low, high float64) {
 	v.check(field, have >= low && have <= high, "want %g to %g, have %g", low, high, have)
-}
-
-func (v *validator) dataset(field string, d Dataset) {
-	v.resize(field+".resize", d.Resize)
-	v.suffix(field+".image_suffix", d.ImageSuffix)
-	v.suffix(field+".label_suffix", d.LabelSuffix)
-}
-
-// suffix wants the end of a file's name, or a pattern of it.
-func (v *validator) suffix(field, s string) {
-	_, err := filepath.Match(s, "")
-	v.check(field, err == nil && !strings.Contains(s, "/"), `want how file names end, such as _rgb_anon or _beta_*, have %q`, s)
 }
 
 func (v *validator) resize(field string, s Size) {

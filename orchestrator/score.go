@@ -107,7 +107,7 @@ func (t *trainer) score(ctx context.Context) (_ *score.Result, err error) {
 }
 
 func (t *trainer) evalOptions() score.Options {
-	return score.Options{Workers: t.cfg.Data.Workers, Name: t.data.eval.Place()}
+	return score.Options{Workers: t.cfg.Data.Workers}
 }
 
 // modelOptions describe the student for export at the evaluation images' size.

@@ -34,7 +34,7 @@ type Options struct {
 	KeepGoing bool
 	// Worst is the number of images with the lowest pixel accuracy to list.
 	Worst int
-	// Name of the data set in the result.
+	// Name of the data set in the result; empty: its layout, root and split.
 	Name string
 	// Each is called with every image's prediction after it was scored, by several
 	// goroutines at a time. Its error ends the evaluation.
@@ -62,6 +62,9 @@ type Prediction struct {
 func Evaluate(ctx context.Context, p *predict.Predictor, d *datasets.Dataset, o Options) (*Result, error) {
 	if err := sameClasses(p, d); err != nil {
 		return nil, err
+	}
+	if o.Name == "" {
+		o.Name = d.Place()
 	}
 	if o.Workers <= 0 {
 		o.Workers = max(1, runtime.GOMAXPROCS(0)-1)
