@@ -24,7 +24,7 @@ func (o Options) there() string {
 	if splits, without, err := Splits(o); err == nil && len(splits)+len(without) > 0 {
 		all := append(splits, without...)
 		slices.Sort(all)
-		parts = append(parts, fmt.Sprintf("there is %s %s", pluralOf(len(all), "split", "splits"), strings.Join(all, ", ")))
+		parts = append(parts, fmt.Sprintf("there %s %s", pluralOf(len(all), "is split", "are splits"), strings.Join(all, ", ")))
 	}
 	if names := o.otherLayouts(); len(names) > 0 {
 		parts = append(parts, "there are folders of layout "+strings.Join(names, ", "))
@@ -41,6 +41,10 @@ func (o Options) there() string {
 	return "; " + strings.Join(parts, "; ")
 }
 
+// splitNamesKnown are what splits are usually called: a folder in the place of
+// {split} that has another name is one of another layout.
+var splitNamesKnown = []string{"train", "training", "trainval", "val", "valid", "validation", "test", "testing"}
+
 // otherLayouts tells which other layouts' folders hold images as those name them.
 func (o Options) otherLayouts() []string {
 	var names []string
@@ -48,18 +52,32 @@ func (o Options) otherLayouts() []string {
 		if row.Name == o.Layout && o.Images == "" && o.Labels == "" {
 			continue
 		}
-		for _, split := range []string{o.Split, ""} {
-			images, _, err := folders(o.Root, split, "", row.Images)
-			if err != nil || !holdsImage(images, suffix(row.ImageSuffix)) {
-				continue
-			}
-			if labels, _, err := folders(o.Root, split, "", row.Labels); err == nil && len(labels) > 0 {
-				names = append(names, row.Name)
-				break
-			}
+		if row.fits(o.Root) {
+			names = append(names, row.Name)
 		}
 	}
 	return names
+}
+
+// fits reports whether the folders of a layout lie below a root, with images.
+func (l layout) fits(root string) bool {
+	splits, _, err := Splits(Options{Layout: l.Name, Root: root})
+	if err != nil {
+		return false
+	}
+	if len(splits) > 0 {
+		splits = slices.DeleteFunc(splits, func(name string) bool { return !slices.Contains(splitNamesKnown, name) })
+	} else {
+		splits = []string{""}
+	}
+	return slices.ContainsFunc(splits, func(split string) bool {
+		images, _, err := folders(root, split, "", l.Images)
+		if err != nil || !holdsImage(images, suffix(l.ImageSuffix)) {
+			return false
+		}
+		labels, _, err := folders(root, split, "", l.Labels)
+		return err == nil && len(labels) > 0
+	})
 }
 
 // LayoutsAt returns the layouts that fit what lies below a folder; none for what
@@ -142,10 +160,12 @@ func (d *Dataset) labelName(img file) string {
 // image's, and by which suffixes the two would pair.
 func (f *found) nearLabel(d *Dataset, img file) string {
 	name := composed(strings.TrimSuffix(img.rel, path.Ext(img.rel)))
-	best, longest := "", 0
+	best, longest, known := "", 0, false
+	ends := knownLabels()
 	for _, x := range append(slices.Clone(f.tree.labels.files), f.tree.labels.others...) {
-		if n := commonStart(name, composed(x.rel)); n > longest {
-			best, longest = x.rel, n
+		n := commonStart(name, composed(x.rel))
+		if k := claimed(x.rel, "", ends); n > longest || n == longest && n > 0 && k && !known {
+			best, longest, known = x.rel, n, k
 		}
 	}
 	if best == "" {
@@ -167,6 +187,19 @@ func (f *found) nearLabel(d *Dataset, img file) string {
 
 // wouldPair ends the advice that names differ in their ends alone.
 const wouldPair = " would pair them"
+
+// knownLabels returns how labels end in some layout, where they end in anything.
+func knownLabels() []suffix {
+	var all []suffix
+	for _, l := range loadLayouts() {
+		for _, k := range l.Kinds {
+			if k.Suffix != "" {
+				all = append(all, suffix(k.Suffix))
+			}
+		}
+	}
+	return all
+}
 
 // commonStart returns the number of bytes that two names begin with alike.
 func commonStart(a, b string) int {

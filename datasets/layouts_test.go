@@ -316,7 +316,8 @@ func TestTreeErrors(t *testing.T) {
 	}{
 		"no split named":  {camvid, Options{Layout: "camvid"}, []string{"no image folder", "/images", "there is split test"}},
 		"split not there": {camvid, Options{Layout: "camvid", Split: "val"}, []string{"/images/val", "/val", "there is split test"}},
-		"other layout":    {acdc, Options{Layout: "cityscapes", Split: "val"}, []string{"/leftImg8bit/val", "there are folders of layout acdc"}},
+		"other layout":    {acdc, Options{Layout: "cityscapes", Split: "val"}, []string{"/leftImg8bit/val", "; there are folders of layout acdc"}},
+		"no such split":   {acdc, Options{Layout: "acdc", Split: "dev"}, []string{"/rgb_anon/*/dev", "; there is split val"}},
 		"nothing known":   {[]string{"x/a.png", "y/a.png"}, Options{Split: "val"}, []string{"/images/val", "holds x, y"}},
 		"image suffix": {
 			[]string{"leftImg8bit/val/a_rgb.png", "gtFine/val/a_gtFine_labelIds.png"},
@@ -324,7 +325,7 @@ func TestTreeErrors(t *testing.T) {
 			[]string{"looked for *_leftImg8bit with .png", "seen there: a_rgb.png"},
 		},
 		"label suffix": {
-			[]string{"images/val/g_1_rgb_anon.png", "labels/val/g_1_gt_labelTrainIds.png"},
+			[]string{"images/val/g_1_rgb_anon.png", "labels/val/g_1_gt_labelColor.png", "labels/val/g_1_gt_labelTrainIds.png"},
 			Options{Split: "val", Map: "idd", RequireLabels: true},
 			[]string{"looked for g_1_rgb_anon with .png", "g_1_gt_labelTrainIds.png", `image_suffix "_rgb_anon" and label_suffix "_gt_labelTrainIds" would pair them`},
 		},
