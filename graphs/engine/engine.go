@@ -26,6 +26,9 @@ type Options struct {
 	// Open makes. See [Session.ProfileFile].
 	ProfilePrefix     string
 	OptimizationLevel OptimizationLevel // empty is OptimizeAll
+	// Vet is asked before a model file is handed to ONNX Runtime, where a malformed
+	// one may abort the process; its error refuses the file. Nil: all are taken.
+	Vet func(path string, model []byte) error
 }
 
 // OptimizationLevel says which graph optimisations ONNX Runtime applies.

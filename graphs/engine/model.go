@@ -21,10 +21,7 @@ type IOInfo struct {
 // onnxruntime_go tells them only by loading the model a second time.
 func signature(model []byte) (inputs, outputs []IOInfo, err error) {
 	const (
-		modelGraph       = 7
 		graphInitializer = 5
-		graphInput       = 11
-		graphOutput      = 12
 		graphSparse      = 15
 	)
 	var graph []byte
@@ -86,11 +83,6 @@ func sparseName(b []byte) (name string) {
 
 // valueInfo decodes a ValueInfoProto.
 func valueInfo(b []byte) (IOInfo, error) {
-	const (
-		infoName   = 1
-		infoType   = 2
-		typeTensor = 1
-	)
 	info := IOInfo{Unranked: true}
 	isTensor := false
 	err := fields(b, func(num protowire.Number, b []byte) error {
@@ -117,12 +109,10 @@ func valueInfo(b []byte) (IOInfo, error) {
 // tensorType decodes a TypeProto.Tensor into element type and dimensions.
 func tensorType(b []byte, info *IOInfo) error {
 	const (
-		elemType   = 1
-		tensorDims = 2
-		shapeDim   = 1
-		dimValue   = 1
+		shapeDim = 1
+		dimValue = 1
 	)
-	info.DType = DType(varintField(b, elemType, 0))
+	info.DType = DType(varintField(b, tensorElem, 0))
 	return fields(b, func(num protowire.Number, b []byte) error {
 		if num != tensorDims {
 			return nil

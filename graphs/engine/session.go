@@ -51,9 +51,7 @@ func (e *Engine) NewSession(name string, model []byte) (*Session, error) {
 
 // NewSessionWith is NewSession with options of its own.
 func (e *Engine) NewSessionWith(name string, model []byte, o SessionOptions) (*Session, error) {
-	s, err := e.newSession(name, model, o, func(in, out []string, options *ort.SessionOptions) (*ort.DynamicAdvancedSession, error) {
-		return ort.NewDynamicAdvancedSessionWithONNXData(model, in, out, options)
-	})
+	s, err := e.newSession(name, model, "", o)
 	if err != nil {
 		return nil, fmt.Errorf("session %s: %w", name, err)
 	}
@@ -72,19 +70,21 @@ func (e *Engine) OpenModelWith(path string, o SessionOptions) (*Session, error) 
 	if err != nil {
 		return nil, fmt.Errorf("open model: %w", err)
 	}
+	if e.options.Vet != nil {
+		if err := e.options.Vet(path, model); err != nil {
+			return nil, fmt.Errorf("open model %s: %w", path, err)
+		}
+	}
 	name := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
-	s, err := e.newSession(name, model, o, func(in, out []string, options *ort.SessionOptions) (*ort.DynamicAdvancedSession, error) {
-		return ort.NewDynamicAdvancedSession(path, in, out, options)
-	})
+	s, err := e.newSession(name, model, path, o)
 	if err != nil {
 		return nil, fmt.Errorf("open model %s: %w", path, err)
 	}
 	return s, nil
 }
 
-type creator func(inputs, outputs []string, options *ort.SessionOptions) (*ort.DynamicAdvancedSession, error)
-
-func (e *Engine) newSession(name string, model []byte, o SessionOptions, create creator) (_ *Session, err error) {
+// newSession makes a session of a model; path is its file, empty where it has none.
+func (e *Engine) newSession(name string, model []byte, path string, o SessionOptions) (_ *Session, err error) {
 	if len(model) == 0 {
 		return nil, errors.New("the model is empty")
 	}
@@ -111,7 +111,7 @@ func (e *Engine) newSession(name string, model []byte, o SessionOptions, create 
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, options.Destroy()) }()
-	if s.session, err = create(ioNames(s.inputs), ioNames(s.outputs), options); err != nil {
+	if s.session, err = s.create(model, path, options); err != nil {
 		return nil, fmt.Errorf("ONNX Runtime does not accept the model: %w", err)
 	}
 	if s.metadata, err = metadata(s.session); err != nil {
@@ -121,6 +121,26 @@ func (e *Engine) newSession(name string, model []byte, o SessionOptions, create 
 	defer e.sessionsMu.Unlock()
 	e.sessions[s] = struct{}{}
 	return s, nil
+}
+
+// create hands the model to ONNX Runtime: as its file, beside which its weights may
+// lie, or from memory where it had to be changed. From here on inputs and outputs
+// have the types of the tensors that they take.
+func (s *Session) create(model []byte, path string, options *ort.SessionOptions) (*ort.DynamicAdvancedSession, error) {
+	model, names, changed, err := widened(model, s.inputs, s.outputs)
+	if err != nil {
+		return nil, err
+	}
+	in, out := widen(s.inputs, names), widen(s.outputs, names)
+	if path != "" && !changed {
+		return ort.NewDynamicAdvancedSession(path, in, out, options)
+	}
+	if path != "" {
+		if err := options.AddSessionConfigEntry("session.model_external_initializers_file_folder_path", filepath.Dir(path)); err != nil {
+			return nil, err
+		}
+	}
+	return ort.NewDynamicAdvancedSessionWithONNXData(model, in, out, options)
 }
 
 // choose returns the outputs of those names, all if there are none.
