@@ -29,7 +29,15 @@ type Foreign struct {
 	Position             []float32 // [C,H,W] added to the logits of a model of fixed size
 	FreeBatch, FreeShape bool      // batch, or all dimensions of the output, are free
 	Spare                bool      // a second output
+
+	Half     bool // input and logits are of float16
+	Multiple int  // that width and height must be of, as in U-shaped networks; 0: of 1
+	Single   bool // instead of two classes one channel, above 0 for the second
+	Sigmoid  bool // of that channel: above 0.5
 }
+
+// Float16 is TensorProto.DataType of 16 bits.
+const Float16 = 10
 
 // Bytes returns the model's file.
 func (f Foreign) Bytes() []byte {
@@ -40,9 +48,20 @@ func (f Foreign) Bytes() []byte {
 		at = "pooled"
 	}
 	weight, bias := f.weights()
-	m.Floats("weight", weight, f.Classes, 3, 1, 1).Floats("bias", bias, f.Classes)
+	m.Floats("weight", weight, len(bias), 3, 1, 1).Floats("bias", bias, len(bias))
 	m.Node("conv", "Conv", at+" weight bias", "scores")
 	at = "scores"
+	if n := f.Multiple; n > 1 {
+		m.Node("down", "AveragePool", at, "small", "kernel_shape", []int{n, n}, "strides", []int{n, n})
+		m.Floats("zero", make([]float32, len(bias)*n*n), len(bias), 1, n, n)
+		m.Node("up", "ConvTranspose", "small zero", "large", "group", len(bias), "kernel_shape", []int{n, n}, "strides", []int{n, n})
+		m.Node("skip", "Add", at+" large", "summed")
+		at = "summed"
+	}
+	if f.Sigmoid {
+		m.Node("sigmoid", "Sigmoid", at, "probability")
+		at = "probability"
+	}
 	if f.Position != nil {
 		m.Floats("position", f.Position, 1, f.Classes, f.H, f.W).Node("place", "Add", at+" position", "placed")
 		at = "placed"
@@ -66,6 +85,10 @@ func (f Foreign) input(m *onnxtest.Model) string {
 	if f.FreeBatch {
 		batch = -1
 	}
+	if f.Half {
+		m.In("x", Float16, batch, 3, free(f.H), free(f.W)).Node("wide", "Cast", "x", "single", "to", int(engine.Float32))
+		return "single"
+	}
 	if !f.NHWC {
 		m.In("x", int(engine.Float32), batch, 3, free(f.H), free(f.W))
 		return "x"
@@ -87,6 +110,12 @@ func (f Foreign) weights() (weight, bias []float32) {
 		red = 2
 	}
 	weight, bias = make([]float32, 3*f.Classes), make([]float32, f.Classes)
+	if f.Single {
+		k := 255 / f.Step / scale
+		weight, bias = make([]float32, 3), []float32{float32(k*f.Mean - 0.5)}
+		weight[red] = float32(k * std)
+		return weight, bias
+	}
 	for c := range f.Classes {
 		k := float64(c) / f.Step * 255 / scale
 		weight[3*c+red] = float32(k * std)
@@ -98,8 +127,11 @@ func (f Foreign) weights() (weight, bias []float32) {
 // output adds the nodes from logits to the output.
 func (f Foreign) output(m *onnxtest.Model, at string) {
 	stride, c := max(f.Stride, 1), f.Classes
+	if f.Single {
+		c = 1
+	}
 	w, h := f.W/stride, f.H/stride
-	if f.W == 0 {
+	if f.W == 0 || f.H == 0 {
 		w, h = -1, -1
 	}
 	declare := func(name string, t engine.DType, dims ...int) {
@@ -119,6 +151,9 @@ func (f Foreign) output(m *onnxtest.Model, at string) {
 		} else {
 			declare("y", f.Labels, 1, 1, h, w)
 		}
+	case f.Half:
+		m.Node("narrow", "Cast", at, "y", "to", Float16)
+		declare("y", Float16, 1, c, h, w)
 	case f.LogitsLast:
 		m.Node("last", "Transpose", at, "y", "perm", []int{0, 2, 3, 1})
 		declare("y", engine.Float32, 1, h, w, c)

@@ -21,16 +21,28 @@ func Argmax(logits []float32, shape [3]int, w, h int) (*raster.Labels, error) {
 type logitMap struct {
 	c, h, w int
 	pix     []float32
+
+	// spanW and spanH are the columns and rows, from the upper left corner on, that
+	// the image covers where it was continued for the model; 0: all.
+	spanW, spanH float64
 }
 
-// argmax returns the class with the largest logit per position, the lower id on
-// ties.
-func (m logitMap) argmax() *raster.Labels {
-	out := raster.NewLabels(m.w, m.h)
-	best := make([]float32, m.w)
-	for y := range m.h {
+// span returns the columns and rows that the image covers.
+func (m logitMap) span() (w, h float64) {
+	if m.spanW == 0 {
+		return float64(m.w), float64(m.h)
+	}
+	return m.spanW, m.spanH
+}
+
+// argmax returns the class with the largest logit per position of the first w
+// columns and h rows, the lower id on ties.
+func (m logitMap) argmax(w, h int) *raster.Labels {
+	out := raster.NewLabels(w, h)
+	best := make([]float32, w)
+	for y := range h {
 		copy(best, m.pix[y*m.w:])
-		ids := out.Pix[y*m.w:][:len(best)]
+		ids := out.Pix[y*w:][:len(best)]
 		for c := 1; c < m.c; c++ {
 			row := m.pix[(c*m.h+y)*m.w:][:len(best)]
 			for x, v := range row {
@@ -64,11 +76,12 @@ func (m logitMap) checkFinite() error {
 // because interpolation (also when rounded) is monotone in each of the four
 // values. Only cells on class borders are interpolated.
 func (m logitMap) argmaxAt(w, h int) *raster.Labels {
-	if w == m.w && h == m.h {
-		return m.argmax()
+	spanW, spanH := m.span()
+	if float64(w) == spanW && float64(h) == spanH {
+		return m.argmax(w, h)
 	}
 	out := raster.NewLabels(w, h)
-	columns, rows := spans(taps(m.w, w)), spans(taps(m.h, h))
+	columns, rows := spans(taps(m.w, spanW, w)), spans(taps(m.h, spanH, h))
 	band := newBand(m, w)
 	borders := make([]span, 0, len(columns))
 	for _, row := range rows {
@@ -198,11 +211,11 @@ type tap struct {
 // and b when rounded.
 func (t tap) mix(lo, hi float32) float32 { return lo*t.wLo + hi*t.wHi }
 
-// taps returns the taps of a linear resize from n to m positions, half-pixel
-// centres, edges clamped.
-func taps(n, m int) []tap {
+// taps returns the taps of a linear resize from the first span of n positions to
+// m, half-pixel centres, edges clamped.
+func taps(n int, span float64, m int) []tap {
 	out := make([]tap, m)
-	scale := float64(n) / float64(m)
+	scale := span / float64(m)
 	for i := range out {
 		at := min(max((float64(i)+0.5)*scale-0.5, 0), float64(n-1))
 		lo := int(at)

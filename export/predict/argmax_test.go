@@ -12,7 +12,7 @@ import (
 // naiveArgmaxAt interpolates every class at every pixel.
 func naiveArgmaxAt(m logitMap, w, h int) []uint8 {
 	out := make([]uint8, w*h)
-	rows, columns := taps(m.h, h), taps(m.w, w)
+	rows, columns := taps(m.h, float64(m.h), h), taps(m.w, float64(m.w), w)
 	for y, r := range rows {
 		for x, c := range columns {
 			best := float32(math.Inf(-1))
@@ -55,7 +55,7 @@ func TestArgmaxAtEqualsFullInterpolation(t *testing.T) {
 		}
 	}
 	one := smoothLogits(r, 3, 1, 1)
-	if got := one.argmaxAt(4, 3); got.Pix[11] != one.argmax().Pix[0] {
+	if got := one.argmaxAt(4, 3); got.Pix[11] != one.argmax(1, 1).Pix[0] {
 		t.Error("a single position must spread everywhere")
 	}
 }
@@ -63,14 +63,14 @@ func TestArgmaxAtEqualsFullInterpolation(t *testing.T) {
 // TestTapsByHand doubles three positions: centres fall on −¼, ¼, ¾, 1¼, …
 func TestTapsByHand(t *testing.T) {
 	want := []tap{{0, 1, 1, 0}, {0, 1, .75, .25}, {0, 1, .25, .75}, {1, 2, .75, .25}, {1, 2, .25, .75}, {2, 2, 1, 0}}
-	if diff := cmp.Diff(want, taps(3, 6), cmp.AllowUnexported(tap{})); diff != "" {
+	if diff := cmp.Diff(want, taps(3, 3, 6), cmp.AllowUnexported(tap{})); diff != "" {
 		t.Error(diff)
 	}
 }
 
 func TestArgmaxTiesAndNaN(t *testing.T) {
 	m := logitMap{c: 3, h: 1, w: 2, pix: []float32{1, 0, 1, 2, 0, 2}}
-	if diff := cmp.Diff([]uint8{0, 1}, m.argmax().Pix); diff != "" {
+	if diff := cmp.Diff([]uint8{0, 1}, m.argmax(2, 1).Pix); diff != "" {
 		t.Errorf("ties must go to the lower id: %s", diff)
 	}
 	if err := m.checkFinite(); err != nil {
@@ -85,7 +85,7 @@ func TestArgmaxTiesAndNaN(t *testing.T) {
 func BenchmarkArgmaxAt(b *testing.B) {
 	coarse := smoothLogits(rand.New(rand.NewPCG(1, 1)), 19, 16, 32) // regions of about 30 pixels
 	m := logitMap{c: 19, h: 512, w: 1024, pix: make([]float32, 19*512*1024)}
-	rows, columns := taps(coarse.h, m.h), taps(coarse.w, m.w)
+	rows, columns := taps(coarse.h, float64(coarse.h), m.h), taps(coarse.w, float64(coarse.w), m.w)
 	for i := range m.pix {
 		x, y, plane := i%m.w, i/m.w%m.h, coarse.pix[i/(m.w*m.h)*coarse.h*coarse.w:]
 		r, c := rows[y], columns[x]

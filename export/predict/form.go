@@ -3,6 +3,8 @@ package predict
 import (
 	"errors"
 	"fmt"
+	"math"
+	"slices"
 
 	"t2sda/datasets"
 	"t2sda/graphs/engine"
@@ -28,6 +30,10 @@ type Form struct {
 	// its scale: (value − mean) / std. Nil: 0 and 1.
 	Mean, Std []float64
 
+	// Threshold, of an output of one channel: where it is above, that is the second of
+	// two classes. 0.5 for probabilities, 0 for logits. Nil: there is no such output.
+	Threshold *float64
+
 	// Labels says what the channels of the logits, or the ids of a label map,
 	// are. Ids that it ignores are predictions of void, ids that it lacks are
 	// errors.
@@ -39,7 +45,7 @@ type Form struct {
 
 // describes reports whether the form says anything of what metadata hold.
 func (f Form) describes() bool {
-	return f.Layout != "" || f.BGR || f.Scale != 0 || f.Mean != nil || f.Std != nil || f.Labels != nil
+	return f.Layout != "" || f.BGR || f.Scale != 0 || f.Mean != nil || f.Std != nil || f.Threshold != nil || f.Labels != nil
 }
 
 func (f Form) validate() error {
@@ -48,6 +54,8 @@ func (f Form) validate() error {
 		return fmt.Errorf("layout %q is neither %s nor %s", f.Layout, NCHW, NHWC)
 	case !(f.Scale >= 0 && f.Scale < 1e6):
 		return fmt.Errorf("scale %v: want the value of full brightness, 255 or 1, say", f.Scale)
+	case f.Threshold != nil && (math.IsNaN(*f.Threshold) || math.IsInf(*f.Threshold, 0)):
+		return fmt.Errorf("threshold %v: want a number", *f.Threshold)
 	case f.Mean != nil && len(f.Mean) != 3:
 		return fmt.Errorf("mean %v: want three numbers, one per channel", f.Mean)
 	case f.Std != nil && len(f.Std) != 3:
@@ -59,6 +67,33 @@ func (f Form) validate() error {
 		}
 	}
 	return nil
+}
+
+// Warnings points out what is valid and most likely a mistake: mean and std on
+// another scale than the values that they normalise.
+func (f Form) Warnings() []string {
+	scale := f.Scale
+	if scale == 0 {
+		scale = 255
+	}
+	var all []string
+	for _, v := range []struct {
+		name   string
+		values []float64
+		plain  float64 // that does nothing
+	}{{"mean", f.Mean, 0}, {"std", f.Std, 1}} {
+		if len(v.values) == 0 || !slices.ContainsFunc(v.values, func(x float64) bool { return x != v.plain }) {
+			continue
+		}
+		most := slices.Max(v.values)
+		switch {
+		case scale > 2 && most <= 1:
+			all = append(all, fmt.Sprintf("%s %v is for values of 0–1, but they are 0–%v: scale 1?", v.name, v.values, scale))
+		case scale <= 1 && most > 2:
+			all = append(all, fmt.Sprintf("%s %v is for values of 0–255, but they are 0–%v: scale 255?", v.name, v.values, scale))
+		}
+	}
+	return all
 }
 
 // input is how images are written into a model's input.
@@ -113,16 +148,15 @@ func (in *input) shape(layout string) error {
 	case layout == NHWC, layout == "" && d[0] != 3 && d[2] == 3:
 		in.last = true
 		in.h, in.w = max(d[0], 0), max(d[1], 0)
-		if !three(d[2]) {
+		if !three(d[2]) || d[2] < 0 && d[0] == 3 { // else a height of three pixels
 			return wrong()
 		}
+	case d[0] < 0 && d[2] == 3: // a width of three pixels
+		return wrong()
 	case three(d[0]):
 		in.h, in.w = max(d[1], 0), max(d[2], 0)
 	default:
 		return wrong()
-	}
-	if (in.h == 0) != (in.w == 0) {
-		return fmt.Errorf("input %q has shape %s: height and width must both be fixed or both be free", in.name, engine.ShapeText(in.dims))
 	}
 	return nil
 }
@@ -239,44 +273,3 @@ func (c classes) trainID(id int) (uint8, error) {
 	return uint8(c.table[id]), nil
 }
 
-// grid is how one run's output lies in memory.
-type grid struct {
-	logits  bool // else a label map
-	c, h, w int  // c: channels of logits
-	last    bool // channels last
-}
-
-// newGrid reads the shape of an output without free dimensions.
-func newGrid(name string, t engine.DType, dims []int, c classes) (grid, error) {
-	d := dims
-	if len(d) > 2 && d[0] == 1 {
-		d = d[1:] // batch
-	}
-	for _, n := range dims {
-		if n < 1 {
-			return grid{}, fmt.Errorf("output %q has shape %s, want no empty dimension", name, engine.ShapeText(dims))
-		}
-	}
-	switch {
-	case t == engine.Float32 && len(d) == 3:
-		first, last := c.accepts(d[0]), c.accepts(d[2])
-		if first != nil && last == nil {
-			return grid{logits: true, c: d[2], h: d[0], w: d[1], last: true}, nil
-		}
-		if first != nil {
-			return grid{}, fmt.Errorf("output %q has logits of shape %s: %w", name, engine.ShapeText(dims), first)
-		}
-		return grid{logits: true, c: d[0], h: d[1], w: d[2]}, nil
-	case t == engine.Float32:
-		return grid{}, fmt.Errorf("output %q has shape %s, want logits [1,classes,height,width] or [1,height,width,classes]", name, engine.ShapeText(dims))
-	}
-	if len(d) == 3 && d[0] == 1 {
-		d = d[1:]
-	} else if len(d) == 3 && d[2] == 1 {
-		d = d[:2]
-	}
-	if len(d) != 2 {
-		return grid{}, fmt.Errorf("output %q has shape %s, want a label map [1,height,width]", name, engine.ShapeText(dims))
-	}
-	return grid{h: d[0], w: d[1]}, nil
-}

@@ -27,13 +27,13 @@ type Predictor struct {
 	meta     Metadata
 	in       input
 	out      engine.IOInfo
-	classes  classes
+	reading  reading
 	infer    Inference
 	verbatim bool // the input is an image as it is
 
 	mu    sync.Mutex
-	free  []*Task          // made and not in use
-	known map[[2]int][]int // shapes of the output by the input's width and height, where they are free
+	free  []*Task           // made and not in use
+	known map[extent]shapes // by the picture's size, where it or the output's is free
 }
 
 // Open opens a model that t2sda exported: see [OpenWith].
@@ -41,7 +41,7 @@ func Open(e *engine.Engine, path string) (*Predictor, error) { return OpenWith(e
 
 // OpenWith opens a segmentation model: one that t2sda exported, which describes
 // itself in its metadata, or any other that takes one RGB image and gives logits
-// of any stride or a label map. Close frees it. Errors name the file and what is
+// of any stride, scores of one channel or a label map. Close frees it. Errors name the file and what is
 // wrong with it.
 func OpenWith(e *engine.Engine, path string, o Options) (*Predictor, error) {
 	var chosen []string
@@ -65,7 +65,7 @@ func OpenWith(e *engine.Engine, path string, o Options) (*Predictor, error) {
 func New(s *engine.Session) (*Predictor, error) { return newPredictor(s, s.Name(), Options{}) }
 
 func newPredictor(s *engine.Session, name string, o Options) (*Predictor, error) {
-	p := &Predictor{session: s, name: name, infer: o.Inference, known: map[[2]int][]int{}}
+	p := &Predictor{session: s, name: name, infer: o.Inference, known: map[extent]shapes{}}
 	if err := p.read(s, o.Form); err != nil {
 		return nil, fmt.Errorf("model %s: %w", name, err)
 	}
@@ -91,7 +91,8 @@ func (p *Predictor) read(s *engine.Session, f Form) error {
 	if err := p.readInput(s.Inputs(), f); err != nil {
 		return err
 	}
-	if p.classes, err = newClasses(f); err != nil {
+	p.reading.threshold = f.Threshold
+	if p.reading.classes, err = newClasses(f); err != nil {
 		return err
 	}
 	if err := p.readOutput(s.Outputs(), f); err != nil {
@@ -129,12 +130,12 @@ func (p *Predictor) readOutput(outputs []engine.IOInfo, f Form) (err error) {
 		return err
 	}
 	switch p.out.DType {
-	case engine.Float32, engine.Uint8, engine.Int32, engine.Int64:
+	case engine.Float32, engine.Uint8, engine.Int32, engine.Int64, engine.Bool:
 	default:
-		return fmt.Errorf("output %q holds %v, want float32 logits or a label map of uint8, int32 or int64", p.out.Name, p.out.DType)
+		return fmt.Errorf("output %q holds %v, want logits, or a label map of whole numbers", p.out.Name, p.out.DType)
 	}
 	if p.out.IsStatic() {
-		_, err = newGrid(p.out.Name, p.out.DType, p.out.Dims, p.classes)
+		_, err = p.reading.grid(p.out.Name, p.out.DType, p.out.Dims)
 	}
 	return err
 }
@@ -180,14 +181,11 @@ func (m Metadata) fits(p *Predictor) error {
 		return fmt.Errorf("metadata input: layout %q, colour %q, scale %d; want nchw, rgb, 255", in.Layout, in.Colour, in.Scale)
 	case m.Output.Kind != OutputLogits && m.Output.Kind != OutputLabels:
 		return fmt.Errorf("metadata output: kind %q is neither %s nor %s", m.Output.Kind, OutputLogits, OutputLabels)
-	case p.logits() != (m.Output.Kind == OutputLogits) || !p.out.IsStatic():
+	case (p.out.DType == engine.Float32) != (m.Output.Kind == OutputLogits) || !p.out.IsStatic():
 		return fmt.Errorf("output %q holds %v of shape %s, want %s of a fixed shape by its metadata", p.out.Name, p.out.DType, engine.ShapeText(p.out.Dims), m.Output.Kind)
 	}
 	return nil
 }
-
-// logits reports whether the model gives logits, not label maps.
-func (p *Predictor) logits() bool { return p.out.DType == engine.Float32 }
 
 // Name returns the model's file or the session's name.
 func (p *Predictor) Name() string { return p.name }
@@ -197,7 +195,7 @@ func (p *Predictor) Name() string { return p.name }
 func (p *Predictor) Metadata() Metadata { return p.meta }
 
 // Space returns the classes that predictions are train ids of.
-func (p *Predictor) Space() datasets.Space { return p.classes.space }
+func (p *Predictor) Space() datasets.Space { return p.reading.classes.space }
 
 // Inference returns how images go through the model, with what the model itself
 // decides filled in.
@@ -269,21 +267,26 @@ func (p *Predictor) NewTask() *Task {
 	return &Task{p: p, slots: [2]*slot{{p: p}, {p: p}}}
 }
 
-// outputDims returns the output's shape for images of w × h pixels, where it is
-// known.
-func (p *Predictor) outputDims(w, h int) ([]int, bool) {
-	if p.out.IsStatic() {
-		return p.out.Dims, true
+// shapes are what a run on a picture of some size has shown.
+type shapes struct {
+	input  extent // that the picture is continued to
+	output []int
+}
+
+// lookUp returns the shapes for pictures of a size, where they are known.
+func (p *Predictor) lookUp(e extent) (shapes, bool) {
+	if p.out.IsStatic() && p.in.w > 0 && p.in.h > 0 {
+		return shapes{input: e, output: p.out.Dims}, true
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	dims, ok := p.known[[2]int{w, h}]
-	return dims, ok
+	s, ok := p.known[e]
+	return s, ok
 }
 
-// learn keeps the output's shape that a run has shown.
-func (p *Predictor) learn(w, h int, dims []int) {
+// learn keeps what a run has shown.
+func (p *Predictor) learn(e extent, s shapes) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.known[[2]int{w, h}] = dims
+	p.known[e] = s
 }

@@ -3,6 +3,7 @@ package predict
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"t2sda/graphs/engine"
 	"t2sda/internal/raster"
@@ -11,7 +12,8 @@ import (
 // slot is the memory of one run: an input, and the output that came of it.
 type slot struct {
 	p    *Predictor
-	w, h int // of the input, pixels
+	w, h int    // of the picture, pixels
+	size extent // of the input: the picture's, or what it is continued to
 
 	in     *engine.Tensor
 	floats []float32 // the input's memory; nil for uint8
@@ -20,7 +22,7 @@ type slot struct {
 	out     *engine.Tensor
 	grid    grid            // of out
 	binding *engine.Binding // nil until the output's shape is known
-	planar  []float32       // logits whose channels came last
+	planar  []float32       // logits whose channels came last, or made of scores
 }
 
 // prepare makes the slot ready for images of w × h pixels.
@@ -31,19 +33,16 @@ func (s *slot) prepare(w, h int) error {
 	if err := s.close(); err != nil {
 		return err
 	}
-	var err error
-	if s.p.in.dtype == engine.Float32 {
-		s.floats = make([]float32, 3*w*h)
-		s.in, err = engine.NewTensor(s.floats, s.p.in.sized(w, h)...)
-	} else {
-		s.bytes = make([]uint8, 3*w*h)
-		s.in, err = engine.NewTensor(s.bytes, s.p.in.sized(w, h)...)
+	known, ok := s.p.lookUp(extent{w, h})
+	if !ok {
+		known.input = s.p.infer.continued(extent{w, h})[0]
 	}
-	if err != nil {
+	if err := s.allocate(known.input); err != nil {
 		return err
 	}
-	if dims, ok := s.p.outputDims(w, h); ok {
-		if s.out, err = engine.NewTensorOf(s.p.out.DType, dims); err != nil {
+	if ok {
+		var err error
+		if s.out, err = engine.NewTensorOf(s.p.out.DType, known.output); err != nil {
 			return err
 		}
 		if err := s.bind(); err != nil {
@@ -54,9 +53,22 @@ func (s *slot) prepare(w, h int) error {
 	return nil
 }
 
+// allocate makes an input.
+func (s *slot) allocate(e extent) (err error) {
+	s.size = e
+	if s.p.in.dtype == engine.Float32 {
+		s.floats = make([]float32, 3*e.w*e.h)
+		s.in, err = engine.NewTensor(s.floats, s.p.in.sized(e.w, e.h)...)
+	} else {
+		s.bytes = make([]uint8, 3*e.w*e.h)
+		s.in, err = engine.NewTensor(s.bytes, s.p.in.sized(e.w, e.h)...)
+	}
+	return err
+}
+
 // bind ties input and output to the session.
 func (s *slot) bind() (err error) {
-	if s.grid, err = newGrid(s.p.out.Name, s.p.out.DType, s.out.Shape(), s.p.classes); err != nil {
+	if s.grid, err = s.p.reading.grid(s.p.out.Name, s.p.out.DType, s.out.Shape()); err != nil {
 		return err
 	}
 	s.binding, err = s.p.session.Bind(map[string]*engine.Tensor{s.p.in.name: s.in}, map[string]*engine.Tensor{s.p.out.Name: s.out})
@@ -65,17 +77,17 @@ func (s *slot) bind() (err error) {
 
 // fill writes a part of a picture, packed RGB w × h pixels, into the input;
 // mirrored, x counts from the right. Beyond its borders the outermost pixels are
-// repeated.
+// repeated; beyond the part, where the model needs a larger input, it is reflected.
 func (s *slot) fill(pix []byte, w, h int, part window, mirrored bool) {
 	in := &s.p.in
-	plane, step := s.w*s.h, 1
+	plane, step := s.size.w*s.size.h, 1
 	if in.last {
 		plane, step = 1, 3
 	}
 	for y := range s.h {
 		row := pix[3*w*min(part.y+y, h-1):][: 3*w : 3*w]
 		for c := range 3 {
-			at, lut, from := c*plane+y*s.w*step, &in.lut[c], in.source[c]
+			at, lut, from := c*plane+y*s.size.w*step, &in.lut[c], in.source[c]
 			for x := range s.w {
 				k := min(part.x+x, w-1)
 				if mirrored {
@@ -90,32 +102,65 @@ func (s *slot) fill(pix []byte, w, h int, part window, mirrored bool) {
 			}
 		}
 	}
+	if own := (extent{s.w, s.h}); own != s.size {
+		reflect(s.floats, own, s.size, !in.last)
+		reflect(s.bytes, own, s.size, !in.last)
+	}
 }
 
-// run runs the session. The first run of a size finds out the output's shape.
+// run runs the session. The first run of a size finds out whether the model takes
+// it, or what it must be continued to, and the output's shape.
 func (s *slot) run(ctx context.Context) error {
 	if s.binding != nil {
 		return s.binding.Run(ctx)
 	}
-	results, err := s.p.session.Run(ctx, map[string]*engine.Tensor{s.p.in.name: s.in})
-	if err != nil {
-		return err
+	own := extent{s.w, s.h}
+	candidates := s.p.infer.continued(own)
+	results, err := s.attempt(ctx)
+	filled := *s
+	for _, larger := range candidates[1:] {
+		if err == nil || ctx.Err() != nil {
+			break
+		}
+		if err := s.allocate(larger); err != nil {
+			return err
+		}
+		spread(s.floats, filled.floats, own, larger, !s.p.in.last)
+		spread(s.bytes, filled.bytes, own, larger, !s.p.in.last)
+		var failed error
+		if results, failed = s.attempt(ctx); failed == nil {
+			err = nil
+		}
+	}
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil { // that of the smallest size says most
+		*s = filled
+		return s.p.infer.refused(own, len(candidates), err)
 	}
 	s.out = results[s.p.out.Name]
 	if err := s.bind(); err != nil {
 		return err
 	}
-	s.p.learn(s.w, s.h, s.out.Shape())
+	s.p.learn(own, shapes{input: s.size, output: s.out.Shape()})
 	return nil
 }
 
-// logits returns the output of a model of logits, in the slot's memory.
+// attempt runs the session once, whatever shape its output has.
+func (s *slot) attempt(ctx context.Context) (map[string]*engine.Tensor, error) {
+	return s.p.session.Run(ctx, map[string]*engine.Tensor{s.p.in.name: s.in})
+}
+
+// logits returns the output of a model of logits, in the slot's memory; a score
+// that is above the threshold as the second of two.
 func (s *slot) logits() logitMap {
 	g, pix := s.grid, s.out.Floats()
-	if g.last {
-		if len(s.planar) != len(pix) {
-			s.planar = make([]float32, len(pix))
-		}
+	switch {
+	case g.kind == scores:
+		pix = s.twoChannels(pix)
+	case g.last:
+		s.planar = sizedTo(s.planar, len(pix))
 		for i := range g.h * g.w {
 			for c, v := range pix[i*g.c : (i+1)*g.c] {
 				s.planar[c*g.h*g.w+i] = v
@@ -123,7 +168,36 @@ func (s *slot) logits() logitMap {
 		}
 		pix = s.planar
 	}
-	return logitMap{c: g.c, h: g.h, w: g.w, pix: pix}
+	m := logitMap{c: g.c, h: g.h, w: g.w, pix: pix}
+	if s.size != (extent{s.w, s.h}) {
+		m.spanW, m.spanH = s.span()
+	}
+	return m
+}
+
+// twoChannels turns scores into threshold − score and 0: the second is the larger
+// one exactly where the score is above the threshold, also after interpolation,
+// and the first is NaN where the score is.
+func (s *slot) twoChannels(pix []float32) []float32 {
+	s.planar = sizedTo(s.planar, 2*len(pix))
+	threshold := *s.p.reading.threshold
+	for i, v := range pix {
+		s.planar[i] = float32(threshold - float64(v))
+	}
+	return s.planar
+}
+
+// sizedTo returns zeros or an earlier content, n of them.
+func sizedTo(memory []float32, n int) []float32 {
+	if len(memory) == n {
+		return memory
+	}
+	return make([]float32, n)
+}
+
+// span returns the output's columns and rows that stand for the picture.
+func (s *slot) span() (w, h float64) {
+	return float64(s.grid.w) * float64(s.w) / float64(s.size.w), float64(s.grid.h) * float64(s.h) / float64(s.size.h)
 }
 
 // trainIDs returns the output of a model of label maps, as train ids.
@@ -132,28 +206,42 @@ func (s *slot) trainIDs() (*raster.Labels, error) {
 	var err error
 	switch s.out.DType() {
 	case engine.Uint8:
-		err = translateIDs(l, s.out, func(v uint8) int { return int(v) }, s.p.classes)
+		err = translateIDs(l, s.out, func(v uint8) (int, bool) { return int(v), true }, s.p.reading.classes)
 	case engine.Int32:
-		err = translateIDs(l, s.out, func(v int32) int { return int(v) }, s.p.classes)
+		err = translateIDs(l, s.out, func(v int32) (int, bool) { return int(v), true }, s.p.reading.classes)
+	case engine.Int64:
+		err = translateIDs(l, s.out, func(v int64) (int, bool) { return int(v), true }, s.p.reading.classes)
+	case engine.Bool:
+		err = translateIDs(l, s.out, func(v bool) (int, bool) { return map[bool]int{true: 1}[v], true }, s.p.reading.classes)
 	default:
-		err = translateIDs(l, s.out, func(v int64) int { return int(v) }, s.p.classes)
+		err = translateIDs(l, s.out, func(v float32) (int, bool) { return int(v), float32(int(v)) == v }, s.p.reading.classes)
 	}
-	return l, err
+	if err != nil || s.size == (extent{s.w, s.h}) {
+		return l, err
+	}
+	w, h := s.span()
+	return l.Crop(0, 0, max(1, int(math.Round(w))), max(1, int(math.Round(h)))), nil
 }
 
-func translateIDs[T engine.Element](l *raster.Labels, out *engine.Tensor, id func(T) int, c classes) error {
+// translateIDs makes train ids of the values that id says are whole numbers.
+func translateIDs[T engine.Element](l *raster.Labels, out *engine.Tensor, id func(T) (int, bool), c classes) error {
 	data, err := engine.Data[T](out)
 	if err != nil {
 		return err
 	}
 	var table [256]int16 // of what was seen: 0 not yet, else train id + 1
 	for i, v := range data {
-		k := id(v)
-		if k >= 0 && k < len(table) && table[k] > 0 {
+		k, whole := id(v)
+		if whole && k >= 0 && k < len(table) && table[k] > 0 {
 			l.Pix[i] = uint8(table[k] - 1)
 			continue
 		}
-		if l.Pix[i], err = c.trainID(k); err != nil {
+		if !whole {
+			err = fmt.Errorf("it predicts %v, which is no id; one channel of probabilities or logits for two classes needs a threshold (0.5 or 0)", v)
+		} else {
+			l.Pix[i], err = c.trainID(k)
+		}
+		if err != nil {
 			return fmt.Errorf("column %d, row %d: %w", i%l.W, i/l.W, err)
 		}
 		table[k] = int16(l.Pix[i]) + 1

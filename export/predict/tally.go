@@ -8,10 +8,11 @@ import (
 )
 
 // tally gathers what the runs of one image say: the mean of overlapping windows'
-// logits, then the sum of the views' probabilities. Models of label maps vote
-// instead, with one channel per class and one more for void.
+// logits, then the sum of the views' probabilities, or of their scores. Models of
+// label maps vote instead, with one channel per class and one more for void.
 type tally struct {
-	classes int // channels of votes; 0: logits
+	kind    kind
+	classes int // of the model; votes have one channel more
 	views   int
 	w, h    int      // that the views are brought to
 	part    logitMap // of the view under way
@@ -31,30 +32,30 @@ type done struct {
 // add takes what a run gave.
 func (t *tally) add(d done) error {
 	var m logitMap
-	var ids *raster.Labels
+	var votes *raster.Labels
 	var err error
-	if t.classes == 0 {
-		m = d.slot.logits()
-		err = m.checkFinite()
+	channels := t.classes + 1
+	if t.kind = d.slot.grid.kind; t.kind == ids {
+		votes, err = d.slot.trainIDs()
 	} else {
-		ids, err = d.slot.trainIDs()
+		m = d.slot.logits()
+		channels, err = m.c, m.checkFinite()
 	}
 	if err != nil {
 		return err
 	}
-	channels := m.c + t.classes // one of them is 0
 	whole := d.first && d.last && d.window.w == d.view.w && d.window.h == d.view.h
-	if whole && ids == nil {
+	if whole && votes == nil {
 		t.flush(d.view, m)
 		return nil
 	}
 	if d.first {
 		t.part = t.part.cleared(channels, d.view.w, d.view.h)
 	}
-	if ids == nil {
+	if votes == nil {
 		t.part.addLogits(m, d.window)
 	} else {
-		t.part.addVotes(ids, d.window)
+		t.part.addVotes(votes, d.window)
 	}
 	if d.last {
 		t.part.average(d.view.windows)
@@ -72,7 +73,7 @@ func (t *tally) flush(v *view, m logitMap) {
 	if t.summed == 0 {
 		t.total = t.total.cleared(m.c, t.w, t.h)
 	}
-	t.total.addView(m, v.flip, t.classes == 0)
+	t.total.addView(m, v.flip, t.kind == logits)
 	t.summed++
 	t.result = t.total
 }
@@ -87,9 +88,9 @@ func (m logitMap) cleared(c, w, h int) logitMap {
 
 // addLogits adds a window's logits, brought to its size; what lies beyond the
 // borders is left out.
-func (m logitMap) addLogits(logits logitMap, p window) {
+func (m logitMap) addLogits(run logitMap, p window) {
 	width := min(p.w, m.w-p.x)
-	logits.each(p.w, p.h, func(y int, values []float32) {
+	run.each(p.w, p.h, func(y int, values []float32) {
 		if p.y+y >= m.h {
 			return
 		}
@@ -103,11 +104,11 @@ func (m logitMap) addLogits(logits logitMap, p window) {
 }
 
 // addVotes adds 1 to each pixel's class; void is the last channel.
-func (m logitMap) addVotes(ids *raster.Labels, p window) {
-	ids = ids.ResizeNearest(p.w, p.h)
+func (m logitMap) addVotes(votes *raster.Labels, p window) {
+	votes = votes.ResizeNearest(p.w, p.h)
 	for y := range min(p.h, m.h-p.y) {
 		for x := range min(p.w, m.w-p.x) {
-			c := min(int(ids.Pix[y*p.w+x]), m.c-1)
+			c := min(int(votes.Pix[y*p.w+x]), m.c-1)
 			m.pix[(c*m.h+p.y+y)*m.w+p.x+x]++
 		}
 	}
@@ -145,11 +146,11 @@ func coverage(windows []window, w, h int) (columns, rows []float32) {
 	return columns, rows
 }
 
-// addView adds a view, brought to m's size: its probabilities, or its shares of
-// votes as they are.
-func (m logitMap) addView(view logitMap, flip, logits bool) {
+// addView adds a view, brought to m's size: its probabilities, or its scores or
+// shares of votes as they are.
+func (m logitMap) addView(view logitMap, flip, probabilities bool) {
 	view.each(m.w, m.h, func(y int, values []float32) {
-		if logits {
+		if probabilities {
 			softmax(values, m.c)
 		}
 		for c := range m.c {
@@ -167,20 +168,21 @@ func (m logitMap) addView(view logitMap, flip, logits bool) {
 // each calls f with every row of the map at w × h pixels, [C,w], bilinearly with
 // half-pixel centres. f may write to the values.
 func (m logitMap) each(w, h int, f func(y int, values []float32)) {
-	columns, rows := taps(m.w, w), taps(m.h, h)
+	spanW, spanH := m.span()
+	columns, rows := taps(m.w, spanW, w), taps(m.h, spanH, h)
 	values, mixed := make([]float32, m.c*w), make([]float32, m.w)
 	for y, row := range rows {
 		for c := range m.c {
 			dst := values[c*w:][:w]
 			top, bottom := m.pix[(c*m.h+row.lo)*m.w:][:m.w], m.pix[(c*m.h+row.hi)*m.w:][:m.w]
-			if w == m.w && row.wHi == 0 {
+			if float64(w) == spanW && row.wHi == 0 {
 				copy(dst, top)
 				continue
 			}
 			for x := range mixed {
 				mixed[x] = row.mix(top[x], bottom[x])
 			}
-			if w == m.w {
+			if float64(w) == spanW {
 				copy(dst, mixed)
 				continue
 			}

@@ -43,7 +43,7 @@ func (t *Task) fill(img *raster.Image) error {
 	if err := t.slots[0].prepare(w, h); err != nil {
 		return err
 	}
-	if t.p.verbatim && w == img.W && h == img.H {
+	if t.p.verbatim && w == img.W && h == img.H && t.slots[0].size == (extent{w, h}) {
 		copy(t.slots[0].floats, img.Pix)
 		return nil
 	}
@@ -77,12 +77,11 @@ func (t *Task) Run(ctx context.Context) error {
 // runViews makes the runs of all views. While the session runs, the next input
 // is cut and the last output added up.
 func (t *Task) runViews(ctx context.Context) error {
-	fixed := t.p.in.w > 0
-	views := t.p.infer.views(t.w, t.h, fixed)
+	views := t.p.infer.views(t.w, t.h)
 	w, h := t.p.infer.base(t.w, t.h)
-	t.tally = tally{views: len(views), w: w, h: h, part: t.tally.part, total: t.tally.total} // their memory is used again
-	if !t.p.logits() {
-		t.tally.classes = len(t.p.classes.space.Classes) + 1
+	t.tally = tally{
+		classes: len(t.p.Space().Classes), views: len(views), w: w, h: h,
+		part: t.tally.part, total: t.tally.total, // their memory is used again
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	free, filled, finished := make(chan *slot, len(t.slots)), make(chan done, len(t.slots)), make(chan done, len(t.slots))
@@ -155,11 +154,11 @@ func (t *Task) Labels(w, h int) (*raster.Labels, error) {
 func (t *Task) labels(w, h int) (*raster.Labels, error) {
 	if !t.p.infer.direct() {
 		l := t.tally.result.argmaxAt(w, h)
-		if t.p.logits() {
-			t.p.classes.translate(l)
+		if t.tally.kind != ids {
+			t.p.reading.classes.translate(l)
 			return l, nil
 		}
-		void := uint8(t.tally.classes - 1)
+		void := uint8(t.tally.classes)
 		for i, id := range l.Pix {
 			if id == void {
 				l.Pix[i] = raster.Void
@@ -168,13 +167,14 @@ func (t *Task) labels(w, h int) (*raster.Labels, error) {
 		return l, nil
 	}
 	s := t.slots[0]
-	if s.grid.logits {
+	if s.grid.kind != ids {
 		m := s.logits()
-		l, err := Argmax(m.pix, [3]int{m.c, m.h, m.w}, w, h)
-		if err == nil {
-			t.p.classes.translate(l)
+		if err := m.checkFinite(); err != nil {
+			return nil, err
 		}
-		return l, err
+		l := m.argmaxAt(w, h)
+		t.p.reading.classes.translate(l)
+		return l, nil
 	}
 	l, err := s.trainIDs()
 	if err != nil || l.W == w && l.H == h {

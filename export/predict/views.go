@@ -27,13 +27,23 @@ type Inference struct {
 	Scales []float64
 	// Flip averages over mirrored images, too.
 	Flip bool
+
+	// Divisor is what models of free size need width and height to be multiples of:
+	// images and windows are continued by reflection, and results cut back. 0: the
+	// least power of two, up to 64, with which the model runs.
+	Divisor int
+
+	fixedW, fixedH int // of the model, 0 where it is free; see complete
 }
 
 // maxScale bounds what a mistyped scale may ask for.
 const maxScale = 16
 
-// complete checks the options against the model's fixed size, 0×0 for free,
-// and fills in what it decides.
+// maxDivisor likewise: no network halves its image more often than ten times.
+const maxDivisor = 1024
+
+// complete checks the options against the model's fixed width and height, 0 for
+// free, and fills in what they decide.
 func (o *Inference) complete(w, h int) error {
 	windows := o.WindowWidth != 0 || o.WindowHeight != 0
 	switch {
@@ -45,10 +55,14 @@ func (o *Inference) complete(w, h int) error {
 		return fmt.Errorf("overlap %v: want a share of the window, from 0 to below 1", o.Overlap)
 	case o.Overlap > 0 && !windows:
 		return errors.New("an overlap without windows")
-	case w > 0 && windows && (o.WindowWidth != w || o.WindowHeight != h):
-		return fmt.Errorf("windows of %d×%d pixels: the model takes %d×%d only", o.WindowWidth, o.WindowHeight, w, h)
-	case w > 0 && !windows && o.Width > 0 && (o.Width != w || o.Height != h):
-		return fmt.Errorf("size %d×%d: the model takes %d×%d only (windows would do)", o.Width, o.Height, w, h)
+	case windows && !fits(o.WindowWidth, o.WindowHeight, w, h):
+		return fmt.Errorf("windows of %d×%d pixels: the model takes %s only", o.WindowWidth, o.WindowHeight, sizeText(w, h))
+	case !windows && o.Width > 0 && !fits(o.Width, o.Height, w, h):
+		return fmt.Errorf("size %d×%d: the model takes %s only (windows would do)", o.Width, o.Height, sizeText(w, h))
+	case o.Divisor < 0 || o.Divisor > maxDivisor:
+		return fmt.Errorf("divisor %d: want what width and height must be multiples of, from 1 to %d", o.Divisor, maxDivisor)
+	case o.Divisor > 1 && (w > 0 && w%o.Divisor > 0 || h > 0 && h%o.Divisor > 0 || w > 0 && h > 0):
+		return fmt.Errorf("divisor %d: the model takes %s only", o.Divisor, sizeText(w, h))
 	}
 	if len(o.Scales) == 0 {
 		o.Scales = []float64{1}
@@ -57,14 +71,31 @@ func (o *Inference) complete(w, h int) error {
 		if !(s > 0 && s <= maxScale) {
 			return fmt.Errorf("scale %v: want a factor above 0, at most %d", s, maxScale)
 		}
-		if s != 1 && w > 0 && !windows {
-			return fmt.Errorf("scale %v: the model takes %d×%d only (windows would do)", s, w, h)
+		if s != 1 && w+h > 0 && !windows {
+			return fmt.Errorf("scale %v: the model takes %s only (windows would do)", s, sizeText(w, h))
 		}
 	}
-	if w > 0 && !windows {
+	o.fixedW, o.fixedH = w, h
+	if w > 0 && h > 0 && !windows {
 		o.Width, o.Height = w, h
 	}
 	return nil
+}
+
+// fits reports whether a model whose width or height is fixed takes w × h pixels.
+func fits(w, h, fixedW, fixedH int) bool {
+	return (fixedW == 0 || w == fixedW) && (fixedH == 0 || h == fixedH)
+}
+
+// sizeText says what a model takes.
+func sizeText(w, h int) string {
+	switch {
+	case w == 0:
+		return fmt.Sprintf("images %d pixels high", h)
+	case h == 0:
+		return fmt.Sprintf("images %d pixels wide", w)
+	}
+	return fmt.Sprintf("%d×%d", w, h)
 }
 
 // direct reports whether an image is one run, whatever its size.
@@ -73,9 +104,16 @@ func (o *Inference) direct() bool {
 }
 
 // base returns the size that an image of w × h pixels is brought to at scale 1.
+// Where a model fixes its width or its height, the other keeps the proportions.
 func (o *Inference) base(w, h int) (int, int) {
-	if o.Width > 0 {
+	switch {
+	case o.Width > 0:
 		return o.Width, o.Height
+	case o.WindowWidth > 0:
+	case o.fixedH > 0:
+		return scaled(w, float64(o.fixedH)/float64(h)), o.fixedH
+	case o.fixedW > 0:
+		return o.fixedW, scaled(h, float64(o.fixedW)/float64(w))
 	}
 	return w, h
 }
@@ -91,14 +129,13 @@ type view struct {
 // where the outermost pixels are repeated.
 type window struct{ x, y, w, h int }
 
-// views plans the runs for an image of w × h pixels; fixed says that windows
-// keep their size where the image is smaller.
-func (o *Inference) views(w, h int, fixed bool) []view {
+// views plans the runs for an image of w × h pixels.
+func (o *Inference) views(w, h int) []view {
 	w, h = o.base(w, h)
 	var views []view
 	for _, s := range o.Scales {
 		v := view{w: scaled(w, s), h: scaled(h, s)}
-		v.windows = o.windows(v.w, v.h, fixed)
+		v.windows = o.windows(v.w, v.h)
 		views = append(views, v)
 		if o.Flip {
 			v.flip = true
@@ -111,8 +148,9 @@ func (o *Inference) views(w, h int, fixed bool) []view {
 func scaled(n int, s float64) int { return max(1, int(math.Round(float64(n)*s))) }
 
 // windows covers w × h pixels, row by row. The last window of a row or column is
-// moved back to end with the image.
-func (o *Inference) windows(w, h int, fixed bool) []window {
+// moved back to end with the image; where the image is smaller, so are windows that
+// the model lets be.
+func (o *Inference) windows(w, h int) []window {
 	if o.WindowWidth == 0 {
 		return []window{{w: w, h: h}}
 	}
@@ -120,8 +158,11 @@ func (o *Inference) windows(w, h int, fixed bool) []window {
 	for _, y := range o.starts(h, o.WindowHeight) {
 		for _, x := range o.starts(w, o.WindowWidth) {
 			p := window{x, y, o.WindowWidth, o.WindowHeight}
-			if !fixed {
-				p.w, p.h = min(p.w, w), min(p.h, h)
+			if o.fixedW == 0 {
+				p.w = min(p.w, w)
+			}
+			if o.fixedH == 0 {
+				p.h = min(p.h, h)
 			}
 			all = append(all, p)
 		}

@@ -1,0 +1,61 @@
+package predict
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestReflectByHand continues 3×2 pixels to 6×4, in three planes and interleaved:
+// abc|bab over def, and the rows above once more below.
+func TestReflectByHand(t *testing.T) {
+	from, to := extent{3, 2}, extent{6, 4}
+	rows := []byte("abcbab" + "defede" + "abcbab" + "defede")
+	var planar, interleaved, srcPlanar, srcInterleaved []byte
+	for p := range byte(3) {
+		for _, v := range rows {
+			planar = append(planar, v+100*p)
+		}
+		for _, v := range []byte("abcdef") {
+			srcPlanar = append(srcPlanar, v+100*p)
+		}
+	}
+	for _, v := range rows {
+		interleaved = append(interleaved, v, v+100, v+200)
+	}
+	for _, v := range []byte("abcdef") {
+		srcInterleaved = append(srcInterleaved, v, v+100, v+200)
+	}
+	got := make([]byte, len(planar))
+	spread(got, srcPlanar, from, to, true)
+	if diff := cmp.Diff(planar, got); diff != "" {
+		t.Error("planar:", diff)
+	}
+	spread(got, srcInterleaved, from, to, false)
+	if diff := cmp.Diff(interleaved, got); diff != "" {
+		t.Error("interleaved:", diff)
+	}
+	single := make([]byte, 3*4)
+	spread(single, []byte{1, 2, 3}, extent{1, 1}, extent{2, 2}, true)
+	if diff := cmp.Diff([]byte{1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3}, single); diff != "" {
+		t.Error("one pixel:", diff)
+	}
+}
+
+func TestContinued(t *testing.T) {
+	for _, c := range []struct {
+		o    Inference
+		e    extent
+		want []extent
+	}{
+		{Inference{}, extent{64, 128}, []extent{{64, 128}}},
+		{Inference{}, extent{100, 60}, []extent{{100, 60}, {104, 64}, {112, 64}, {128, 64}}},
+		{Inference{fixedH: 60}, extent{100, 60}, []extent{{100, 60}, {104, 60}, {112, 60}, {128, 60}}},
+		{Inference{fixedW: 100, fixedH: 60}, extent{100, 60}, []extent{{100, 60}}},
+		{Inference{Divisor: 14}, extent{100, 60}, []extent{{112, 70}}},
+	} {
+		if diff := cmp.Diff(c.want, c.o.continued(c.e), cmp.AllowUnexported(extent{})); diff != "" {
+			t.Errorf("%+v: %s", c.o, diff)
+		}
+	}
+}
