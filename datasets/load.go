@@ -69,7 +69,8 @@ func (d *Dataset) needLabel(i int) error {
 
 // LoadScored is [Dataset.Load] with the labels at the size of their file: an
 // image as a model takes it and the truth that its prediction is scored against.
-// The image must have a label.
+// The image must have a label, whose file may have another size in the same
+// proportions.
 func (d *Dataset) LoadScored(ctx context.Context, i int) (Sample, error) {
 	s, err := d.LoadImage(ctx, i)
 	if err != nil {
@@ -78,7 +79,10 @@ func (d *Dataset) LoadScored(ctx context.Context, i int) (Sample, error) {
 	if s.Labels, err = d.LoadLabels(ctx, i); err != nil {
 		return Sample{}, err
 	}
-	return s, d.sameSize(i, s.W0, s.H0, s.Labels.W, s.Labels.H)
+	if !proportional(s.W0, s.H0, s.Labels.W, s.Labels.H) {
+		return s, fmt.Errorf("%w: not the same proportions, so the prediction cannot be brought to the label's size", d.sameSize(i, s.W0, s.H0, s.Labels.W, s.Labels.H))
+	}
+	return s, nil
 }
 
 // loadPair returns the shared picture of image i and, when asked for, its
@@ -93,6 +97,17 @@ func (d *Dataset) loadPair(ctx context.Context, i int, withLabels bool) (*pictur
 		return nil, nil, err
 	}
 	return p, l, d.sameSize(i, p.w0, p.h0, l.w0, l.h0)
+}
+
+// proportional reports whether a label of wl×hl pixels can be that of an image of
+// w×h at another size: one factor, with results rounded to whole pixels, leads from
+// the one to the other. With one side the same and the other not, as in cropped
+// labels, none does.
+func proportional(w, h, wl, hl int) bool {
+	if (w == wl) != (h == hl) {
+		return false
+	}
+	return (wl-1)*h < (hl+1)*w && (hl-1)*w < (wl+1)*h
 }
 
 // sameSize returns an error when the files of pair i, an image of w×h and a

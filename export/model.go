@@ -59,7 +59,8 @@ func (o ModelOptions) validate() error {
 // metadata describes the model that the options make.
 func (o ModelOptions) metadata() predict.Metadata {
 	return predict.Metadata{
-		ModelInfo: o.Info, Space: o.Space, Mean: o.Arch.Mean, Std: o.Arch.Std,
+		ModelInfo: o.Info, Space: o.Space,
+		Inside:       predict.Normalization{Mean: o.Arch.Mean, Std: o.Arch.Std},
 		Architecture: predict.Architecture{Encoder: o.Arch.Encoder, Head: o.Arch.Head, HeadWidth: o.Arch.HeadWidth},
 		Input:        predict.InputInfo{Name: imageInput, Type: o.Input, Width: o.Width, Height: o.Height, Layout: "nchw", Colour: "rgb", Scale: 255},
 		Output:       predict.OutputInfo{Name: o.Output, Kind: o.Output},

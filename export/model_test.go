@@ -119,11 +119,19 @@ func TestModelMetadata(t *testing.T) {
 	}
 	for key, want := range map[string]string{
 		"class_names": `["road","sidewalk","building","wall","fence"]`, "palette": `[[128,64,128],[244,35,232],[70,70,70],[102,102,156],[190,153,153]]`,
-		"mean": "[123.675,116.28,103.53]", "crop": "[64,32]", "config_hash": "cafe", "miou": "0.25", "t2sda_version": "1.2.3",
+		"mean": "[0,0,0]", "std": "[1,1,1]", "normalization_inside": `{"mean":[123.675,116.28,103.53],"std":[58.395,57.12,57.375]}`, "crop": "[64,32]", "config_hash": "cafe", "miou": "0.25", "t2sda_version": "1.2.3",
 	} {
 		if props[key] != want {
 			t.Errorf("metadata %s is %s, want %s", key, props[key], want)
 		}
+	}
+
+	// Files from before normalization_inside say it in mean and std.
+	delete(props, "normalization_inside")
+	props["mean"], props["std"] = "[123.675,116.28,103.53]", "[58.395,57.12,57.375]"
+	older, err := predict.ParseMetadata(props)
+	if diff := cmp.Diff(export.MetadataOf(o), older); err != nil || diff != "" {
+		t.Error(err, diff)
 	}
 }
 

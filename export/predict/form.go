@@ -272,4 +272,3 @@ func (c classes) trainID(id int) (uint8, error) {
 	}
 	return uint8(c.table[id]), nil
 }
-

@@ -33,14 +33,25 @@ type ModelInfo struct {
 
 // Metadata is what a model file says about itself, in ONNX's metadata_props.
 // Keys: t2sda_version, config_hash, crop, miou, label_space, class_names,
-// palette, mean, std, architecture, input, output. Structured values are JSON.
+// palette, mean, std, normalization_inside, architecture, input, output. Structured
+// values are JSON.
+//
+// mean and std are what the *input* wants, 0 and 1: whoever applies them changes
+// nothing. What the model does with its input by itself is normalization_inside;
+// files from before that key have it in mean and std.
 type Metadata struct {
 	ModelInfo
 	Space        datasets.Space
-	Mean, Std    [3]float32 // RGB, scale 0–255; the model normalises by itself
+	Inside       Normalization
 	Architecture Architecture
 	Input        InputInfo
 	Output       OutputInfo
+}
+
+// Normalization is (value − mean) / std per channel, RGB, of values 0–255.
+type Normalization struct {
+	Mean [3]float32 `json:"mean"`
+	Std  [3]float32 `json:"std"`
 }
 
 // Architecture names the network.
@@ -76,7 +87,8 @@ func (m Metadata) Encode() (map[string]string, error) {
 		palette[i] = c.Color
 	}
 	structured := map[string]any{
-		"class_names": m.Space.Names(), "palette": palette, "mean": m.Mean, "std": m.Std,
+		"class_names": m.Space.Names(), "palette": palette,
+		"mean": [3]float32{}, "std": [3]float32{1, 1, 1}, "normalization_inside": m.Inside,
 		"architecture": m.Architecture, "input": m.Input, "output": m.Output,
 	}
 	if m.CropW != 0 {
@@ -125,8 +137,9 @@ func ParseMetadata(props map[string]string) (Metadata, error) {
 		{"palette", &palette, true},
 		{"input", &m.Input, true},
 		{"output", &m.Output, true},
-		{"mean", &m.Mean, false},
-		{"std", &m.Std, false},
+		{"mean", &m.Inside.Mean, false}, // of files without the next key
+		{"std", &m.Inside.Std, false},
+		{"normalization_inside", &m.Inside, false},
 		{"architecture", &m.Architecture, false},
 		{"crop", &crop, false},
 		{"miou", &miou, false},

@@ -220,3 +220,30 @@ func TestEvaluateCancelled(t *testing.T) {
 		t.Errorf("after a cancelled evaluation: %v, %v", r, err)
 	}
 }
+
+// Labels of another size in the same proportions are scored at their own size:
+// the prediction is brought to it, as benchmarks do.
+func TestEvaluateLabelsOfAnotherSize(t *testing.T) {
+	p := exporttest.NanoPredictor(t)
+	images, _ := exporttest.Predicted(t, p, 1)
+	for _, size := range [][2]int{{192, 96}, {48, 24}, {127, 64}, {31, 15}} {
+		s := exporttest.NewSet(t)
+		want, err := p.PredictAt(t.Context(), images[0], size[0], size[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Add("img", images[0], want)
+		r, err := Evaluate(t.Context(), p, s.Open(), Options{})
+		if err != nil || r.MIoU != 1 || r.Confusion.Pixels() != int64(size[0]*size[1]) {
+			t.Errorf("%v: %+v, %v", size, r, err)
+		}
+	}
+	for _, size := range [][2]int{{48, 96}, {96, 47}, {192, 90}} {
+		s := exporttest.NewSet(t)
+		s.Add("img", images[0], raster.NewLabels(size[0], size[1]))
+		_, err := Evaluate(t.Context(), p, s.Open(), Options{})
+		if err == nil || !strings.Contains(err.Error(), "not the same proportions") {
+			t.Errorf("%v: %v", size, err)
+		}
+	}
+}
