@@ -70,7 +70,8 @@ func (o ModelOptions) metadata() predict.Metadata {
 // Build returns the network as one ONNX model for one image size: input "image"
 // [1,3,Height,Width], RGB 0–255; normalisation, network under running
 // statistics, bilinear resize of the logits to the input's size; output "logits"
-// or "labels". The model describes itself, see [Metadata].
+// or "labels". The model describes itself, see
+// [predict.Metadata], and bears a digest, see [Intact].
 //
 // weights gives parameters and running statistics by the names of
 // [nets.Arch.Params] and [nets.Arch.Buffers].
@@ -108,7 +109,7 @@ func Build(o ModelOptions, weights func(name string) ([]float32, error)) ([]byte
 	if err != nil {
 		return nil, fmt.Errorf("export: %w", err)
 	}
-	return model, nil
+	return sealed(model), nil
 }
 
 // Write builds the model and replaces path by it in one step.

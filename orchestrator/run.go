@@ -34,7 +34,10 @@ type Options struct {
 	Command  string    // the command line as typed, for the record; may be empty
 	// Executable is this program, which [TrainAll] starts; empty: the file of the running one.
 	Executable string
-	home       string // directory that keeps the command for a run and its baseline; empty: each run's own
+	// Vet is asked before a model that translates is opened, see [engine.Options]; nil:
+	// none.
+	Vet  func(path string, model []byte) error
+	home string // directory that keeps the command for a run and its baseline; empty: each run's own
 }
 
 // Outcome is what a run leaves behind, besides files.
@@ -68,7 +71,7 @@ const (
 // exports the student, scores the exported file and writes the report. It
 // returns the context's error, after saving a checkpoint, when ctx ends.
 func Run(ctx context.Context, cfg configs.Config, o Options) (_ *Outcome, err error) {
-	e, err := openEngine(cfg)
+	e, err := openVetting(cfg, o.Vet)
 	if err != nil {
 		return nil, err
 	}
@@ -187,9 +190,13 @@ func prepare(ctx context.Context, cfg configs.Config, dir string, e *engine.Engi
 }
 
 // openEngine translates the runtime's configuration.
-func openEngine(cfg configs.Config) (*engine.Engine, error) {
+func openEngine(cfg configs.Config) (*engine.Engine, error) { return openVetting(cfg, nil) }
+
+// openVetting is openEngine with [Options.Vet].
+func openVetting(cfg configs.Config, vet func(path string, model []byte) error) (*engine.Engine, error) {
 	r := cfg.Runtime
 	return engine.Open(engine.Options{
+		Vet:     vet,
 		Library: r.Library, Device: r.Device, IntraOpThreads: r.Threads, AllowSpinning: r.Spinning, ProfilePrefix: r.Profile,
 		CUDA: engine.CUDAOptions{
 			TF32: r.CUDA.TF32, ConvAlgoSearch: r.CUDA.ConvAlgoSearch,

@@ -30,6 +30,13 @@ func (f *engineFlags) add(cmd *cobra.Command) {
 	cmd.Flags().IntVar(&f.options.IntraOpThreads, "threads", 0, "threads inside of an operator (0: one per core)")
 }
 
+// open opens the library for commands that open model files, which are tried first.
+func (f *engineFlags) open(ctx context.Context) (*engine.Engine, error) {
+	o := f.options
+	o.Vet = vet(ctx, o)
+	return engine.Open(o)
+}
+
 // datasetFlags choose a split of images.
 type datasetFlags struct {
 	options datasets.Options
@@ -122,7 +129,7 @@ func (v *evaluation) run(cmd *cobra.Command) error {
 		return err
 	}
 	tellPassedOver(cmd, d)
-	return v.model.with(d.Space(), func(_ *engine.Engine, p *predict.Predictor) error {
+	return v.model.with(cmd, d.Space(), func(_ *engine.Engine, p *predict.Predictor) error {
 		if v.save != "" {
 			if err := v.saveTo(d); err != nil {
 				return fmt.Errorf("--save-predictions: %w", err)

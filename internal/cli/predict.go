@@ -60,7 +60,7 @@ func (v *prediction) run(cmd *cobra.Command, paths []string) error {
 	if err := v.open(cmd, paths); err != nil {
 		return err
 	}
-	return v.model.with(datasets.Space{}, func(_ *engine.Engine, p *predict.Predictor) error {
+	return v.model.with(cmd, datasets.Space{}, func(_ *engine.Engine, p *predict.Predictor) error {
 		v.options.Progress = progress(cmd, "predicting")
 		v.options.Passed = func(files []string) { v.tellPassed(cmd, paths, files) }
 		written, skipped, err := predict.Files(cmd.Context(), p, paths, v.out, v.options)

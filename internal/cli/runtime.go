@@ -11,7 +11,7 @@ import (
 )
 
 func runtimeCommand() *cobra.Command {
-	return group("runtime", "Fetch and inspect the ONNX Runtime library", installCommand(), infoCommand())
+	return group("runtime", "Fetch and inspect the ONNX Runtime library", installCommand(), infoCommand(), tryCommand())
 }
 
 func installCommand() *cobra.Command {

@@ -3,6 +3,7 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
+	"t2sda/graphs/engine"
 	"t2sda/orchestrator"
 )
 
@@ -21,7 +22,9 @@ for example: t2sda train method=self-training train.iterations=2000 seed=7`,
 			if err != nil {
 				return err
 			}
-			_, err = orchestrator.Run(cmd.Context(), cfg, options(cmd, resume))
+			o := options(cmd, resume)
+			o.Vet = vet(cmd.Context(), engine.Options{Library: cfg.Runtime.Library, Device: cfg.Runtime.Device, IntraOpThreads: cfg.Runtime.Threads})
+			_, err = orchestrator.Run(cmd.Context(), cfg, o)
 			return err
 		},
 	}

@@ -12,7 +12,6 @@ import (
 
 	"t2sda/configs"
 	"t2sda/datasets"
-	"t2sda/graphs/engine"
 	"t2sda/internal/shell"
 	"t2sda/translate"
 	"t2sda/translate/neural"
@@ -138,7 +137,7 @@ func (t *translation) do(cmd *cobra.Command) (err error) {
 	}
 	var network *neural.Translator
 	if engines.Use(neural.Engine) {
-		e, err := engine.Open(t.device.options)
+		e, err := t.device.open(cmd.Context())
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,29 @@
+package export
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// digestKey is the metadata entry that ends a model: the SHA-256 of all before.
+const digestKey = "t2sda_digest"
+
+// sealed appends its digest to a serialised model.
+func sealed(model []byte) []byte {
+	const modelMetadata, entryKey, entryValue = 14, 1, 2
+	sum := sha256.Sum256(model)
+	text := func(b []byte, num protowire.Number, s string) []byte {
+		return protowire.AppendString(protowire.AppendTag(b, num, protowire.BytesType), s)
+	}
+	entry := text(text(nil, entryKey, digestKey), entryValue, hex.EncodeToString(sum[:]))
+	return protowire.AppendBytes(protowire.AppendTag(model, modelMetadata, protowire.BytesType), entry)
+}
+
+// Intact reports whether a model's file is, to the last byte, one that [Build]
+// made. Other programs' models are not, nor those of before the digest.
+func Intact(model []byte) bool {
+	before := len(model) - len(sealed(nil))
+	return before >= 0 && string(sealed(model[:before:before])) == string(model)
+}
