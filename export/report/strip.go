@@ -48,10 +48,11 @@ func Worst(ctx context.Context, d *datasets.Dataset, predict func(context.Contex
 		if !ok {
 			return Strip{}, fmt.Errorf("worst images: data set %s has no image %s", d.Root(), one.ID)
 		}
-		sample, err := d.Load(ctx, i)
+		sample, err := d.LoadScored(ctx, i)
 		if err != nil {
 			return Strip{}, fmt.Errorf("worst images: %w", err)
 		}
+		truth := sample.Labels.ResizeNearest(sample.Image.W, sample.Image.H)
 		labels, err := predict(ctx, sample.Image)
 		if err != nil {
 			return Strip{}, fmt.Errorf("worst images: %s: %w", one.ID, err)
@@ -61,8 +62,8 @@ func Worst(ctx context.Context, d *datasets.Dataset, predict func(context.Contex
 			Cells: []picture.Cell{
 				{Image: sample.Image},
 				{Labels: labels},
-				{Labels: sample.Labels},
-				{Image: wrong(d.Space(), sample.Image, labels, sample.Labels)},
+				{Labels: truth},
+				{Image: wrong(d.Space(), sample.Image, labels, truth)},
 			},
 		})
 	}

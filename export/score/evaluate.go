@@ -310,7 +310,7 @@ func (e *evaluation) result() (*Result, error) {
 	if len(i.Scales) == 1 && i.Scales[0] == 1 {
 		i.Scales = nil
 	}
-	r.Inference = Inference{Width: i.Width, Height: i.Height, Window: [2]int{i.WindowWidth, i.WindowHeight}, Overlap: i.Overlap, Scales: i.Scales, Flip: i.Flip}
+	r.Inference = Inference{Width: i.Width, Height: i.Height, Window: [2]int{i.WindowWidth, i.WindowHeight}, Overlap: i.Overlap, Scales: i.Scales, Flip: i.Flip, Divisor: i.Divisor}
 	r.Images, r.Worst = e.images, e.worst
 	for i := range e.d.Len() {
 		if s, ok := e.skipped[i]; ok {

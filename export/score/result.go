@@ -80,6 +80,7 @@ type Inference struct {
 	Overlap float64   `json:"overlap,omitempty"`
 	Scales  []float64 `json:"scales,omitempty"` // of test-time augmentation
 	Flip    bool      `json:"flip,omitempty"`
+	Divisor int       `json:"divisor,omitempty"` // that width and height were continued to multiples of, where it was given
 }
 
 // String says it in a few words.
@@ -96,6 +97,9 @@ func (i Inference) String() string {
 	}
 	if i.Flip {
 		parts = append(parts, "mirrored, too")
+	}
+	if i.Divisor > 1 {
+		parts = append(parts, fmt.Sprintf("continued to multiples of %d", i.Divisor))
 	}
 	return strings.Join(parts, ", ")
 }

@@ -143,6 +143,14 @@ func progressOf(cmd *cobra.Command, what, unit string) func(done, total int) {
 	}
 }
 
+// labelledShare heads the share of a class: of the pixels that have one. Void is
+// told apart, by [printVoid].
+const labelledShare = "% of labelled"
+
+func printVoid(w io.Writer, void, total int64) {
+	fmt.Fprintf(w, "void: %s %% of all pixels\n", percent(void, total))
+}
+
 // percent returns a share in per cent; "–" for none, and for a share of nothing.
 func percent(part, whole int64) string {
 	switch share := 100 * float64(part) / float64(whole); {

@@ -148,6 +148,7 @@ func printClasses(w io.Writer, r *datasets.Report) error {
 		total += id.Pixels
 	}
 	var rows [][]string
+	void := r.Void.Pixels
 	if r.Map == "" {
 		rows = append(rows, []string{"id", "pixels %", "images"})
 		for _, id := range r.IDs {
@@ -158,13 +159,16 @@ func printClasses(w io.Writer, r *datasets.Report) error {
 			rows = append(rows, []string{name, percent(id.Pixels, total), strconv.Itoa(id.Images)})
 		}
 	} else {
-		rows = append(rows, []string{"class", "pixels %", "images"})
-		for _, c := range append(append([]datasets.ClassCount(nil), r.Classes...), r.Void) {
-			rows = append(rows, []string{c.Name, percent(c.Pixels, total), strconv.Itoa(c.Images)})
+		rows = append(rows, []string{"class", labelledShare, "images"})
+		for _, c := range r.Classes {
+			rows = append(rows, []string{c.Name, percent(c.Pixels, total-void), strconv.Itoa(c.Images)})
 		}
 	}
 	if err := texttable.Write(w, rows[:1], rows[1:]); err != nil {
 		return err
+	}
+	if r.Map != "" {
+		printVoid(w, void, total)
 	}
 	_, err := fmt.Fprintln(w)
 	return err

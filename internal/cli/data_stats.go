@@ -100,7 +100,7 @@ func (s *statistics) print(w io.Writer, stats *datasets.Stats) error {
 	for _, n := range stats.Pixels {
 		total += n
 	}
-	rows := [][]string{{"class", "pixels %", "images", "drawn from", "RCS %"}}
+	rows := [][]string{{"class", labelledShare, "images", "drawn from", "RCS %"}}
 	for c, name := range stats.Classes {
 		images, files, probability := 0, "–", "–"
 		for _, f := range stats.Files {
@@ -116,7 +116,7 @@ func (s *statistics) print(w io.Writer, stats *datasets.Stats) error {
 	if err := texttable.Write(w, rows[:1], rows[1:]); err != nil {
 		return err
 	}
-	fmt.Fprintf(w, "void: %s %% of all pixels\n", percent(stats.Void, total+stats.Void))
+	printVoid(w, stats.Void, total+stats.Void)
 	if rcsErr != nil {
 		_, err := fmt.Fprintln(w, rcsErr)
 		return err

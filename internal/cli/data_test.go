@@ -59,7 +59,7 @@ func TestDataCheck(t *testing.T) {
 	t.Chdir(t.TempDir())
 	out := succeed(t, "data", "check", root)
 	wantText(t, out, "cityscapes "+root+", split train, label map cityscapes: read in ", ", split val, ", "images       3  8-bit colour PNG",
-		"labels       3  8-bit gray PNG", "sizes        3  128×64", "class          pixels %  images", "contact sheet: data-check.png")
+		"labels       3  8-bit gray PNG", "sizes        3  128×64", "class          % of labelled  images", "contact sheet: data-check.png")
 	if size := pngSize(t, "data-check.png"); size.X < 1000 || size.Y < 4*200 {
 		t.Errorf("a sheet of %v for four images", size)
 	}
@@ -141,7 +141,7 @@ func TestDataStats(t *testing.T) {
 	cache := filepath.Join(t.TempDir(), "cache")
 	line := []string{"data", "stats", root, "--split", "train", "--cache", cache}
 	first := succeed(t, line...)
-	wantText(t, first, "split train, label map cityscapes: 3 labels, counted in ", "images/s, kept in "+cache, "class          pixels %  images  drawn from  RCS %", "void: ", "occurs in none of the 3 label files; rare class sampling leaves it out")
+	wantText(t, first, "split train, label map cityscapes: 3 labels, counted in ", "images/s, kept in "+cache, "class          % of labelled  images  drawn from  RCS %", "void: ", "occurs in none of the 3 label files; rare class sampling leaves it out")
 	again := succeed(t, line...)
 	wantText(t, again, "known from "+cache)
 	if _, a, _ := strings.Cut(first, "\n"); !strings.HasSuffix(again, a) {

@@ -43,11 +43,16 @@ func (f *modelFlags) add(cmd *cobra.Command) {
 	flags.Float64Var(&o.Scale, "scale", 0, "the input's value of full brightness (default 255)")
 	flags.Float64SliceVar(&o.Mean, "mean", nil, "subtracted from each channel, in the input's order and scale")
 	flags.Float64SliceVar(&o.Std, "std", nil, "that each channel is divided by then")
+	flags.IntVar(&o.Divisor, "divisor", 0, "what width and height must be multiples of: images are continued by reflection, and results cut back (default: the first power of two up to 64 that the model runs with)")
+	threshold := flags.Float64("threshold", 0, "of an output of one channel: the second of two classes is where it is above (0.5 for probabilities, 0 for logits)")
 	cmd.MarkFlagsMutuallyExclusive("rgb", "bgr")
 	_ = cmd.MarkFlagRequired("model") // fails only for flags that do not exist
 	f.overlapGiven = func() bool { return flags.Changed("overlap") }
 	cmd.PreRunE = func(*cobra.Command, []string) error {
 		o.BGR = f.bgr || flags.Changed("rgb") && !*rgb
+		if flags.Changed("threshold") {
+			o.Threshold = threshold
+		}
 		return nil
 	}
 }
@@ -58,8 +63,8 @@ Models that t2sda exported describe themselves. Of others the flags say what the
 take and give: --layout, --rgb or --bgr, --scale, --mean and --std (a value v of
 0–255 becomes (v·scale/255 − mean) / std), and --labels for classes in another
 order, or by other ids, than %s. Logits may have any stride and their channels
-first or last; label maps hold uint8, int32 or int64. Inputs may have a fixed or a
-free size.`
+first or last; one channel for two classes needs --threshold; label maps hold
+numbers of any type. Inputs may have a fixed or a free size, or one free side.`
 
 // open opens the model. Where nothing says what its classes are, they are those
 // of space.
@@ -98,6 +103,9 @@ func (f *modelFlags) with(cmd *cobra.Command, space datasets.Space, do func(*eng
 	p, err := f.open(e, space)
 	if err != nil {
 		return err
+	}
+	for _, w := range f.options.Form.Warnings() {
+		fmt.Fprintln(cmd.ErrOrStderr(), "t2sda: warning:", w)
 	}
 	defer func() { err = errors.Join(err, p.Close()) }()
 	return do(e, p)

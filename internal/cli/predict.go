@@ -34,7 +34,7 @@ the images are predicted, not the labels.
 	}
 	v.model.add(cmd)
 	cmd.Flags().StringVar(&v.out, "out", "", "folder to write to")
-	cmd.Flags().StringVar(&v.options.Format, "format", predict.FormatOverlay, strings.Join(predict.Formats(), ", "))
+	cmd.Flags().StringVar(&v.options.Format, "format", predict.FormatOverlay, strings.Join(predict.Formats(), ", ")+" (the ids of --map)")
 	cmd.Flags().StringVar(&v.ids, "map", "cityscapes", fmt.Sprintf("label map whose ids the format %s writes: one of %v or a YAML file", predict.FormatLabelIDs, datasets.Maps()))
 	cmd.Flags().BoolVar(&v.options.KeepGoing, "keep-going", false, "leave out images that cannot be read, and list them")
 	cmd.Flags().StringVar(&v.data.Layout, "dataset", "", fmt.Sprintf("the argument is the root of a data set of this folder layout, one of %v", datasets.Layouts()))
@@ -61,6 +61,9 @@ func (v *prediction) run(cmd *cobra.Command, paths []string) error {
 		return err
 	}
 	return v.model.with(cmd, datasets.Space{}, func(_ *engine.Engine, p *predict.Predictor) error {
+		if m := v.options.Map; m != nil && !m.Space().Equal(p.Space()) {
+			return fmt.Errorf("format %s: label map %s has other classes than the model (%q): name the one whose ids are wanted (--map)", predict.FormatLabelIDs, m.Name(), p.Space().Name)
+		}
 		v.options.Progress = progress(cmd, "predicting")
 		v.options.Passed = func(files []string) { v.tellPassed(cmd, paths, files) }
 		written, skipped, err := predict.Files(cmd.Context(), p, paths, v.out, v.options)
