@@ -53,7 +53,7 @@ func TestThreshold(t *testing.T) {
 
 	p := exporttest.Open(t, e, file, predict.Options{Form: predict.Form{Space: two}})
 	_, err := p.Predict(t.Context(), img)
-	wantError(t, err, "which is no id; one channel of probabilities or logits for two classes needs a threshold (0.5 or 0)")
+	wantError(t, err, "which is no id; one channel of probabilities or logits for two classes needs --threshold (0.5 or 0)")
 	for _, c := range []struct {
 		m    exporttest.Foreign
 		form predict.Form
@@ -127,7 +127,7 @@ func TestDivisor(t *testing.T) {
 	p := exporttest.Open(t, e, odd, predict.Options{Form: five()})
 	_, err := p.Predict(t.Context(), raster.NewImage(50, 50))
 	wantError(t, err, "it does not run on 50×50 pixels, nor with width and height continued to multiples of up to 64; "+
-		"if it takes certain sizes only, name one (size), or what they are multiples of (divisor)")
+		"if it takes certain sizes only, name one (--size), or what they are multiples of (--divisor)")
 	wantLabels(t, predictOf(t, p, raster.NewImage(48, 24)), raster.NewLabels(48, 24)) // after the error
 	for _, divisor := range []int{-1, 2000} {
 		_, err := predict.OpenWith(e, file, predict.Options{Form: five(), Inference: predict.Inference{Divisor: divisor}})

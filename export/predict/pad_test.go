@@ -4,12 +4,14 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"t2sda/internal/pad"
 )
 
 // TestReflectByHand continues 3×2 pixels to 6×4, in three planes and interleaved:
 // abc|bab over def, and the rows above once more below.
 func TestReflectByHand(t *testing.T) {
-	from, to := extent{3, 2}, extent{6, 4}
+	from, to := pad.Size{W: 3, H: 2}, pad.Size{W: 6, H: 4}
 	rows := []byte("abcbab" + "defede" + "abcbab" + "defede")
 	var planar, interleaved, srcPlanar, srcInterleaved []byte
 	for p := range byte(3) {
@@ -36,26 +38,8 @@ func TestReflectByHand(t *testing.T) {
 		t.Error("interleaved:", diff)
 	}
 	single := make([]byte, 3*4)
-	spread(single, []byte{1, 2, 3}, extent{1, 1}, extent{2, 2}, true)
+	spread(single, []byte{1, 2, 3}, pad.Size{W: 1, H: 1}, pad.Size{W: 2, H: 2}, true)
 	if diff := cmp.Diff([]byte{1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3}, single); diff != "" {
 		t.Error("one pixel:", diff)
-	}
-}
-
-func TestContinued(t *testing.T) {
-	for _, c := range []struct {
-		o    Inference
-		e    extent
-		want []extent
-	}{
-		{Inference{}, extent{64, 128}, []extent{{64, 128}}},
-		{Inference{}, extent{100, 60}, []extent{{100, 60}, {104, 64}, {112, 64}, {128, 64}}},
-		{Inference{fixedH: 60}, extent{100, 60}, []extent{{100, 60}, {104, 60}, {112, 60}, {128, 60}}},
-		{Inference{fixedW: 100, fixedH: 60}, extent{100, 60}, []extent{{100, 60}}},
-		{Inference{Divisor: 14}, extent{100, 60}, []extent{{112, 70}}},
-	} {
-		if diff := cmp.Diff(c.want, c.o.continued(c.e), cmp.AllowUnexported(extent{})); diff != "" {
-			t.Errorf("%+v: %s", c.o, diff)
-		}
 	}
 }

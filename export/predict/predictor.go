@@ -9,6 +9,7 @@ import (
 
 	"t2sda/datasets"
 	"t2sda/graphs/engine"
+	"t2sda/internal/pad"
 	"t2sda/internal/raster"
 )
 
@@ -32,8 +33,8 @@ type Predictor struct {
 	verbatim bool // the input is an image as it is
 
 	mu    sync.Mutex
-	free  []*Task           // made and not in use
-	known map[extent]shapes // by the picture's size, where it or the output's is free
+	free  []*Task             // made and not in use
+	known map[pad.Size]shapes // by the picture's size, where it or the output's is free
 }
 
 // Open opens a model that t2sda exported: see [OpenWith].
@@ -65,7 +66,7 @@ func OpenWith(e *engine.Engine, path string, o Options) (*Predictor, error) {
 func New(s *engine.Session) (*Predictor, error) { return newPredictor(s, s.Name(), Options{}) }
 
 func newPredictor(s *engine.Session, name string, o Options) (*Predictor, error) {
-	p := &Predictor{session: s, name: name, infer: o.Inference, known: map[extent]shapes{}}
+	p := &Predictor{session: s, name: name, infer: o.Inference, known: map[pad.Size]shapes{}}
 	if err := p.read(s, o.Form); err != nil {
 		return nil, fmt.Errorf("model %s: %w", name, err)
 	}
@@ -81,7 +82,7 @@ func (p *Predictor) read(s *engine.Session, f Form) error {
 	case err != nil:
 		return err
 	case f.describes():
-		return errors.New("it describes itself (metadata of t2sda): layout, order of colours, scale, mean, std and label map are not to be given")
+		return errors.New("it describes itself (metadata of t2sda): layout, order of colours, scale, mean, std, threshold and label map are not to be given")
 	default:
 		f.Space, f.Output = meta.Space, meta.Output.Name
 	}
@@ -269,12 +270,12 @@ func (p *Predictor) NewTask() *Task {
 
 // shapes are what a run on a picture of some size has shown.
 type shapes struct {
-	input  extent // that the picture is continued to
+	input  pad.Size // that the picture is continued to
 	output []int
 }
 
 // lookUp returns the shapes for pictures of a size, where they are known.
-func (p *Predictor) lookUp(e extent) (shapes, bool) {
+func (p *Predictor) lookUp(e pad.Size) (shapes, bool) {
 	if p.out.IsStatic() && p.in.w > 0 && p.in.h > 0 {
 		return shapes{input: e, output: p.out.Dims}, true
 	}
@@ -285,7 +286,7 @@ func (p *Predictor) lookUp(e extent) (shapes, bool) {
 }
 
 // learn keeps what a run has shown.
-func (p *Predictor) learn(e extent, s shapes) {
+func (p *Predictor) learn(e pad.Size, s shapes) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.known[e] = s

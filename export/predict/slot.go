@@ -6,14 +6,15 @@ import (
 	"math"
 
 	"t2sda/graphs/engine"
+	"t2sda/internal/pad"
 	"t2sda/internal/raster"
 )
 
 // slot is the memory of one run: an input, and the output that came of it.
 type slot struct {
 	p    *Predictor
-	w, h int    // of the picture, pixels
-	size extent // of the input: the picture's, or what it is continued to
+	w, h int      // of the picture, pixels
+	size pad.Size // of the input: the picture's, or what it is continued to
 
 	in     *engine.Tensor
 	floats []float32 // the input's memory; nil for uint8
@@ -33,9 +34,9 @@ func (s *slot) prepare(w, h int) error {
 	if err := s.close(); err != nil {
 		return err
 	}
-	known, ok := s.p.lookUp(extent{w, h})
+	known, ok := s.p.lookUp(pad.Size{W: w, H: h})
 	if !ok {
-		known.input = s.p.infer.continued(extent{w, h})[0]
+		known.input = s.p.infer.continued(pad.Size{W: w, H: h})[0]
 	}
 	if err := s.allocate(known.input); err != nil {
 		return err
@@ -53,15 +54,18 @@ func (s *slot) prepare(w, h int) error {
 	return nil
 }
 
+// own is the picture's size.
+func (s *slot) own() pad.Size { return pad.Size{W: s.w, H: s.h} }
+
 // allocate makes an input.
-func (s *slot) allocate(e extent) (err error) {
+func (s *slot) allocate(e pad.Size) (err error) {
 	s.size = e
 	if s.p.in.dtype == engine.Float32 {
-		s.floats = make([]float32, 3*e.w*e.h)
-		s.in, err = engine.NewTensor(s.floats, s.p.in.sized(e.w, e.h)...)
+		s.floats = make([]float32, 3*e.W*e.H)
+		s.in, err = engine.NewTensor(s.floats, s.p.in.sized(e.W, e.H)...)
 	} else {
-		s.bytes = make([]uint8, 3*e.w*e.h)
-		s.in, err = engine.NewTensor(s.bytes, s.p.in.sized(e.w, e.h)...)
+		s.bytes = make([]uint8, 3*e.W*e.H)
+		s.in, err = engine.NewTensor(s.bytes, s.p.in.sized(e.W, e.H)...)
 	}
 	return err
 }
@@ -80,14 +84,14 @@ func (s *slot) bind() (err error) {
 // repeated; beyond the part, where the model needs a larger input, it is reflected.
 func (s *slot) fill(pix []byte, w, h int, part window, mirrored bool) {
 	in := &s.p.in
-	plane, step := s.size.w*s.size.h, 1
+	plane, step := s.size.W*s.size.H, 1
 	if in.last {
 		plane, step = 1, 3
 	}
 	for y := range s.h {
 		row := pix[3*w*min(part.y+y, h-1):][: 3*w : 3*w]
 		for c := range 3 {
-			at, lut, from := c*plane+y*s.size.w*step, &in.lut[c], in.source[c]
+			at, lut, from := c*plane+y*s.size.W*step, &in.lut[c], in.source[c]
 			for x := range s.w {
 				k := min(part.x+x, w-1)
 				if mirrored {
@@ -102,7 +106,7 @@ func (s *slot) fill(pix []byte, w, h int, part window, mirrored bool) {
 			}
 		}
 	}
-	if own := (extent{s.w, s.h}); own != s.size {
+	if own := s.own(); own != s.size {
 		reflect(s.floats, own, s.size, !in.last)
 		reflect(s.bytes, own, s.size, !in.last)
 	}
@@ -114,7 +118,7 @@ func (s *slot) run(ctx context.Context) error {
 	if s.binding != nil {
 		return s.binding.Run(ctx)
 	}
-	own := extent{s.w, s.h}
+	own := s.own()
 	candidates := s.p.infer.continued(own)
 	results, err := s.attempt(ctx)
 	filled := *s
@@ -169,7 +173,7 @@ func (s *slot) logits() logitMap {
 		pix = s.planar
 	}
 	m := logitMap{c: g.c, h: g.h, w: g.w, pix: pix}
-	if s.size != (extent{s.w, s.h}) {
+	if s.size != s.own() {
 		m.spanW, m.spanH = s.span()
 	}
 	return m
@@ -197,7 +201,7 @@ func sizedTo(memory []float32, n int) []float32 {
 
 // span returns the output's columns and rows that stand for the picture.
 func (s *slot) span() (w, h float64) {
-	return float64(s.grid.w) * float64(s.w) / float64(s.size.w), float64(s.grid.h) * float64(s.h) / float64(s.size.h)
+	return float64(s.grid.w) * float64(s.w) / float64(s.size.W), float64(s.grid.h) * float64(s.h) / float64(s.size.H)
 }
 
 // trainIDs returns the output of a model of label maps, as train ids.
@@ -216,7 +220,7 @@ func (s *slot) trainIDs() (*raster.Labels, error) {
 	default:
 		err = translateIDs(l, s.out, func(v float32) (int, bool) { return int(v), float32(int(v)) == v }, s.p.reading.classes)
 	}
-	if err != nil || s.size == (extent{s.w, s.h}) {
+	if err != nil || s.size == s.own() {
 		return l, err
 	}
 	w, h := s.span()
@@ -237,7 +241,7 @@ func translateIDs[T engine.Element](l *raster.Labels, out *engine.Tensor, id fun
 			continue
 		}
 		if !whole {
-			err = fmt.Errorf("it predicts %v, which is no id; one channel of probabilities or logits for two classes needs a threshold (0.5 or 0)", v)
+			err = fmt.Errorf("it predicts %v, which is no id; one channel of probabilities or logits for two classes needs --threshold (0.5 or 0)", v)
 		} else {
 			l.Pix[i], err = c.trainID(k)
 		}

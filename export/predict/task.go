@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"t2sda/internal/pad"
 	"t2sda/internal/raster"
 	"t2sda/internal/resize"
 )
@@ -43,7 +44,7 @@ func (t *Task) fill(img *raster.Image) error {
 	if err := t.slots[0].prepare(w, h); err != nil {
 		return err
 	}
-	if t.p.verbatim && w == img.W && h == img.H && t.slots[0].size == (extent{w, h}) {
+	if t.p.verbatim && w == img.W && h == img.H && t.slots[0].size == (pad.Size{W: w, H: h}) {
 		copy(t.slots[0].floats, img.Pix)
 		return nil
 	}

@@ -40,7 +40,7 @@ func TestModelKinds(t *testing.T) {
 	if r.Inference.Divisor != 32 {
 		t.Errorf("inference %+v", r.Inference)
 	}
-	fail(t, exitFailure, "needs a threshold (0.5 or 0)", evaluate(sigmoid)...)
+	fail(t, exitFailure, "needs --threshold (0.5 or 0)", evaluate(sigmoid)...)
 
 	code, _, errs := call(t, evaluate(sigmoid, "--threshold", "0", "--mean", "0.485,0.456,0.406", "--std", "0.229,0.224,0.225")...)
 	if code != exitOK {

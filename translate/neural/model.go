@@ -52,7 +52,7 @@ type input struct {
 	name  string
 	dtype engine.DType
 	batch int  // −1: free
-	fixed size // 0×0: free
+	fixed size // 0: free
 }
 
 // Open opens the model that o names on the engine's device. Close frees it.
@@ -128,9 +128,6 @@ func newInput(info engine.IOInfo) (input, error) {
 	if in.batch > 1 {
 		return in, fmt.Errorf("input %q takes %d images at once, want a batch of 1 or a free one", info.Name, in.batch)
 	}
-	if (in.fixed.w == 0) != (in.fixed.h == 0) {
-		return in, fmt.Errorf("input %q has shape %s: height and width must both be fixed or both be free", info.Name, engine.ShapeText(d))
-	}
 	return in, nil
 }
 
@@ -158,8 +155,8 @@ func (t *Translator) readOutput(infos []engine.IOInfo) error {
 	if err != nil {
 		return err
 	}
-	if in := t.image.fixed; in.w > 0 && (d[3] > 0 && d[3] != in.w || d[2] > 0 && d[2] != in.h) {
-		return fmt.Errorf("output %q has shape %s, want the image's size, %d×%d", t.output.Name, engine.ShapeText(d), in.w, in.h)
+	if in := t.image.fixed; in.w > 0 && d[3] > 0 && d[3] != in.w || in.h > 0 && d[2] > 0 && d[2] != in.h {
+		return fmt.Errorf("output %q has shape %s, want the image's size, %s", t.output.Name, engine.ShapeText(d), in)
 	}
 	t.batches = t.batches && d[0] < 0
 	return nil

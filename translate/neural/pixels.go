@@ -1,45 +1,51 @@
 package neural
 
 import (
+	"cmp"
 	"fmt"
 	"math"
-	"slices"
 
 	"t2sda/graphs/engine"
+	"t2sda/internal/pad"
 	"t2sda/internal/raster"
 	"t2sda/internal/resize"
 )
 
-// maxStride is above the strides of image-to-image networks: no more than this
-// less one pixel is added to an image.
-const maxStride = 64
-
-// sizes lists what images of size s may be continued to: an input's fixed size,
-// or the multiples of powers of two, smallest first.
+// sizes lists what images of size s may be continued to, smallest first: an input's
+// fixed width and height, less than a stride larger, or what [pad.Sizes] lists.
 func (in input) sizes(s size) ([]size, error) {
-	if f := in.fixed; f.w > 0 {
-		if f.w < s.w || f.h < s.h || f.w-s.w >= maxStride || f.h-s.h >= maxStride {
-			return nil, fmt.Errorf("it has %d×%d pixels, but input %q takes %d×%d: read images at that size (data.source.resize, or --size), "+
-				"or export the model with free height and width", s.w, s.h, in.name, f.w, f.h)
-		}
-		return []size{f}, nil
+	far := func(fixed, own int) bool { return fixed > 0 && (fixed < own || fixed-own >= pad.MaxStride) }
+	if far(in.fixed.w, s.w) || far(in.fixed.h, s.h) {
+		return nil, fmt.Errorf("it has %d×%d pixels, but input %q takes %s: read images at that size (data.source.resize, or --size), "+
+			"or export the model with free height and width", s.w, s.h, in.name, in.fixed)
 	}
 	var all []size
-	for stride := 1; stride <= maxStride; stride *= 2 {
-		up := func(n int) int { return (n + stride - 1) / stride * stride }
-		if p := (size{up(s.w), up(s.h)}); !slices.Contains(all, p) {
-			all = append(all, p)
-		}
+	for _, p := range pad.Sizes(pad.Size{W: s.w, H: s.h}, pad.Size{W: in.fixed.w, H: in.fixed.h}, 0) {
+		all = append(all, size{p.W, p.H})
 	}
 	return all, nil
 }
 
-// fit returns a reference image at the input's fixed size, or else at the
-// image's.
-func (in input) fit(m *raster.Image, s size) *raster.Image {
-	if in.fixed.w > 0 {
-		s = in.fixed
+// over returns the size with what is fixed in place of its own.
+func (f size) over(s size) size {
+	return size{cmp.Or(f.w, s.w), cmp.Or(f.h, s.h)}
+}
+
+// String says what a fixed size demands.
+func (f size) String() string {
+	switch {
+	case f.w == 0:
+		return fmt.Sprintf("a height of %d", f.h)
+	case f.h == 0:
+		return fmt.Sprintf("a width of %d", f.w)
 	}
+	return fmt.Sprintf("%d×%d", f.w, f.h)
+}
+
+// fit returns a reference image at the input's fixed size, or else at the image's,
+// each side by itself.
+func (in input) fit(m *raster.Image, s size) *raster.Image {
+	s = in.fixed.over(s)
 	return resize.Image(m, s.w, s.h)
 }
 
@@ -74,22 +80,13 @@ func (t *Translator) encode(in input, images []*raster.Image, to size) (*engine.
 // that does not repeat the last pixel.
 func extend(dst, plane []float32, from, to size) []float32 {
 	for y := range to.h {
-		row := plane[mirror(y, from.h)*from.w:][:from.w]
+		row := plane[pad.Mirror(y, from.h)*from.w:][:from.w]
 		dst = append(dst, row...)
 		for x := from.w; x < to.w; x++ {
-			dst = append(dst, row[mirror(x, from.w)])
+			dst = append(dst, row[pad.Mirror(x, from.w)])
 		}
 	}
 	return dst
-}
-
-// mirror maps a position onto [0, n) as two mirrors at its ends do.
-func mirror(i, n int) int {
-	if n == 1 {
-		return 0
-	}
-	i %= 2 * (n - 1)
-	return min(i, 2*(n-1)-i)
 }
 
 // decode returns an output's values.

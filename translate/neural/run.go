@@ -116,9 +116,7 @@ func (t *Translator) run(ctx context.Context, jobs []translator.Job, padded size
 		for i, j := range jobs {
 			targets[i] = t.reference.fit(j.Target, size{j.Source.W, j.Source.H})
 		}
-		if t.reference.fixed.w > 0 {
-			padded = t.reference.fixed
-		}
+		padded = t.reference.fixed.over(padded)
 		if inputs[t.reference.name], err = t.encode(*t.reference, targets, padded); err != nil {
 			return nil, err
 		}
