@@ -353,3 +353,13 @@ func TestCancelledAndClosed(t *testing.T) {
 		t.Errorf("after Close: %v", err)
 	}
 }
+
+// Images of float16 go through as they are: whole numbers up to 2048 have one.
+func TestHalfPrecision(t *testing.T) {
+	const float16 = 10
+	source := picture(8, 9, 5)
+	for _, dims := range [][]int{{1, 3, 5, 9}, {-1, 3, -1, -1}} {
+		n := open(t, onnxtest.New().In("image", float16, dims...).Out("out", float16, dims...).Node("n", "Identity", "image", "out"), RangeBytes)
+		expect(t, translate(t, n, source, nil), func(c, i int) float32 { return source.Plane(c)[i] })
+	}
+}
