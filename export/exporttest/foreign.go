@@ -3,6 +3,7 @@ package exporttest
 import (
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"t2sda/graphs/engine"
@@ -32,6 +33,7 @@ type Foreign struct {
 
 	Half     bool // input and logits are of float16
 	Multiple int  // that width and height must be of, as in U-shaped networks; 0: of 1
+	Blocks   int  // that scores are the means of; what is left at right and below is cut off; 0: of 1
 	Single   bool // instead of two classes one channel, above 0 for the second
 	Sigmoid  bool // of that channel: above 0.5
 }
@@ -57,6 +59,12 @@ func (f Foreign) Bytes() []byte {
 		m.Node("up", "ConvTranspose", "small zero", "large", "group", len(bias), "kernel_shape", []int{n, n}, "strides", []int{n, n})
 		m.Node("skip", "Add", at+" large", "summed")
 		at = "summed"
+	}
+	if n := f.Blocks; n > 1 {
+		m.Node("means", "AveragePool", at, "blocks", "kernel_shape", []int{n, n}, "strides", []int{n, n})
+		m.Floats("one", slices.Repeat([]float32{1}, len(bias)*n*n), len(bias), 1, n, n)
+		m.Node("paint", "ConvTranspose", "blocks one", "painted", "group", len(bias), "kernel_shape", []int{n, n}, "strides", []int{n, n})
+		at = "painted"
 	}
 	if f.Sigmoid {
 		m.Node("sigmoid", "Sigmoid", at, "probability")

@@ -135,6 +135,24 @@ func TestDivisor(t *testing.T) {
 	}
 }
 
+// What a network cuts off for its stride is not stretched over: the image is
+// continued, and comes back whole. Where the blocks end with the image it is not.
+func TestCutShort(t *testing.T) {
+	e := enginetest.Open(t, engine.Options{})
+	for _, labels := range []engine.DType{0, engine.Uint8} {
+		p := exporttest.Open(t, e, exporttest.Foreign{Classes: 5, Step: step, Blocks: 8, Labels: labels}.File(t), predict.Options{Form: five()})
+		for _, size := range [][2]int{{40, 24}, {44, 30}, {45, 24}, {6, 3}} {
+			want := checker(size[0], size[1], 8)
+			wantLabels(t, predictOf(t, p, exporttest.Paint(want, step)), want)
+		}
+	}
+	// Blocks of 24 pixels end at no multiple of a power of two but 48.
+	p := exporttest.Open(t, e, exporttest.Foreign{Classes: 5, Step: step, Blocks: 24}.File(t), predict.Options{Form: five()})
+	if l := predictOf(t, p, exporttest.Paint(checker(70, 70, 35), step)); l.W != 70 || l.H != 70 {
+		t.Errorf("labels of %d×%d pixels", l.W, l.H)
+	}
+}
+
 // Means and deviations for another scale than the one given are pointed out.
 func TestFormWarnings(t *testing.T) {
 	imagenet, bytes := []float64{0.485, 0.456, 0.406}, []float64{123.675, 116.28, 103.53}

@@ -112,48 +112,67 @@ func (s *slot) fill(pix []byte, w, h int, part window, mirrored bool) {
 	}
 }
 
-// run runs the session. The first run of a size finds out whether the model takes
-// it, or what it must be continued to, and the output's shape.
+// run runs the session. The first run of a size finds out what the picture must be
+// continued to, and the output's shape.
 func (s *slot) run(ctx context.Context) error {
 	if s.binding != nil {
 		return s.binding.Run(ctx)
 	}
-	own := s.own()
-	candidates := s.p.infer.continued(own)
-	results, err := s.attempt(ctx)
-	filled := *s
-	for _, larger := range candidates[1:] {
-		if err == nil || ctx.Err() != nil {
-			break
-		}
-		if err := s.allocate(larger); err != nil {
-			return err
-		}
-		spread(s.floats, filled.floats, own, larger, !s.p.in.last)
-		spread(s.bytes, filled.bytes, own, larger, !s.p.in.last)
-		var failed error
-		if results, failed = s.attempt(ctx); failed == nil {
-			err = nil
-		}
+	if err := s.search(ctx); err != nil {
+		return err
 	}
-	if ctx.Err() != nil {
-		return ctx.Err()
-	}
-	if err != nil { // that of the smallest size says most
-		*s = filled
-		return s.p.infer.refused(own, len(candidates), err)
-	}
-	s.out = results[s.p.out.Name]
 	if err := s.bind(); err != nil {
 		return err
 	}
-	s.p.learn(own, shapes{input: s.size, output: s.out.Shape()})
+	s.p.learn(s.own(), shapes{input: s.size, output: s.out.Shape()})
 	return nil
 }
 
-// attempt runs the session once, whatever shape its output has.
-func (s *slot) attempt(ctx context.Context) (map[string]*engine.Tensor, error) {
-	return s.p.session.Run(ctx, map[string]*engine.Tensor{s.p.in.name: s.in})
+// search runs the session on the picture, continued to one size after the other
+// until the model takes it and gives it back whole; if none is given back whole, the
+// first result stands.
+func (s *slot) search(ctx context.Context) error {
+	var fault error
+	filled, cut := *s, (*slot)(nil)
+	candidates := s.p.infer.continued(s.own())
+	for i, larger := range candidates {
+		if i > 0 {
+			if err := s.allocate(larger); err != nil {
+				return err
+			}
+			spread(s.floats, filled.floats, s.own(), larger, !s.p.in.last)
+			spread(s.bytes, filled.bytes, s.own(), larger, !s.p.in.last)
+		}
+		results, err := s.p.session.Run(ctx, map[string]*engine.Tensor{s.p.in.name: s.in})
+		if s.out = results[s.p.out.Name]; err == nil && s.out.Len() == 0 {
+			err = fmt.Errorf("output %q is empty, of shape %s", s.p.out.Name, engine.ShapeText(s.out.Shape()))
+		}
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil && fault == nil:
+			fault = err // that of the smallest size says most
+		case err == nil && !s.cutShort():
+			return nil
+		case err == nil && cut == nil:
+			first := *s
+			cut = &first
+		}
+	}
+	if cut != nil {
+		*s = *cut
+		return nil
+	}
+	*s = filled
+	return s.p.infer.refused(s.own(), len(candidates), fault)
+}
+
+// cutShort reports whether the output lacks the input's last columns or rows: what
+// networks give that halve with rounding down and double again.
+func (s *slot) cutShort() bool {
+	g, err := s.p.reading.grid(s.p.out.Name, s.p.out.DType, s.out.Shape())
+	short := func(n, of int) bool { return n < of && 2*n > of }
+	return err == nil && (short(g.w, s.size.W) || short(g.h, s.size.H))
 }
 
 // logits returns the output of a model of logits, in the slot's memory; a score
