@@ -8,12 +8,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 )
 
-// Write replaces path by data. See [WriteFunc].
+// Write writes data to path. See [WriteFunc].
 func Write(path string, data []byte) error {
 	return WriteFunc(path, func(w io.Writer) error {
 		_, err := w.Write(data)
@@ -21,7 +20,7 @@ func Write(path string, data []byte) error {
 	})
 }
 
-// WriteJSON replaces path by the value as indented JSON. See [WriteFunc].
+// WriteJSON writes the value to path as indented JSON. See [WriteFunc].
 func WriteJSON(path string, value any) error {
 	text, err := json.MarshalIndent(value, "", "  ")
 	if err != nil {
@@ -30,12 +29,17 @@ func WriteJSON(path string, value any) error {
 	return Write(path, append(text, '\n'))
 }
 
-// WriteFunc replaces path by what write produces: a temporary file in the same
-// directory, synced, then renamed, and the directory synced. When anything
-// before the renaming fails the temporary file is removed and path is as it was;
-// errors name path. The file's mode is what the umask leaves of 0666.
+// WriteFunc writes what write produces to path. A file that is there, and the
+// file that symbolic links lead to, also where it is not there yet, is replaced:
+// by a temporary file in its folder, synced, then renamed, and the folder synced.
+// When anything before the renaming fails the temporary file is removed and what
+// was there is as it was. The file's mode is what the umask leaves of 0666.
+//
+// Devices, FIFOs and open files of this process (/dev/stdout) are written into.
+// So is, not in one step then, a file that may be written to in a folder that
+// takes no other one, or that is mounted by itself. Errors name path.
 func WriteFunc(path string, write func(w io.Writer) error) error {
-	return replace(path, write, true)
+	return put(path, write, true)
 }
 
 // WriteUnsynced is [WriteFunc] without syncing, which takes longer than making a
@@ -43,20 +47,40 @@ func WriteFunc(path string, write func(w io.Writer) error) error {
 // finds all of path or nothing, as there, but after the machine itself has failed
 // it may be empty or hold anything.
 func WriteUnsynced(path string, write func(w io.Writer) error) error {
-	return replace(path, write, false)
+	return put(path, write, false)
 }
 
-func replace(path string, write func(w io.Writer) error, sync bool) (err error) {
-	dir, base := filepath.Split(path)
-	// os.CreateTemp would make a file that its owner alone may read.
-	name := filepath.Join(dir, fmt.Sprintf(".%s.%016x", base, rand.Uint64()))
-	temp, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+func put(path string, write func(w io.Writer) error, sync bool) error {
+	p, err := follow(path)
+	if err == nil {
+		err = p.fault()
+	}
+	switch {
+	case err != nil:
+	case p.special():
+		err = p.into(write)
+	default:
+		err = p.replace(write, sync)
+	}
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
+	return nil
+}
+
+// replace makes the place's file anew.
+func (p place) replace(write func(w io.Writer) error, sync bool) (err error) {
+	temp, err := p.temporary()
+	if p.takesNoFile(err) {
+		return p.into(write)
+	}
+	if err != nil {
+		return refused(filepath.Dir(p.path), err)
+	}
+	name := temp.Name()
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("write %s: %w", path, errors.Join(err, removeIfThere(name)))
+			err = errors.Join(err, removeIfThere(name))
 		}
 	}()
 	err = write(temp)
@@ -66,10 +90,27 @@ func replace(path string, write func(w io.Writer) error, sync bool) (err error) 
 	if err := errors.Join(err, temp.Close()); err != nil {
 		return err
 	}
-	if err := os.Rename(name, path); err != nil || !sync {
+	err = os.Rename(name, p.path)
+	switch {
+	case p.takesNoFile(err):
+		return errors.Join(p.copyOf(name), os.Remove(name))
+	case err != nil || !sync:
 		return err
 	}
-	return syncDir(filepath.Dir(path))
+	return syncDir(filepath.Dir(p.path))
+}
+
+// copyOf writes the content of the file of that name into the place.
+func (p place) copyOf(name string) error {
+	f, err := os.Open(name)
+	if err != nil {
+		return err
+	}
+	defer f.Close() // only read
+	return p.into(func(w io.Writer) error {
+		_, err := io.Copy(w, f)
+		return err
+	})
 }
 
 func removeIfThere(path string) error {

@@ -1,0 +1,140 @@
+package atomicfile
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"golang.org/x/sys/unix"
+)
+
+// place is where a path leads once its symbolic links are followed.
+type place struct {
+	path       string
+	info       fs.FileInfo // nil: nothing is there
+	descriptor int         // of this process, which the path stands for; -1: none
+}
+
+// maxLinks is the number of symbolic links that are followed, as Linux has it.
+const maxLinks = 40
+
+// follow follows the links of a path, of which the last may lead to a file that
+// is not there; its folder must be.
+func follow(path string) (place, error) {
+	at := path
+	for range maxLinks {
+		dir, base := filepath.Split(at)
+		if dir == "" {
+			dir = "./"
+		}
+		real, err := filepath.EvalSymlinks(dir)
+		if errors.Is(err, fs.ErrNotExist) {
+			return place{}, fmt.Errorf("there is no folder %s: make it first", filepath.Clean(dir))
+		}
+		if err != nil {
+			return place{}, err
+		}
+		if n, ok := descriptor(real, base); ok {
+			return place{path: at, descriptor: n}, nil
+		}
+		info, err := os.Lstat(at)
+		switch {
+		case errors.Is(err, fs.ErrNotExist) && base != "":
+			return place{path: at, descriptor: -1}, nil
+		case err != nil:
+			return place{}, err
+		case info.Mode()&fs.ModeSymlink == 0:
+			return place{path: at, info: info, descriptor: -1}, nil
+		}
+		text, err := os.Readlink(at)
+		if err != nil {
+			return place{}, err
+		}
+		if !filepath.IsAbs(text) {
+			text = dir + text // filepath.Join would take "link/.." for the folder of link
+		}
+		at = text
+	}
+	return place{}, &fs.PathError{Op: "follow", Path: path, Err: unix.ELOOP}
+}
+
+// descriptor reports whether the name in a folder stands for one of the open
+// files of this process, as /dev/stdout does after its links. Opened by its
+// name, a regular file behind it would be written from its beginning, over what
+// the process writes through the descriptor itself.
+func descriptor(folder, name string) (int, bool) {
+	if folder != fmt.Sprintf("/proc/%d/fd", os.Getpid()) && folder != "/dev/fd" {
+		return -1, false
+	}
+	n, err := strconv.Atoi(name)
+	return n, err == nil && n >= 0
+}
+
+// fault says why nothing can be written to the place, whoever asks.
+func (p place) fault() error {
+	switch {
+	case p.info == nil:
+		return nil
+	case p.info.IsDir():
+		return fmt.Errorf("%s is a folder: name a file in it", p.path)
+	case p.info.Mode()&fs.ModeSocket != 0:
+		return fmt.Errorf("%s is a socket, which takes no file", p.path)
+	}
+	return nil
+}
+
+// special reports whether the place is written into, and not replaced: a device,
+// a FIFO or an open file of this process.
+func (p place) special() bool {
+	return p.descriptor >= 0 || p.info != nil && !p.info.Mode().IsRegular()
+}
+
+// into writes to what is there. In a regular file, that drops what it held.
+func (p place) into(write func(w io.Writer) error) error {
+	if p.descriptor >= 0 {
+		n, err := unix.Dup(p.descriptor)
+		if err != nil {
+			return err
+		}
+		return writeClose(os.NewFile(uintptr(n), p.path), write)
+	}
+	flags := os.O_WRONLY | unix.O_NOCTTY
+	if p.info.Mode().IsRegular() {
+		flags |= os.O_TRUNC
+	}
+	f, err := os.OpenFile(p.path, flags, 0)
+	if err != nil {
+		return err
+	}
+	return writeClose(f, write)
+}
+
+func writeClose(f *os.File, write func(w io.Writer) error) error {
+	err := write(f)
+	return errors.Join(err, f.Close())
+}
+
+// takesNoFile reports whether an error of making a file, or of renaming one to
+// the place, means that the file which is there can only be written into: its
+// folder may not be written to, or it is mounted by itself, as containers do.
+func (p place) takesNoFile(err error) bool {
+	return p.info != nil && (errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) || errors.Is(err, unix.EBUSY))
+}
+
+// temporary makes a file of a name that nothing has, beside the place.
+func (p place) temporary() (*os.File, error) {
+	dir, base := filepath.Split(p.path)
+	return create(dir, base)
+}
+
+// create makes a hidden file in dir. os.CreateTemp's could be read by its owner
+// alone.
+func create(dir, base string) (*os.File, error) {
+	name := filepath.Join(dir, fmt.Sprintf(".%s.%016x", base, rand.Uint64()))
+	return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+}
