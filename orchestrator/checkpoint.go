@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"maps"
 	"os"
@@ -34,6 +35,10 @@ type progress struct {
 	Seconds       float64 `json:"seconds"`                // of training and evaluation so far, over all processes
 
 	Space datasets.Space `json:"space"` // classes by train id
+
+	// Summed says that there must be a file of checksums; checkpoints from before
+	// there were any lack both.
+	Summed bool `json:"sums,omitempty"`
 }
 
 const (
@@ -63,10 +68,7 @@ func (s *state) save(dir string, p progress) (err error) {
 			err = fmt.Errorf("checkpoint %s was not saved: %w", dir, errors.Join(err, os.RemoveAll(temp)))
 		}
 	}()
-	if err := s.saveTensors(temp); err != nil {
-		return err
-	}
-	if err := atomicfile.WriteJSON(filepath.Join(temp, stateFile), p); err != nil {
+	if err := s.saveFiles(temp, p); err != nil {
 		return err
 	}
 	return atomicfile.RenameDir(temp, dir)
@@ -85,21 +87,32 @@ func (s *state) files() map[string][]weights.Tensor {
 	return files
 }
 
-func (s *state) saveTensors(dir string) error {
-	files := s.files()
+// saveFiles writes tensors, progress and the checksums of both.
+func (s *state) saveFiles(dir string, p progress) error {
+	files, written := s.files(), sums{}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if err := weights.Save(filepath.Join(dir, name), files[name], nil); err != nil {
+		err := written.write(dir, name, func(w io.Writer) error { return weights.Encode(w, files[name], nil) })
+		if err != nil {
 			return err
 		}
 	}
-	return nil
+	p.Summed = true
+	err := written.write(dir, stateFile, func(w io.Writer) error {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(p)
+	})
+	if err != nil {
+		return err
+	}
+	return atomicfile.Write(filepath.Join(dir, sumsFile), written.text())
 }
 
 // load fills the state from a checkpoint directory whose configuration hash
-// must be hash.
+// must be hash, see [readProgress].
 func (s *state) load(dir, hash string) (progress, error) {
 	p, err := readProgress(dir, hash)
-	if err != nil {
+	if err != nil && !errors.Is(err, errUnsummed) {
 		return p, err
 	}
 	files := s.files()
@@ -108,13 +121,18 @@ func (s *state) load(dir, hash string) (progress, error) {
 			return p, fmt.Errorf("checkpoint: %w", err)
 		}
 	}
-	return p, nil
+	return p, err
 }
 
 // readProgress reads the state.json of a checkpoint directory whose
-// configuration hash must be hash.
+// configuration hash must be hash, after it has verified all of the directory.
+// With the progress of a checkpoint without checksums comes [errUnsummed].
 func readProgress(dir, hash string) (progress, error) {
 	var p progress
+	unsummed := verify(dir)
+	if unsummed != nil && !errors.Is(unsummed, errUnsummed) {
+		return p, &damagedError{dir, unsummed}
+	}
 	path := filepath.Join(dir, stateFile)
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -126,7 +144,10 @@ func readProgress(dir, hash string) (progress, error) {
 	if p.ConfigHash != hash {
 		return p, fmt.Errorf("checkpoint %s belongs to another configuration (hash %s, this run has %s): resume with the run's own config.yaml or start in another directory", dir, p.ConfigHash, hash)
 	}
-	return p, nil
+	if unsummed != nil && p.Summed {
+		return p, &damagedError{dir, fmt.Errorf("its %s is missing", sumsFile)}
+	}
+	return p, unsummed
 }
 
 // fill copies the file's tensors over the data of `want`, by name; both must
@@ -245,7 +266,14 @@ func (t *trainer) resume() error {
 		return err
 	}
 	newest := paths[len(paths)-1]
-	if t.progress, err = t.state.load(newest, t.cfg.Hash()); err != nil {
+	t.progress, err = t.state.load(newest, t.cfg.Hash())
+	damaged := new(damagedError)
+	switch {
+	case errors.Is(err, errUnsummed):
+		t.log.Warn("resuming from a checkpoint: "+err.Error(), zap.String("checkpoint", newest))
+	case errors.As(err, &damaged) && len(paths) > 1:
+		return fmt.Errorf("%w; remove that folder to continue from %s", err, filepath.Base(paths[len(paths)-2]))
+	case err != nil:
 		return err
 	}
 	t.spent, t.keptBest = t.progress.Seconds, t.progress.BestIteration

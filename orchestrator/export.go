@@ -10,28 +10,31 @@ import (
 
 // ExportOptions say which weights of a run become which model file.
 type ExportOptions struct {
-	Run           string // run directory
-	Out           string // file to write
-	Checkpoint    string // last, best or the name of a checkpoint
-	Weights       string // [Student] or [Teacher]
-	Width, Height int    // of the input, px; 0×0: of the run's evaluation images
-	Input, Output string // see [export.ModelOptions]
-	Version       string // of the program
+	Run           string      // run directory
+	Checkpoint    string      // last, best or the name of a checkpoint
+	Weights       string      // [Student] or [Teacher]
+	Width, Height int         // of the input, px; 0×0: of the run's evaluation images
+	Input, Output string      // see [export.ModelOptions]
+	Version       string      // of the program
+	Warn          func(error) // of what does not keep the model from being made; may be nil
 }
 
-// Export writes a checkpoint of a run as a deployable model. It needs no ONNX
+// Export returns a checkpoint of a run as a deployable model. It needs no ONNX
 // Runtime, and of the run's data the first evaluation image at most, where no
 // size is given and none configured.
-func Export(ctx context.Context, o ExportOptions) error {
+func Export(ctx context.Context, o ExportOptions) ([]byte, error) {
 	n, err := OpenNetwork(o.Run, o.Checkpoint, o.Weights)
 	if err != nil {
-		return err
+		return nil, err
+	}
+	if n.Unverified != nil && o.Warn != nil {
+		o.Warn(n.Unverified)
 	}
 	m, err := o.model(ctx, n)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	return export.Write(o.Out, m, n.Lookup)
+	return export.Build(m, n.Lookup)
 }
 
 func (o ExportOptions) model(ctx context.Context, n *Network) (export.ModelOptions, error) {

@@ -31,6 +31,9 @@ type Network struct {
 	Iteration  int    // iterations done
 	Arch       nets.Arch
 	Space      datasets.Space
+	// Unverified says why it is not known whether the checkpoint is whole; nil where
+	// it is.
+	Unverified error
 
 	tensors map[string][]float32 // parameters and running statistics
 }
@@ -38,8 +41,9 @@ type Network struct {
 // OpenNetwork reads the student or teacher of a run: of its last checkpoint
 // ("last"), of the best evaluated one ("best"), or of the one of that name. It
 // needs neither ONNX Runtime nor the run's data. A directory without a run, a
-// checkpoint that is not there or belongs to another configuration, and tensors
-// that do not fit the network are errors.
+// checkpoint that is not there or belongs to another configuration, or is
+// not, byte for byte, what was written, and tensors that do not fit the network
+// are errors.
 func OpenNetwork(run, checkpoint, which string) (*Network, error) {
 	cfg, err := runConfig(run)
 	if err != nil {
@@ -56,7 +60,10 @@ func OpenNetwork(run, checkpoint, which string) (*Network, error) {
 		return nil, err
 	}
 	p, err := readProgress(dir, cfg.Hash())
-	if err != nil {
+	var unverified error
+	if errors.Is(err, errUnsummed) {
+		unverified = fmt.Errorf("checkpoint %s: %w", dir, err)
+	} else if err != nil {
 		return nil, err
 	}
 	if err := p.Space.Validate(); err != nil {
@@ -64,7 +71,7 @@ func OpenNetwork(run, checkpoint, which string) (*Network, error) {
 	}
 	n := &Network{
 		Config: cfg, Dir: run, Checkpoint: filepath.Base(dir), Iteration: p.Iteration,
-		Arch: archOf(cfg, len(p.Space.Classes)), Space: p.Space, tensors: map[string][]float32{},
+		Arch: archOf(cfg, len(p.Space.Classes)), Space: p.Space, tensors: map[string][]float32{}, Unverified: unverified,
 	}
 	if err := n.read(dir, which); err != nil {
 		return nil, fmt.Errorf("checkpoint: %w", err)

@@ -21,6 +21,9 @@ func runDir(cfg configs.Config, resume bool) (string, error) {
 	if resume {
 		return newestRun(base)
 	}
+	if err := atomicfile.TryDir(cfg.Output); err != nil {
+		return "", fmt.Errorf("output: %w", err)
+	}
 	if err := os.MkdirAll(cfg.Output, 0o755); err != nil {
 		return "", fmt.Errorf("output: %w", err)
 	}
@@ -48,6 +51,9 @@ func claimDir(cfg configs.Config, resume bool) (dir string, lock *os.File, err e
 // lockDir makes this process the only one that trains in dir, which it creates
 // if need be, until the file is closed or the process ends, however it ends.
 func lockDir(dir string) (*os.File, error) {
+	if err := atomicfile.TryDir(dir); err != nil {
+		return nil, fmt.Errorf("output: %w", err)
+	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("output: %w", err)
 	}

@@ -154,6 +154,8 @@ func (s *state) initialise(path string, log *zap.Logger) error {
 	load := weights.Load
 	if slices.Contains(weights.Pretrained(), path) {
 		load = weights.LoadPretrained
+	} else if err := verifyWeights(path); err != nil {
+		return err
 	}
 	have, _, err := load(path)
 	if err != nil {

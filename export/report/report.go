@@ -2,7 +2,7 @@ package report
 
 import (
 	_ "embed"
-	"fmt"
+	"errors"
 	"html/template"
 	"io"
 	"time"
@@ -62,20 +62,24 @@ type Data struct {
 	Created    time.Time
 }
 
-// Write replaces path by one HTML page that holds its pictures and needs neither
-// network nor scripts. Confusion matrix, curves and heat maps are drawn from the
-// data.
+// Write writes the page of [Render] to path, see [atomicfile.WriteFunc].
 func Write(path string, d Data) error {
+	return atomicfile.WriteFunc(path, func(w io.Writer) error { return Render(w, d) })
+}
+
+// Render writes one HTML page that holds its pictures and needs neither network
+// nor scripts. Confusion matrix, curves and heat maps are drawn from the data.
+func Render(w io.Writer, d Data) error {
 	if d.Final == nil {
-		return fmt.Errorf("write %s: the report has no result", path)
+		return errors.New("the report has no result")
 	}
 	page, err := newPage(d)
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return err
 	}
 	t, err := template.New("report").Parse(reportText)
 	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
+		return err
 	}
-	return atomicfile.WriteFunc(path, func(w io.Writer) error { return t.Execute(w, page) })
+	return t.Execute(w, page)
 }

@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"t2sda/datasets"
-	"t2sda/internal/atomicfile"
 )
 
 // Score is a share between 0 and 1, or NaN where there is nothing to score.
@@ -195,12 +194,7 @@ func (r *Result) Class(name string) (ClassResult, bool) {
 	return ClassResult{}, false
 }
 
-// WriteJSON replaces path by the result as indented JSON.
-func (r *Result) WriteJSON(path string) error {
-	return atomicfile.WriteJSON(path, r)
-}
-
-// LoadResult reads what [Result.WriteJSON] wrote.
+// LoadResult reads a result from its JSON file.
 func LoadResult(path string) (*Result, error) {
 	data, err := os.ReadFile(path)
 	if err != nil {

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"t2sda/internal/atomicfile"
 )
 
 // threeResult has classes road 2/3, car 0.5 and an absent train.
@@ -72,7 +74,7 @@ func TestResultJSON(t *testing.T) {
 	r := threeResult(t)
 	r.Skipped = []Skipped{{ID: "x", Error: "broken"}}
 	path := filepath.Join(t.TempDir(), "result.json")
-	if err := r.WriteJSON(path); err != nil {
+	if err := atomicfile.WriteJSON(path, r); err != nil {
 		t.Fatal(err)
 	}
 	back, err := LoadResult(path)

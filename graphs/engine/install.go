@@ -11,6 +11,8 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+
+	"t2sda/internal/atomicfile"
 )
 
 // InstallOptions says where the library comes from and where it goes.
@@ -51,6 +53,9 @@ func (in *installer) install(ctx context.Context) (string, error) {
 	if file, ok := in.installed(methods); ok {
 		in.say("ONNX Runtime %s is already there: %s", Version, file)
 		return file, nil
+	}
+	if err := atomicfile.TryDir(in.Dir); err != nil {
+		return "", fmt.Errorf("install ONNX Runtime: %w: choose another folder by --dir and name the library in it by %s", err, LibraryEnv)
 	}
 	if err := os.MkdirAll(in.Dir, 0o755); err != nil {
 		return "", fmt.Errorf("install ONNX Runtime: %w", err)

@@ -31,25 +31,28 @@ func (t Tensor) Size() int {
 // reserved is the header's entry for metadata, which no tensor may be called.
 const reserved = "__metadata__"
 
-// Save writes the tensors and metadata (nil: none) to a safetensors file at path, in order of their names. The file appears under its name only when it is complete and synced; after an error path is as it was.
+// Save writes what [Encode] gives to a file. The file appears under its name only when it is complete and synced; after an error path is as it was.
 func Save(path string, tensors []Tensor, metadata map[string]string) error {
+	return atomicfile.WriteFunc(path, func(w io.Writer) error { return Encode(w, tensors, metadata) })
+}
+
+// Encode writes the tensors and metadata (nil: none) in the form of a safetensors file, in order of their names.
+func Encode(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 	views := make(map[string]view, len(tensors))
 	for _, t := range tensors {
 		if err := t.check(); err != nil {
-			return fmt.Errorf("write %s: %w", path, err)
+			return err
 		}
 		if _, ok := views[t.Name]; ok {
-			return fmt.Errorf("write %s: tensor %q occurs twice", path, t.Name)
+			return fmt.Errorf("tensor %q occurs twice", t.Name)
 		}
 		views[t.Name] = view{t}
 	}
-	return atomicfile.WriteFunc(path, func(w io.Writer) error {
-		b := bufio.NewWriterSize(w, 1<<20)
-		if err := safetensors.SerializeToWriter(views, metadata, b); err != nil {
-			return err
-		}
-		return b.Flush()
-	})
+	b := bufio.NewWriterSize(w, 1<<20)
+	if err := safetensors.SerializeToWriter(views, metadata, b); err != nil {
+		return err
+	}
+	return b.Flush()
 }
 
 // check reports a name that cannot be stored and data that does not fit the shape.

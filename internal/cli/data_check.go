@@ -14,7 +14,6 @@ import (
 
 	"t2sda/datasets"
 	"t2sda/export/picture"
-	"t2sda/internal/atomicfile"
 	"t2sda/internal/raster"
 	"t2sda/internal/texttable"
 )
@@ -24,7 +23,8 @@ type inspection struct {
 	tree              treeFlags
 	options           datasets.CheckOptions
 	samples, examples int
-	sheet, json, good string
+	sheet             string
+	out               *outputs
 }
 
 func checkCommand() *cobra.Command {
@@ -44,17 +44,24 @@ func checkCommand() *cobra.Command {
 	cmd.Flags().StringVar(&c.sheet, "sheet", "data-check.png", `picture of images with their labels ("": none)`)
 	cmd.Flags().IntVar(&c.samples, "samples", 8, "images on the sheet, evenly spread over the splits")
 	cmd.Flags().IntVar(&c.examples, "examples", 3, "files to name per finding (0: all); --json names all")
-	cmd.Flags().StringVar(&c.json, "json", "", "write the report to this file")
-	cmd.Flags().StringVar(&c.good, "good", "", "write the images without errors to this file, for list: of a configuration (one split)")
+	cmd.Flags().String("json", "", "write the report to this file (- is standard output; what is for people then goes to standard error)")
+	cmd.Flags().String("good", "", "write the images without errors to this file, for list: of a configuration (one split)")
 	return cmd
 }
 
-func (c *inspection) run(cmd *cobra.Command, root string) error {
-	splits, err := c.tree.each(cmd.OutOrStdout(), root)
+func (c *inspection) run(cmd *cobra.Command, root string) (err error) {
+	files := []string{"json", "good"}
+	if c.samples > 0 {
+		files = append(files, "sheet")
+	}
+	if c.out, err = openOutputs(cmd, files...); err != nil {
+		return err
+	}
+	splits, err := c.tree.each(c.out.people(), root)
 	if err != nil {
 		return err
 	}
-	if c.good != "" && len(splits) > 1 {
+	if c.out.wants("good") && len(splits) > 1 {
 		return usageError{errors.New("--good writes the names of one split: choose one by --split")}
 	}
 	var reports []*datasets.Report
@@ -69,7 +76,7 @@ func (c *inspection) run(cmd *cobra.Command, root string) error {
 		}
 		reports = append(reports, r)
 	}
-	if err := c.write(cmd.OutOrStdout(), reports); err != nil {
+	if err := c.write(reports); err != nil {
 		return err
 	}
 	return verdict(reports)
@@ -84,7 +91,7 @@ func (c *inspection) split(cmd *cobra.Command, o datasets.Options) (*datasets.Re
 		return nil, err
 	}
 	seconds := time.Since(began).Seconds()
-	out := cmd.OutOrStdout()
+	out := c.out.people()
 	labelMap := ""
 	if r.Map != "" {
 		labelMap = ", label map " + r.Map
@@ -192,25 +199,26 @@ func (c *inspection) printFindings(w io.Writer, r *datasets.Report) {
 }
 
 // write makes the files that were asked for and names them.
-func (c *inspection) write(w io.Writer, reports []*datasets.Report) error {
-	if c.json != "" {
+func (c *inspection) write(reports []*datasets.Report) error {
+	w := c.out.people()
+	if c.out.wants("json") {
 		file := struct {
 			Stops  bool               `json:"stops"` // whether any split would stop a run
 			Splits []*datasets.Report `json:"splits"`
 		}{verdict(reports) != nil, reports}
-		if err := atomicfile.WriteJSON(c.json, file); err != nil {
+		if err := c.out.writeJSON("json", file); err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "report: %s\n", c.json)
+		fmt.Fprintf(w, "report: %s\n", c.out.name("json"))
 	}
-	if c.good != "" {
+	if c.out.wants("good") {
 		list := strings.Join(append(reports[0].Good, ""), "\n")
-		if err := atomicfile.Write(c.good, []byte(list)); err != nil {
+		if err := c.out.writeBytes("good", []byte(list)); err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "%d images without errors: %s\n", len(reports[0].Good), c.good)
+		fmt.Fprintf(w, "%d images without errors: %s\n", len(reports[0].Good), c.out.name("good"))
 	}
-	if c.sheet == "" || c.samples <= 0 {
+	if !c.out.wants("sheet") {
 		return nil
 	}
 	columns, rows, space := contactSheet(reports)
@@ -222,10 +230,14 @@ func (c *inspection) write(w io.Writer, reports []*datasets.Report) error {
 	if err != nil {
 		return err
 	}
-	if err := raster.WritePNG(c.sheet, picture); err != nil {
+	data, err := raster.EncodePNG(picture)
+	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w, "contact sheet: %s\n", c.sheet)
+	if err := c.out.writeBytes("sheet", data); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "contact sheet: %s\n", c.out.name("sheet"))
 	return err
 }
 

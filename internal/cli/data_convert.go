@@ -24,6 +24,9 @@ func convertCommand() *cobra.Command {
 		Long: "Write the labels as 8-bit PNG files of train ids (255: void) into the same tree of folders\n" +
 			"below another root. Training here needs no conversion: ids are mapped as files are read.",
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := tryFolder("out", c.options.Out); err != nil {
+				return err
+			}
 			c.tree.options.KeepGoing = c.options.KeepGoing
 			splits, err := c.tree.labelled(cmd.OutOrStdout(), args[0])
 			if err != nil {

@@ -20,6 +20,9 @@ func renderCommand() *cobra.Command {
 			if !o.Domain.Valid() {
 				return usageError{fmt.Errorf("domain: want %s or %s, have %q", streets.Game, streets.Camera, domain)}
 			}
+			if err := tryFolder("out", out); err != nil {
+				return err
+			}
 			o.Progress = progress(cmd, "rendering")
 			if err := streets.Write(cmd.Context(), out, o); err != nil {
 				return err

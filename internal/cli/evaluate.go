@@ -80,13 +80,12 @@ func (f *datasetFlags) complete() error {
 
 // evaluation is what the command evaluate is asked for.
 type evaluation struct {
-	model           modelFlags
-	data            datasetFlags
-	json, confusion string
-	report          string
-	save            string
-	formats         []string
-	options         score.Options
+	model   modelFlags
+	data    datasetFlags
+	save    string
+	formats []string
+	options score.Options
+	out     *outputs
 }
 
 func evaluateCommand() *cobra.Command {
@@ -103,9 +102,9 @@ the full size of the label files, void ignored.
 	}
 	v.model.add(cmd)
 	v.data.add(cmd)
-	cmd.Flags().StringVar(&v.json, "json", "", "write scores and confusion matrix to this file")
-	cmd.Flags().StringVar(&v.report, "report", "", "write a self-contained HTML page with scores, confusion matrix and the worst images to this file")
-	cmd.Flags().StringVar(&v.confusion, "confusion", "", "draw the confusion matrix into this PNG file")
+	cmd.Flags().String("json", "", "write scores and confusion matrix to this file (- is standard output; the table then goes to standard error)")
+	cmd.Flags().String("report", "", "write a self-contained HTML page with scores, confusion matrix and the worst images to this file")
+	cmd.Flags().String("confusion", "", "draw the confusion matrix into this PNG file")
 	cmd.Flags().StringVar(&v.save, "save-predictions", "", "write predictions below this folder, a folder per format, for Cityscapes with the benchmark's file names")
 	cmd.Flags().StringSliceVar(&v.formats, "formats", predict.Formats(), "formats of --save-predictions")
 	cmd.Flags().IntVar(&v.options.Workers, "workers", 0, "goroutines that decode and score (0: one per core)")
@@ -115,9 +114,17 @@ the full size of the label files, void ignored.
 }
 
 // run scores the model and writes the scores where they are wanted.
-func (v *evaluation) run(cmd *cobra.Command) error {
+func (v *evaluation) run(cmd *cobra.Command) (err error) {
 	if v.save == "" && cmd.Flags().Changed("formats") {
 		return usageError{errors.New("--formats is for --save-predictions")}
+	}
+	if v.out, err = openOutputs(cmd, "json", "report", "confusion"); err != nil {
+		return err
+	}
+	if v.save != "" {
+		if err := tryFolder("save-predictions", v.save); err != nil {
+			return err
+		}
 	}
 	o := &v.data.options
 	o.KeepGoing, o.RequireLabels = v.options.KeepGoing, !v.options.KeepGoing
@@ -143,7 +150,7 @@ func (v *evaluation) run(cmd *cobra.Command) error {
 		if err != nil {
 			return err
 		}
-		return errors.Join(v.write(cmd.Context(), p, d, result), v.print(cmd.OutOrStdout(), result))
+		return errors.Join(v.write(cmd.Context(), p, d, result), v.print(v.out.people(), result))
 	})
 }
 
@@ -165,28 +172,34 @@ func (v *evaluation) saveTo(d *datasets.Dataset) error {
 
 // write writes the files that were asked for.
 func (v *evaluation) write(ctx context.Context, p *predict.Predictor, d *datasets.Dataset, result *score.Result) error {
-	if v.json != "" {
-		if err := result.WriteJSON(v.json); err != nil {
+	if err := v.out.writeJSON("json", result); err != nil {
+		return err
+	}
+	if v.out.wants("confusion") {
+		if err := v.drawConfusion(d, result); err != nil {
 			return err
 		}
 	}
-	if v.confusion != "" {
-		matrix, err := picture.Confusion(d.Space(), result.Confusion)
-		if err != nil {
-			return err
-		}
-		if err := raster.WritePNG(v.confusion, matrix); err != nil {
-			return err
-		}
-	}
-	if v.report == "" {
+	if !v.out.wants("report") {
 		return nil
 	}
 	worst, err := report.Worst(ctx, d, p.Predict, result.Worst)
 	if err != nil {
 		return err
 	}
-	return report.Write(v.report, v.page(p, d, result, worst))
+	return v.out.write("report", func(w io.Writer) error { return report.Render(w, v.page(p, d, result, worst)) })
+}
+
+func (v *evaluation) drawConfusion(d *datasets.Dataset, result *score.Result) error {
+	matrix, err := picture.Confusion(d.Space(), result.Confusion)
+	if err != nil {
+		return err
+	}
+	data, err := raster.EncodePNG(matrix)
+	if err != nil {
+		return err
+	}
+	return v.out.writeBytes("confusion", data)
 }
 
 // page is the report.

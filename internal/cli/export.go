@@ -19,16 +19,24 @@ size. The file normalises its input (RGB, 0–255), has batch norm folded into i
 convolutions and describes itself in its metadata.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			o.Version = version()
-			if err := orchestrator.Export(cmd.Context(), o); err != nil {
+			out, err := openOutputs(cmd, "out")
+			if err != nil {
 				return err
 			}
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), o.Out)
+			o.Version, o.Warn = version(), warnings(cmd)
+			model, err := orchestrator.Export(cmd.Context(), o)
+			if err != nil {
+				return err
+			}
+			if err := out.writeBytes("out", model); err != nil {
+				return err
+			}
+			_, err = fmt.Fprintln(out.people(), out.name("out"))
 			return err
 		},
 	}
 	cmd.Flags().StringVar(&o.Run, "run", "", "run directory")
-	cmd.Flags().StringVar(&o.Out, "out", "", "model file to write")
+	cmd.Flags().String("out", "", "model file to write (- is standard output)")
 	cmd.Flags().StringVar(&o.Checkpoint, "checkpoint", "last", "last, best or the name of one of the run's checkpoints")
 	cmd.Flags().StringVar(&o.Weights, "weights", "student", "student or teacher")
 	cmd.Flags().IntVar(&o.Width, "width", 0, "of the input, px (0: of the run's evaluation images)")

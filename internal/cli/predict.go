@@ -48,8 +48,10 @@ the images are predicted, not the labels.
 	return cmd
 }
 
-func (v *prediction) run(cmd *cobra.Command, paths []string) error {
-	var err error
+func (v *prediction) run(cmd *cobra.Command, paths []string) (err error) {
+	if err := tryFolder("out", v.out); err != nil {
+		return err
+	}
 	if v.options.Format == predict.FormatLabelIDs {
 		if v.options.Map, err = datasets.LoadLabelMap(v.ids); err != nil {
 			return err

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -25,7 +27,7 @@ type translation struct {
 	options        translate.Options
 	network        neural.Options
 	measure        int
-	look, json     string // pictures to measure, and the file that takes the numbers
+	look           string // pictures to measure
 	device         engineFlags
 	run            offline.Options
 }
@@ -101,7 +103,7 @@ func (t *translation) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	t.source.add(cmd, "source", "picture to translate, or folder of pictures", "")
 	t.target.add(cmd, "target", "picture whose appearance is given, or folder of them", "target-")
-	flags.StringVar(&t.run.Out, "out", "", "PNG file to write, or folder")
+	flags.StringVar(&t.run.Out, "out", "", "PNG file to write (- is standard output), or folder")
 	flags.StringVar(&t.engines, "engine", translate.EngineFDA,
 		strings.Join(append(translate.Names(), neural.Engine), ", ")+", or several with weights, to draw from for each picture: '{fda: 1, blur: 2}'")
 	flags.Uint64Var(&t.run.Seed, "seed", 0, "seed of what is drawn")
@@ -116,7 +118,7 @@ func (t *translation) add(cmd *cobra.Command) {
 	flags.Float64Var(&o.Camera.Strength, "strength", o.Camera.Strength, "camera: each picture's blur and noise are multiplied by 1 ± up to this")
 	flags.IntVar(&t.measure, "images", configs.Default().Translate.Camera.Images, "camera, --fit: pictures (of each side) that are measured, evenly spaced; 0: all")
 	flags.StringVar(&t.look, "fit", "", "folder of pictures (with --source-dataset: root of a data set) to measure")
-	flags.StringVar(&t.json, "json", "", "--fit: file to write all numbers to")
+	flags.String("json", "", "--fit: file to write all numbers to (- is standard output)")
 	flags.StringVar(&o.Folder, "folder", "", "folder: pictures translated elsewhere")
 	flags.StringVar(&t.network.Model, "model", "", "onnx: model file")
 	flags.StringVar(&t.network.Range, "range", "", "onnx: range of the model's float images, "+strings.Join(neural.Ranges(), ", ")+" (default 0..1)")
@@ -133,6 +135,9 @@ func (t *translation) do(cmd *cobra.Command) (err error) {
 	}
 	target, err := t.open(cmd.ErrOrStderr())
 	if err != nil {
+		return err
+	}
+	if err := t.tryOut(cmd); err != nil {
 		return err
 	}
 	var network *neural.Translator
@@ -172,6 +177,24 @@ func (t *translation) open(out io.Writer) (target *offline.Set, err error) {
 	}
 	t.run.Spare = []string{target.Root()}
 	return target, nil
+}
+
+// tryOut tries the place of the results. A picture for standard output, a device or
+// a FIFO goes there as it is.
+func (t *translation) tryOut(cmd *cobra.Command) error {
+	if !t.run.Source.Single() {
+		return tryFolder("out", t.run.Out)
+	}
+	if dir := filepath.Dir(t.run.Out); t.run.Out != stdoutName {
+		if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
+			return tryFolder("out", dir) // the folder will be made
+		}
+	}
+	out, err := openOutputs(cmd, "out")
+	if err == nil && out.special("out") {
+		t.run.To = func(write func(io.Writer) error) error { return out.write("out", write) }
+	}
+	return err
 }
 
 func (t *translation) print(w io.Writer, r offline.Result) {

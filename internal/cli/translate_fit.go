@@ -7,7 +7,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"t2sda/internal/atomicfile"
 	"t2sda/internal/texttable"
 	"t2sda/translate"
 )
@@ -20,16 +19,18 @@ func (t *translation) fit(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
+	out, err := openOutputs(cmd, "json")
+	if err != nil {
+		return err
+	}
 	look, err := translate.Measure(cmd.Context(), set.Images(), translate.MeasureOptions{Images: t.measure, Workers: t.run.Workers})
 	if err != nil {
 		return fmt.Errorf("%s: %w", t.look, err)
 	}
-	if t.json != "" {
-		if err := atomicfile.WriteJSON(t.json, look); err != nil {
-			return err
-		}
+	if err := out.writeJSON("json", look); err != nil {
+		return err
 	}
-	return printAppearance(cmd.OutOrStdout(), look)
+	return printAppearance(out.people(), look)
 }
 
 func printAppearance(w io.Writer, a *translate.Appearance) error {

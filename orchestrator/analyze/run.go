@@ -60,6 +60,9 @@ func Run(ctx context.Context, e *engine.Engine, o Options) (*Result, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
 	}
+	if err := atomicfile.TryDir(o.Out); err != nil { // now, and not after everything is measured
+		return nil, fmt.Errorf("folder for results: %w", err)
+	}
 	networks, notes, err := o.networks()
 	if err != nil {
 		return nil, err
@@ -68,7 +71,7 @@ func Run(ctx context.Context, e *engine.Engine, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(o.Out, 0o755); err != nil { // now, and not after everything is measured
+	if err := os.MkdirAll(o.Out, 0o755); err != nil {
 		return nil, fmt.Errorf("folder for results: %w", err)
 	}
 	r := &Result{
@@ -122,6 +125,9 @@ func (o *Options) networks() (all []*orchestrator.Network, notes []string, err e
 		return nil, nil, err
 	}
 	all = append(all, n)
+	if n.Unverified != nil {
+		notes = append(notes, n.Unverified.Error())
+	}
 	dir := o.Baseline
 	if dir == "" {
 		if own, ok := orchestrator.Baseline(o.Dir); ok {
@@ -129,7 +135,7 @@ func (o *Options) networks() (all []*orchestrator.Network, notes []string, err e
 		}
 	}
 	if dir == "" || dir == NoBaseline {
-		return all, nil, nil
+		return all, notes, nil
 	}
 	b, err := orchestrator.OpenNetwork(dir, o.Checkpoint, orchestrator.Student)
 	switch {
@@ -138,9 +144,12 @@ func (o *Options) networks() (all []*orchestrator.Network, notes []string, err e
 	case !b.Space.Equal(n.Space):
 		return nil, nil, fmt.Errorf("baseline %s knows classes %v, %s %v", dir, b.Space.Names(), o.Dir, n.Space.Names())
 	case checkFeatures(o.Features, b) != nil: // the projector's
-		return all, []string{fmt.Sprintf("%s is left out: method %s trains no projector", dir, b.Config.Method)}, nil
+		return all, append(notes, fmt.Sprintf("%s is left out: method %s trains no projector", dir, b.Config.Method)), nil
 	}
-	return append(all, b), nil, nil
+	if b.Unverified != nil {
+		notes = append(notes, b.Unverified.Error())
+	}
+	return append(all, b), notes, nil
 }
 
 // checkFeatures reports a kind that does not exist or that the network lacks.

@@ -29,6 +29,9 @@ type plan struct {
 // newPlan names the files to write and checks that writing them harms nothing.
 func newPlan(o Options) (*plan, error) {
 	p := &plan{}
+	if o.To != nil {
+		return &plan{outputs: []string{o.Out}, there: []bool{false}}, nil
+	}
 	if o.Source.Single() {
 		p.outputs = []string{o.Out}
 		if !strings.EqualFold(filepath.Ext(o.Out), ".png") {

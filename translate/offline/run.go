@@ -24,10 +24,12 @@ import (
 type Options struct {
 	Engine translate.Engine
 	Source *Set
-	Target *Set     // nil for engines that need no target
-	Out    string   // folder; a PNG file where the source is one file
-	Spare  []string // further files and folders that nothing is written into
-	Seed   uint64
+	Target *Set   // nil for engines that need no target
+	Out    string // folder; a PNG file where the source is one file
+	// To writes the picture in place of Out where the source is one file; may be nil.
+	To    func(write func(w io.Writer) error) error
+	Spare []string // further files and folders that nothing is written into
+	Seed  uint64
 
 	Workers int // goroutines; 0: one per core. The results do not depend on it
 	// Resume keeps the pictures in Out that an earlier run with the same Settings
@@ -99,12 +101,18 @@ func (o Options) picture(ctx context.Context, i int, out string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
-		return fmt.Errorf("translate: output: %w", err)
-	}
-	err = atomicfile.WriteUnsynced(out, func(w io.Writer) error { return png.Encode(w, results[0].NRGBA()) })
-	if err != nil {
+	if err := o.write(out, func(w io.Writer) error { return png.Encode(w, results[0].NRGBA()) }); err != nil {
 		return fmt.Errorf("translate: output: %w", err)
 	}
 	return nil
+}
+
+func (o Options) write(out string, write func(w io.Writer) error) error {
+	if o.To != nil {
+		return o.To(write)
+	}
+	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
+		return err
+	}
+	return atomicfile.WriteUnsynced(out, write)
 }
