@@ -37,11 +37,28 @@ type Data struct {
 	Prefetch int     `mapstructure:"prefetch" yaml:"prefetch"` // batches kept ready
 	CacheMB  int     `mapstructure:"cache_mb" yaml:"cache_mb"` // decoded images kept in memory, MiB per data set; 0 decodes every time
 	Cache    string  `mapstructure:"cache" yaml:"cache"`       // folder for decoded images on disk, shared by runs; empty: none; ${VAR} is expanded
+	// StatsCache is the folder that keeps class statistics and models of cameras
+	// between runs; empty: the user's cache, if it can be written to. ${VAR} is
+	// expanded. Neither it nor OnError is written when it is the default, so that
+	// hashes from before there were these settings hold.
+	StatsCache string `mapstructure:"stats_cache" yaml:"stats_cache,omitempty"`
+	// OnError says what follows when a file cannot be read: stop (empty: likewise),
+	// or skip, which draws another one in its place, and counts it.
+	OnError string `mapstructure:"on_error" yaml:"on_error,omitempty"`
 
 	// Streets renders the embedded procedural world into the roots above
 	// before a run when they hold nothing yet.
 	Streets Streets `mapstructure:"streets" yaml:"streets"`
 }
+
+// What follows when a file cannot be read, see [Data.OnError].
+const (
+	OnErrorStop = "stop"
+	OnErrorSkip = "skip"
+)
+
+// SkipsBadFiles reports whether files that cannot be read are passed over.
+func (c *Config) SkipsBadFiles() bool { return c.Data.OnError == OnErrorSkip }
 
 // Dataset is one split of images, with or without labels.
 type Dataset struct {

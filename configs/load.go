@@ -228,6 +228,7 @@ func (c *Config) paths() []path {
 	paths := []path{
 		{"data.eval.root", &c.Data.Eval.Root},
 		{"data.cache", &c.Data.Cache},
+		{"data.stats_cache", &c.Data.StatsCache},
 		{"translate.folder", &c.Translate.Folder},
 		{"translate.model", &c.Translate.Model},
 		{"model.init", &c.Model.Init},
@@ -261,7 +262,10 @@ func (c *Config) YAML() ([]byte, error) {
 func (c *Config) Hash() string {
 	k := *c
 	k.Name, k.Output, k.Baseline = "", "", false
-	k.Data.Workers, k.Data.Prefetch, k.Data.CacheMB, k.Data.Cache = 0, 0, 0, ""
+	k.Data.Workers, k.Data.Prefetch, k.Data.CacheMB, k.Data.Cache, k.Data.StatsCache = 0, 0, 0, "", ""
+	if !k.SkipsBadFiles() {
+		k.Data.OnError = "" // "stop" is what runs do that say nothing of it
+	}
 	k.Train.EvalEvery, k.Train.CheckpointEvery, k.Train.Keep, k.Train.LogEvery = 0, 0, 0, 0
 	k.Runtime = Runtime{}
 	k.clearUnread()

@@ -45,6 +45,9 @@ func (c *Config) validateData(v *validator) {
 	v.atLeast("data.workers", d.Workers, 1)
 	v.atLeast("data.prefetch", d.Prefetch, 1)
 	v.atLeast("data.cache_mb", d.CacheMB, 0)
+	if d.OnError != "" {
+		v.oneOf("data.on_error", d.OnError, OnErrorStop, OnErrorSkip)
+	}
 	v.resize("data.source.resize", d.Source.Resize)
 	v.resize("data.target.resize", d.Target.Resize)
 	v.resize("data.eval.resize", d.Eval.Resize)

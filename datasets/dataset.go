@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -54,6 +55,7 @@ type Options struct {
 	// KeepGoing leaves out, instead of failing, links and folders that cannot be
 	// used, the second of two files of one name and labels without image.
 	// [Dataset.LeftOut] lists them.
+	// [Dataset.Stats] leaves out labels that cannot be read, see [Stats.Faults].
 	KeepGoing bool
 
 	// CacheBytes bounds the memory for decoded, resized images (3 bytes a pixel)
@@ -168,6 +170,9 @@ func (d *Dataset) Len() int { return len(d.items) }
 // Item returns the names of image i.
 func (d *Dataset) Item(i int) Item { return d.items[i] }
 
+// Size returns the size that images are brought to, 0×0 for their files' own.
+func (d *Dataset) Size() (w, h int) { return d.opts.Width, d.opts.Height }
+
 // Root returns the folder that the data set was opened in.
 func (d *Dataset) Root() string { return d.opts.Root }
 
@@ -191,6 +196,17 @@ func (d *Dataset) Layout() string { return d.layout.Name }
 func (d *Dataset) AtSize(w, h int) *Dataset {
 	out := *d
 	out.opts.Width, out.opts.Height, out.cache = w, h, newCache(d.opts.CacheBytes)
+	return &out
+}
+
+// Items returns the names of all images.
+func (d *Dataset) Items() []Item { return slices.Clone(d.items) }
+
+// With returns a data set of the same options with exactly these images, which
+// [Dataset.Items] has returned earlier, whether or not their files are there.
+func (d *Dataset) With(items []Item) *Dataset {
+	out := *d
+	out.items, out.cache = slices.Clone(items), newCache(d.opts.CacheBytes)
 	return &out
 }
 

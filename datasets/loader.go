@@ -29,6 +29,11 @@ type LoaderOptions struct {
 	Translate translator.Translator // makes pseudo-target images; nil: none
 	Augment   Augmenter             // distorts source crops, after their translation; nil: none
 
+	// SkipBadFiles draws another file in place of one that cannot be used, and
+	// lists it in the batch. Which one is as much a function of seed and iteration
+	// as the first draw is.
+	SkipBadFiles bool
+
 	Workers  int // goroutines of a stream; 0: one per core
 	Prefetch int // batches that a stream keeps ready; 0: twice the workers
 }
@@ -49,7 +54,14 @@ type Batch struct {
 	Pseudo               []*raster.Image // nil without a translator
 	Target               []*raster.Image // nil without a target
 	SourceLabels         []*raster.Labels
-	TargetRows           []Rows // that the crops of Target hold
+	TargetRows           []Rows  // that the crops of Target hold
+	Skipped              []Fault // files that were drawn and could not be used, in the order of the draws
+}
+
+// Fault is a file that was done without.
+type Fault struct {
+	File  string `json:"file"`  // the image's, also where its label or translation is at fault
+	Error string `json:"error"` // names the file at fault
 }
 
 // Rows says which rows of its image a crop holds: from row From on, of Of.
@@ -138,10 +150,10 @@ func (l *Loader) checkSizes(d *Dataset) error {
 	}
 	for i := range n {
 		w, h, err := d.size(i)
-		if err != nil {
-			return err
+		if err == nil {
+			err = l.fits(d, i, w, h)
 		}
-		if err := l.fits(d, i, w, h); err != nil {
+		if err != nil && !l.opts.SkipBadFiles { // else it is met when the file is drawn
 			return err
 		}
 	}
@@ -171,24 +183,38 @@ func (l *Loader) usable(d *Dataset, i int, p *picture) error {
 func (l *Loader) RCS() *RCS { return l.rcs }
 
 // Batch makes the batch of an iteration: a pure function of the seed, the
-// iteration and the files.
+// iteration and the files. Errors name the file at fault.
 func (l *Loader) Batch(ctx context.Context, iteration int) (*Batch, error) {
-	b := &Batch{Iteration: iteration}
+	lost := map[string]error{}
+	for {
+		b := &Batch{Iteration: iteration}
+		err := l.fill(ctx, b, lost)
+		if err == nil {
+			return b, nil
+		}
+		var file *translator.FileError
+		if !l.opts.SkipBadFiles || !errors.As(err, &file) || lost[file.ID] != nil {
+			return nil, err
+		}
+		lost[file.ID] = err // and all over: draws start anew
+	}
+}
+
+// fill makes a batch. Source images are known to be lost, by their path below the
+// image folder, where their translations lie in files that cannot be read.
+func (l *Loader) fill(ctx context.Context, b *Batch, lost map[string]error) error {
 	var crossings []crossing
 	for k := range l.opts.Batch {
-		c, err := l.add(ctx, b, k)
+		c, err := l.add(ctx, b, k, lost)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		crossings = append(crossings, c)
 	}
 	if l.opts.Translate == nil {
-		return b, nil
+		return nil
 	}
-	if err := l.translate(ctx, b, crossings); err != nil {
-		return nil, err
-	}
-	return b, nil
+	return l.translate(ctx, b, crossings)
 }
 
 // stream returns the generator of one purpose for element k of a batch.
@@ -197,20 +223,28 @@ func (l *Loader) stream(b *Batch, k int, purpose string) *rand.Rand {
 }
 
 // add appends element k, source and target, and returns what is to be translated.
-func (l *Loader) add(ctx context.Context, b *Batch, k int) (crossing, error) {
+func (l *Loader) add(ctx context.Context, b *Batch, k int, lost map[string]error) (crossing, error) {
 	src := l.opts.Source
-	class, i := l.drawSource(l.stream(b, k, "source"))
-	p, labels, err := src.loadPair(ctx, i, true)
+	var class, i int
+	var p *picture
+	var labels *idMap
+	err := l.read(ctx, b, k, "source", func(r *rand.Rand) (string, error) {
+		class, i = l.drawSource(r)
+		file, err := src.items[i].Image, lost[src.items[i].Rel]
+		if err != nil {
+			return file, err
+		}
+		if p, labels, err = src.loadPair(ctx, i, true); err == nil {
+			err = l.usable(src, i, p)
+		}
+		return file, err
+	})
 	if err != nil {
-		return crossing{}, err
-	}
-	w, h := labels.W, labels.H
-	if err := l.usable(src, i, p); err != nil {
 		return crossing{}, err
 	}
 	need := 0.0
 	if class >= 0 {
-		need = l.rcs.cropPixels(w, h)
+		need = l.rcs.cropPixels(labels.W, labels.H)
 	}
 	rect := l.crop.drawLabelled(l.stream(b, k, "source crop"), labels.Labels, class, need)
 	flip := l.opts.Flip && l.stream(b, k, "source flip").IntN(2) == 1
@@ -230,6 +264,28 @@ func (l *Loader) add(ctx context.Context, b *Batch, k int) (crossing, error) {
 	return c, err
 }
 
+// mostTries bounds the files that are tried for one element of a batch: so many
+// in a row that cannot be used are no faults of files, but a disk that is gone.
+const mostTries = 50
+
+// read draws a file for element k and reads it, and draws again as long as the
+// file cannot be used and such ones are skipped. The function returns the
+// image's path.
+func (l *Loader) read(ctx context.Context, b *Batch, k int, purpose string, draw func(r *rand.Rand) (file string, err error)) error {
+	r := l.stream(b, k, purpose)
+	for n := 1; ; n++ {
+		file, err := draw(r)
+		if err == nil || !l.opts.SkipBadFiles || ctx.Err() != nil {
+			return err
+		}
+		if n == mostTries {
+			return fmt.Errorf("datasets: %d files in a row cannot be used, the last of them: %w", n, err)
+		}
+		b.Skipped = append(b.Skipped, Fault{file, err.Error()})
+		r = l.stream(b, k, fmt.Sprintf("%s, draw %d", purpose, n+1))
+	}
+}
+
 // drawSource returns a file and the class it was drawn for, -1 for none.
 func (l *Loader) drawSource(r *rand.Rand) (class, file int) {
 	if l.rcs != nil {
@@ -241,12 +297,16 @@ func (l *Loader) drawSource(r *rand.Rand) (class, file int) {
 // addTarget appends a target crop and returns the image it was cut from.
 func (l *Loader) addTarget(ctx context.Context, b *Batch, k int) (*picture, error) {
 	d := l.opts.Target
-	i := l.stream(b, k, "target").IntN(d.Len())
-	p, _, err := d.loadPair(ctx, i, false)
+	var i int
+	var p *picture
+	err := l.read(ctx, b, k, "target", func(r *rand.Rand) (_ string, err error) {
+		i = r.IntN(d.Len())
+		if p, err = d.picture(ctx, i); err == nil {
+			err = l.usable(d, i, p)
+		}
+		return d.items[i].Image, err
+	})
 	if err != nil {
-		return nil, err
-	}
-	if err := l.usable(d, i, p); err != nil {
 		return nil, err
 	}
 	rect := l.crop.draw(l.stream(b, k, "target crop"), p.w, p.h)

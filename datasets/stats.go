@@ -25,6 +25,13 @@ type Stats struct {
 	Pixels  []int64     `json:"pixels"` // per class, all files
 	Void    int64       `json:"void"`
 	Files   []FileStats `json:"files"` // in the data set's order
+
+	// Unkept says why counts that were just made will have to be made again; nil
+	// where they are kept, or were not to be.
+	Unkept error `json:"-"`
+	// Faults are the images whose labels could not be read, with Options.KeepGoing:
+	// no pixel of theirs is counted. Such counts are never kept.
+	Faults []Fault `json:"faults,omitempty"`
 }
 
 // EmptyClassError tells which classes occur in no label file.
@@ -76,7 +83,8 @@ func (s *Stats) CheckClasses() error {
 // size, on workers goroutines (0: one per core). The counts are kept in
 // cacheDir (empty: nowhere) under a name made of everything they depend on: the
 // label files' paths, sizes and modification times, the label map and the
-// channel. A changed file thus leads to a new count, never to a stale one. An
+// channel. A changed file thus leads to a new count, never to a stale one. A
+// folder that cannot be read or written costs time only, see [Stats.Unkept]. An
 // image of another size than its label is an error.
 // Each progress function is called after each file, from one goroutine at a
 // time; not at all when the counts come from the cache.
@@ -88,6 +96,9 @@ func (d *Dataset) Stats(ctx context.Context, workers int, cacheDir string, progr
 		return d.count(ctx, workers, progress)
 	}
 	key, err := d.statsKey()
+	if err != nil && d.opts.KeepGoing {
+		return d.count(ctx, workers, progress)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -95,18 +106,15 @@ func (d *Dataset) Stats(ctx context.Context, workers int, cacheDir string, progr
 	if s := d.readStats(file); s != nil {
 		return s, nil
 	}
-	if err := checkWritable(cacheDir); err != nil { // before the work, not after it
-		return nil, fmt.Errorf("datasets: class statistics: %w", err)
-	}
 	s, err := d.count(ctx, workers, progress)
 	if err != nil {
 		return nil, err
 	}
-	if now, err := d.statsKey(); err != nil || now != key {
+	if now, err := d.statsKey(); err != nil || now != key || len(s.Faults) > 0 {
 		return s, nil // a file changed while the counts were made: of which of its contents they are is unknown
 	}
 	if err := writeStats(file, s); err != nil {
-		return nil, fmt.Errorf("datasets: class statistics: %w", err)
+		s.Unkept = fmt.Errorf("class statistics are not kept for the next time: %w", err)
 	}
 	return s, nil
 }
@@ -115,12 +123,24 @@ func (d *Dataset) Stats(ctx context.Context, workers int, cacheDir string, progr
 func (d *Dataset) count(ctx context.Context, workers int, progress []func(done, total int)) (*Stats, error) {
 	s := &Stats{Root: d.opts.Root, Classes: d.Space().Names(), Files: make([]FileStats, d.Len())}
 	s.Pixels = make([]int64, len(s.Classes))
+	faults := make([]error, d.Len())
 	err := parallel.ForEach(ctx, workers, d.Len(), progress, func(i int) (err error) {
-		s.Files[i], err = d.countFile(i)
+		if s.Files[i], err = d.countFile(i); err != nil && d.opts.KeepGoing {
+			s.Files[i] = FileStats{ID: d.items[i].ID, Pixels: make([]int64, len(s.Pixels))}
+			faults[i], err = err, nil
+		}
 		return err
 	})
 	if err != nil {
 		return nil, err
+	}
+	for i, err := range faults {
+		if err != nil {
+			s.Faults = append(s.Faults, Fault{d.items[i].Image, err.Error()})
+		}
+	}
+	if n := len(s.Faults); n > 0 && n == d.Len() {
+		return nil, fmt.Errorf("none of the %d labels can be read, the first: %s", n, s.Faults[0].Error)
 	}
 	for _, f := range s.Files {
 		s.Void += f.Void

@@ -68,21 +68,12 @@ func (d *Dataset) readStats(file string) *Stats {
 	return s
 }
 
-func checkWritable(dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
-	probe, err := os.CreateTemp(dir, ".class-stats-*")
-	if err != nil {
-		return err
-	}
-	probe.Close()
-	return os.Remove(probe.Name())
-}
-
 // writeStats replaces the file in one step, so that a reader or a crash never
-// meets half of it. The folder exists.
+// meets half of it.
 func writeStats(file string, s *Stats) error {
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		return err
+	}
 	data, err := json.Marshal(s)
 	if err != nil {
 		return err
@@ -91,11 +82,12 @@ func writeStats(file string, s *Stats) error {
 }
 
 // StatsCache returns the folder for class statistics, and for models of cameras,
-// in the user's cache, which training and the command line share.
+// in the user's cache, which training and the command line share. Where the
+// environment names no cache, the error says what to set.
 func StatsCache() (string, error) {
 	base, err := os.UserCacheDir()
 	if err != nil {
-		return "", fmt.Errorf("datasets: class statistics: no cache folder: %w", err)
+		return "", fmt.Errorf("there is no cache folder to keep class statistics in (set HOME or XDG_CACHE_HOME): %w", err)
 	}
 	return filepath.Join(base, "t2sda", "stats"), nil
 }

@@ -24,37 +24,56 @@ func usesCamera(cfg configs.Config) bool {
 
 // cameraModel compares the appearance of source and target. The result is kept
 // in cacheDir (empty: nowhere) under a name made of everything it depends on.
+// A folder that cannot be read or written costs time only.
 func (d *data) cameraModel(ctx context.Context, cfg configs.Config, cacheDir string, log *zap.Logger) (*translate.CameraModel, error) {
 	if d.target == nil {
 		return nil, errors.New("translate.engine: camera needs target images to measure")
 	}
+	if d.began.Camera != nil {
+		return d.began.Camera, nil
+	}
+	m, err := d.fitCamera(ctx, cfg, cacheDir, log)
+	d.began.Camera = m
+	return m, err
+}
+
+func (d *data) fitCamera(ctx context.Context, cfg configs.Config, cacheDir string, log *zap.Logger) (*translate.CameraModel, error) {
 	file := ""
 	if cacheDir != "" {
 		key, err := d.cameraKey(cfg)
-		if err != nil {
+		if err != nil && !cfg.SkipsBadFiles() {
 			return nil, err
 		}
-		file = filepath.Join(cacheDir, "camera-"+key+".json")
-		if m := readCamera(file); m != nil {
-			return m, nil
-		}
-		if err := os.MkdirAll(cacheDir, 0o755); err != nil { // before the work, not after it
-			return nil, fmt.Errorf("translate.engine: camera: %w", err)
+		if err == nil {
+			file = filepath.Join(cacheDir, "camera-"+key+".json")
+			if m := readCamera(file); m != nil {
+				return m, nil
+			}
 		}
 	}
 	o := translate.MeasureOptions{Images: cfg.Translate.Camera.Images, Workers: cfg.Data.Workers}
 	log.Info("measuring the appearance of both domains, once for these images", zap.Int("images of each at most", o.Images))
-	m, err := translate.FitCamera(ctx, imagesOf(d.source), imagesOf(d.target), o)
+	m, err := translate.FitCamera(ctx, imagesOf(d.source, cfg.SkipsBadFiles()), imagesOf(d.target, cfg.SkipsBadFiles()), o)
 	if err != nil {
 		return nil, fmt.Errorf("translate.engine: camera: %w", err)
 	}
-	if file == "" {
-		return m, nil
-	}
-	if err := atomicfile.WriteJSON(file, m); err != nil {
-		return nil, fmt.Errorf("translate.engine: camera: %w", err)
+	// Of files that were passed over, the next run may know nothing.
+	if file != "" && !cfg.SkipsBadFiles() {
+		d.unkept(log, keepCamera(file, m))
 	}
 	return m, nil
+}
+
+// keepCamera writes a model for the runs to come.
+func keepCamera(file string, m *translate.CameraModel) error {
+	err := os.MkdirAll(filepath.Dir(file), 0o755)
+	if err == nil {
+		err = atomicfile.WriteJSON(file, m)
+	}
+	if err != nil {
+		return fmt.Errorf("the model of the camera is not kept for the next time: %w", err)
+	}
+	return nil
 }
 
 func (d *data) cameraKey(cfg configs.Config) (string, error) {
@@ -86,10 +105,14 @@ func readCamera(file string) *translate.CameraModel {
 	return m
 }
 
-// imagesOf lets the camera see a data set.
-func imagesOf(d *datasets.Dataset) translate.Images {
+// imagesOf lets the camera see a data set, with the next image in place of one
+// that cannot be read where those are skipped.
+func imagesOf(d *datasets.Dataset, skips bool) translate.Images {
 	return translate.Images{Len: d.Len(), Load: func(ctx context.Context, i int) (*raster.Image, error) {
 		s, err := d.LoadImage(ctx, i)
+		for n := 1; err != nil && skips && ctx.Err() == nil && n < d.Len(); n++ {
+			s, err = d.LoadImage(ctx, (i+n)%d.Len())
+		}
 		return s.Image, err
 	}}
 }

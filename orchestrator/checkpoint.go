@@ -33,6 +33,7 @@ type progress struct {
 	BestIteration int     `json:"best_iteration"`
 	EvalPending   bool    `json:"eval_pending,omitempty"` // an interrupt came before this iteration's evaluation
 	Seconds       float64 `json:"seconds"`                // of training and evaluation so far, over all processes
+	Skipped       skipped `json:"skipped,omitempty"`      // files that training did without so far
 
 	Space datasets.Space `json:"space"` // classes by train id
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 
 	"go.uber.org/zap"
 
@@ -24,12 +25,15 @@ type data struct {
 	eval   *datasets.Dataset
 
 	network *neural.Translator // that translates images; nil without one
+	told    sync.Once          // see unkept
+	began   inputs             // what draws depend on, as of the run's beginning
 }
 
 // openData opens the data sets of cfg and counts class statistics where rare
-// class sampling needs them (cached in cacheDir). A network that translates
-// images runs on e. Who opens data closes it, before e.
-func openData(ctx context.Context, cfg configs.Config, e *engine.Engine, cacheDir string, log *zap.Logger) (_ *data, err error) {
+// class sampling needs them (cached in cacheDir). A run in dir (empty: none) that
+// passes over bad files goes on with what it began with, see [inputs]. A network
+// that translates images runs on e. Who opens data closes it, before e.
+func openData(ctx context.Context, cfg configs.Config, dir string, e *engine.Engine, cacheDir string, log *zap.Logger) (_ *data, err error) {
 	d := &data{}
 	defer func() {
 		if err != nil {
@@ -40,14 +44,18 @@ func openData(ctx context.Context, cfg configs.Config, e *engine.Engine, cacheDi
 	if err != nil {
 		return nil, err
 	}
+	began, err := readInputs(cfg, dir)
+	if err != nil {
+		return nil, err
+	}
 	name, labelled := "data.source", cfg.Data.Source
 	if cfg.LabelsTarget() {
 		name, labelled = "data.target", cfg.Data.Target
 	}
-	if d.source, err = openDataset(name, labelled, cfg, disk, true); err != nil {
+	if d.source, err = openDataset(name, labelled, cfg, disk, began == nil); err != nil {
 		return nil, err
 	}
-	if d.eval, err = openDataset("data.eval", cfg.Data.Eval, cfg, disk, true); err != nil {
+	if d.eval, err = openDataset("data.eval", cfg.Data.Eval, cfg, disk, began == nil); err != nil {
 		return nil, err
 	}
 	d.space = d.source.Space()
@@ -60,12 +68,27 @@ func openData(ctx context.Context, cfg configs.Config, e *engine.Engine, cacheDi
 		}
 	}
 	d.tellPassedOver(log)
+	if began != nil {
+		d.resume(began)
+	}
 	if disk != nil {
-		if err := d.announceCache(cfg.Data.Cache, log); err != nil {
+		if err := d.announceCache(cfg.Data.Cache, cfg.SkipsBadFiles(), log); err != nil {
 			return nil, err
 		}
 	}
-	return d, d.openLoader(ctx, cfg, e, cacheDir, log)
+	if err := d.openLoader(ctx, cfg, e, cacheDir, log); err != nil || began != nil {
+		return d, err
+	}
+	return d, d.keepInputs(cfg, dir)
+}
+
+// resume goes on with the files that a run began with.
+func (d *data) resume(began *inputs) {
+	d.began = *began
+	d.source, d.eval = d.source.With(began.Source), d.eval.With(began.Eval)
+	if d.target != nil {
+		d.target = d.target.With(began.Target)
+	}
 }
 
 // tellPassedOver tells of the files in the data sets' folders that count as
@@ -82,14 +105,14 @@ func (d *data) tellPassedOver(log *zap.Logger) {
 }
 
 // announceCache says how much the disk cache may come to hold of this run.
-func (d *data) announceCache(folder string, log *zap.Logger) error {
+func (d *data) announceCache(folder string, skips bool, log *zap.Logger) error {
 	total := int64(0)
 	for _, set := range []*datasets.Dataset{d.source, d.target, d.eval} {
 		if set == nil {
 			continue
 		}
 		n, err := set.DecodedBytes()
-		if err != nil {
+		if err != nil && !skips {
 			return err
 		}
 		total += n
@@ -116,7 +139,7 @@ func openDataset(field string, c configs.Dataset, cfg configs.Config, disk *data
 		Layout: c.Layout, Root: c.Root, Split: c.Split, Images: c.Images, Labels: c.Labels,
 		ImageSuffix: c.ImageSuffix, LabelSuffix: c.LabelSuffix, Map: c.Map, Channel: c.Channel, List: c.List,
 		Include: c.Include, Exclude: c.Exclude, Width: c.Resize.Width, Height: c.Resize.Height,
-		RequireLabels: labelled, CacheBytes: int64(cfg.Data.CacheMB) << 20, Disk: disk,
+		RequireLabels: labelled, CacheBytes: int64(cfg.Data.CacheMB) << 20, Disk: disk, KeepGoing: cfg.SkipsBadFiles(),
 	}
 	d, err := datasets.Open(o)
 	if err != nil {
@@ -133,7 +156,7 @@ func (d *data) openLoader(ctx context.Context, cfg configs.Config, e *engine.Eng
 		Seed: cfg.Seed, Batch: cfg.Train.Batch, Source: d.source, Target: d.target,
 		CropW: cfg.Data.Crop.Width, CropH: cfg.Data.Crop.Height,
 		Flip: cfg.Data.Flip, CatMaxRatio: cfg.Data.CatMaxRatio,
-		Workers: cfg.Data.Workers, Prefetch: cfg.Data.Prefetch,
+		Workers: cfg.Data.Workers, Prefetch: cfg.Data.Prefetch, SkipBadFiles: cfg.SkipsBadFiles(),
 	}
 	if cfg.UsesPseudo() {
 		var err error
@@ -145,11 +168,7 @@ func (d *data) openLoader(ctx context.Context, cfg configs.Config, e *engine.Eng
 		o.Augment = translate.DefaultStrongAugment().Scaled(cfg.Data.Augment)
 	}
 	if cfg.Data.RCS.Enabled {
-		stats, err := d.source.Stats(ctx, cfg.Data.Workers, cacheDir, func(done, total int) {
-			if done == 1 { // not in the cache
-				log.Info("counting the classes of the label files, once for these files", zap.Int("files", total))
-			}
-		})
+		stats, err := d.classStats(ctx, cfg, cacheDir, log)
 		if err != nil {
 			return err
 		}
@@ -172,12 +191,42 @@ func (d *data) openLoader(ctx context.Context, cfg configs.Config, e *engine.Eng
 	return nil
 }
 
+// classStats counts the classes of the labels, unless the run has begun with
+// counts.
+func (d *data) classStats(ctx context.Context, cfg configs.Config, cacheDir string, log *zap.Logger) (*datasets.Stats, error) {
+	if d.began.Stats != nil {
+		return d.began.Stats, nil
+	}
+	stats, err := d.source.Stats(ctx, cfg.Data.Workers, cacheDir, func(done, total int) {
+		if done == 1 { // not in the cache
+			log.Info("counting the classes of the label files, once for these files", zap.Int("files", total))
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	d.unkept(log, stats.Unkept)
+	d.began.Stats = stats
+	return stats, nil
+}
+
 // evalSize is the size at which the student is scored and exported: that of the
 // evaluation images as they are resized, or else of the first image.
-func (d *data) evalSize(ctx context.Context) (w, h int, err error) {
-	s, err := d.eval.Load(ctx, 0)
-	if err != nil {
-		return 0, 0, err
+func (d *data) evalSize(ctx context.Context, skips bool) (w, h int, err error) {
+	if w, h := d.eval.Size(); w > 0 {
+		return w, h, nil
 	}
-	return s.Image.W, s.Image.H, nil
+	for i := range d.eval.Len() {
+		s, loadErr := d.eval.Load(ctx, i)
+		if loadErr == nil {
+			return s.Image.W, s.Image.H, nil
+		}
+		if err == nil {
+			err = loadErr
+		}
+		if !skips || ctx.Err() != nil {
+			break
+		}
+	}
+	return 0, 0, err
 }

@@ -78,6 +78,9 @@ func (t *trainer) evalImages(ctx context.Context) ([]*raster.Image, error) {
 	var images []*raster.Image
 	for i := 0; i < t.data.eval.Len() && len(images) < reportSamples; i++ {
 		s, err := t.data.eval.Load(ctx, i)
+		if err != nil && t.cfg.SkipsBadFiles() && ctx.Err() == nil {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}

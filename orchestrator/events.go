@@ -30,6 +30,7 @@ type Event struct {
 	Seconds      map[string]float64 `json:"seconds,omitempty"` // wall time per stage
 	MIoU         *float64           `json:"miou,omitempty"`    // 0 to 1, where the iteration ended with an evaluation
 	IoU          map[string]float64 `json:"iou,omitempty"`     // per class
+	Skipped      []string           `json:"skipped,omitempty"` // images that could not be used, in whose place others were drawn
 }
 
 const eventsFile = "events.jsonl"

@@ -56,6 +56,6 @@ func (o ExportOptions) model(ctx context.Context, n *Network) (export.ModelOptio
 	if err != nil {
 		return m, fmt.Errorf("the model's size is that of the evaluation images unless width and height are given: %w", err)
 	}
-	m.Width, m.Height, err = (&data{eval: eval}).evalSize(ctx)
+	m.Width, m.Height, err = (&data{eval: eval}).evalSize(ctx, cfg.SkipsBadFiles())
 	return m, err
 }

@@ -28,7 +28,7 @@ func train(t testing.TB, c configs.Config) (dir string, last *score.Result) {
 		t.Fatal(err)
 	}
 	defer e.Close()
-	d, err := openData(t.Context(), c, e, t.TempDir(), zap.NewNop())
+	d, err := openData(t.Context(), c, "", e, t.TempDir(), zap.NewNop())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -33,7 +33,7 @@ func openTrainer(t *testing.T, c configs.Config, log *zap.Logger) *trainer {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { e.Close() })
-	d, err := openData(t.Context(), c, e, t.TempDir(), zap.NewNop())
+	d, err := openData(t.Context(), c, "", e, t.TempDir(), zap.NewNop())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,11 +2,12 @@ package orchestrator
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
 	"time"
+
+	"go.uber.org/zap"
 
 	"t2sda/configs"
 	"t2sda/export/predict"
@@ -17,21 +18,29 @@ import (
 // report writes report.html and pictures beside it. baseline is nil for a run
 // without one.
 func (t *trainer) report(ctx context.Context, out, baseline *Outcome, p *predict.Predictor) error {
-	in, err := t.inputs(ctx)
-	if err != nil {
-		return err
-	}
-	samples, err := t.outputs(ctx, p, baseline)
-	if err != nil {
-		return err
-	}
-	worst, err := report.Worst(ctx, t.data.eval, p.Predict, out.Result.Worst)
-	if err != nil {
-		return err
-	}
-	err = errors.Join(t.keepPicture(inputsFile, in), t.keepPicture(predictionsFile, samples))
-	if err != nil {
-		return err
+	var strips []report.Strip
+	var worst report.Strip
+	for _, part := range []struct {
+		name string
+		make func() error
+	}{
+		{"training images", func() error {
+			return t.addStrip(&strips, inputsFile, func() (report.Strip, error) { return t.inputs(ctx) })
+		}},
+		{"predictions", func() error {
+			return t.addStrip(&strips, predictionsFile, func() (report.Strip, error) { return t.outputs(ctx, p, baseline) })
+		}},
+		{"worst images", func() (err error) {
+			worst, err = report.Worst(ctx, t.data.eval, p.Predict, out.Result.Worst)
+			return err
+		}},
+	} {
+		if err := part.make(); err != nil {
+			if ctx.Err() != nil {
+				return err
+			}
+			t.log.Warn("the report does without the "+part.name, zap.Error(err))
+		}
 	}
 	d, err := t.reportData(out)
 	if err != nil {
@@ -44,11 +53,21 @@ func (t *trainer) report(ctx context.Context, out, baseline *Outcome, p *predict
 	if err != nil {
 		return err
 	}
-	d.Samples, d.Worst = []report.Strip{in, samples}, worst
+	d.Samples, d.Worst = strips, worst
 	if err := t.addHistory(&d, baseline); err != nil {
 		return err
 	}
 	return report.Write(filepath.Join(t.dir, reportFile), d)
+}
+
+// addStrip makes a strip of pictures and keeps it in a file of its own, too.
+func (t *trainer) addStrip(strips *[]report.Strip, file string, make func() (report.Strip, error)) error {
+	s, err := make()
+	if err != nil {
+		return err
+	}
+	*strips = append(*strips, s)
+	return t.keepPicture(file, s)
 }
 
 // reportData is what the report says, without pictures and history.
@@ -93,6 +112,9 @@ func (t *trainer) facts() []report.Fact {
 	}
 	if c.UsesPseudo() {
 		facts = append(facts, report.Fact{Name: "translation", Value: c.Translate.Engine.String()})
+	}
+	if text := t.progress.Skipped.summary(); text != "" {
+		facts = append(facts, report.Fact{Name: "left out", Value: text})
 	}
 	info := t.engine.Info()
 	return append(

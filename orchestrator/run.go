@@ -16,10 +16,10 @@ import (
 	"go.uber.org/zap"
 
 	"t2sda/configs"
-	"t2sda/datasets"
 	"t2sda/export/score"
 	"t2sda/graphs/engine"
 	"t2sda/internal/atomicfile"
+	"t2sda/internal/interrupt"
 	"t2sda/internal/shell"
 )
 
@@ -49,6 +49,7 @@ type Outcome struct {
 	Result     *score.Result `json:"result"`             // of model.onnx on the evaluation split
 	Baseline   *score.Result `json:"baseline,omitempty"` // of source-only
 	Agreement  float64       `json:"agreement"`          // share of pixels that model.onnx labels as the unfolded network does
+	Skipped    []Skipped     `json:"skipped,omitempty"`  // files that training did without
 	Seconds    float64       `json:"seconds"`            // of training, evaluation and export, over all processes of the run
 	Dir        string        `json:"-"`
 }
@@ -83,7 +84,7 @@ func Run(ctx context.Context, cfg configs.Config, o Options) (_ *Outcome, err er
 	defer lock.Close() // the lock goes with it
 	defer func() {
 		if err != nil {
-			err = o.interrupted(err, dir)
+			err = o.resumable(err, dir)
 			discardUnused(dir)
 		}
 	}()
@@ -120,12 +121,20 @@ func withMethod(cfg configs.Config, method string) configs.Config {
 	return cfg
 }
 
-// interrupted tells how to go on after an interrupt.
-func (o Options) interrupted(err error, dir string) error {
-	if !errors.Is(err, context.Canceled) || !begun(dir) {
+// resumable tells how to go on after an interrupt, or a failure before which the
+// state was saved.
+func (o Options) resumable(err error, dir string) error {
+	if !begun(dir) {
 		return err
 	}
-	return fmt.Errorf("%w; saved, continue with: %s train --resume -c %s", err, cmp.Or(o.Program, "t2sda"), shell.Quote(filepath.Join(dir, configFile)))
+	again := fmt.Sprintf("%s train --resume -c %s", cmp.Or(o.Program, "t2sda"), shell.Quote(filepath.Join(dir, configFile)))
+	if text, ok := interrupt.Text(err); ok {
+		return interrupt.Explain(err, "%s; saved, continue with: %s", cmp.Or(text, "stopped"), again)
+	}
+	if saved := new(savedError); errors.As(err, &saved) {
+		return fmt.Errorf("%w; what was trained so far is saved: once that is mended, continue with: %s", err, again)
+	}
+	return err
 }
 
 // runOne trains one method in dir. A run that is complete is not repeated: its
@@ -156,7 +165,7 @@ func runOne(ctx context.Context, cfg configs.Config, dir string, baseline *Outco
 	if err := t.run(ctx); err != nil {
 		return nil, err
 	}
-	out := &Outcome{Method: cfg.Method, Seed: cfg.Seed, Iterations: cfg.Train.Iterations, ConfigHash: cfg.Hash(), Dir: dir}
+	out := &Outcome{Method: cfg.Method, Seed: cfg.Seed, Iterations: cfg.Train.Iterations, ConfigHash: cfg.Hash(), Dir: dir, Skipped: t.progress.Skipped}
 	if baseline != nil {
 		out.Baseline = baseline.Result
 	}
@@ -170,14 +179,12 @@ func runOne(ctx context.Context, cfg configs.Config, dir string, baseline *Outco
 // prepare opens the data and builds the trainer on it. Both are the caller's to
 // close, the trainer first.
 func prepare(ctx context.Context, cfg configs.Config, dir string, e *engine.Engine, o Options) (*trainer, error) {
-	began, cache := time.Now(), ""
-	if cfg.Data.RCS.Enabled || usesCamera(cfg) {
-		var err error
-		if cache, err = datasets.StatsCache(); err != nil {
-			return nil, err
-		}
+	began := time.Now()
+	cache, err := statsFolder(cfg, o.Log)
+	if err != nil {
+		return nil, err
 	}
-	d, err := openData(ctx, cfg, e, cache, o.Log)
+	d, err := openData(ctx, cfg, dir, e, cache, o.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -239,6 +246,9 @@ func (out *Outcome) print(w io.Writer, baseline *Outcome) error {
 	if out.Baseline != nil {
 		fmt.Fprintf(w, "\ntarget mIoU %.1f %% before adaptation (source-only), %.1f %% after (%s): %+.1f\n",
 			100*float64(out.Baseline.MIoU), 100*float64(out.Result.MIoU), out.Method, 100*float64(out.Result.MIoU-out.Baseline.MIoU))
+	}
+	if text := skipped(out.Skipped).summary(); text != "" {
+		fmt.Fprintf(w, "%s (all: %s)\n", text, filepath.Join(out.Dir, resultFile))
 	}
 	seconds := out.Seconds
 	if baseline != nil {

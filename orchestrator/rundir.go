@@ -157,8 +157,8 @@ func discardUnused(dir string) {
 	}
 	// What was not written by us stays, and with it the directory.
 	for _, path := range []string{
-		filepath.Join(dir, baselineName, configFile), filepath.Join(dir, baselineName),
-		filepath.Join(dir, configFile), filepath.Join(dir, commandsFile), filepath.Join(dir, lockFile), dir,
+		filepath.Join(dir, baselineName, configFile), filepath.Join(dir, baselineName, recordFile), filepath.Join(dir, baselineName),
+		filepath.Join(dir, configFile), filepath.Join(dir, commandsFile), filepath.Join(dir, recordFile), filepath.Join(dir, lockFile), dir,
 	} {
 		_ = os.Remove(path)
 	}

@@ -101,6 +101,9 @@ func (t *trainer) outputs(ctx context.Context, p *predict.Predictor, baseline *O
 	for i := range n {
 		// Spread over the split, which lies on disk city by city.
 		sample, err := t.data.eval.Load(ctx, i*t.data.eval.Len()/n)
+		if err != nil && t.cfg.SkipsBadFiles() && ctx.Err() == nil {
+			continue
+		}
 		if err != nil {
 			return report.Strip{}, err
 		}

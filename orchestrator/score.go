@@ -10,6 +10,7 @@ import (
 	"t2sda/export"
 	"t2sda/export/predict"
 	"t2sda/export/score"
+	"t2sda/internal/interrupt"
 )
 
 // evaluatePending evaluates the student if that is due. An interrupt leaves it
@@ -45,7 +46,7 @@ func (t *trainer) catchUp(ctx context.Context) error {
 		return err
 	}
 	if err := ctx.Err(); err != nil {
-		return fmt.Errorf("stopped after iteration %d: %w", t.progress.Iteration, err)
+		return interrupt.Explain(err, "stopped after iteration %d", t.progress.Iteration)
 	}
 	log, err := openEvents(t.dir, e.Iteration)
 	if err != nil {
@@ -61,6 +62,9 @@ func (t *trainer) evaluateStudent(ctx context.Context, e *Event) error {
 	result, err := t.score(ctx)
 	if err != nil {
 		return err
+	}
+	if result.Images == 0 && len(result.Skipped) > 0 {
+		return fmt.Errorf("no image of the evaluation split can be read, the first: %s", result.Skipped[0].Error)
 	}
 	if e.Seconds == nil { // the iteration's own event is lost
 		e.Seconds = map[string]float64{}
@@ -107,12 +111,12 @@ func (t *trainer) score(ctx context.Context) (_ *score.Result, err error) {
 }
 
 func (t *trainer) evalOptions() score.Options {
-	return score.Options{Workers: t.cfg.Data.Workers}
+	return score.Options{Workers: t.cfg.Data.Workers, KeepGoing: t.cfg.SkipsBadFiles()}
 }
 
 // modelOptions describe the student for export at the evaluation images' size.
 func (t *trainer) modelOptions(ctx context.Context) (export.ModelOptions, error) {
-	w, h, err := t.data.evalSize(ctx)
+	w, h, err := t.data.evalSize(ctx, t.cfg.SkipsBadFiles())
 	return export.ModelOptions{
 		Arch: t.arch, Space: t.data.space, Width: w, Height: h,
 		Info: predict.ModelInfo{

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"t2sda/configs"
+	"t2sda/internal/interrupt"
 )
 
 // Job is one of several runs that are trained side by side. Its directory is
@@ -90,7 +91,7 @@ func TrainAll(ctx context.Context, jobs []Job, atATime int, o Options) ([]JobRes
 	}
 	_ = group.Wait() // failures are results
 	if err := ctx.Err(); err != nil {
-		return nil, fmt.Errorf("stopped with %d of %d runs complete: %w; what was trained is saved, the same command continues", complete(results), len(jobs), err)
+		return nil, interrupt.Explain(err, "stopped with %d of %d runs complete; what was trained is saved, the same command continues", complete(results), len(jobs))
 	}
 	return results, nil
 }

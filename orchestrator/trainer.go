@@ -16,6 +16,7 @@ import (
 	"t2sda/export/score"
 	"t2sda/graphs/engine"
 	"t2sda/graphs/nets"
+	"t2sda/internal/interrupt"
 	"t2sda/internal/raster"
 	"t2sda/internal/rng"
 	"t2sda/losses"
@@ -61,6 +62,12 @@ func newTrainer(cfg configs.Config, dir string, o Options, e *engine.Engine, d *
 		arch:     archOf(cfg, len(d.space.Classes)),
 		progress: progress{ConfigHash: cfg.Hash(), BestMIoU: -1, Space: d.space},
 		began:    time.Now(),
+	}
+	for _, f := range d.began.Faults {
+		t.progress.Skipped.add(f, 0)
+	}
+	if text := t.progress.Skipped.summary(); text != "" {
+		t.log.Warn(text)
 	}
 	if err := t.build(o.Log); err != nil {
 		return nil, errors.Join(err, t.close())
@@ -176,7 +183,7 @@ func (t *trainer) run(ctx context.Context) (err error) {
 	for it := t.progress.Iteration; it < c.Iterations; it++ {
 		event, err := t.iterate(work, it, stream)
 		if err != nil {
-			return fmt.Errorf("iteration %d: %w", it, err)
+			return t.stopAt(it, err)
 		}
 		t.progress.Iteration = it + 1
 		if err := t.conclude(ctx, log, event); err != nil {
@@ -193,7 +200,7 @@ func (t *trainer) conclude(ctx context.Context, log *eventLog, e Event) error {
 	c, done := t.cfg.Train, t.progress.Iteration
 	t.progress.EvalPending = due(done, c.EvalEvery, c.Iterations)
 	if err := t.evaluatePending(ctx, &e); err != nil {
-		return err
+		return t.saveAndStop(errors.Join(err, log.write(e)))
 	}
 	stopped := ctx.Err()
 	if err := log.write(e); err != nil {
@@ -206,9 +213,41 @@ func (t *trainer) conclude(ctx context.Context, log *eventLog, e Event) error {
 		}
 	}
 	if stopped != nil {
-		return fmt.Errorf("stopped after iteration %d: %w", done, stopped)
+		return interrupt.Explain(stopped, "stopped after iteration %d", done)
 	}
 	return nil
+}
+
+// dataError is the failure to make a batch, before which nothing of the iteration
+// has changed the state.
+type dataError struct{ error }
+
+func (e *dataError) Unwrap() error { return e.error }
+
+// savedError is a failure that left the state of the last iteration saved.
+type savedError struct{ error }
+
+func (e *savedError) Unwrap() error { return e.error }
+
+// stopAt ends training with the error of iteration it. Where there was no batch to
+// learn from, what is trained so far is sound, and saved.
+func (t *trainer) stopAt(it int, err error) error {
+	err = fmt.Errorf("iteration %d: %w", it, err)
+	if data := new(dataError); !errors.As(err, &data) {
+		return err
+	}
+	if it == 0 {
+		return err // there is nothing to save
+	}
+	return t.saveAndStop(err)
+}
+
+// saveAndStop saves what is trained so far and returns err.
+func (t *trainer) saveAndStop(err error) error {
+	if saveErr := t.checkpoint(lastPrefix); saveErr != nil {
+		return errors.Join(err, saveErr)
+	}
+	return &savedError{err}
 }
 
 // due reports whether something happens after `done` iterations: every `every`
@@ -228,14 +267,14 @@ func (t *trainer) iterate(ctx context.Context, it int, batches *datasets.Stream)
 		on   bool
 		run  func() error
 	}{
-		{"data", true, func() (err error) { b, err = batches.Next(ctx); return err }}, // crops [B,3,H,W], translated
-		{"teacher", pulls || mixes, func() error { return t.teach(ctx, b, pulls) }},   // labels, confidences [B,H,W], features [B,D,h,w]
-		{"source", true, func() error { return t.learnSource(ctx, it, b, &e) }},       // L_S
-		{"plan", pulls, func() error { return t.planPull(it, b, &e) }},                // queries, keys, weights
-		{"pull", pulls, func() error { return t.learnPull(ctx, it, b, &e) }},          // λ·L_pull
-		{"mix", mixes, func() error { return t.learnMixed(ctx, it, b, &e) }},          // L_T
-		{"update", true, func() error { return t.update(it, &e) }},                    // AdamW
-		{"ema", t.state.teacher != nil, func() error { return t.follow(it) }},         // teacher
+		{"data", true, func() (err error) { b, err = t.next(ctx, batches, &e); return err }}, // crops [B,3,H,W], translated
+		{"teacher", pulls || mixes, func() error { return t.teach(ctx, b, pulls) }},          // labels, confidences [B,H,W], features [B,D,h,w]
+		{"source", true, func() error { return t.learnSource(ctx, it, b, &e) }},              // L_S
+		{"plan", pulls, func() error { return t.planPull(it, b, &e) }},                       // queries, keys, weights
+		{"pull", pulls, func() error { return t.learnPull(ctx, it, b, &e) }},                 // λ·L_pull
+		{"mix", mixes, func() error { return t.learnMixed(ctx, it, b, &e) }},                 // L_T
+		{"update", true, func() error { return t.update(it, &e) }},                           // AdamW
+		{"ema", t.state.teacher != nil, func() error { return t.follow(it) }},                // teacher
 	}
 	clear(t.state.grads.Floats())
 	for _, s := range stages {
@@ -249,6 +288,21 @@ func (t *trainer) iterate(ctx context.Context, it int, batches *datasets.Stream)
 		e.Seconds[s.name] = time.Since(start).Seconds()
 	}
 	return e, nil
+}
+
+// next waits for the batch of an iteration and counts what it did without.
+func (t *trainer) next(ctx context.Context, batches *datasets.Stream, e *Event) (*datasets.Batch, error) {
+	b, err := batches.Next(ctx)
+	if err != nil {
+		return nil, &dataError{err}
+	}
+	for _, f := range b.Skipped {
+		e.Skipped = append(e.Skipped, f.File)
+		if t.progress.Skipped.add(f, 1) {
+			t.log.Warn("passed over: "+f.Error, zap.Int("iteration", e.Iteration))
+		}
+	}
+	return b, nil
 }
 
 // teach runs the teacher on the target images, and on the images that keys are

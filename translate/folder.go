@@ -15,6 +15,7 @@ import (
 
 	"t2sda/internal/imagefile"
 	"t2sda/internal/raster"
+	"t2sda/internal/translator"
 )
 
 // Folder serves images that were translated elsewhere and bear the names of
@@ -54,11 +55,20 @@ func (f Folder) Translate(*rand.Rand, *raster.Image, *raster.Image) (*raster.Ima
 
 // TranslateNamed returns the translated image of the source with that id (see
 // [translator.Named]). Errors name the file; that of a missing one, the first
-// that was looked for.
+// that was looked for, and are a *[translator.FileError].
 func (f Folder) TranslateNamed(_ *rand.Rand, id string, source, _ *raster.Image) (*raster.Image, error) {
 	if err := checkImage("source", source); err != nil {
 		return nil, err
 	}
+	m, err := f.read(id, source)
+	if err != nil {
+		return nil, &translator.FileError{ID: id, Err: err}
+	}
+	return m, nil
+}
+
+// read reads the file of an id and brings it to the source's size.
+func (f Folder) read(id string, source *raster.Image) (*raster.Image, error) {
 	file, err := f.find(id)
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"t2sda/datasets"
+	"t2sda/internal/interrupt"
 	"t2sda/internal/raster"
 )
 
@@ -73,6 +74,9 @@ func Files(ctx context.Context, p *Predictor, paths []string, outDir string, o F
 			if err == nil && !o.KeepGoing {
 				err = fault
 			}
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
 			if err != nil {
 				return fmt.Errorf("predict %s: %w", input, err)
 			}
@@ -87,7 +91,7 @@ func Files(ctx context.Context, p *Predictor, paths []string, outDir string, o F
 		})
 	}
 	if err := group.Wait(); err != nil {
-		return nil, nil, err
+		return nil, nil, interrupt.Explain(err, "stopped with %d of %d pictures written to %s, each whole", done, len(inputs), outDir)
 	}
 	for i, fault := range faults {
 		if fault != nil {

@@ -15,6 +15,7 @@ import (
 
 	"t2sda/datasets"
 	"t2sda/export/predict"
+	"t2sda/internal/interrupt"
 	"t2sda/internal/raster"
 )
 
@@ -82,7 +83,8 @@ func Evaluate(ctx context.Context, p *predict.Predictor, d *datasets.Dataset, o 
 	}
 	start := time.Now()
 	if err := e.run(ctx); err != nil {
-		return nil, fmt.Errorf("evaluate %s: %w", p.Name(), err)
+		err = fmt.Errorf("evaluate %s: %w", p.Name(), err)
+		return nil, interrupt.Explain(err, "stopped after %d of %d images", e.done, d.Len())
 	}
 	r, err := e.result()
 	if err != nil {
@@ -218,6 +220,9 @@ func (e *evaluation) fill(ctx context.Context, i int, s *predict.Task) (job, err
 func (e *evaluation) infer(ctx context.Context) error {
 	for j := range e.ready {
 		if err := j.task.Run(ctx); err != nil {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
 			return fmt.Errorf("image %s: %w", e.d.Item(j.index).ID, err)
 		}
 		e.inferred <- j // has room for every task
@@ -282,7 +287,10 @@ func (e *evaluation) count(one *Confusion, score ImageScore) error {
 // evaluation is to stop.
 func (e *evaluation) skip(ctx context.Context, index int, err error) error {
 	id := e.d.Item(index).ID
-	if !e.o.KeepGoing || ctx.Err() != nil {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if !e.o.KeepGoing {
 		return fmt.Errorf("image %s: %w", id, err)
 	}
 	e.mu.Lock()

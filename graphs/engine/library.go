@@ -84,7 +84,12 @@ func discover(explicit string, cuda bool, system []string) (string, error) {
 	if wrong != nil {
 		return "", wrong
 	}
-	return "", &LibraryError{Reason: fmt.Sprintf("neither set, nor in %s, nor in the cache, nor in the system's library folders", LibraryEnv)}
+	missing := &LibraryError{Reason: fmt.Sprintf("neither set, nor in %s, nor in the cache, nor in the system's library folders", LibraryEnv)}
+	if _, err := CacheDir(cuda); err != nil { // there is nothing to install into, nor to find what is installed by
+		missing.Reason = fmt.Sprintf("neither set, nor in %s, nor in the system's library folders; %v", LibraryEnv, err)
+		missing.Fix = fmt.Sprintf("set HOME or XDG_CACHE_HOME and run `%s`, or name the library's file by %s", installCommand, LibraryEnv)
+	}
+	return "", missing
 }
 
 func named(file, how string) (string, error) {
@@ -107,7 +112,7 @@ func named(file, how string) (string, error) {
 func CacheDir(cuda bool) (string, error) {
 	base, err := os.UserCacheDir() // honours XDG_CACHE_HOME
 	if err != nil {
-		return "", fmt.Errorf("user's cache folder: %w", err)
+		return "", fmt.Errorf("there is no cache folder (set HOME or XDG_CACHE_HOME): %w", err)
 	}
 	version := Version
 	if cuda {

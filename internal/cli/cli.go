@@ -18,6 +18,7 @@ import (
 	"golang.org/x/term"
 
 	"t2sda/configs"
+	"t2sda/internal/interrupt"
 	"t2sda/internal/shell"
 )
 
@@ -50,14 +51,12 @@ func Run(ctx context.Context, args []string, out, errs io.Writer) int {
 	if !started { // cobra's own: unknown commands, arguments, missing flags
 		err = usageError{fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
 	}
-	text := err.Error()
-	if err == context.Canceled { // nobody had more to say
-		text = "interrupted"
-	}
-	fmt.Fprintln(errs, "t2sda:", text)
-	switch {
-	case errors.Is(err, context.Canceled):
+	if text, ok := interrupt.Text(err); ok {
+		fmt.Fprintln(errs, strings.TrimSuffix("t2sda: interrupted: "+text, ": "))
 		return exitInterrupted
+	}
+	fmt.Fprintln(errs, "t2sda:", err)
+	switch {
 	case errors.As(err, new(usageError)):
 		return exitUsage
 	}

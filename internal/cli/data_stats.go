@@ -18,6 +18,7 @@ type statistics struct {
 	cache   string
 	workers int
 	rcs     datasets.RCSOptions
+	warn    func(error) // the first time only
 }
 
 func statsCommand() *cobra.Command {
@@ -32,7 +33,7 @@ func statsCommand() *cobra.Command {
 		},
 	}
 	s.tree.add(cmd)
-	cmd.Flags().StringVar(&s.cache, "cache", "", "folder to keep the counts in (default: the user's cache, where training looks)")
+	cmd.Flags().StringVar(&s.cache, "cache", "", "folder to keep the counts in (default: the user's cache, where training looks; data.stats_cache of a configuration)")
 	cmd.Flags().IntVar(&s.workers, "workers", 0, "goroutines that read labels (0: one per core)")
 	cmd.Flags().Float64Var(&s.rcs.Temperature, "temperature", s.rcs.Temperature, "temperature of rare class sampling")
 	cmd.Flags().IntVar(&s.rcs.MinPixels, "min-pixels", s.rcs.MinPixels, "least number of a class's pixels, at 2048×1024, for an image to be drawn for it")
@@ -40,13 +41,19 @@ func statsCommand() *cobra.Command {
 }
 
 func (s *statistics) run(cmd *cobra.Command, root string) error {
+	if s.cache != "" {
+		if err := tryFolder("cache", s.cache); err != nil {
+			return err
+		}
+	}
+	s.warn = once(warnings(cmd))
 	splits, err := s.tree.labelled(cmd.OutOrStdout(), root)
 	if err != nil {
 		return err
 	}
 	if s.cache == "" {
 		if s.cache, err = datasets.StatsCache(); err != nil {
-			return err
+			s.warn(err)
 		}
 	}
 	for i, o := range splits {
@@ -84,7 +91,13 @@ func (s *statistics) split(cmd *cobra.Command, o datasets.Options) error {
 	how := "known from " + s.cache
 	if counted > 0 {
 		seconds := time.Since(began).Seconds()
-		how = fmt.Sprintf("counted in %.1f s, %.0f images/s, kept in %s", seconds, float64(counted)/seconds, s.cache)
+		how = fmt.Sprintf("counted in %.1f s, %.0f images/s", seconds, float64(counted)/seconds)
+		if s.cache != "" && stats.Unkept == nil {
+			how += ", kept in " + s.cache
+		}
+	}
+	if stats.Unkept != nil {
+		s.warn(stats.Unkept)
 	}
 	out := cmd.OutOrStdout()
 	fmt.Fprintf(out, "%s, label map %s: %d labels, %s\n\n", o.Place(), d.Map().Name(), d.Len(), how)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -160,4 +161,10 @@ func (o *outputs) special(flag string) bool {
 // warnings returns what tells of things that do not stop a command.
 func warnings(cmd *cobra.Command) func(error) {
 	return func(err error) { fmt.Fprintln(cmd.ErrOrStderr(), "t2sda: warning:", err) }
+}
+
+// once returns what passes the first warning on: the next ones say the same.
+func once(warn func(error)) func(error) {
+	var first sync.Once
+	return func(err error) { first.Do(func() { warn(err) }) }
 }

@@ -46,6 +46,17 @@ type Batcher interface {
 	TranslateBatch(ctx context.Context, jobs []Job) ([]*raster.Image, error)
 }
 
+// FileError is the fault of a file that a translator reads instead of making an
+// image: of that image's translation alone.
+type FileError struct {
+	ID  string // of the source image, see [Named]
+	Err error  // names the file
+}
+
+func (e *FileError) Error() string { return e.Err.Error() }
+
+func (e *FileError) Unwrap() error { return e.Err }
+
 // Job is one image to translate.
 type Job struct {
 	Rand           *rand.Rand      // of this image's draws

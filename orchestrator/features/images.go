@@ -90,6 +90,9 @@ func (d *Images) each(ctx context.Context, workers int, f func(loaded) error) er
 			select {
 			case l := <-slot:
 				if err := f(l); err != nil {
+					if ctx.Err() != nil {
+						return ctx.Err()
+					}
 					return fmt.Errorf("image %s: %w", l.id, err)
 				}
 			case <-ctx.Done():

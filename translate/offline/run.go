@@ -2,7 +2,6 @@ package offline
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"image"
 	"image/png"
@@ -12,6 +11,7 @@ import (
 	"sync/atomic"
 
 	"t2sda/internal/atomicfile"
+	"t2sda/internal/interrupt"
 	"t2sda/internal/parallel"
 	"t2sda/internal/raster"
 	"t2sda/internal/resize"
@@ -74,8 +74,8 @@ func Run(ctx context.Context, o Options) (Result, error) {
 		return nil
 	})
 	result := Result{Written: int(written.Load()), Kept: p.kept}
-	if errors.Is(err, context.Canceled) && !o.Source.Single() {
-		err = fmt.Errorf("stopped with %d of %d pictures written, each whole; --resume makes the others: %w", result.Written+result.Kept, len(p.outputs), err)
+	if err != nil && !o.Source.Single() {
+		err = interrupt.Explain(err, "stopped with %d of %d pictures written, each whole; --resume makes the others", result.Written+result.Kept, len(p.outputs))
 	}
 	return result, err
 }
