@@ -160,12 +160,21 @@ func TestHash(t *testing.T) {
 	base := Default()
 	same, other := base, base
 	same.Name, same.Train.EvalEvery, same.Runtime.Threads, same.Data.Workers, same.Data.Cache = "x", 1, 1, 9, "/c"
+	same.Data.StatsCache, same.Data.OnError = "/s", OnErrorStop
 	other.Loss.Pull.Tau = 0.1
 	if base.Hash() != same.Hash() {
 		t.Error("a name changed the hash")
 	}
 	if base.Hash() == other.Hash() {
 		t.Error("a temperature did not change the hash")
+	}
+	skipping := base
+	skipping.Data.OnError = OnErrorSkip
+	if base.Hash() == skipping.Hash() {
+		t.Error("what follows a bad file did not change the hash")
+	}
+	if text, err := base.YAML(); err != nil || strings.Contains(string(text), "on_error") || strings.Contains(string(text), "stats_cache") {
+		t.Errorf("settings that are newer than hashes are written (%v)", err)
 	}
 }
 

@@ -133,11 +133,11 @@ func (t *translation) do(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return usageError{err}
 	}
-	target, err := t.open(cmd.ErrOrStderr())
-	if err != nil {
+	if err := t.tryOut(cmd); err != nil {
 		return err
 	}
-	if err := t.tryOut(cmd); err != nil {
+	target, err := t.open(cmd.ErrOrStderr())
+	if err != nil {
 		return err
 	}
 	var network *neural.Translator
@@ -182,7 +182,7 @@ func (t *translation) open(out io.Writer) (target *offline.Set, err error) {
 // tryOut tries the place of the results. A picture for standard output, a device or
 // a FIFO goes there as it is.
 func (t *translation) tryOut(cmd *cobra.Command) error {
-	if !t.run.Source.Single() {
+	if source, err := os.Stat(t.source.options.Root); err == nil && source.IsDir() {
 		return tryFolder("out", t.run.Out)
 	}
 	if dir := filepath.Dir(t.run.Out); t.run.Out != stdoutName {

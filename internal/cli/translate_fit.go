@@ -15,11 +15,11 @@ import (
 // does, and prints it.
 func (t *translation) fit(cmd *cobra.Command) error {
 	t.source.options.Root = t.look
-	set, err := t.source.open(cmd.ErrOrStderr(), "size")
+	out, err := openOutputs(cmd, "json")
 	if err != nil {
 		return err
 	}
-	out, err := openOutputs(cmd, "json")
+	set, err := t.source.open(cmd.ErrOrStderr(), "size")
 	if err != nil {
 		return err
 	}
