@@ -225,7 +225,7 @@ func TestInstallFailures(t *testing.T) {
 		{"platform", good, goodWheel, func(f *fixture) { f.platform = "plan9/mips" }, []string{"no pinned ONNX Runtime library for plan9/mips", LibraryEnv}},
 		{"folder", good, goodWheel, func(f *fixture) {
 			must(t, os.WriteFile(filepath.Dir(f.Dir), nil, 0o644))
-		}, []string{"not a directory"}},
+		}, []string{"is a file, not a folder"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := newFixture(t, c.npm, c.pip)
