@@ -19,6 +19,12 @@ import (
 	"t2sda/internal/texttable"
 )
 
+// The files of a comparison.
+const (
+	compareJSON     = "compare.json"
+	compareMarkdown = "compare.md"
+)
+
 // CompareOptions say what [Compare] trains.
 type CompareOptions struct {
 	Methods []string
@@ -73,6 +79,11 @@ func Compare(ctx context.Context, cfg configs.Config, c CompareOptions, o Option
 		return nil, err
 	}
 	defer lock.Close() // the lock goes with it
+	for _, name := range []string{compareJSON, compareMarkdown} {
+		if err := atomicfile.Try(filepath.Join(dir, name)); err != nil {
+			return nil, err
+		}
+	}
 	atATime, threads := Seats(c.Jobs, cfg.Runtime.Threads)
 	cfg.Runtime.Threads = threads
 	jobs := c.jobs(cfg, dir)
@@ -193,8 +204,8 @@ func (c *Comparison) finish() {
 
 func (c *Comparison) write(dir string) error {
 	return errors.Join(
-		atomicfile.WriteJSON(filepath.Join(dir, "compare.json"), c),
-		atomicfile.Write(filepath.Join(dir, "compare.md"), []byte(c.Markdown())))
+		atomicfile.WriteJSON(filepath.Join(dir, compareJSON), c),
+		atomicfile.Write(filepath.Join(dir, compareMarkdown), []byte(c.Markdown())))
 }
 
 func (c *Comparison) print(w io.Writer) error {

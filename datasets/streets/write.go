@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"image"
 	"image/png"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -252,25 +253,12 @@ func rawIDs(l *raster.Labels) *image.Gray {
 	return g
 }
 
-// encode writes a PNG under a temporary name, makes its folder if need be, and
-// renames it. Unlike atomicfile it does not wait for the disk: a picture that
-// a power cut has left empty is rendered again.
-func encode(path string, img image.Image) (err error) {
+// encode writes a PNG, and makes its folder if need be. It does not wait for the
+// disk: a picture that a power cut has left empty is rendered again.
+func encode(path string, img image.Image) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return err
 	}
-	temp, err := os.CreateTemp(filepath.Dir(path), ".streets-*")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("write %s: %w", path, errors.Join(err, os.Remove(temp.Name())))
-		}
-	}()
 	enc := png.Encoder{CompressionLevel: png.BestSpeed}
-	if err := errors.Join(enc.Encode(temp, img), temp.Chmod(0o644), temp.Close()); err != nil {
-		return err
-	}
-	return os.Rename(temp.Name(), path)
+	return atomicfile.WriteUnsynced(path, func(w io.Writer) error { return enc.Encode(w, img) })
 }
