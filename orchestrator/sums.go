@@ -20,8 +20,8 @@ import (
 
 // sumsFile holds the SHA-256 of every other file of a checkpoint, in the form of
 // sha256sum(1): `sha256sum -c SHA256SUMS` says the same as [verify]. A network
-// of 85 million parameters leaves 1.4 GB, which takes a second; no faster sum is
-// worth a tool of its own.
+// of 85 million parameters leaves 1.4 GB, which takes two or three seconds, of
+// many minutes between checkpoints; a faster sum would need a tool of its own.
 const sumsFile = "SHA256SUMS"
 
 // errUnsummed is what checkpoints from before there were sums are met with:
