@@ -47,7 +47,7 @@ func (in *installer) install(ctx context.Context) (string, error) {
 	}
 	if in.Dir == "" {
 		if in.Dir, err = CacheDir(in.CUDA); err != nil {
-			return "", fmt.Errorf("install ONNX Runtime: %w; or name a folder by --dir, and the library in it by %s", err, LibraryEnv)
+			return "", fmt.Errorf("install ONNX Runtime: %w: set HOME or XDG_CACHE_HOME, or name a folder by --dir, and the library in it by %s", err, LibraryEnv)
 		}
 	}
 	if file, ok := in.installed(methods); ok {

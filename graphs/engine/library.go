@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/user"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -86,7 +87,7 @@ func discover(explicit string, cuda bool, system []string) (string, error) {
 	}
 	missing := &LibraryError{Reason: fmt.Sprintf("neither set, nor in %s, nor in the cache, nor in the system's library folders", LibraryEnv)}
 	if _, err := CacheDir(cuda); err != nil { // there is nothing to install into, nor to find what is installed by
-		missing.Reason = fmt.Sprintf("neither set, nor in %s, nor in the system's library folders; %v", LibraryEnv, err)
+		missing.Reason = fmt.Sprintf("neither set, nor in %s, nor in the system's library folders, and %v", LibraryEnv, err)
 		missing.Fix = fmt.Sprintf("set HOME or XDG_CACHE_HOME and run `%s`, or name the library's file by %s", installCommand, LibraryEnv)
 	}
 	return "", missing
@@ -112,13 +113,31 @@ func named(file, how string) (string, error) {
 func CacheDir(cuda bool) (string, error) {
 	base, err := os.UserCacheDir() // honours XDG_CACHE_HOME
 	if err != nil {
-		return "", fmt.Errorf("there is no cache folder (set HOME or XDG_CACHE_HOME): %w", err)
+		return "", fmt.Errorf("there is no cache folder (%w)", err)
 	}
+	return cacheIn(base, cuda), nil
+}
+
+func cacheIn(base string, cuda bool) string {
 	version := Version
 	if cuda {
 		version += "-cuda"
 	}
-	return filepath.Join(base, "t2sda", "onnxruntime", version), nil
+	return filepath.Join(base, "t2sda", "onnxruntime", version)
+}
+
+// homeless returns the cache in the home that the user database knows, where the
+// environment has none of the user's own: services, cron and containers set no
+// HOME, or /. What was installed is so found there, too.
+func homeless() (base string, ok bool) {
+	if home := os.Getenv("HOME"); os.Getenv("XDG_CACHE_HOME") != "" || home != "" && home != "/" {
+		return "", false
+	}
+	u, err := user.Current()
+	if err != nil || u.HomeDir == "" {
+		return "", false
+	}
+	return filepath.Join(u.HomeDir, ".cache"), true
 }
 
 // cachedLibraries lists the places of the cache, the preferred build first.
@@ -127,6 +146,9 @@ func cachedLibraries(cuda bool) []string {
 	for _, c := range []bool{cuda, !cuda} {
 		if dir, err := CacheDir(c); err == nil {
 			files = append(files, filepath.Join(dir, libraryName(runtime.GOOS)))
+		}
+		if base, ok := homeless(); ok {
+			files = append(files, filepath.Join(cacheIn(base, c), libraryName(runtime.GOOS)))
 		}
 	}
 	return files

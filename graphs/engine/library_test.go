@@ -6,8 +6,10 @@ import (
 	"errors"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -142,5 +144,28 @@ func TestWrongLibraries(t *testing.T) {
 	}
 	if _, err := Discover(""); err == nil {
 		runAdd(t, open(t, Options{}), []float32{1}, []float32{2}) // the failures left nothing behind
+	}
+}
+
+// TestNoHome: without a home in the environment, what was installed is found in
+// that of the user database; there is no other folder to install into than one
+// that is named.
+func TestNoHome(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", "")
+	u, err := user.Current()
+	must(t, err)
+	for _, home := range []string{"", "/"} {
+		t.Setenv("HOME", home)
+		want := filepath.Join(u.HomeDir, ".cache", "t2sda", "onnxruntime", Version, libraryName(runtime.GOOS))
+		if have := cachedLibraries(false); !slices.Contains(have, want) {
+			t.Errorf("HOME=%s: have %v, want %s among them", home, have, want)
+		}
+	}
+	t.Setenv("HOME", "")
+	_, err = Install(t.Context(), InstallOptions{})
+	wantError(t, err, "set HOME or XDG_CACHE_HOME", "--dir", LibraryEnv)
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	if _, ok := homeless(); ok {
+		t.Error("the environment names a cache")
 	}
 }
