@@ -17,6 +17,8 @@ type Config struct {
 	Loss      Loss      `mapstructure:"loss" yaml:"loss"`
 	Train     Train     `mapstructure:"train" yaml:"train"`
 	Runtime   Runtime   `mapstructure:"runtime" yaml:"runtime"`
+
+	from origin // of a run's relative paths
 }
 
 // Data says where images come from and how crops are drawn.
@@ -201,7 +203,11 @@ type FeatureDistance struct {
 
 // Train is the optimisation.
 type Train struct {
-	Iterations   int     `mapstructure:"iterations" yaml:"iterations"`
+	Iterations int `mapstructure:"iterations" yaml:"iterations"`
+	// Extended are the numbers of iterations, ascending, after which the run was
+	// finished and then extended, see [Config.Extend]. It is not written when
+	// empty, so that hashes from before there were extensions hold.
+	Extended     []int   `mapstructure:"extended" yaml:"extended,flow,omitempty"`
 	Batch        int     `mapstructure:"batch" yaml:"batch"` // source images, and as many target images, per iteration
 	LR           float64 `mapstructure:"lr" yaml:"lr"`       // encoder
 	HeadLRFactor float64 `mapstructure:"head_lr_factor" yaml:"head_lr_factor"`

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -24,49 +25,56 @@ var engineNames = []string{"blur", "camera", "fda", "folder", "jitter", "none", 
 const enginesKey = "translate.engine"
 
 // errNoEngine says what translate.engine may be.
-var errNoEngine = fmt.Errorf("%s: want an engine (one of %s), or several with weights, as in {fda: 1, blur: 2}",
-	enginesKey, strings.Join(engineNames, ", "))
+var errNoEngine = fmt.Errorf("want an engine (one of %s), or several with weights, as in {fda: 1, blur: 2}",
+	strings.Join(engineNames, ", "))
 
 // ParseEngines reads the YAML text of [Engines] and checks it. Errors begin
 // with translate.engine and name the engine.
 func ParseEngines(text string) (Engines, error) {
-	var value any
-	if err := yaml.Unmarshal([]byte(text), &value); err != nil {
-		return nil, fmt.Errorf("%s: %q: %w", enginesKey, text, err)
+	e, err := readEngines(text)
+	if err == nil {
+		err = e.validate()
 	}
-	e, err := enginesOf(value)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("%s: %w", enginesKey, err)
 	}
-	return e, e.validate()
+	return e, nil
 }
 
-// enginesOf turns a decoded YAML value into engines, which may name engines
-// that do not exist.
-func enginesOf(value any) (Engines, error) {
-	switch value := value.(type) {
-	case Engines:
-		return value, nil
-	case string:
-		return Engines{value: 1}, nil
-	case map[string]any:
-		e := Engines{}
-		for _, name := range slices.Sorted(maps.Keys(value)) {
-			switch weight := value[name].(type) {
-			case int:
-				e[name] = float64(weight)
-			case float64:
-				e[name] = weight
-			default:
-				return nil, fmt.Errorf("%s: %s: want a number as weight, have %v", enginesKey, name, weight)
-			}
+// readEngines reads what [ParseEngines] does, unchecked and without the key in
+// its errors.
+func readEngines(text string) (Engines, error) {
+	var doc yaml.Node
+	if err := yaml.Unmarshal([]byte(text), &doc); err != nil {
+		return nil, fmt.Errorf("%q: %w", text, err)
+	}
+	if len(doc.Content) == 0 {
+		return nil, fmt.Errorf("%w; have nothing", errNoEngine)
+	}
+	return enginesOf(doc.Content[0])
+}
+
+// enginesOf reads engines, which may name some that do not exist.
+func enginesOf(n *yaml.Node) (Engines, error) {
+	n = resolved(n)
+	switch {
+	case n.Kind == yaml.ScalarNode && plain(n) != "":
+		return Engines{n.Value: 1}, nil
+	case n.Kind != yaml.MappingNode:
+		return nil, fmt.Errorf("%w; have %s", errNoEngine, map[bool]string{true: "a list", false: "nothing"}[n.Kind == yaml.SequenceNode])
+	}
+	e := Engines{}
+	return e, pairs(n, func(name string, value *yaml.Node) error {
+		weight, err := readNode(reflect.TypeFor[float64](), value)
+		if err != nil {
+			return fmt.Errorf("as weight %w", err)
 		}
-		return e, nil
-	}
-	return nil, fmt.Errorf("%w; have %v", errNoEngine, value)
+		e[name] = weight.(float64)
+		return nil
+	})
 }
 
-// validate returns the first fault.
+// validate returns the first fault, without the key.
 func (e Engines) validate() error {
 	sum := 0.0
 	for _, name := range slices.Sorted(maps.Keys(e)) {
@@ -74,7 +82,7 @@ func (e Engines) validate() error {
 		case !slices.Contains(engineNames, name):
 			return fmt.Errorf("%w; have %q", errNoEngine, name)
 		case !(weight >= 0) || math.IsInf(weight, 1):
-			return fmt.Errorf("%s: %s: want a weight of 0 or more, have %g", enginesKey, name, weight)
+			return fmt.Errorf("%s: want a weight of 0 or more, have %g", name, weight)
 		default:
 			sum += weight
 		}
@@ -83,9 +91,9 @@ func (e Engines) validate() error {
 	case len(e) == 0:
 		return errNoEngine
 	case sum == 0:
-		return fmt.Errorf("%s: the weights of %s are all 0", enginesKey, strings.Join(slices.Sorted(maps.Keys(e)), ", "))
+		return fmt.Errorf("the weights of %s are all 0", strings.Join(slices.Sorted(maps.Keys(e)), ", "))
 	case math.IsInf(sum, 1):
-		return errors.New(enginesKey + ": the weights sum to infinity")
+		return errors.New("the weights sum to infinity")
 	}
 	return nil
 }

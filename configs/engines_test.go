@@ -40,7 +40,7 @@ func TestEnginesInBothForms(t *testing.T) {
 		}
 	}
 	for _, preset := range []string{"gta5-cityscapes", "synthia-cityscapes"} { // the paper's
-		if c, err := Read(preset, nil); err != nil || c.Translate.Engine.String() != "fda" {
+		if c, err := Read(preset); err != nil || c.Translate.Engine.String() != "fda" {
 			t.Errorf("%s: the engine is %v, %v", preset, c.Translate.Engine, err)
 		}
 	}
@@ -98,16 +98,18 @@ func TestBadEngines(t *testing.T) {
 		"{fda: 1, gan: 1}":          `have "gan"`,
 		"{fda: 1, gan: 0}":          `have "gan"`,
 		"{fda: -1, blur: 2}":        "fda: want a weight of 0 or more, have -1",
-		"{fda: .nan}":               "fda: want a weight of 0 or more, have NaN",
-		"{fda: .inf}":               "fda: want a weight of 0 or more, have +Inf",
+		"{fda: .nan}":               "fda: as weight want a number, have .nan",
+		"{fda: .inf}":               "fda: as weight want a number, have .inf",
+		"{fda: true}":               "fda: as weight want a number, have true",
+		"{fda: 1, fda: 2}":          `key "fda" is there twice`,
 		"{fda: 1e308, blur: 1e308}": "the weights sum to infinity",
 		"{fda: 0, blur: 0}":         "the weights of blur, fda are all 0",
 		"{}":                        names,
-		"":                          "have <nil>",
-		"[fda, blur]":               "have [fda blur]",
-		"3":                         "have 3",
-		"{fda: much}":               "fda: want a number as weight, have much",
-		"{fda: {share: 1}}":         "fda: want a number as weight",
+		"":                          "have nothing",
+		"[fda, blur]":               "have a list",
+		"3":                         `have "3"`,
+		"{fda: much}":               "fda: as weight want a number, have much",
+		"{fda: {share: 1}}":         "fda: as weight want a number, have key: value pairs",
 		"{1: 2}":                    names,
 	} {
 		_, err := Load("streets", []string{"translate.engine=" + text})

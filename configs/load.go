@@ -2,16 +2,12 @@ package configs
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"embed"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"reflect"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -37,62 +33,72 @@ func Presets() []string {
 }
 
 // Load reads a preset (by name) or a YAML file (by path) over [Default],
-// applies settings of the form key=value, whose keys are dotted paths and whose
-// values are YAML, expands ${VAR} in the paths that the method reads and
-// validates the result.
+// applies settings of the form key=value, whose keys are dotted paths, expands
+// ${VAR} in the paths that the method reads and validates the result.
+//
+// A value is read by its field's type, and what is not of it is an error; text
+// after key= is taken as it stands. Relative paths in a file are relative to
+// the file, or to the folder that its key relative_to names; those of presets
+// and settings are relative to the working directory.
 func Load(name string, settings []string) (Config, error) {
-	cfg, err := Read(name, settings)
+	given, err := readSettings(settings)
+	if err != nil {
+		return Config{}, err
+	}
+	return load(name, given)
+}
+
+// load is [Load] with settings that were read.
+func load(name string, given []entry) (Config, error) {
+	l := &layers{name: name, where: map[string]string{}}
+	cfg, err := l.read(given)
 	if err != nil {
 		return cfg, err
 	}
 	if err := cfg.expand(); err != nil {
 		return cfg, fmt.Errorf("configuration %s: %w", name, err)
 	}
-	if err := cfg.Validate(); err != nil {
+	if err := l.locate(cfg.faults()); err != nil {
 		return cfg, fmt.Errorf("configuration %s: %w", name, err)
 	}
 	return cfg, nil
 }
 
-// Read is [Load] without validation and without expansion of ${VAR}.
-func Read(name string, settings []string) (Config, error) {
+// Read is [Load] without settings, validation and expansion of ${VAR}.
+func Read(name string) (Config, error) {
+	return (&layers{name: name, where: map[string]string{}}).read(nil)
+}
+
+// layers merges a configuration from what it is made of.
+type layers struct {
+	name  string            // of the configuration
+	where map[string]string // place in a file, by key, of the values that stand
+	from  origin
+}
+
+// read merges the configuration's files and the settings.
+func (l *layers) read(given []entry) (Config, error) {
 	v := viper.New()
-	v.SetConfigType("yaml")
-	if err := merge(v, name, nil); err != nil {
+	if err := l.merge(v, l.name, nil); err != nil {
 		return Config{}, err
 	}
-	for _, s := range settings {
-		key, text, ok := strings.Cut(s, "=")
-		if !ok || key == "" {
-			return Config{}, fmt.Errorf("setting %q: want key=value", s)
-		}
-		if !slices.Contains(keys(), strings.ToLower(key)) {
-			return Config{}, fmt.Errorf("setting %q: no such key%s", key, suggestion(key))
-		}
-		var value any
-		if err := yaml.Unmarshal([]byte(text), &value); err != nil {
-			return Config{}, fmt.Errorf("setting %q: %w", s, err)
-		}
-		if strings.EqualFold(key, enginesKey) {
-			var err error
-			if value, err = enginesOf(value); err != nil {
-				return Config{}, fmt.Errorf("setting %q: %w", s, err)
-			}
-		}
-		v.Set(key, value)
+	for _, e := range given {
+		v.Set(e.key, e.value)
+		delete(l.where, e.key)
 	}
 	cfg := Default()
 	if v.IsSet(enginesKey) {
 		cfg.Translate.Engine = nil // or the decoder would add to it
 	}
 	if err := v.UnmarshalExact(&cfg); err != nil {
-		return Config{}, fmt.Errorf("configuration %s: %w", name, err)
+		return Config{}, fmt.Errorf("configuration %s: %w", l.name, err)
 	}
+	cfg.from = l.from
 	return cfg, nil
 }
 
 // merge reads name's ancestors first, then name itself, into v.
-func merge(v *viper.Viper, name string, seen []string) error {
+func (l *layers) merge(v *viper.Viper, name string, seen []string) error {
 	text, err := source(name)
 	if err != nil {
 		return err
@@ -100,43 +106,46 @@ func merge(v *viper.Viper, name string, seen []string) error {
 	if slices.Contains(seen, name) {
 		return fmt.Errorf("configuration %s: extends itself through %s", name, strings.Join(seen, ", "))
 	}
-	tree := map[string]any{}
-	if err := yaml.Unmarshal(text, &tree); err != nil {
+	d := &document{embedded: slices.Contains(Presets(), name), path: name}
+	if err := d.read(text); err != nil {
 		return fmt.Errorf("configuration %s: %w", name, err)
 	}
-	if base, ok := tree["extends"]; ok {
-		parent, isString := base.(string)
-		if !isString {
-			return fmt.Errorf("configuration %s: extends: want a preset or a file, have %v", name, base)
-		}
-		if filepath.Ext(parent) != "" && !filepath.IsAbs(parent) {
-			parent = filepath.Join(filepath.Dir(name), parent)
-		}
-		if err := merge(v, parent, append(seen, name)); err != nil {
+	if d.extends != "" {
+		if err := l.merge(v, d.parent(), append(seen, name)); err != nil {
 			return fmt.Errorf("configuration %s: extends: %w", name, err)
 		}
-		delete(tree, "extends")
 	}
-	if err := readEngines(tree); err != nil {
-		return fmt.Errorf("configuration %s: %w", name, err)
+	for _, e := range d.entries {
+		switch delete(l.where, e.key); {
+		case d.embedded:
+		case name == l.name:
+			l.where[e.key] = fmt.Sprintf("line %d: ", e.line)
+		default:
+			l.where[e.key] = fmt.Sprintf("%s: line %d: ", name, e.line)
+		}
 	}
-	if err := known(tree, ""); err != nil {
-		return fmt.Errorf("configuration %s: %w", name, err)
-	}
-	return v.MergeConfigMap(tree)
+	l.from.add(d.from)
+	return v.MergeConfigMap(d.tree())
 }
 
-// readEngines makes the engines of a tree one value, which replaces an
-// ancestor's: viper would put the engines of both into one map.
-func readEngines(tree map[string]any) error {
-	section, _ := tree["translate"].(map[string]any)
-	value, ok := section["engine"]
-	if !ok {
-		return nil
+// locate joins the faults, each with the place in a file where the value that
+// is at fault was set.
+func (l *layers) locate(faults []fault) error {
+	var errs []error
+	for _, f := range faults {
+		place := l.where[f.field]
+		for _, key := range keys { // of a fault that several fields have together
+			if place == "" && strings.HasPrefix(key, f.field+".") {
+				place = l.where[key]
+			}
+		}
+		if place == "" {
+			errs = append(errs, f)
+			continue
+		}
+		errs = append(errs, fmt.Errorf("%s%w", place, f))
 	}
-	engines, err := enginesOf(value)
-	section["engine"] = engines
-	return err
+	return errors.Join(errs...)
 }
 
 // source returns the YAML text behind a preset's name or a file's path.
@@ -146,105 +155,70 @@ func source(name string) ([]byte, error) {
 	}
 	text, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("configuration %q: neither a preset (%s) nor a file", name, strings.Join(Presets(), ", "))
+		return nil, fmt.Errorf("configuration %q: neither a preset (%s) nor a file%s", name, strings.Join(Presets(), ", "), didYouMean(nearest(name, Presets())))
 	}
 	return text, err
 }
 
-// known reports the first key of the tree that no field reads.
-func known(tree map[string]any, prefix string) error {
-	for key, value := range tree {
-		path := prefix + key
-		if sub, ok := value.(map[string]any); ok {
-			if err := known(sub, path+"."); err != nil {
-				return err
-			}
-			continue
+// readSettings reads settings of the form key=value.
+func readSettings(settings []string) ([]entry, error) {
+	var out []entry
+	var faults []error
+	for _, s := range settings {
+		e, err := readSetting(s)
+		if err != nil {
+			faults = append(faults, err)
 		}
-		if !slices.Contains(keys(), path) {
-			return fmt.Errorf("unknown key %q%s", path, suggestion(path))
-		}
+		out = append(out, e)
 	}
-	return nil
+	return out, errors.Join(faults...)
 }
 
-// keys lists the dotted path of every field.
-func keys() []string {
-	var out []string
-	var walk func(t reflect.Type, prefix string)
-	walk = func(t reflect.Type, prefix string) {
-		for f := range t.Fields() {
-			path := prefix + f.Tag.Get("mapstructure")
-			if f.Type.Kind() == reflect.Struct {
-				walk(f.Type, path+".")
-				continue
-			}
-			out = append(out, path)
-		}
+func readSetting(setting string) (entry, error) {
+	key, text, ok := strings.Cut(setting, "=")
+	if !ok || key == "" {
+		return entry{}, fmt.Errorf("setting %q: want key=value", setting)
 	}
-	walk(reflect.TypeFor[Config](), "")
-	return out
+	key = strings.ToLower(key)
+	t, ok := fields[key]
+	if !ok {
+		return entry{}, fmt.Errorf("setting %q: no such key%s", key, suggestion(key))
+	}
+	value, err := readText(t, text)
+	if err != nil {
+		return entry{}, fmt.Errorf("setting %s=%s: %w", key, text, err)
+	}
+	return entry{key: key, value: value}, nil
 }
 
-var variable = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
-
-// expand replaces ${VAR} in every path that the run reads by the environment's
-// value. Variables that are not set are one error that names them with their
-// fields.
-func (c *Config) expand() error {
-	var unset []string
-	fields := map[string][]string{}
-	for _, path := range c.paths() {
-		*path.value = variable.ReplaceAllStringFunc(*path.value, func(m string) string {
-			name := m[2 : len(m)-1]
-			value, ok := os.LookupEnv(name)
-			if !ok {
-				if fields[name] == nil {
-					unset = append(unset, name)
-				}
-				fields[name] = append(fields[name], path.field)
-			}
-			return value
-		})
+// parent is what the document extends: a preset, or a file beside its own.
+func (d *document) parent() string {
+	isFile := filepath.Ext(d.extends) != "" || strings.ContainsRune(d.extends, filepath.Separator)
+	if !isFile || filepath.IsAbs(d.extends) || d.embedded {
+		return d.extends
 	}
-	if len(unset) == 0 {
-		return nil
-	}
-	var missing []string
-	for _, name := range unset {
-		missing = append(missing, fmt.Sprintf("%s: environment variable %s is not set", strings.Join(fields[name], ", "), name))
-	}
-	return fmt.Errorf("%s (set it, or the field: %s=DIR)", strings.Join(missing, "; "), fields[unset[0]][0])
+	return filepath.Join(filepath.Dir(d.path), d.extends)
 }
 
-// path is a field that may hold ${VAR}.
-type path struct {
-	field string
-	value *string
-}
-
-// paths lists the paths that the method reads.
-func (c *Config) paths() []path {
-	paths := []path{
-		{"data.eval.root", &c.Data.Eval.Root},
-		{"data.cache", &c.Data.Cache},
-		{"data.stats_cache", &c.Data.StatsCache},
-		{"translate.folder", &c.Translate.Folder},
-		{"translate.model", &c.Translate.Model},
-		{"model.init", &c.Model.Init},
-		{"runtime.library", &c.Runtime.Library},
-	}
-	if c.UsesTarget() || c.LabelsTarget() {
-		paths = append([]path{{"data.target.root", &c.Data.Target.Root}}, paths...)
-	}
-	if !c.LabelsTarget() {
-		paths = append([]path{{"data.source.root", &c.Data.Source.Root}}, paths...)
-	}
-	return paths
-}
-
-// YAML returns the configuration as a file that [Load] reads back.
+// YAML returns the configuration as a file that [Load] reads back, wherever it
+// lies.
 func (c *Config) YAML() ([]byte, error) {
+	k := c.written()
+	text, err := k.encode()
+	if err != nil || !k.hasRelativePaths() {
+		return text, err
+	}
+	base := c.from.base
+	if base == "" {
+		if base, err = os.Getwd(); err != nil {
+			return nil, fmt.Errorf("relative paths: %w", err)
+		}
+	}
+	head, err := yaml.Marshal(map[string]string{relativeToKey: base})
+	return append(head, text...), err
+}
+
+func (c *Config) encode() ([]byte, error) {
 	var b bytes.Buffer
 	e := yaml.NewEncoder(&b)
 	e.SetIndent(2)
@@ -252,56 +226,4 @@ func (c *Config) YAML() ([]byte, error) {
 		return nil, err
 	}
 	return b.Bytes(), nil
-}
-
-// Hash identifies what determines what is learned: a checkpoint of another hash
-// is not resumed. That includes the roots of the data, model.init,
-// translate.folder and translate.model, because what lies there is learned from.
-// The run's name and place, how often something is logged, evaluated or saved,
-// the runtime, and settings that the method never reads do not enter.
-func (c *Config) Hash() string {
-	k := *c
-	k.Name, k.Output, k.Baseline = "", "", false
-	k.Data.Workers, k.Data.Prefetch, k.Data.CacheMB, k.Data.Cache, k.Data.StatsCache = 0, 0, 0, "", ""
-	if !k.SkipsBadFiles() {
-		k.Data.OnError = "" // "stop" is what runs do that say nothing of it
-	}
-	k.Train.EvalEvery, k.Train.CheckpointEvery, k.Train.Keep, k.Train.LogEvery = 0, 0, 0, 0
-	k.Runtime = Runtime{}
-	k.clearUnread()
-	text, err := k.YAML()
-	if err != nil {
-		panic(err) // plain structs of strings and numbers encode
-	}
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:8])
-}
-
-// clearUnread empties the settings that the method never reads, so that a
-// comparison does not train source-only again when τ changes, and puts what the
-// method's name settles in place of what is configured.
-func (c *Config) clearUnread() {
-	ce, mix, kind := c.CEDomain(), c.MixDomain(), c.PullKind()
-	mixes, pulls := c.UsesMix(), c.UsesPull()
-	if !c.UsesPseudo() {
-		c.Translate = Translate{}
-	}
-	c.Loss.CEDomain, c.Loss.MixDomain, c.Loss.Pull.Kind = ce, mix, kind
-	if !mixes {
-		c.Loss.MixDomain, c.Loss.MixWeight, c.Loss.Quality = "", 0, ""
-		c.Loss.Delta, c.Loss.IgnoreTop, c.Loss.IgnoreBottom = 0, 0, 0
-	}
-	if !pulls {
-		c.Loss.Pull = Pull{}
-		c.Model.ProjectorWidth, c.Model.ProjectorInput = 0, ""
-	}
-	if !c.UsesFeatureDistance() {
-		c.Loss.FeatureDistance = FeatureDistance{}
-	}
-	if !(pulls && c.Loss.DRW == "pull" || mixes && c.Loss.DRW == "lt") {
-		c.Loss.DRW, c.Loss.DRWBeta = "", 0
-	}
-	if !mixes && !pulls { // no teacher
-		c.Train.AdaptAfter, c.Train.EMA = 0, 0
-	}
 }

@@ -7,18 +7,29 @@ import (
 )
 
 // suggestion names the known keys that end like the unknown one, since most
-// mistakes are a forgotten section, or else the one that is written most alike.
+// mistakes are a forgotten section; or else the one that is written most alike;
+// or else those whose last part is.
 func suggestion(key string) string {
-	var found []string
-	for _, k := range keys() {
-		if lastPart(k) == lastPart(key) {
-			found = append(found, k)
+	ending := func(last string) string {
+		var found []string
+		for _, k := range keys {
+			if lastPart(k) == last {
+				found = append(found, k)
+			}
 		}
+		return strings.Join(found, " or ")
 	}
-	if len(found) == 0 {
-		return didYouMean(nearest(key, keys()))
+	if found := ending(lastPart(key)); found != "" {
+		return didYouMean(found)
 	}
-	return didYouMean(strings.Join(found, " or "))
+	if found := nearest(key, slices.Concat(sections, keys)); found != "" {
+		return didYouMean(found)
+	}
+	var lasts []string
+	for _, k := range keys {
+		lasts = append(lasts, lastPart(k))
+	}
+	return didYouMean(ending(nearest(lastPart(key), lasts)))
 }
 
 func didYouMean(key string) string {
@@ -44,24 +55,28 @@ func nearest(word string, known []string) string {
 	return best
 }
 
-// editDistance counts the bytes to insert, delete or replace that turn a into b
-// (Levenshtein 1966).
+// editDistance counts the bytes to insert, delete or replace, and the neighbours
+// to swap, that turn a into b (Damerau 1964; no byte is changed twice).
 func editDistance(a, b string) int {
 	row := make([]int, len(b)+1) // distances of a[:i] to every b[:j]
 	for j := range row {
 		row[j] = j
 	}
+	var before []int // the row of a[:i-1]
 	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
+		next := make([]int, len(b)+1)
+		next[0] = i + 1
 		for j := range len(b) {
-			change := diagonal
+			change := row[j]
 			if a[i] != b[j] {
 				change++
 			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j]+1, row[j+1]+1)
+			next[j+1] = min(change, row[j+1]+1, next[j]+1)
+			if i > 0 && j > 0 && a[i] == b[j-1] && a[i-1] == b[j] {
+				next[j+1] = min(next[j+1], before[j-1]+1)
+			}
 		}
+		before, row = row, next
 	}
 	return row[len(b)]
 }

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -31,12 +32,15 @@ type Sweep struct {
 	// the others recover from the baseline; empty: none.
 	Oracle string
 	path   string // for messages
+	file   document
 }
 
-// Setting is a configuration's dotted key and its value as YAML.
-type Setting struct{ Key, Value string }
-
-func (s Setting) String() string { return s.Key + "=" + s.Value }
+// Setting is a configuration's dotted key and its value, as the sweep's file has
+// it on one line.
+type Setting struct {
+	Key, Value string
+	read       any // of the field's type
+}
 
 // SweepRow is what a row sets.
 type SweepRow struct {
@@ -47,7 +51,7 @@ type SweepRow struct {
 // Axis is a key of the grid and the values that it takes.
 type Axis struct {
 	Key    string
-	Values []string // YAML
+	Values []Setting
 }
 
 // Sweeps lists the names of the embedded sweep files, sorted.
@@ -71,8 +75,8 @@ func LoadSweep(name string) (*Sweep, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Sweep{path: name}
-	if err := s.parse(text); err != nil {
+	s := &Sweep{path: name, file: document{path: name, embedded: slices.Contains(Sweeps(), name)}}
+	if err := errors.Join(s.file.settle(""), s.parse(text)); err != nil {
 		return nil, fmt.Errorf("sweep %s: %w", name, err)
 	}
 	if s.Config != "" && filepath.Ext(s.Config) != "" && !filepath.IsAbs(s.Config) {
@@ -97,22 +101,22 @@ func sweepSource(name string) ([]byte, error) {
 
 // parse reads the file's text. Keys that no field reads are errors.
 func (s *Sweep) parse(text []byte) error {
-	var doc yaml.Node
-	if err := yaml.Unmarshal(text, &doc); err != nil {
+	root, err := parse(text)
+	if err != nil {
 		return err
 	}
-	if len(doc.Content) == 0 {
+	if root == nil {
 		return errors.New("the file is empty")
 	}
-	return fields(doc.Content[0], "", map[string]func(*yaml.Node) error{
-		"name":     func(n *yaml.Node) error { return n.Decode(&s.Name) },
-		"title":    func(n *yaml.Node) error { return n.Decode(&s.Title) },
-		"config":   func(n *yaml.Node) error { return n.Decode(&s.Config) },
-		"baseline": func(n *yaml.Node) error { return n.Decode(&s.Baseline) },
-		"oracle":   func(n *yaml.Node) error { return n.Decode(&s.Oracle) },
-		"seeds":    func(n *yaml.Node) error { return n.Decode(&s.Seeds) },
-		"settings": func(n *yaml.Node) (err error) { s.Settings, err = settingsOf(n); return err },
-		"grid":     func(n *yaml.Node) (err error) { s.Grid, err = axesOf(n); return err },
+	return members(root, "", map[string]func(*yaml.Node) error{
+		"name":     textInto(&s.Name),
+		"title":    textInto(&s.Title),
+		"config":   textInto(&s.Config),
+		"baseline": textInto(&s.Baseline),
+		"oracle":   textInto(&s.Oracle),
+		"seeds":    s.parseSeeds,
+		"settings": func(n *yaml.Node) (err error) { s.Settings, err = s.settingsOf(n); return err },
+		"grid":     func(n *yaml.Node) (err error) { s.Grid, err = s.axesOf(n); return err },
 		"rows":     s.parseRows,
 	})
 }
@@ -123,9 +127,9 @@ func (s *Sweep) parseRows(n *yaml.Node) error {
 	}
 	for i, item := range n.Content {
 		var r SweepRow
-		err := fields(item, fmt.Sprintf("[%d].", i), map[string]func(*yaml.Node) error{
-			"name": func(n *yaml.Node) error { return n.Decode(&r.Name) },
-			"set":  func(n *yaml.Node) (err error) { r.Set, err = settingsOf(n); return err },
+		err := members(item, fmt.Sprintf("[%d].", i), map[string]func(*yaml.Node) error{
+			"name": textInto(&r.Name),
+			"set":  func(n *yaml.Node) (err error) { r.Set, err = s.settingsOf(n); return err },
 		})
 		if err != nil {
 			return err
@@ -154,8 +158,8 @@ func pairs(n *yaml.Node, f func(key string, value *yaml.Node) error) error {
 	return nil
 }
 
-// fields reads a mapping by a reader per key.
-func fields(n *yaml.Node, prefix string, read map[string]func(*yaml.Node) error) error {
+// members reads a mapping by a reader per key.
+func members(n *yaml.Node, prefix string, read map[string]func(*yaml.Node) error) error {
 	if n.Kind != yaml.MappingNode {
 		return fmt.Errorf("line %d: want key: value pairs", n.Line)
 	}
@@ -171,39 +175,77 @@ func fields(n *yaml.Node, prefix string, read map[string]func(*yaml.Node) error)
 	return pairs(n, func(key string, value *yaml.Node) error { return read[key](value) })
 }
 
+// textInto reads text.
+func textInto(to *string) func(*yaml.Node) error {
+	return func(n *yaml.Node) error {
+		value, err := readNode(reflect.TypeFor[string](), n)
+		if err != nil {
+			return fmt.Errorf("line %d: %w", n.Line, err)
+		}
+		*to = value.(string)
+		return nil
+	}
+}
+
+func (s *Sweep) parseSeeds(n *yaml.Node) error {
+	n = resolved(n)
+	if n.Kind != yaml.SequenceNode {
+		return fmt.Errorf("line %d: want a list of whole numbers", n.Line)
+	}
+	for _, item := range n.Content {
+		seed, err := readNode(reflect.TypeFor[uint64](), item)
+		if err != nil {
+			return fmt.Errorf("line %d: %w", item.Line, err)
+		}
+		s.Seeds = append(s.Seeds, seed.(uint64))
+	}
+	return nil
+}
+
+// setting reads the value of a configuration's key by the field's type.
+func (s *Sweep) setting(key string, n *yaml.Node) (Setting, error) {
+	t, ok := fields[key]
+	if !ok {
+		return Setting{}, fmt.Errorf("line %d: no such key in a configuration%s", n.Line, suggestion(key))
+	}
+	value, err := readNode(t, n)
+	if err != nil {
+		return Setting{}, fmt.Errorf("line %d: %w", n.Line, err)
+	}
+	text, err := inline(resolved(n))
+	return Setting{key, text, s.file.lead(key, value)}, err
+}
+
 // settingsOf reads dotted keys and their values.
-func settingsOf(n *yaml.Node) ([]Setting, error) {
+func (s *Sweep) settingsOf(n *yaml.Node) ([]Setting, error) {
 	var out []Setting
 	err := pairs(n, func(key string, value *yaml.Node) error {
-		if !slices.Contains(keys(), key) {
-			return fmt.Errorf("line %d: no such key in a configuration%s", value.Line, suggestion(key))
-		}
-		text, err := inline(value)
-		out = append(out, Setting{key, text})
+		set, err := s.setting(key, value)
+		out = append(out, set)
 		return err
 	})
 	return out, err
 }
 
-func axesOf(n *yaml.Node) ([]Axis, error) {
+func (s *Sweep) axesOf(n *yaml.Node) ([]Axis, error) {
 	var out []Axis
 	err := pairs(n, func(key string, values *yaml.Node) error {
-		if !slices.Contains(keys(), key) {
+		if fields[key] == nil {
 			return fmt.Errorf("line %d: no such key in a configuration%s", values.Line, suggestion(key))
 		}
-		if values.Kind != yaml.SequenceNode || len(values.Content) == 0 {
+		if values = resolved(values); values.Kind != yaml.SequenceNode || len(values.Content) == 0 {
 			return fmt.Errorf("line %d: want a list of values", values.Line)
 		}
 		axis := Axis{Key: key}
 		for _, v := range values.Content {
-			text, err := inline(v)
+			set, err := s.setting(key, v)
 			if err != nil {
 				return err
 			}
-			if slices.Contains(axis.Values, text) {
-				return fmt.Errorf("line %d: value %s is there twice", v.Line, text)
+			if slices.ContainsFunc(axis.Values, func(have Setting) bool { return reflect.DeepEqual(have.read, set.read) }) {
+				return fmt.Errorf("line %d: value %s is there twice", v.Line, set.Value)
 			}
-			axis.Values = append(axis.Values, text)
+			axis.Values = append(axis.Values, set)
 		}
 		out = append(out, axis)
 		return nil

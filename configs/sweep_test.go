@@ -246,7 +246,7 @@ func TestEditDistance(t *testing.T) {
 	for _, c := range []struct {
 		a, b string
 		want int
-	}{{"", "abc", 3}, {"kitten", "sitting", 3}, {"tau", "tau", 0}, {"wieght", "weight", 2}, {"row", "rows", 1}} {
+	}{{"", "abc", 3}, {"kitten", "sitting", 3}, {"tau", "tau", 0}, {"wieght", "weight", 1}, {"ca", "abc", 3}, {"row", "rows", 1}} {
 		if d, back := editDistance(c.a, c.b), editDistance(c.b, c.a); d != c.want || back != c.want {
 			t.Errorf("%s to %s: %d and %d back, want %d", c.a, c.b, d, back, c.want)
 		}

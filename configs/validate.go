@@ -4,14 +4,39 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 )
 
+// maxSide bounds images in px: a limit of good sense that keeps products of sizes
+// far from overflow.
+const maxSide = 1 << 16
+
 // Validate checks every value and returns all faults joined, each as
 // "field: what is wrong".
 func (c *Config) Validate() error {
+	var errs []error
+	for _, f := range c.faults() {
+		errs = append(errs, f)
+	}
+	return errors.Join(errs...)
+}
+
+// fault is what is wrong with a field.
+type fault struct {
+	field string
+	error
+}
+
+func (f fault) Error() string { return f.field + ": " + f.error.Error() }
+
+func (f fault) Unwrap() error { return f.error }
+
+// faults lists what is wrong.
+func (c *Config) faults() []fault {
 	v := &validator{}
+	v.numbers(reflect.ValueOf(c).Elem())
 	v.oneOf("method", c.Method, Methods()...)
 	v.check("name", c.Name != "" && !strings.ContainsAny(c.Name, `/\`), "want a non-empty name without slashes, have %q", c.Name)
 	v.check("output", c.Output != "", "is empty")
@@ -22,7 +47,7 @@ func (c *Config) Validate() error {
 	c.validateLoss(v)
 	c.validateTrain(v)
 	c.validateRuntime(v)
-	return errors.Join(v.faults...)
+	return v.faults
 }
 
 func (c *Config) validateData(v *validator) {
@@ -35,6 +60,7 @@ func (c *Config) validateData(v *validator) {
 		v.check("data.target.root", d.Target.Root != "", "is empty: method %s needs target images", c.Method)
 	}
 	v.check("data.crop", d.Crop.Width >= 32 && d.Crop.Height >= 32, "want at least 32×32, have %d×%d", d.Crop.Width, d.Crop.Height)
+	v.check("data.crop", max(d.Crop.Width, d.Crop.Height) <= maxSide, "want at most %d×%[1]d, have %d×%d", maxSide, d.Crop.Width, d.Crop.Height)
 	v.between("data.cat_max_ratio", d.CatMaxRatio, 0.01, 1)
 	v.between("data.augment", d.Augment, 0, 5)
 	if d.RCS.Enabled {
@@ -74,7 +100,7 @@ func (c *Config) validateModel(v *validator) {
 
 func (c *Config) validateTranslate(v *validator) {
 	if err := c.Translate.Engine.validate(); err != nil {
-		v.faults = append(v.faults, err)
+		v.faults = append(v.faults, fault{enginesKey, err})
 	}
 	t := &c.Translate
 	if t.Range != "" {
@@ -139,6 +165,8 @@ func (v *validator) validateFeatureDistance(f *FeatureDistance) {
 func (c *Config) validateTrain(v *validator) {
 	t := &c.Train
 	v.atLeast("train.iterations", t.Iterations, 1)
+	v.check("train.extended", slices.IsSorted(append(append([]int{1}, t.Extended...), t.Iterations-1)),
+		"want numbers of iterations from 1 up, ascending and below train.iterations, have %v", t.Extended)
 	v.atLeast("train.batch", t.Batch, 1)
 	v.check("train.lr", t.LR > 0, "want > 0, have %g", t.LR)
 	v.check("train.head_lr_factor", t.HeadLRFactor > 0, "want > 0, have %g", t.HeadLRFactor)
@@ -170,11 +198,27 @@ func (c *Config) validateRuntime(v *validator) {
 }
 
 // validator collects faults.
-type validator struct{ faults []error }
+type validator struct{ faults []fault }
+
+// numbers refuses what is no number or too large for any use, once for all
+// fields; their own checks say the rest.
+func (v *validator) numbers(config reflect.Value) {
+	const most = 1 << 40
+	walk(config, "", func(key string, field reflect.Value) {
+		switch field.Kind() {
+		case reflect.Float64:
+			x := field.Float()
+			v.check(key, x-x == 0, "want a finite number, have %g", x)
+		case reflect.Int, reflect.Int64:
+			n := field.Int()
+			v.check(key, n <= most, "want at most %d, have %d", int64(most), n)
+		}
+	})
+}
 
 func (v *validator) check(field string, ok bool, format string, args ...any) {
 	if !ok {
-		v.faults = append(v.faults, fmt.Errorf("%s: "+format, append([]any{field}, args...)...))
+		v.faults = append(v.faults, fault{field, fmt.Errorf(format, args...)})
 	}
 }
 
@@ -199,4 +243,5 @@ func (v *validator) between(field string, have, low, high float64) {
 func (v *validator) resize(field string, s Size) {
 	v.check(field, (s.Width == 0) == (s.Height == 0) && s.Width >= 0 && s.Height >= 0,
 		"want two positive numbers or 0×0, have %d×%d", s.Width, s.Height)
+	v.check(field, max(s.Width, s.Height) <= maxSide, "want at most %d×%[1]d, have %d×%d", maxSide, s.Width, s.Height)
 }

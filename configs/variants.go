@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -121,8 +120,8 @@ func (s *Sweep) points() []point {
 		var next []point
 		for _, p := range out {
 			for _, v := range a.Values {
-				set := append(slices.Clone(p.set), Setting{a.Key, v})
-				next = append(next, point{strings.TrimSpace(p.name + " " + s.shortKey(a.Key) + "=" + v), p.of, set})
+				name := strings.TrimSpace(p.name + " " + s.shortKey(a.Key) + "=" + v.Value)
+				next = append(next, point{name, p.of, append(slices.Clone(p.set), v)})
 			}
 		}
 		out = next
@@ -152,49 +151,76 @@ func (s *Sweep) Curve() string {
 		return ""
 	}
 	for _, v := range s.Grid[0].Values {
-		if _, err := strconv.ParseFloat(v, 64); err != nil {
+		if _, ok := v.number(); !ok {
 			return ""
 		}
 	}
 	return s.Grid[0].Key
 }
 
+// number returns the value of a field that holds a number.
+func (s Setting) number() (float64, bool) {
+	switch v := s.read.(type) {
+	case int:
+		return float64(v), true
+	case int64:
+		return float64(v), true
+	case uint64:
+		return float64(v), true
+	case float64:
+		return v, true
+	}
+	return 0, false
+}
+
 // Variants makes the configuration of every row of the table and validates it:
 // the sweep's configuration with one thread a run, the sweep's settings, those
 // given here, as key=value, and the row's own, in this order.
 func (s *Sweep) Variants(settings []string) ([]Variant, error) {
-	base := []string{"baseline=false", "runtime.threads=1", fmt.Sprintf("seed=%d", s.Seeds[0])}
-	for _, set := range s.Settings {
-		base = append(base, set.String())
-	}
-	for _, text := range settings {
-		key, _, _ := strings.Cut(text, "=")
-		key = strings.ToLower(key)
-		switch {
-		case s.varies(key):
-			return nil, fmt.Errorf("sweep %s: setting %q: rows of the sweep set this key", s.path, text)
-		case key == "seed" || key == "name" || key == "baseline":
-			return nil, fmt.Errorf("sweep %s: setting %q: a sweep sets it for each run", s.path, text)
-		}
-		base = append(base, text)
+	base, err := s.base(settings)
+	if err != nil {
+		return nil, fmt.Errorf("sweep %s: %w", s.path, err)
 	}
 	var out []Variant
 	var faults []error
 	for _, p := range s.points() {
-		all := slices.Clone(base)
-		for _, set := range p.set {
-			all = append(all, set.String())
-		}
-		cfg, err := Load(s.Config, all)
+		cfg, err := load(s.Config, append(slices.Clone(base), entriesOf(p.set)...))
 		if err != nil {
 			faults = append(faults, fmt.Errorf("sweep %s: row %q: %w", s.path, p.name, err))
 			continue
 		}
 		v := Variant{Name: p.name, Config: cfg, Of: p.of}
 		if s.Curve() != "" {
-			v.X, _ = strconv.ParseFloat(p.set[len(p.set)-1].Value, 64) // Curve has parsed it
+			v.X, _ = p.set[len(p.set)-1].number() // Curve has seen that it is one
 		}
 		out = append(out, v)
 	}
 	return out, errors.Join(faults...)
+}
+
+// base lists what every row sets, those given as key=value last.
+func (s *Sweep) base(settings []string) ([]entry, error) {
+	base := []entry{{key: "baseline", value: false}, {key: "runtime.threads", value: 1}, {key: "seed", value: s.Seeds[0]}}
+	base = append(base, entriesOf(s.Settings)...)
+	given, err := readSettings(settings)
+	if err != nil {
+		return nil, err
+	}
+	for i, e := range given {
+		switch {
+		case s.varies(e.key):
+			return nil, fmt.Errorf("setting %q: rows of the sweep set this key", settings[i])
+		case e.key == "seed" || e.key == "name" || e.key == "baseline":
+			return nil, fmt.Errorf("setting %q: a sweep sets it for each run", settings[i])
+		}
+	}
+	return append(base, given...), nil
+}
+
+func entriesOf(set []Setting) []entry {
+	out := make([]entry, len(set))
+	for i, s := range set {
+		out[i] = entry{key: s.Key, value: s.read}
+	}
+	return out
 }

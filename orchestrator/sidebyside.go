@@ -137,7 +137,7 @@ func Finished(j Job) (*Outcome, error) {
 		return nil, nil
 	}
 	path := filepath.Join(dir, configFile)
-	kept, err := configs.Read(path, nil)
+	kept, err := configs.Read(path)
 	switch {
 	case err != nil && done != nil:
 		return done, nil // the result alone will do

@@ -1,0 +1,58 @@
+package configs
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+)
+
+// Hash identifies what determines what is learned: a checkpoint of another hash
+// is not resumed. That includes the roots of the data, model.init,
+// translate.folder and translate.model, because what lies there is learned from.
+// The run's name and place, how often something is logged, evaluated or saved,
+// the runtime, and settings that the method never reads do not enter.
+func (c *Config) Hash() string {
+	k := c.written()
+	k.Name, k.Output, k.Baseline = "", "", false
+	k.Data.Workers, k.Data.Prefetch, k.Data.CacheMB, k.Data.Cache, k.Data.StatsCache = 0, 0, 0, "", ""
+	if !k.SkipsBadFiles() {
+		k.Data.OnError = "" // "stop" is what runs do that say nothing of it
+	}
+	k.Train.EvalEvery, k.Train.CheckpointEvery, k.Train.Keep, k.Train.LogEvery = 0, 0, 0, 0
+	k.Runtime = Runtime{}
+	k.clearUnread()
+	text, err := k.encode()
+	if err != nil {
+		panic(err) // plain structs of strings and numbers encode
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:8])
+}
+
+// clearUnread empties the settings that the method never reads, so that a
+// comparison does not train source-only again when τ changes, and puts what the
+// method's name settles in place of what is configured.
+func (c *Config) clearUnread() {
+	ce, mix, kind := c.CEDomain(), c.MixDomain(), c.PullKind()
+	mixes, pulls := c.UsesMix(), c.UsesPull()
+	if !c.UsesPseudo() {
+		c.Translate = Translate{}
+	}
+	c.Loss.CEDomain, c.Loss.MixDomain, c.Loss.Pull.Kind = ce, mix, kind
+	if !mixes {
+		c.Loss.MixDomain, c.Loss.MixWeight, c.Loss.Quality = "", 0, ""
+		c.Loss.Delta, c.Loss.IgnoreTop, c.Loss.IgnoreBottom = 0, 0, 0
+	}
+	if !pulls {
+		c.Loss.Pull = Pull{}
+		c.Model.ProjectorWidth, c.Model.ProjectorInput = 0, ""
+	}
+	if !c.UsesFeatureDistance() {
+		c.Loss.FeatureDistance = FeatureDistance{}
+	}
+	if !(pulls && c.Loss.DRW == "pull" || mixes && c.Loss.DRW == "lt") {
+		c.Loss.DRW, c.Loss.DRWBeta = "", 0
+	}
+	if !mixes && !pulls { // no teacher
+		c.Train.AdaptAfter, c.Train.EMA = 0, 0
+	}
+}

@@ -1,0 +1,124 @@
+package configs
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// path is a field that holds a path.
+type path struct {
+	field string
+	value *string
+	read  bool // by the configured method: ${VAR} is expanded
+	named bool // a name without slash and dot is one of the program's own
+}
+
+// paths lists the fields that hold paths.
+func (c *Config) paths() []path {
+	d := &c.Data
+	source, target := !c.LabelsTarget(), c.UsesTarget() || c.LabelsTarget()
+	return []path{
+		{"data.source.root", &d.Source.Root, source, false},
+		{"data.target.root", &d.Target.Root, target, false},
+		{"data.eval.root", &d.Eval.Root, true, false},
+		{"data.source.list", &d.Source.List, source, false},
+		{"data.target.list", &d.Target.List, target, false},
+		{"data.eval.list", &d.Eval.List, true, false},
+		{"data.source.map", &d.Source.Map, source, true},
+		{"data.target.map", &d.Target.Map, target, true},
+		{"data.eval.map", &d.Eval.Map, true, true},
+		{"data.cache", &d.Cache, true, false},
+		{"data.stats_cache", &d.StatsCache, true, false},
+		{"translate.folder", &c.Translate.Folder, true, false},
+		{"translate.model", &c.Translate.Model, true, false},
+		{"model.init", &c.Model.Init, true, true},
+		{"runtime.library", &c.Runtime.Library, true, false},
+		{"runtime.profile", &c.Runtime.Profile, true, false},
+		{"output", &c.Output, true, false},
+	}
+}
+
+// relative reports whether the field's text is a relative path. One that begins
+// with a variable is what the variable makes it.
+func relative(field, text string) bool {
+	return slices.ContainsFunc(new(Config).paths(), func(p path) bool { return p.field == field && p.isRelative(text) })
+}
+
+func (p path) isRelative(text string) bool {
+	name := p.named && !strings.ContainsAny(text, `/.`)
+	return text != "" && !name && !filepath.IsAbs(text) && !strings.HasPrefix(text, "${")
+}
+
+func (c *Config) hasRelativePaths() bool {
+	return slices.ContainsFunc(c.paths(), func(p path) bool { return p.isRelative(*p.value) })
+}
+
+// origin says where a run began that is looked at from another working
+// directory: its relative paths are brought to where they lead from there, and
+// written and hashed as they stood.
+type origin struct {
+	base string            // empty: in the working directory
+	text map[string]string // by field, of its relative paths
+}
+
+// add takes over another file's paths; those of a second place stay absolute.
+func (o *origin) add(more origin) {
+	switch {
+	case more.base == "":
+	case o.base == "":
+		*o = more
+	case o.base == more.base:
+		maps.Copy(o.text, more.text)
+	}
+}
+
+// written returns the configuration with the relative paths of its run as they
+// stood in the run's file.
+func (c *Config) written() *Config {
+	k := *c
+	for _, p := range k.paths() {
+		if text, ok := c.from.text[p.field]; ok && *p.value == filepath.Join(c.from.base, text) {
+			*p.value = text
+		}
+	}
+	return &k
+}
+
+var variable = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
+
+// expand replaces ${VAR} in every path that the run reads by the environment's
+// value. Variables that are not set are one error that names them with their
+// fields.
+func (c *Config) expand() error {
+	var unset []string
+	fields := map[string][]string{}
+	for _, path := range c.paths() {
+		if !path.read {
+			continue
+		}
+		*path.value = variable.ReplaceAllStringFunc(*path.value, func(m string) string {
+			name := m[2 : len(m)-1]
+			value, ok := os.LookupEnv(name)
+			if !ok {
+				if fields[name] == nil {
+					unset = append(unset, name)
+				}
+				fields[name] = append(fields[name], path.field)
+			}
+			return value
+		})
+	}
+	if len(unset) == 0 {
+		return nil
+	}
+	var missing []string
+	for _, name := range unset {
+		missing = append(missing, fmt.Sprintf("%s: environment variable %s is not set", strings.Join(fields[name], ", "), name))
+	}
+	return fmt.Errorf("%s (set it, or the field: %s=DIR)", strings.Join(missing, "; "), fields[unset[0]][0])
+}
