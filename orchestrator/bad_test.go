@@ -3,6 +3,7 @@ package orchestrator
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -138,8 +139,8 @@ func TestCheckpointOfAnotherConfiguration(t *testing.T) {
 	}
 }
 
-// TestDivergence: a loss that is not finite stops the run, and every checkpoint
-// that is kept is finite.
+// TestDivergence: a loss that is not finite stops the run, with what to do about
+// it, also one that resumes; and every checkpoint that is kept is finite.
 func TestDivergence(t *testing.T) {
 	enginetest.Isolate(t)
 	root := t.TempDir()
@@ -147,8 +148,13 @@ func TestDivergence(t *testing.T) {
 	c := shapesConfig(root, t.TempDir())
 	c.Train.LR, c.Train.CheckpointEvery, c.Train.Iterations, c.Train.EvalEvery = 1e37, 1, 20, 0
 	_, err := Run(t.Context(), c, quiet())
-	if err == nil || !strings.Contains(err.Error(), "iteration") {
+	if err == nil || !strings.Contains(err.Error(), "the loss diverged at iteration ") || !strings.Contains(err.Error(), "lower train.lr (now 1e+37)") {
 		t.Fatalf("have %v, want the iteration that diverged", err)
+	}
+	o := quiet()
+	resuming(&o)
+	if _, again := Run(t.Context(), c, o); again == nil || again.Error() != err.Error() {
+		t.Errorf("resumed: %v\nbefore: %v", again, err)
 	}
 	paths, err := checkpoints(filepath.Join(c.Output, c.Name), lastPrefix)
 	if err != nil {
@@ -167,6 +173,23 @@ func TestDivergence(t *testing.T) {
 		}
 		if err := s.close(); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// TestDivergenceByMethod: whatever notices it first, the message is the same.
+func TestDivergenceByMethod(t *testing.T) {
+	enginetest.Isolate(t)
+	root := t.TempDir()
+	writeShapes(t, root)
+	for _, method := range []string{configs.SourceOnly, configs.SelfTraining, configs.T2S} {
+		for _, lr := range []float64{1e6, 1e37} {
+			c := shapesConfig(root, t.TempDir())
+			c.Method, c.Train.LR, c.Train.Iterations, c.Train.EvalEvery = method, lr, 20, 0
+			_, err := Run(t.Context(), c, quiet())
+			if err == nil || !strings.HasPrefix(err.Error(), "the loss diverged at iteration ") || !strings.Contains(err.Error(), fmt.Sprintf("lower train.lr (now %g)", lr)) {
+				t.Errorf("%s, %g: have %v", method, lr, err)
+			}
 		}
 	}
 }

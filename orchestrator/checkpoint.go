@@ -110,9 +110,9 @@ func (s *state) saveFiles(dir string, p progress) error {
 }
 
 // load fills the state from a checkpoint directory whose configuration hash
-// must be hash, see [readProgress].
-func (s *state) load(dir, hash string) (progress, error) {
-	p, err := readProgress(dir, hash)
+// must be one of hashes, the run's own first, see [readProgress].
+func (s *state) load(dir string, hashes ...string) (progress, error) {
+	p, err := readProgress(dir, hashes...)
 	if err != nil && !errors.Is(err, errUnsummed) {
 		return p, err
 	}
@@ -126,9 +126,10 @@ func (s *state) load(dir, hash string) (progress, error) {
 }
 
 // readProgress reads the state.json of a checkpoint directory whose
-// configuration hash must be hash, after it has verified all of the directory.
-// With the progress of a checkpoint without checksums comes [errUnsummed].
-func readProgress(dir, hash string) (progress, error) {
+// configuration hash must be one of hashes, the run's own first, after it has
+// verified all of the directory. With the progress of a checkpoint without
+// checksums comes [errUnsummed].
+func readProgress(dir string, hashes ...string) (progress, error) {
 	var p progress
 	unsummed := verify(dir)
 	if unsummed != nil && !errors.Is(unsummed, errUnsummed) {
@@ -142,8 +143,8 @@ func readProgress(dir, hash string) (progress, error) {
 	if err := json.Unmarshal(text, &p); err != nil {
 		return p, fmt.Errorf("checkpoint %s: %w", path, err)
 	}
-	if p.ConfigHash != hash {
-		return p, fmt.Errorf("checkpoint %s belongs to another configuration (hash %s, this run has %s): resume with the run's own config.yaml or start in another directory", dir, p.ConfigHash, hash)
+	if !slices.Contains(hashes, p.ConfigHash) {
+		return p, fmt.Errorf("checkpoint %s belongs to another configuration (hash %s, this run has %s): resume with the run's own config.yaml or start in another directory", dir, p.ConfigHash, hashes[0])
 	}
 	if unsummed != nil && p.Summed {
 		return p, &damagedError{dir, fmt.Errorf("its %s is missing", sumsFile)}
@@ -218,7 +219,7 @@ func checkpointPath(run, prefix string, iteration int) string {
 // and removes what is no longer kept. State that is not finite is never saved.
 func (t *trainer) checkpoint(prefix string) error {
 	if what := t.state.notFinite(); what != "" {
-		return fmt.Errorf("iteration %d: %s is not finite; the last good checkpoint is kept", t.progress.Iteration, what)
+		return t.explain(t.progress.Iteration-1, notFiniteError(what+" is not finite"))
 	}
 	t.progress.Seconds = t.seconds()
 	if err := t.state.save(checkpointPath(t.dir, prefix, t.progress.Iteration), t.progress); err != nil {
@@ -267,7 +268,7 @@ func (t *trainer) resume() error {
 		return err
 	}
 	newest := paths[len(paths)-1]
-	t.progress, err = t.state.load(newest, t.cfg.Hash())
+	t.progress, err = t.state.load(newest, hashes(t.cfg)...)
 	damaged := new(damagedError)
 	switch {
 	case errors.Is(err, errUnsummed):
@@ -277,6 +278,7 @@ func (t *trainer) resume() error {
 	case err != nil:
 		return err
 	}
+	t.progress.ConfigHash = t.cfg.Hash() // from here on, if it was saved before an extension
 	t.spent, t.keptBest = t.progress.Seconds, t.progress.BestIteration
 	t.log.Info("resumed", zap.String("checkpoint", filepath.Base(newest)), zap.Int("iteration", t.progress.Iteration))
 	return nil

@@ -14,7 +14,7 @@ import (
 )
 
 // jobMeter tells a person how several runs get on: a line for each that ends,
-// and on a terminal a bar below.
+// and on a terminal a bar below; a line now and then where there is none.
 type jobMeter struct {
 	mu      sync.Mutex
 	w       io.Writer
@@ -43,16 +43,17 @@ func newJobMeter(o Options, jobs []Job, open []int, atATime int) *jobMeter {
 	}
 	fmt.Fprintf(m.w, "%d runs, %d of them complete; up to %d at a time, threads per run: %d; what each prints: %s\n",
 		len(jobs), len(jobs)-len(open), atATime, jobs[open[0]].Config.Runtime.Threads, filepath.Join(filepath.Dir(jobs[open[0]].Dir()), "*", logFile))
+	interval := lineInterval
 	if o.Terminal {
-		m.columns = func() int { return columns(o.Out) }
-		m.drawing.Go(m.redraw)
+		m.columns, interval = func() int { return columns(o.Out) }, time.Second
 	}
+	m.drawing.Go(func() { m.keepTelling(interval) })
 	return m
 }
 
-// redraw keeps the bar fresh.
-func (m *jobMeter) redraw() {
-	tick := time.NewTicker(time.Second)
+// keepTelling keeps the bar fresh, or prints lines in its place.
+func (m *jobMeter) keepTelling(interval time.Duration) {
+	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
 		select {
@@ -60,6 +61,9 @@ func (m *jobMeter) redraw() {
 			return
 		case <-tick.C:
 			m.mu.Lock()
+			if m.columns == nil {
+				fmt.Fprintln(m.w, m.status())
+			}
 			m.draw()
 			m.mu.Unlock()
 		}
@@ -144,18 +148,24 @@ func (m *jobMeter) draw() {
 	if m.columns == nil {
 		return
 	}
-	eta, done, running := m.eta(time.Now()), float64(m.total-len(m.loads)), 0
+	status, done := m.status(), float64(m.total-len(m.loads))
 	for _, l := range m.loads {
 		done += l.at
+	}
+	full := int(barWidth * done / float64(m.total))
+	runes := []rune(fmt.Sprintf("[%s%s] %s", strings.Repeat("█", full), strings.Repeat("·", barWidth-full), status))
+	fmt.Fprint(m.w, clearLine, string(runes[:min(len(runes), max(m.columns()-1, 0))]))
+}
+
+// status says how many runs have ended and are under way.
+func (m *jobMeter) status() string {
+	eta, running := m.eta(time.Now()), 0
+	for _, l := range m.loads {
 		if l.running {
 			running++
 		}
 	}
-	full := int(barWidth * done / float64(m.total))
-	line := fmt.Sprintf("[%s%s] %d/%d runs, %d training, ETA %s", strings.Repeat("█", full), strings.Repeat("·", barWidth-full),
-		m.total-m.left(), m.total, running, eta)
-	runes := []rune(line)
-	fmt.Fprint(m.w, clearLine, string(runes[:min(len(runes), max(m.columns()-1, 0))]))
+	return fmt.Sprintf("%d/%d runs, %d training, ETA %s", m.total-m.left(), m.total, running, eta)
 }
 
 // share is how much of the job's iterations its directory records, 0 to 1.

@@ -19,6 +19,7 @@ import (
 type meter interface {
 	start(method string, done, total int)
 	tick(e Event, images int)
+	evaluating(done, total int) // images
 	evaluated(iteration int, r *score.Result)
 	stop()
 }
@@ -78,28 +79,43 @@ func describeScore(method string, iteration int, r *score.Result) string {
 	return fmt.Sprintf("%s: after %d iterations target mIoU %.1f %% (%d images, %.1f s)", method, iteration, 100*float64(r.MIoU), r.Images, r.Seconds)
 }
 
+// lineInterval is the longest time without a line where there is no terminal.
+const lineInterval = 30 * time.Second
+
 type lineMeter struct {
 	w      io.Writer
 	every  int
 	method string
+	said   time.Time // when the last line was printed
 	rate
 }
 
 func (m *lineMeter) start(method string, done, total int) {
-	m.method = method
+	m.method, m.said = method, time.Now()
 	m.rate.start(done, total)
 }
 
 func (m *lineMeter) tick(e Event, images int) {
 	m.done(e.Iteration+1, time.Now())
-	if m.to%m.every == 0 || m.to == m.last {
-		fmt.Fprintf(m.w, "%s %d/%d%s  %.1f images/s  ETA %s\n",
+	if m.to%m.every == 0 || m.to == m.last || time.Since(m.said) >= lineInterval {
+		m.say("%s %d/%d%s  %.1f images/s  ETA %s",
 			m.method, m.to, m.last, describe(e), m.perSecond()*float64(images), m.eta())
 	}
 }
 
+func (m *lineMeter) say(format string, args ...any) {
+	fmt.Fprintf(m.w, format+"\n", args...)
+	m.said = time.Now()
+}
+
+func (m *lineMeter) evaluating(done, total int) {
+	if time.Since(m.said) >= lineInterval {
+		m.say("%s: evaluating, %d/%d images", m.method, done, total)
+	}
+}
+
 func (m *lineMeter) evaluated(iteration int, r *score.Result) {
-	fmt.Fprintln(m.w, describeScore(m.method, iteration, r))
+	m.say("%s", describeScore(m.method, iteration, r))
 }
 
 func (m *lineMeter) stop() {}
@@ -142,6 +158,12 @@ func (m *barMeter) draw(line string) {
 	runes := []rune(line)
 	fmt.Fprint(m.w, clearLine, string(runes[:min(len(runes), max(m.columns()-1, 0))]))
 	m.drawn = time.Now()
+}
+
+func (m *barMeter) evaluating(done, total int) {
+	if time.Since(m.drawn) >= redraw {
+		m.draw(fmt.Sprintf("%s evaluating, %d/%d images", m.progress(), done, total))
+	}
 }
 
 func (m *barMeter) evaluated(iteration int, r *score.Result) {

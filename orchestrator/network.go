@@ -59,7 +59,7 @@ func OpenNetwork(run, checkpoint, which string) (*Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := readProgress(dir, cfg.Hash())
+	p, err := readProgress(dir, hashes(cfg)...)
 	var unverified error
 	if errors.Is(err, errUnsummed) {
 		unverified = fmt.Errorf("checkpoint %s: %w", dir, err)

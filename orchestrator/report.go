@@ -116,12 +116,16 @@ func (t *trainer) facts() []report.Fact {
 	if text := t.progress.Skipped.summary(); text != "" {
 		facts = append(facts, report.Fact{Name: "left out", Value: text})
 	}
+	iterations := fmt.Sprint(c.Train.Iterations)
+	if n := len(c.Train.Extended); n > 0 {
+		iterations += fmt.Sprintf(" (extended after %d)", c.Train.Extended[n-1])
+	}
 	info := t.engine.Info()
 	return append(
 		facts,
 		report.Fact{Name: "evaluated on", Value: fmt.Sprintf("%d images in %s", t.data.eval.Len(), t.data.eval.Root())},
 		report.Fact{Name: "network", Value: fmt.Sprintf("%s + %s, %d classes, from %s", c.Model.Encoder, c.Model.Head, t.arch.Classes, init)},
-		report.Fact{Name: "iterations", Value: fmt.Sprintf("%d of %s, crops of %d×%d pixels", c.Train.Iterations, images, c.Data.Crop.Width, c.Data.Crop.Height)},
+		report.Fact{Name: "iterations", Value: fmt.Sprintf("%s of %s, crops of %d×%d pixels", iterations, images, c.Data.Crop.Width, c.Data.Crop.Height)},
 		report.Fact{Name: "learning rate", Value: fmt.Sprintf("%.3g, head %.3g", c.Train.LR, c.Train.LR*c.Train.HeadLRFactor)},
 		report.Fact{Name: "seed", Value: fmt.Sprint(c.Seed)},
 		report.Fact{Name: "device", Value: fmt.Sprintf("%s, ONNX Runtime %s", info.Device, info.Version)},

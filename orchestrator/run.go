@@ -28,7 +28,9 @@ type Options struct {
 	Log      *zap.Logger
 	Out      io.Writer // progress and results, for people
 	Terminal bool      // Out is a terminal: draw a progress bar in place
-	Resume   bool      // continue the newest run of the configuration's name
+	Resume   bool      // continue the newest run of the configuration's name, or
+	Run      string    // the one in this directory, if it is not empty
+	Extend   int       // iterations by which the run that is continued, which is finished, is extended; 0: none
 	Version  string    // of the program, for the model's metadata
 	Program  string    // how the program is called, for messages; empty: t2sda
 	Command  string    // the command line as typed, for the record; may be empty
@@ -77,7 +79,7 @@ func Run(ctx context.Context, cfg configs.Config, o Options) (_ *Outcome, err er
 		return nil, err
 	}
 	defer e.Close() // its sessions are closed by then; nothing is left to fail
-	dir, lock, err := claimDir(cfg, o.Resume)
+	dir, lock, err := claimDir(cfg, o)
 	if err != nil {
 		return nil, err
 	}
@@ -91,9 +93,16 @@ func Run(ctx context.Context, cfg configs.Config, o Options) (_ *Outcome, err er
 	if err := renderStreets(ctx, cfg, o); err != nil {
 		return nil, err
 	}
-	// The directory's own name, so that its config.yaml resumes this run and not
+	// The directory's own place, so that its config.yaml resumes this run and not
 	// a later one of the first name.
-	cfg.Name = filepath.Base(dir)
+	if cfg, err = placedIn(cfg, dir); err != nil {
+		return nil, err
+	}
+	if o.Extend > 0 {
+		if cfg, err = o.extended(cfg, dir); err != nil {
+			return nil, err
+		}
+	}
 	if err := keepConfig(cfg, dir); err != nil {
 		return nil, err
 	}
@@ -140,6 +149,9 @@ func (o Options) resumable(err error, dir string) error {
 // runOne trains one method in dir. A run that is complete is not repeated: its
 // outcome is read back.
 func runOne(ctx context.Context, cfg configs.Config, dir string, baseline *Outcome, e *engine.Engine, o Options) (*Outcome, error) {
+	if err := setAside(dir, cfg); err != nil {
+		return nil, err
+	}
 	if done, err := readOutcome(dir, cfg); err != nil || done != nil {
 		return done, err
 	}

@@ -40,12 +40,29 @@ func runDir(cfg configs.Config, resume bool) (string, error) {
 }
 
 // claimDir returns the directory of a new run, or of the one to resume, locked.
-func claimDir(cfg configs.Config, resume bool) (dir string, lock *os.File, err error) {
-	if dir, err = runDir(cfg, resume); err != nil {
-		return "", nil, err
+func claimDir(cfg configs.Config, o Options) (dir string, lock *os.File, err error) {
+	if dir = o.Run; dir == "" {
+		if dir, err = runDir(cfg, o.Resume); err != nil {
+			return "", nil, err
+		}
 	}
 	lock, err = lockDir(dir)
 	return dir, lock, err
+}
+
+// placedIn returns the configuration with name and output of the run in dir,
+// which may have been moved.
+func placedIn(cfg configs.Config, dir string) (configs.Config, error) {
+	cfg.Name = filepath.Base(dir)
+	here, err := os.Stat(dir)
+	if err != nil {
+		return cfg, err
+	}
+	if there, err := os.Stat(filepath.Join(cfg.Output, cfg.Name)); err == nil && os.SameFile(here, there) {
+		return cfg, nil
+	}
+	cfg.Output, err = filepath.Abs(filepath.Dir(dir))
+	return cfg, err
 }
 
 // lockDir makes this process the only one that trains in dir, which it creates

@@ -111,7 +111,7 @@ func (t *trainer) score(ctx context.Context) (_ *score.Result, err error) {
 }
 
 func (t *trainer) evalOptions() score.Options {
-	return score.Options{Workers: t.cfg.Data.Workers, KeepGoing: t.cfg.SkipsBadFiles()}
+	return score.Options{Workers: t.cfg.Data.Workers, KeepGoing: t.cfg.SkipsBadFiles(), Progress: t.meter.evaluating}
 }
 
 // modelOptions describe the student for export at the evaluation images' size.

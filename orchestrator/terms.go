@@ -126,7 +126,7 @@ func (t *term) run(ctx context.Context, r *rand.Rand) (float64, error) {
 	}
 	loss := t.loss[0]
 	if loss-loss != 0 {
-		return 0, fmt.Errorf("term %s: its loss is %v", t.name, loss)
+		return 0, notFiniteError(fmt.Sprintf("term %s: its loss is %v", t.name, loss))
 	}
 	return float64(loss), nil
 }

@@ -198,7 +198,7 @@ func (t *trainer) run(ctx context.Context) (err error) {
 // checkpoint saved.
 func (t *trainer) conclude(ctx context.Context, log *eventLog, e Event) error {
 	c, done := t.cfg.Train, t.progress.Iteration
-	t.progress.EvalPending = due(done, c.EvalEvery, c.Iterations)
+	t.progress.EvalPending = due(done, c.EvalEvery, c)
 	if err := t.evaluatePending(ctx, &e); err != nil {
 		return t.saveAndStop(errors.Join(err, log.write(e)))
 	}
@@ -207,7 +207,7 @@ func (t *trainer) conclude(ctx context.Context, log *eventLog, e Event) error {
 		return err
 	}
 	t.meter.tick(e, c.Batch)
-	if stopped != nil || due(done, c.CheckpointEvery, c.Iterations) {
+	if stopped != nil || due(done, c.CheckpointEvery, c) {
 		if err := t.checkpoint(lastPrefix); err != nil {
 			return err
 		}
@@ -232,10 +232,10 @@ func (e *savedError) Unwrap() error { return e.error }
 // stopAt ends training with the error of iteration it. Where there was no batch to
 // learn from, what is trained so far is sound, and saved.
 func (t *trainer) stopAt(it int, err error) error {
-	err = fmt.Errorf("iteration %d: %w", it, err)
 	if data := new(dataError); !errors.As(err, &data) {
-		return err
+		return t.explain(it, err)
 	}
+	err = fmt.Errorf("iteration %d: %w", it, err)
 	if it == 0 {
 		return err // there is nothing to save
 	}
@@ -251,16 +251,17 @@ func (t *trainer) saveAndStop(err error) error {
 }
 
 // due reports whether something happens after `done` iterations: every `every`
-// (0: never before the end) and at the end.
-func due(done, every, last int) bool {
-	return done == last || every > 0 && done%every == 0
+// (0: never before the end) and at the end, also where that was before the run
+// was extended.
+func due(done, every int, c configs.Train) bool {
+	return done == c.Iterations || slices.Contains(c.Extended, done) || every > 0 && done%every == 0
 }
 
 // iterate is one training iteration.
 func (t *trainer) iterate(ctx context.Context, it int, batches *datasets.Stream) (Event, error) {
 	e := Event{Iteration: it, LR: learningRate(t.cfg.Train, it), Losses: map[string]float64{}, Seconds: map[string]float64{}}
 	var b *datasets.Batch
-	adapts := float64(it) >= t.cfg.Train.AdaptAfter*float64(t.cfg.Train.Iterations)
+	adapts := float64(it) >= t.cfg.Train.AdaptAfter*float64(t.cfg.Train.Phase(0))
 	pulls, mixes := adapts && t.pull != nil, adapts && t.mixer != nil
 	stages := []struct {
 		name string
@@ -416,7 +417,7 @@ func (t *trainer) update(it int, e *Event) error {
 	s := t.state
 	e.GradNorm = t.optimizer.step(s.student.Floats(), s.grads.Floats(), s.moment1.Floats(), s.moment2.Floats(), it, e.LR)
 	if e.GradNorm-e.GradNorm != 0 {
-		return fmt.Errorf("the gradient's norm is %v", e.GradNorm)
+		return notFiniteError(fmt.Sprintf("the gradient's norm is %v", e.GradNorm))
 	}
 	return nil
 }

@@ -56,6 +56,9 @@ func Open(path string) (_ *File, err error) {
 func newFile(path string, f source, size int64) (*File, error) {
 	header, err := readHeader(io.NewSectionReader(f, 0, size), size)
 	if err != nil {
+		if other := recognise(path, f); other != nil {
+			err = other
+		}
 		return nil, err
 	}
 	var m safetensors.Metadata

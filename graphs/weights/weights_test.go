@@ -218,3 +218,25 @@ func TestAssign(t *testing.T) {
 		}
 	}
 }
+
+// TestForeignFiles: files that are taken for safetensors are told for what they
+// are.
+func TestForeignFiles(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"mit_b0.pth":        {"PK\x03\x04\x14\x00archive/data.pkl", "mit_b0.pth: is a PyTorch file (a ZIP archive)"},
+		"old.pt":            {"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.", "s.save_file"},
+		"pytorch_model.bin": {"\x80\x04\x95and more of it", "'pytorch_model.safetensors'"},
+		"lfs.safetensors":   {"version https://git-lfs.github.com/spec/v1\noid", "a Git LFS pointer"},
+		"page.safetensors":  {"<!DOCTYPE html><html></html>", "a web page"},
+		"cut.safetensors":   {"\x80\x02\x00\x00\x00\x00\x00\x00{", "truncated: the header takes 640 bytes"},
+		"other.safetensors": {"\xff\xff\xff\xff\xff\xff\xff\xff12", "not a safetensors file: its header would take"},
+	} {
+		path := filepath.Join(t.TempDir(), name)
+		if err := os.WriteFile(path, []byte(c.text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := Load(path); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: have %v, want … %s", name, err, c.want)
+		}
+	}
+}

@@ -134,16 +134,23 @@ func commandLine() string { return shell.Quote(os.Args...) }
 
 // configFlags are the flags of commands that read a configuration.
 type configFlags struct {
-	name string
+	name  string
+	words wordFlags
 }
 
-func (f *configFlags) add(cmd *cobra.Command) {
+// add adds the flags, less the words that mean something else to the command.
+func (f *configFlags) add(cmd *cobra.Command, but ...string) {
+	f.words.add(cmd, but...)
 	cmd.Flags().StringVarP(&f.name, "config", "c", "streets",
 		"preset ("+strings.Join(configs.Presets(), ", ")+") or YAML file")
 }
 
 // load reads the configuration with the command's key=value arguments.
 func (f *configFlags) load(settings []string) (configs.Config, error) {
+	settings, err := f.words.settings(settings)
+	if err != nil {
+		return configs.Config{}, err
+	}
 	cfg, err := configs.Load(f.name, settings)
 	if err != nil {
 		return cfg, usageError{err}

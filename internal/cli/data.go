@@ -3,9 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
-	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"t2sda/datasets"
@@ -118,28 +116,6 @@ func hasLabels(d *datasets.Dataset) bool {
 func tellPassedOver(cmd *cobra.Command, d *datasets.Dataset) {
 	if text := datasets.Passed(d.PassedOver()); text != "" {
 		fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", d.Root(), text)
-	}
-}
-
-// progress is [progressOf] for images.
-func progress(cmd *cobra.Command, what string) func(done, total int) {
-	return progressOf(cmd, what, "images")
-}
-
-// progressOf returns what draws a bar on a terminal, nil where there is none. It
-// starts at the first call, which knows the total.
-func progressOf(cmd *cobra.Command, what, unit string) func(done, total int) {
-	if !isTerminal(cmd.ErrOrStderr()) {
-		return nil
-	}
-	var bar *progressbar.ProgressBar
-	return func(done, total int) {
-		if bar == nil {
-			bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(cmd.ErrOrStderr()),
-				progressbar.OptionSetDescription(what), progressbar.OptionShowIts(), progressbar.OptionSetItsString(unit),
-				progressbar.OptionShowCount(), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
-		}
-		_ = bar.Set(done) // a terminal that cannot be written to stops nothing
 	}
 }
 

@@ -77,11 +77,7 @@ func (s *statistics) split(cmd *cobra.Command, o datasets.Options) error {
 	tellPassedOver(cmd, d)
 	began, counted := time.Now(), 0
 	count := func(done, _ int) { counted = done }
-	report := []func(done, total int){count}
-	if bar := progress(cmd, "counting"); bar != nil {
-		report = append(report, bar)
-	}
-	stats, err := d.Stats(cmd.Context(), s.workers, s.cache, report...)
+	stats, err := d.Stats(cmd.Context(), s.workers, s.cache, count, progress(cmd, "counting"))
 	if err != nil && cmd.Context().Err() != nil {
 		return err
 	}

@@ -15,6 +15,7 @@ import (
 func sweepCommand() *cobra.Command {
 	var o sweep.Options
 	var list, dry bool
+	var given wordFlags
 	cmd := &cobra.Command{
 		Use:   "sweep NAME|FILE [key=value …]",
 		Short: "Train a table of settings × seeds, side by side, and tabulate and draw it",
@@ -35,7 +36,9 @@ interrupted sweep continues. A run that fails is a hole in the table.`,
 			if err != nil {
 				return usageError{err}
 			}
-			o.Settings = args[1:]
+			if o.Settings, err = given.settings(args[1:]); err != nil {
+				return err
+			}
 			p, err := sweep.New(s, o)
 			if err != nil {
 				return usageError{err}
@@ -43,7 +46,7 @@ interrupted sweep continues. A run that fails is a hole in the table.`,
 			if dry {
 				return p.Print(cmd.OutOrStdout())
 			}
-			_, err = p.Run(cmd.Context(), options(cmd, false))
+			_, err = p.Run(cmd.Context(), options(cmd))
 			return err
 		},
 	}
@@ -53,6 +56,7 @@ interrupted sweep continues. A run that fails is a hole in the table.`,
 	cmd.Flags().StringSliceVar(&o.Rows, "rows", nil, "rows to train (default: all)")
 	cmd.Flags().StringVar(&o.Out, "out", "", "folder of the table's files (default: sweeps in the configuration's output)")
 	addJobs(cmd, &o.Jobs)
+	given.add(cmd, "seed", "out") // see --seeds, --out
 	return cmd
 }
 

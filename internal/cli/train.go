@@ -9,35 +9,47 @@ import (
 
 func trainCommand() *cobra.Command {
 	var flags configFlags
-	var resume bool
+	var again resumption
 	cmd := &cobra.Command{
 		Use:   "train [key=value …]",
 		Short: "Train, evaluate and export one network",
 		Long: `Train, evaluate and export one network.
 
 The configuration is a preset or a YAML file; key=value arguments override it,
-for example: t2sda train method=self-training train.iterations=2000 seed=7`,
+for example: t2sda train method=self-training train.iterations=2000 seed=7
+
+Values are read by their setting's type. Text is taken as it stands (key= empties
+it), lists are a,b or [a, b]. Paths are relative to the working directory here,
+and in a YAML file to that file.
+
+t2sda train --resume RUN continues a run that was interrupted as if it had not
+been; --extend N RUN goes on with one that is finished.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			cfg, err := flags.load(args)
+			run, settings, err := again.choose(cmd, &flags, args)
 			if err != nil {
 				return err
 			}
-			o := options(cmd, resume)
+			cfg, err := flags.load(settings)
+			if err != nil {
+				return err
+			}
+			o := options(cmd)
+			o.Resume, o.Run, o.Extend = again.run != "", run, again.extend
 			o.Vet = vet(cmd.Context(), engine.Options{Library: cfg.Runtime.Library, Device: cfg.Runtime.Device, IntraOpThreads: cfg.Runtime.Threads})
 			_, err = orchestrator.Run(cmd.Context(), cfg, o)
 			return err
 		},
 	}
 	flags.add(cmd)
-	cmd.Flags().BoolVar(&resume, "resume", false, "continue the configuration's newest run from its last checkpoint")
+	again.add(cmd)
 	return cmd
 }
 
 // options are the orchestrator's options for a command.
-func options(cmd *cobra.Command, resume bool) orchestrator.Options {
+func options(cmd *cobra.Command) orchestrator.Options {
 	return orchestrator.Options{
 		Log: newLogger(cmd.ErrOrStderr()), Out: cmd.OutOrStdout(),
-		Terminal: isTerminal(cmd.OutOrStdout()), Resume: resume, Version: version(),
+		Terminal: isTerminal(cmd.OutOrStdout()), Version: version(),
 		Program: program(), Command: commandLine(),
 	}
 }
@@ -53,17 +65,17 @@ mean ± standard deviation, and the share of the gap between source-only and
 target-only that each method recovers. Every run has the same iterations, and a
 process of its own; --jobs sets how many train side by side, one thread each
 unless runtime.threads says otherwise. Runs that are complete are not repeated;
-an interrupted comparison continues. A run that fails is a hole in the table.`,
+an interrupted comparison continues when it is called again. A run that fails is a hole in the table.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := flags.load(args)
 			if err != nil {
 				return err
 			}
-			_, err = orchestrator.Compare(cmd.Context(), cfg, o, options(cmd, false))
+			_, err = orchestrator.Compare(cmd.Context(), cfg, o, options(cmd))
 			return err
 		},
 	}
-	flags.add(cmd)
+	flags.add(cmd, "seed") // see --seeds
 	cmd.Flags().StringSliceVar(&o.Methods, "methods", orchestrator.DefaultCompareMethods(), "methods to train")
 	cmd.Flags().UintSliceVar(&o.Seeds, "seeds", []uint{1, 2, 3}, "seeds of each method")
 	addJobs(cmd, &o.Jobs)

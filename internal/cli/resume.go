@@ -1,0 +1,86 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"t2sda/configs"
+)
+
+// newest stands for the configuration's newest run.
+const newest = "newest"
+
+// resumption says which run is continued: --resume, --resume=RUN, or RUN as an
+// argument behind the flag.
+type resumption struct {
+	run    string // as given; newest without a value, empty without the flag
+	extend int
+}
+
+func (r *resumption) add(cmd *cobra.Command) {
+	cmd.Flags().Var((*runValue)(&r.run), "resume", "continue `RUN`, a run's folder, or without one the configuration's newest run, from its last checkpoint")
+	cmd.Flags().Lookup("resume").NoOptDefVal = newest
+	cmd.Flags().IntVar(&r.extend, "extend", 0, "train the finished RUN so many `iterations` more; the learning rate, which is at its end, starts again as in the rest of a run of that length")
+}
+
+// runValue is a text that help calls RUN.
+type runValue string
+
+func (v *runValue) String() string     { return string(*v) }
+func (v *runValue) Set(s string) error { *v = runValue(s); return nil }
+func (v *runValue) Type() string       { return "RUN" }
+
+// choose finds the run to continue, takes it out of the arguments and makes its
+// configuration the one that is read. dir is empty for the configuration's
+// newest.
+func (r *resumption) choose(cmd *cobra.Command, flags *configFlags, args []string) (dir string, settings []string, err error) {
+	switch changed := cmd.Flags().Changed("extend"); {
+	case changed && r.extend < 1:
+		return "", nil, usageError{fmt.Errorf("--extend %d: want at least 1 iteration", r.extend)}
+	case changed && r.run == "":
+		r.run = newest
+	case r.run == "":
+		return "", args, nil
+	}
+	settings = args
+	if r.run == newest {
+		i := slices.IndexFunc(args, func(a string) bool { return isRun(a) || !strings.Contains(a, "=") })
+		if i >= 0 {
+			r.run, settings = args[i], slices.Delete(slices.Clone(args), i, i+1)
+		}
+	}
+	if r.run == newest {
+		if dir := filepath.Dir(flags.name); filepath.Base(flags.name) == runConfig && isRun(dir) {
+			return dir, settings, nil
+		}
+		return "", settings, nil
+	}
+	if cmd.Flags().Changed("config") {
+		return "", nil, usageError{errors.New("--config and --resume RUN: a run has its own configuration, give one of them")}
+	}
+	for _, dir := range []string{r.run, filepath.Join(configs.Default().Output, r.run)} {
+		if isRun(dir) {
+			flags.name = filepath.Join(dir, runConfig)
+			return dir, settings, nil
+		}
+	}
+	return "", nil, usageError{fmt.Errorf("--resume %s: there is no run, a folder with %s", r.run, runConfig)}
+}
+
+// runConfig is a run's configuration in its folder.
+const runConfig = "config.yaml"
+
+// isRun reports whether the folder is that of a run that has begun.
+func isRun(dir string) bool {
+	has := func(name string) bool {
+		_, err := os.Stat(filepath.Join(dir, name))
+		return err == nil
+	}
+	return has(runConfig) && (has("run.lock") || has("events.jsonl"))
+}

@@ -1,0 +1,84 @@
+package orchestrator
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"go.uber.org/zap"
+
+	"t2sda/configs"
+)
+
+// extended returns the configuration of the finished run in dir for o.Extend
+// more iterations, and keeps it there. That is all it takes: what was trained by
+// the configuration before is part of the longer run, see [configs.Config.Earlier],
+// so that a run that stops on the way resumes as any other does.
+func (o Options) extended(cfg configs.Config, dir string) (configs.Config, error) {
+	done, err := readOutcome(dir, cfg)
+	if err != nil {
+		return cfg, err
+	}
+	if done == nil {
+		return cfg, fmt.Errorf("%s is not finished, so there is nothing to extend yet: continue it (--resume without --extend)", dir)
+	}
+	longer := cfg.Extend(o.Extend)
+	if err := longer.Validate(); err != nil {
+		return cfg, err
+	}
+	from := cfg.Train.Iterations
+	again := learningRate(longer.Train, from)
+	o.Log.Warn(fmt.Sprintf("extending the run from %d to %d iterations: the learning rate, which had decayed to 0, begins again at %.3g (%.0f %% of train.lr) and decays as the rest of a run of %[2]d does. "+
+		"That is not what %[2]d iterations at once give; the configuration says so (train.extended), and tables keep the two apart", from, longer.Train.Iterations, again, 100*again/cfg.Train.LR),
+		zap.String("kept of the shorter run", asideName(resultFile, from)))
+	return longer, writeConfig(longer, dir)
+}
+
+// setAside renames what the run in dir left behind before it was extended, so
+// that it is not taken for that of the longer run, nor written over. The result
+// comes last: a process that was killed on the way does the rest the next time.
+func setAside(dir string, cfg configs.Config) error {
+	text, err := os.ReadFile(filepath.Join(dir, resultFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	var out Outcome
+	if err == nil {
+		err = json.Unmarshal(text, &out)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", filepath.Join(dir, resultFile), err)
+	}
+	for _, earlier := range cfg.Earlier() {
+		if earlier.Hash() != out.ConfigHash {
+			continue
+		}
+		for _, name := range []string{modelFile, reportFile, resultFile} {
+			err := os.Rename(filepath.Join(dir, name), filepath.Join(dir, asideName(name, out.Iterations)))
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// asideName is the name that a file of a run has once the run was extended after
+// so many iterations.
+func asideName(name string, iterations int) string {
+	extension := filepath.Ext(name)
+	return fmt.Sprintf("%s-%06d%s", name[:len(name)-len(extension)], iterations, extension)
+}
+
+// hashes lists the configuration hashes of a run's checkpoints: its own, and
+// those from before it was extended.
+func hashes(cfg configs.Config) []string {
+	all := []string{cfg.Hash()}
+	for _, earlier := range cfg.Earlier() {
+		all = append(all, earlier.Hash())
+	}
+	return all
+}
