@@ -70,6 +70,9 @@ func (e *Engine) OpenModelWith(path string, o SessionOptions) (*Session, error) 
 	if err != nil {
 		return nil, fmt.Errorf("open model: %w", err)
 	}
+	if err := foreign(model); err != nil {
+		return nil, fmt.Errorf("open model %s: %w", path, err)
+	}
 	if e.options.Vet != nil {
 		if err := e.options.Vet(path, model); err != nil {
 			return nil, fmt.Errorf("open model %s: %w", path, err)
