@@ -2,9 +2,11 @@
 //
 // A configuration is [Default] overlaid by a preset or a YAML file (which may
 // name another one to start from with `extends`), overlaid by key=value
-// settings. Decoding is strict: a key that no field reads is an error that
-// names the file and the key. [Config.Validate] then checks every value and
-// reports all faults at once, each with its field's path.
+// settings. Values are read by their fields' types, and viper merges what was
+// read; it converts nothing. A key that no field reads and a value that is not
+// of its field's type are errors that name file, line and key.
+// [Config.Validate] then checks every value and reports all faults at once, each
+// with its field's path.
 //
 // Numbers without a stated reason are those of the T2S-DA paper or of the
 // DAFormer recipe that it builds on.

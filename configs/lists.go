@@ -11,15 +11,18 @@ import (
 
 // readSequence reads a YAML list.
 func readSequence(t reflect.Type, n *yaml.Node) (any, error) {
-	items := make([]string, len(n.Content))
+	out := reflect.MakeSlice(t, 0, len(n.Content))
 	for i, item := range n.Content {
-		item = resolved(item)
-		if item.Kind != yaml.ScalarNode || item.Tag == "!!null" {
-			return nil, fmt.Errorf("item %d: want %s", i+1, wanted(t.Elem()))
+		if resolved(item).Tag == "!!null" {
+			return nil, fmt.Errorf("item %d is empty", i+1)
 		}
-		items[i] = item.Value
+		v, err := readNode(t.Elem(), item)
+		if err != nil {
+			return nil, fmt.Errorf("item %d: %w", i+1, err)
+		}
+		out = reflect.Append(out, reflect.ValueOf(v))
 	}
-	return list(t, items)
+	return out.Interface(), nil
 }
 
 // readItems reads a list as people type it: items between commas, in brackets

@@ -83,6 +83,23 @@ func TestValuesByType(t *testing.T) {
 	}
 }
 
+// TestTextIsWrittenAsText: what is written as YAML reads back, whatever YAML
+// would make of the text unquoted.
+func TestTextIsWrittenAsText(t *testing.T) {
+	for _, text := range []string{"007", "1e3", "2026-01-02", "run #2", "true", "~", "a: b", "*x", "'x", `"x"`, " x ", "[a]", "\xff", "a\nb", "-"} {
+		c := Default()
+		c.Name, c.Data.Source.Split, c.Data.Source.Include = text, text, []string{text, text}
+		file, err := c.YAML()
+		if err != nil {
+			t.Fatal(err)
+		}
+		back, err := Read(write(t, "c.yaml", string(file)))
+		if err != nil || back.Name != text || back.Data.Source.Split != text || !slices.Equal(back.Data.Source.Include, c.Data.Source.Include) || back.Hash() != c.Hash() {
+			t.Errorf("%q is read back as %q, %q, %q, %v", text, back.Name, back.Data.Source.Split, back.Data.Source.Include, err)
+		}
+	}
+}
+
 // TestValuesOfOtherTypes: a value that a field does not take is an error that
 // names the key, on the command line, and the line in a file.
 func TestValuesOfOtherTypes(t *testing.T) {

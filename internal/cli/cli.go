@@ -68,6 +68,9 @@ func mark(cmd *cobra.Command, started *bool) {
 	if run := cmd.RunE; run != nil {
 		cmd.RunE = func(c *cobra.Command, args []string) error {
 			*started = true
+			if err := finiteFlags(c); err != nil {
+				return err
+			}
 			return run(c, args)
 		}
 	}

@@ -29,6 +29,8 @@ func TestWords(t *testing.T) {
 		{"train --extend 0", "--extend 0: want at least 1 iteration"},
 		{"train --resume nowhere", "--resume nowhere: there is no run"},
 		{"train --resume=nowhere", "--resume nowhere: there is no run"},
+		{"data stats --temperature nan d", "--temperature NaN: want a finite number"},
+		{"evaluate --model m --root d --scales 1,inf", "--scales [1.000000,+Inf]: want a finite number"},
 		{"config train.iteration=5", "did you mean train.iterations?"},
 	} {
 		fail(t, exitUsage, c.want, strings.Fields(c.line)...)
