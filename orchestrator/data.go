@@ -201,7 +201,7 @@ func (d *data) classStats(ctx context.Context, cfg configs.Config, cacheDir stri
 		if done == 1 { // not in the cache
 			log.Info("counting the classes of the label files, once for these files", zap.Int("files", total))
 		}
-	})
+	}, logged(log, "counting the classes"))
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"go.uber.org/zap"
 	tty "golang.org/x/term"
 
 	"t2sda/export/score"
@@ -81,6 +82,18 @@ func describeScore(method string, iteration int, r *score.Result) string {
 
 // lineInterval is the longest time without a line where there is no terminal.
 const lineInterval = 30 * time.Second
+
+// logged returns what logs how far long work is before training begins, a line
+// each interval.
+func logged(log *zap.Logger, what string) func(done, total int) {
+	said := time.Now()
+	return func(done, total int) {
+		if time.Since(said) >= lineInterval {
+			log.Info(what, zap.Int("done", done), zap.Int("of", total))
+			said = time.Now()
+		}
+	}
+}
 
 type lineMeter struct {
 	w      io.Writer

@@ -36,6 +36,7 @@ func renderStreets(ctx context.Context, cfg configs.Config, o Options) error {
 		}
 		err := streets.Write(ctx, d.root, streets.WriteOptions{
 			Seed: s.Seed, Domain: d.domain, Train: s.Train, Val: s.Val, W: s.Size.Width, H: s.Size.Height, Workers: cfg.Data.Workers,
+			Progress: logged(o.Log, "rendering the street world"),
 		})
 		if err != nil {
 			return fmt.Errorf("%s: %w", d.field, err)
