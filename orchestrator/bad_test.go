@@ -3,7 +3,6 @@ package orchestrator
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -183,13 +182,11 @@ func TestDivergenceByMethod(t *testing.T) {
 	root := t.TempDir()
 	writeShapes(t, root)
 	for _, method := range []string{configs.SourceOnly, configs.SelfTraining, configs.T2S} {
-		for _, lr := range []float64{1e6, 1e37} {
-			c := shapesConfig(root, t.TempDir())
-			c.Method, c.Train.LR, c.Train.Iterations, c.Train.EvalEvery = method, lr, 20, 0
-			_, err := Run(t.Context(), c, quiet())
-			if err == nil || !strings.HasPrefix(err.Error(), "the loss diverged at iteration ") || !strings.Contains(err.Error(), fmt.Sprintf("lower train.lr (now %g)", lr)) {
-				t.Errorf("%s, %g: have %v", method, lr, err)
-			}
+		c := shapesConfig(root, t.TempDir())
+		c.Method, c.Train.LR, c.Train.Iterations, c.Train.EvalEvery = method, 1e6, 20, 0
+		_, err := Run(t.Context(), c, quiet())
+		if err == nil || !strings.HasPrefix(err.Error(), "the loss diverged at iteration ") || !strings.Contains(err.Error(), "lower train.lr (now 1e+06)") {
+			t.Errorf("%s: have %v", method, err)
 		}
 	}
 }
