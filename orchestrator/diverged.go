@@ -18,9 +18,9 @@ func (e notFiniteError) Error() string { return string(e) }
 
 func (notFiniteError) Is(target error) bool { return target == errNotFinite }
 
-// explain tells what the error of iteration it, counted from 0, means where training has diverged,
-// whichever stage noticed it: one that works on what the networks gave fails for
-// reasons of its own, of which the network's is behind. Other errors stay as
+// explain tells what the error of iteration it, counted from 0 as in the events,
+// means where training has diverged, whichever stage noticed it: one that works
+// on what the networks gave fails for reasons of its own. Other errors stay as
 // they are, with the iteration.
 func (t *trainer) explain(it int, err error) error {
 	if errors.Is(err, context.Canceled) {
@@ -29,7 +29,7 @@ func (t *trainer) explain(it int, err error) error {
 	what := err.Error()
 	if !errors.Is(err, errNotFinite) {
 		if what = t.suspect(); what == "" {
-			return fmt.Errorf("iteration %d: %w", it+1, err)
+			return fmt.Errorf("iteration %d: %w", it, err)
 		}
 	}
 	mend := fmt.Sprintf("lower train.lr (now %g) or lengthen train.warmup (now %d) in a new run", t.cfg.Train.LR, t.cfg.Train.Warmup)
@@ -39,8 +39,7 @@ func (t *trainer) explain(it int, err error) error {
 	case len(saved) > 0:
 		mend += "; what was saved last, " + filepath.Base(saved[len(saved)-1]) + ", is kept"
 	}
-	// Counted from 1, as progress is told.
-	return fmt.Errorf("the loss diverged at iteration %d of %d (%s): %s", it+1, t.cfg.Train.Iterations, what, mend)
+	return fmt.Errorf("the loss diverged at iteration %d (%s): %s", it, what, mend)
 }
 
 // suspect names what is not finite of the state, or of what the networks gave
