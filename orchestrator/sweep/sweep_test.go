@@ -283,7 +283,7 @@ rows:
 `)
 	var out bytes.Buffer
 	_, err := plan(t, s, Options{Jobs: 2}).Run(t.Context(), quiet(&out))
-	if err == nil || !strings.Contains(err.Error(), "row diverges seed 1 failed: iteration 1: ") {
+	if err == nil || !strings.Contains(err.Error(), "row diverges seed 1 failed: the loss diverged at iteration 1 ") {
 		t.Fatalf("have %v\n%s", err, out.String())
 	}
 	dir := filepath.Join("runs", "sweeps")
@@ -325,7 +325,7 @@ rows:
 func checkFiles(t *testing.T, dir string) {
 	t.Helper()
 	table := read(t, filepath.Join(dir, "s.md"))
-	for _, want := range []string{"2 iterations, threads per run: 1", "| diverges | – | – | – | – |", "\nrow diverges seed 1 failed: iteration 1: "} {
+	for _, want := range []string{"2 iterations, threads per run: 1", "| diverges | – | – | – | – |", "\nrow diverges seed 1 failed: the loss diverged at iteration 1 "} {
 		if !strings.Contains(table, want) {
 			t.Errorf("s.md lacks %q:\n%s", want, table)
 		}
