@@ -165,8 +165,11 @@ func (v *validator) validateFeatureDistance(f *FeatureDistance) {
 func (c *Config) validateTrain(v *validator) {
 	t := &c.Train
 	v.atLeast("train.iterations", t.Iterations, 1)
-	v.check("train.extended", slices.IsSorted(append(append([]int{1}, t.Extended...), t.Iterations-1)),
-		"want numbers of iterations from 1 up, ascending and below train.iterations, have %v", t.Extended)
+	before := 0
+	for _, end := range t.Extended {
+		v.check("train.extended", end > before && end < t.Iterations, "want numbers of iterations, ascending and below train.iterations, have %v", t.Extended)
+		before = end
+	}
 	v.atLeast("train.batch", t.Batch, 1)
 	v.check("train.lr", t.LR > 0, "want > 0, have %g", t.LR)
 	v.check("train.head_lr_factor", t.HeadLRFactor > 0, "want > 0, have %g", t.HeadLRFactor)
