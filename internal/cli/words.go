@@ -15,6 +15,7 @@ var words = []struct{ flag, key, usage string }{
 	{"seed", "seed", "of everything that is drawn"},
 	{"iterations", "train.iterations", "to train"},
 	{"out", "output", "folder that the run's own, of its name, is made in"},
+	{"cache", "data.stats_cache", "folder in which the counts of classes and the target's looks are kept between runs"},
 	{"init", "model.init", "weights to start from: a safetensors file, or a name of those in the program"},
 }
 
