@@ -24,7 +24,7 @@ func (o Options) there() string {
 	if splits, without, err := Splits(o); err == nil && len(splits)+len(without) > 0 {
 		all := append(splits, without...)
 		slices.Sort(all)
-		parts = append(parts, fmt.Sprintf("there %s %s", pluralOf(len(all), "is split", "are splits"), strings.Join(all, ", ")))
+		parts = append(parts, "splits there: "+strings.Join(all, ", "))
 	}
 	if names := o.otherLayouts(); len(names) > 0 {
 		parts = append(parts, "there are folders of layout "+strings.Join(names, ", "))
@@ -228,13 +228,6 @@ func someOf(names []string) string {
 	}
 }
 
-func pluralOf(n int, one, many string) string {
-	if n == 1 {
-		return one
-	}
-	return many
-}
-
 // Passed describes files that were passed over in one line: how many, and the
 // first by name; empty without any.
 func Passed(files []string) string {
@@ -245,5 +238,5 @@ func Passed(files []string) string {
 	for i, f := range files {
 		names[i] = filepath.Base(f)
 	}
-	return fmt.Sprintf("%d %s passed over, by name no image that is read: %s", len(files), pluralOf(len(files), "file is", "files are"), someOf(names))
+	return fmt.Sprintf("%s passed over, by name no image that is read: %s", plural(len(files), "file is", "files are"), someOf(names))
 }

@@ -314,10 +314,10 @@ func TestTreeErrors(t *testing.T) {
 		o     Options
 		want  []string
 	}{
-		"no split named":  {camvid, Options{Layout: "camvid"}, []string{"no image folder", "/images", "there is split test"}},
-		"split not there": {camvid, Options{Layout: "camvid", Split: "val"}, []string{"/images/val", "/val", "there is split test"}},
+		"no split named":  {camvid, Options{Layout: "camvid"}, []string{"no image folder", "/images", "splits there: test"}},
+		"split not there": {camvid, Options{Layout: "camvid", Split: "val"}, []string{"/images/val", "/val", "splits there: test"}},
 		"other layout":    {acdc, Options{Layout: "cityscapes", Split: "val"}, []string{"/leftImg8bit/val", "; there are folders of layout acdc"}},
-		"no such split":   {acdc, Options{Layout: "acdc", Split: "dev"}, []string{"/rgb_anon/*/dev", "; there is split val"}},
+		"no such split":   {acdc, Options{Layout: "acdc", Split: "dev"}, []string{"/rgb_anon/*/dev", "; splits there: val"}},
 		"nothing known":   {[]string{"x/a.png", "y/a.png"}, Options{Split: "val"}, []string{"/images/val", "holds x, y"}},
 		"image suffix": {
 			[]string{"leftImg8bit/val/a_rgb.png", "gtFine/val/a_gtFine_labelIds.png"},
