@@ -279,7 +279,7 @@ func TestBadConfigurations(t *testing.T) {
 		{"no target", "extends: streets\ndata: {target: {root: \"\"}}", "data.target.root: is empty: method t2s needs target images"},
 		{"crop", "extends: streets\ndata: {crop: {width: 8}}", "line 2: data.crop: want at least 32×32, have 8×128"},
 		{"tau", "extends: streets\nloss: {pull: {tau: 0}}", "loss.pull.tau: want > 0, have 0"},
-		{"feature distance", "extends: streets\nloss: {feature_distance: {weight: -1}}", "loss.feature_distance.weight: want ≥ 0, have -1"},
+		{"feature distance", "extends: streets\nloss: {feature_distance: {weight: -1}}", "loss.feature_distance.weight: want a number from 0 up, have -1"},
 		{"its ratio", "extends: streets\nloss: {feature_distance: {ratio: 1.5}}", "loss.feature_distance.ratio: want more than 0, at most 1, have 1.5"},
 		{"its ratio is NaN", "extends: streets\nloss: {feature_distance: {ratio: .nan}}", "line 2: loss.feature_distance.ratio: want a number, have .nan"},
 		{"its weight is infinite", "extends: streets\nloss: {feature_distance: {weight: .inf}}", "line 2: loss.feature_distance.weight: want a number, have .inf"},

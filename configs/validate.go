@@ -157,7 +157,7 @@ func (v *validator) validatePull(p *Pull) {
 }
 
 func (v *validator) validateFeatureDistance(f *FeatureDistance) {
-	v.check("loss.feature_distance.weight", f.Weight >= 0 && !math.IsInf(f.Weight, 1), "want ≥ 0, have %g", f.Weight)
+	v.finite("loss.feature_distance.weight", f.Weight)
 	v.check("loss.feature_distance.ratio", f.Ratio > 0 && f.Ratio <= 1, "want more than 0, at most 1, have %g", f.Ratio)
 	v.check("loss.feature_distance.classes", f.Weight == 0 || len(f.Classes) > 0, "is empty: name the classes that are things, or set the weight to 0")
 }

@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	"gonum.org/v1/gonum/stat"
 
@@ -210,11 +209,8 @@ func (c *Comparison) write(dir string) error {
 
 func (c *Comparison) print(w io.Writer) error {
 	fmt.Fprintf(w, "\n%s, %d iterations each, threads per run: %d; target mIoU in %%\n", c.Name, c.Iterations, c.Threads)
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, line := range c.cells() {
-		fmt.Fprintln(tw, strings.Join(line, "\t"))
-	}
-	err := tw.Flush()
+	rows := c.cells()
+	err := texttable.Write(w, rows[:1], rows[1:])
 	for _, f := range c.Failures {
 		fmt.Fprintln(w, f)
 	}
