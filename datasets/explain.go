@@ -82,7 +82,12 @@ func (l layout) fits(root string) bool {
 
 // LayoutsAt returns the layouts that fit what lies below a folder; none for what
 // is no folder.
-func LayoutsAt(root string) []string { return Options{Root: root}.otherLayouts() }
+func LayoutsAt(root string) []string {
+	if info, err := os.Stat(root); err != nil || !info.IsDir() {
+		return nil // without a look for each layout's folders
+	}
+	return Options{Root: root}.otherLayouts()
+}
 
 // noImages is the error of image folders without a file that counts as an image.
 func (d *Dataset) noImages(t tree) error {

@@ -10,43 +10,35 @@ import (
 	"unicode/utf16"
 )
 
-// selection is what a list file names.
-type selection struct {
-	all    bool              // there is no list
-	images map[string]bool   // files
-	labels map[string]string // image file → label file, where the list has a second column
-}
-
-func (s selection) has(f file) bool { return s.all || s.images[f.path] }
-
 // readList reads the list of o, which names some of the images and, in a second
-// column, their labels. A line that stands on disk as it is names that file, with
+// column, their labels: image file → label file, empty where it names none; nil
+// without a list. A line that stands on disk as it is names that file, with
 // blanks, # and all; otherwise blanks around it, a comment behind it (# at the
 // beginning or after a blank) and columns are looked for.
-func readList(o Options, images, labels []file) (selection, error) {
+func readList(o Options, images, labels []file) (map[string]string, error) {
 	if o.List == "" {
-		return selection{all: true}, nil
+		return nil, nil
 	}
 	text, err := os.ReadFile(o.List)
 	if err != nil {
-		return selection{}, fmt.Errorf("datasets: list: %w", err)
+		return nil, fmt.Errorf("datasets: list: %w", err)
 	}
 	r := listReader{o: o, images: newIndex(o.Root, images), labels: newIndex(o.Root, labels)}
-	s := selection{images: map[string]bool{}, labels: map[string]string{}}
+	listed := map[string]string{}
 	for n, line := range ListLines(string(text)) {
 		image, label, err := r.line(line)
 		if err != nil {
-			return selection{}, fmt.Errorf("datasets: list %s, line %d: %w", o.List, n+1, err)
+			return nil, fmt.Errorf("datasets: list %s, line %d: %w", o.List, n+1, err)
 		}
 		if image == "" {
 			continue // empty, or a comment
 		}
-		if other := s.labels[image]; other != "" && other != label {
-			return selection{}, fmt.Errorf("datasets: list %s, line %d: %s is listed with two labels, %s and %s", o.List, n+1, image, other, label)
+		if other := listed[image]; other != "" && other != label {
+			return nil, fmt.Errorf("datasets: list %s, line %d: %s is listed with two labels, %s and %s", o.List, n+1, image, other, label)
 		}
-		s.images[image], s.labels[image] = true, label
+		listed[image] = label
 	}
-	return s, nil
+	return listed, nil
 }
 
 // ListLines splits a list of names into its lines, whichever way they end (LF,
@@ -274,10 +266,7 @@ func (x index) example() string {
 // with it its label where that is not the one of its name.
 func (f *found) listNames(root string) []string {
 	x := newIndex(root, f.images)
-	labels := make(map[string]string, len(f.labels))
-	for _, l := range f.labels {
-		labels[l.pair] = l.path
-	}
+	labels := f.labelsByPair()
 	lines := make([]string, len(f.chosen))
 	for i, img := range f.chosen {
 		lines[i] = img.key

@@ -45,12 +45,12 @@ func (d *Dataset) search(problem report) (f found, err error) {
 		return f, err
 	}
 	f.findPassed(d)
-	labels, err := f.choose(d, problem)
+	listed, err := f.choose(d, problem)
 	if err != nil {
 		return f, err
 	}
-	f.pair(labels)
-	if err := d.mapListed(f, labels); err != nil {
+	f.pair(listed)
+	if err := d.mapListed(f, listed); err != nil {
 		return f, err
 	}
 	for i, img := range f.chosen {
@@ -212,11 +212,13 @@ func (f *found) companion(x file) bool {
 }
 
 // imageSuffix is how the names of images end.
-func (d *Dataset) imageSuffix() suffix {
-	if d.opts.ImageSuffix != "" {
-		return suffix(d.opts.ImageSuffix)
+func (d *Dataset) imageSuffix() suffix { return d.opts.imageSuffix(d.layout) }
+
+func (o Options) imageSuffix(l layout) suffix {
+	if o.ImageSuffix != "" {
+		return suffix(o.ImageSuffix)
 	}
-	return suffix(d.layout.ImageSuffix)
+	return suffix(l.ImageSuffix)
 }
 
 // labelSuffixes are the ends of the names of all files that are known to lie
@@ -273,15 +275,21 @@ func (d *Dataset) kindOf(s string) ([]labelKind, error) {
 	return []labelKind{kind}, nil
 }
 
+// labelsByPair leads from what a label has in common with its images to its file.
+func (f *found) labelsByPair() map[string]string {
+	labels := make(map[string]string, len(f.labels))
+	for _, l := range f.labels {
+		labels[l.pair] = l.path
+	}
+	return labels
+}
+
 // pair finds each chosen image's label: the list's, or the one of its name.
 func (f *found) pair(listed map[string]string) {
-	byPair := make(map[string]string, len(f.labels))
-	for _, l := range f.labels {
-		byPair[l.pair] = l.path
-	}
+	labels := f.labelsByPair()
 	f.labelOf = make([]string, len(f.chosen))
 	for i, img := range f.chosen {
-		f.labelOf[i] = byPair[img.pair]
+		f.labelOf[i] = labels[img.pair]
 		if label := listed[img.path]; label != "" {
 			f.labelOf[i] = label
 		}

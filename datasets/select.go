@@ -9,14 +9,14 @@ import (
 
 // choose applies List, Include and Exclude. It returns the labels that the list
 // names, by image file.
-func (f *found) choose(d *Dataset, problem report) (labels map[string]string, err error) {
+func (f *found) choose(d *Dataset, problem report) (listed map[string]string, err error) {
 	o := d.opts
-	l, err := readList(o, f.images, f.labels)
+	listed, err = readList(o, f.images, f.labels)
 	if err != nil {
 		return nil, err
 	}
 	for _, img := range f.images {
-		if l.has(img) && chosenBy(o.Include, nil, img) {
+		if _, ok := listed[img.path]; (ok || listed == nil) && chosenBy(o.Include, nil, img) {
 			f.chosen = append(f.chosen, img)
 		}
 	}
@@ -25,7 +25,7 @@ func (f *found) choose(d *Dataset, problem report) (labels map[string]string, er
 			o.Root, len(f.images), o.List, o.Include, o.Exclude)
 	}
 	f.chosen, err = withoutDoubles(f.chosen, byKey, problem)
-	return l.labels, err
+	return listed, err
 }
 
 // chosenBy applies include (none: all) and exclude.

@@ -43,10 +43,7 @@ func Splits(o Options) (splits, without []string, err error) {
 
 // withImages parts the splits that hold images from the others.
 func withImages(o Options, l layout, names []string) (with, without []string) {
-	end := suffix(l.ImageSuffix)
-	if o.ImageSuffix != "" {
-		end = suffix(o.ImageSuffix)
-	}
+	end := o.imageSuffix(l)
 	for _, name := range names {
 		dirs, _, err := folders(o.Root, name, o.Images, l.Images)
 		if err != nil || holdsImage(dirs, end) {

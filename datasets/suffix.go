@@ -63,7 +63,7 @@ type file struct {
 	pair string // rel without extension and suffix: what images and labels have in common
 }
 
-// cut returns the files that have the suffix, with their keys, and the others.
+// cutAll returns the files that have the suffix, with their keys, and the others.
 func (s suffix) cutAll(files []file) (with, without []file) {
 	for _, f := range files {
 		before, ok := s.cut(f.rel)

@@ -52,7 +52,7 @@ func runChild(ctx context.Context, j Job, o Options) error {
 	}
 	cmd := exec.CommandContext(ctx, program)
 	// Called as people call the program: the run records it.
-	cmd.Args = []string{cmp.Or(o.Program, "t2sda"), "train", "--resume", "-c", filepath.Join(dir, configFile)}
+	cmd.Args = []string{cmp.Or(o.Program, "t2sda"), "train", "--resume", "-c", filepath.Join(dir, ConfigFile)}
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = childProcess()
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }

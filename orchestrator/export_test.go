@@ -27,7 +27,7 @@ func TestExportWithoutData(t *testing.T) {
 		t.Errorf("the model does not name its classes (%v)", err)
 	}
 	o.Run = t.TempDir()
-	if _, err := Export(t.Context(), o); err == nil || !strings.Contains(err.Error(), o.Run+" is no run directory") || !strings.Contains(err.Error(), configFile) {
+	if _, err := Export(t.Context(), o); err == nil || !strings.Contains(err.Error(), o.Run+" is no run directory") || !strings.Contains(err.Error(), ConfigFile) {
 		t.Errorf("have %v", err)
 	}
 }

@@ -42,7 +42,7 @@ func TestExtend(t *testing.T) {
 	}
 
 	stopAfter(t, c, "t2s 6/7 ", longer)
-	kept, err := configs.Load(filepath.Join(dir, configFile), nil)
+	kept, err := configs.Load(filepath.Join(dir, ConfigFile), nil)
 	if err != nil || kept.Train.Iterations != 7 || !slices.Equal(kept.Train.Extended, []int{4}) {
 		t.Fatalf("kept %+v, %v", kept.Train, err)
 	}

@@ -131,7 +131,7 @@ func (n *Network) Source() (configs.Dataset, error) {
 	if !n.Config.LabelsTarget() {
 		return n.Config.Data.Source, nil
 	}
-	cfg, err := configs.Load(filepath.Join(n.Dir, configFile), []string{"method=" + configs.SourceOnly})
+	cfg, err := configs.Load(filepath.Join(n.Dir, ConfigFile), []string{"method=" + configs.SourceOnly})
 	if err != nil {
 		return configs.Dataset{}, fmt.Errorf("method %s reads no source images: %w", n.Config.Method, err)
 	}
@@ -156,13 +156,13 @@ func (n *Network) OpenDataset(field string, c configs.Dataset) (*datasets.Datase
 // one in dir, and whether there is one.
 func Baseline(dir string) (string, bool) {
 	path := filepath.Join(dir, baselineName)
-	_, err := os.Stat(filepath.Join(path, configFile))
+	_, err := os.Stat(filepath.Join(path, ConfigFile))
 	return path, err == nil
 }
 
 // runConfig reads the configuration of the run in dir.
 func runConfig(dir string) (configs.Config, error) {
-	path := filepath.Join(dir, configFile)
+	path := filepath.Join(dir, ConfigFile)
 	if _, err := os.Stat(path); err != nil {
 		return configs.Config{}, fmt.Errorf("%s is no run directory: %w", dir, err)
 	}

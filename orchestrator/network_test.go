@@ -79,7 +79,7 @@ func TestOpenNetwork(t *testing.T) {
 			t.Errorf("%s, %s: have %v, want %q", bad.checkpoint, bad.which, err, bad.want)
 		}
 	}
-	path := filepath.Join(run, configFile)
+	path := filepath.Join(run, ConfigFile)
 	text, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)

@@ -88,9 +88,9 @@ func (t *trainer) reportData(out *Outcome) (report.Data, error) {
 			{Name: "checkpoints", Value: filepath.Join(t.dir, checkpointDir)},
 			{Name: "events", Value: filepath.Join(t.dir, eventsFile)},
 			{Name: "result", Value: filepath.Join(t.dir, resultFile)},
-			{Name: "configuration", Value: filepath.Join(t.dir, configFile)},
+			{Name: "configuration", Value: filepath.Join(t.dir, ConfigFile)},
 		},
-		Version: t.version, Command: command, Again: t.program + " train -c " + shell.Quote(filepath.Join(t.dir, configFile)),
+		Version: t.version, Command: command, Again: t.program + " train -c " + shell.Quote(filepath.Join(t.dir, ConfigFile)),
 		Config: string(config), ConfigHash: t.progress.ConfigHash, Created: time.Now(),
 	}, err
 }

@@ -55,7 +55,7 @@ func TestReportInTheBrowser(t *testing.T) {
 	commands := browsertest.Eval[[]string](p, `[...document.querySelectorAll("pre.command")].map(e => e.innerText)`)
 	if want := []string{
 		"t2sda train -c 'my shapes.yaml'\n./t2sda train --resume -c 'my shapes.yaml'",
-		"./t2sda train -c " + filepath.Join(out.Dir, configFile),
+		"./t2sda train -c " + filepath.Join(out.Dir, ConfigFile),
 	}; !slices.Equal(commands, want) {
 		t.Errorf("commands are %q, want %q", commands, want)
 	}

@@ -58,7 +58,7 @@ type Outcome struct {
 
 // The files of a run directory.
 const (
-	configFile = "config.yaml"
+	ConfigFile = "config.yaml" // the resolved configuration, which resumes the run
 	resultFile = "result.json"
 	modelFile  = "model.onnx"
 	reportFile = "report.html"
@@ -136,7 +136,7 @@ func (o Options) resumable(err error, dir string) error {
 	if !begun(dir) {
 		return err
 	}
-	again := fmt.Sprintf("%s train --resume -c %s", cmp.Or(o.Program, "t2sda"), shell.Quote(filepath.Join(dir, configFile)))
+	again := fmt.Sprintf("%s train --resume -c %s", cmp.Or(o.Program, "t2sda"), shell.Quote(filepath.Join(dir, ConfigFile)))
 	if text, ok := interrupt.Text(err); ok {
 		return interrupt.Explain(err, "%s; saved, continue with: %s", cmp.Or(text, "stopped"), again)
 	}

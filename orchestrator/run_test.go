@@ -65,7 +65,7 @@ func TestRun(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, name := range []string{configFile, eventsFile, modelFile, resultFile, reportFile, filepath.Join(checkpointDir, "iter_000006")} {
+			for _, name := range []string{ConfigFile, eventsFile, modelFile, resultFile, reportFile, filepath.Join(checkpointDir, "iter_000006")} {
 				if _, err := os.Stat(filepath.Join(out.Dir, name)); err != nil {
 					t.Error(err)
 				}

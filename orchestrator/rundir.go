@@ -116,7 +116,7 @@ func numbered(base string, n int) string {
 
 // keepConfig writes the configuration unless the directory has one.
 func keepConfig(cfg configs.Config, dir string) error {
-	if _, err := os.Stat(filepath.Join(dir, configFile)); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Stat(filepath.Join(dir, ConfigFile)); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	return writeConfig(cfg, dir)
@@ -130,7 +130,7 @@ func writeConfig(cfg configs.Config, dir string) error {
 	if err != nil {
 		return err
 	}
-	return atomicfile.Write(filepath.Join(dir, configFile), text)
+	return atomicfile.Write(filepath.Join(dir, ConfigFile), text)
 }
 
 // keepCommand appends the command line to those that began and resumed the run,
@@ -166,6 +166,16 @@ func begun(dir string) bool {
 	return false
 }
 
+// IsRun reports whether dir is the directory of a run, which may be under way or
+// have ended.
+func IsRun(dir string) bool {
+	has := func(name string) bool {
+		_, err := os.Stat(filepath.Join(dir, name))
+		return err == nil
+	}
+	return has(ConfigFile) && (has(lockFile) || has(eventsFile))
+}
+
 // discardUnused removes the directory of a run that failed before it trained,
 // so that the next attempt finds its name free.
 func discardUnused(dir string) {
@@ -174,8 +184,8 @@ func discardUnused(dir string) {
 	}
 	// What was not written by us stays, and with it the directory.
 	for _, path := range []string{
-		filepath.Join(dir, baselineName, configFile), filepath.Join(dir, baselineName, recordFile), filepath.Join(dir, baselineName),
-		filepath.Join(dir, configFile), filepath.Join(dir, commandsFile), filepath.Join(dir, recordFile), filepath.Join(dir, lockFile), dir,
+		filepath.Join(dir, baselineName, ConfigFile), filepath.Join(dir, baselineName, recordFile), filepath.Join(dir, baselineName),
+		filepath.Join(dir, ConfigFile), filepath.Join(dir, commandsFile), filepath.Join(dir, recordFile), filepath.Join(dir, lockFile), dir,
 	} {
 		_ = os.Remove(path)
 	}

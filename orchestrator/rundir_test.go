@@ -98,7 +98,7 @@ func TestInterruptedBaseline(t *testing.T) {
 	c := shapesConfig(root, t.TempDir())
 	c.Baseline = true
 	stopAfter(t, c, "source-only 2/6 ")
-	file := filepath.Join(c.Output, c.Name, configFile)
+	file := filepath.Join(c.Output, c.Name, ConfigFile)
 	kept, err := configs.Load(file, nil)
 	if err != nil {
 		t.Fatal(err)

@@ -136,7 +136,7 @@ func Finished(j Job) (*Outcome, error) {
 	if done == nil && !begun(dir) {
 		return nil, nil
 	}
-	path := filepath.Join(dir, configFile)
+	path := filepath.Join(dir, ConfigFile)
 	kept, err := configs.Read(path)
 	switch {
 	case err != nil && done != nil:

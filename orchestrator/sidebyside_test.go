@@ -119,7 +119,7 @@ func TestSideBySideEqualsAlone(t *testing.T) {
 		if have := lossLines(t, j.Dir()); !slices.Equal(have, want) {
 			t.Errorf("%s:\n%s\nalone:\n%s", j, strings.Join(have, "\n"), strings.Join(want, "\n"))
 		}
-		kept, err := configs.Load(filepath.Join(j.Dir(), configFile), nil)
+		kept, err := configs.Load(filepath.Join(j.Dir(), ConfigFile), nil)
 		if err != nil || kept.Name != j.Row || kept.Output != c.Output || kept.Runtime.Threads != 1 {
 			t.Errorf("%s keeps %+v, %v", j, kept, err)
 		}

@@ -3,7 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"t2sda/configs"
+	"t2sda/orchestrator"
 )
 
 // newest stands for the configuration's newest run.
@@ -50,13 +50,13 @@ func (r *resumption) choose(cmd *cobra.Command, flags *configFlags, args []strin
 	}
 	settings = args
 	if r.run == newest {
-		i := slices.IndexFunc(args, func(a string) bool { return isRun(a) || !strings.Contains(a, "=") })
+		i := slices.IndexFunc(args, func(a string) bool { return orchestrator.IsRun(a) || !strings.Contains(a, "=") })
 		if i >= 0 {
 			r.run, settings = args[i], slices.Delete(slices.Clone(args), i, i+1)
 		}
 	}
 	if r.run == newest {
-		if dir := filepath.Dir(flags.name); filepath.Base(flags.name) == runConfig && isRun(dir) {
+		if dir := filepath.Dir(flags.name); filepath.Base(flags.name) == orchestrator.ConfigFile && orchestrator.IsRun(dir) {
 			return dir, settings, nil
 		}
 		return "", settings, nil
@@ -65,22 +65,10 @@ func (r *resumption) choose(cmd *cobra.Command, flags *configFlags, args []strin
 		return "", nil, usageError{errors.New("--config and --resume RUN: a run has its own configuration, give one of them")}
 	}
 	for _, dir := range []string{r.run, filepath.Join(configs.Default().Output, r.run)} {
-		if isRun(dir) {
-			flags.name = filepath.Join(dir, runConfig)
+		if orchestrator.IsRun(dir) {
+			flags.name = filepath.Join(dir, orchestrator.ConfigFile)
 			return dir, settings, nil
 		}
 	}
-	return "", nil, usageError{fmt.Errorf("--resume %s: there is no run, a folder with %s", r.run, runConfig)}
-}
-
-// runConfig is a run's configuration in its folder.
-const runConfig = "config.yaml"
-
-// isRun reports whether the folder is that of a run that has begun.
-func isRun(dir string) bool {
-	has := func(name string) bool {
-		_, err := os.Stat(filepath.Join(dir, name))
-		return err == nil
-	}
-	return has(runConfig) && (has("run.lock") || has("events.jsonl"))
+	return "", nil, usageError{fmt.Errorf("--resume %s: there is no run, a folder with %s", r.run, orchestrator.ConfigFile)}
 }

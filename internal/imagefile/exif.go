@@ -15,8 +15,9 @@ const (
 )
 
 // tiffTags returns the first value of the 16-bit tags in the first directory of
-// a TIFF file, which a block of EXIF is as well; 0 for tags of more than two values. Whatever is at fault with it, the
-// tags are then missing: metadata never make a picture unreadable.
+// a TIFF file, which a block of EXIF is as well; 0 for tags of more than two
+// values. Whatever is at fault with it, the tags are then missing: metadata never
+// make a picture unreadable.
 func tiffTags(r io.ReaderAt) map[uint16]uint16 {
 	var head [8]byte
 	if _, err := r.ReadAt(head[:], 0); err != nil {
