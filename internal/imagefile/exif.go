@@ -9,8 +9,11 @@ import (
 // Tags of TIFF and EXIF.
 const (
 	tagBits        = 258
-	tagSamples     = 277
+	tagCompression = 259
+	tagPhotometric = 262
+	tagFillOrder   = 266
 	tagOrientation = 274
+	tagSamples     = 277
 	tagPlanar      = 284
 )
 

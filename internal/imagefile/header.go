@@ -13,7 +13,6 @@ import (
 	"strings"
 
 	"golang.org/x/image/bmp"
-	"golang.org/x/image/tiff"
 	"golang.org/x/image/webp"
 
 	"t2sda/internal/jpegrows"
@@ -26,7 +25,7 @@ const MaxPixels = 1 << 28
 
 // Version is for the keys of what is kept of decoded files: it grows when the same
 // file gives other pixels.
-const Version = 2
+const Version = 3
 
 // Format is a kind of file.
 type Format string
@@ -210,22 +209,6 @@ func pngOrientation(f io.ReaderAt) Orientation {
 		}
 		at += 12 + int64(n)
 	}
-}
-
-func readTIFF(h *Header, f *os.File) error {
-	tags := tiffTags(f)
-	if tags[tagPlanar] == 2 && tags[tagSamples] > 1 { // the decoder takes no notice
-		return tiff.UnsupportedError("a plane for each colour")
-	}
-	if err := h.take(tiff.DecodeConfig(whole(f))); err != nil {
-		return err
-	}
-	if bits, ok := tags[tagBits]; bits == 1 || !ok { // 1 is the default
-		h.Depth = 1
-		h.Kind = strings.Replace(h.Kind, "8-bit", "1-bit", 1)
-	}
-	h.Orientation = orientationOf(f)
-	return nil
 }
 
 func readBMP(h *Header, f *os.File) error { return h.take(bmp.DecodeConfig(whole(f))) }

@@ -85,7 +85,8 @@ func TestFormats(t *testing.T) {
 		"photo.png": "photo.png", "raw.tif": "photo.png", "lzw.tif": "photo.png", "deflate.tiff": "photo.png",
 		"colour.bmp": "photo.png", "lossless.webp": "photo.png", "frames.gif": "frames.png",
 		"lossy.webp": "lossy.png", "lossy-alpha.webp": "lossy-alpha.png", "lossy-even.webp": "lossy-even.png",
-		"o6.jpg": "o6-jpg.png",
+		"o6.jpg": "o6-jpg.png", "transparent.gif": "transparent.png",
+		"fax3.tif": "fax.png", "fax4.tif": "fax.png", "fax4-white.tif": "fax.png",
 	} {
 		have, want := rows(t, filepath.Join(dir, name)), standard(t, golden)
 		if have.w != want.w || have.h != want.h || !bytes.Equal(have.pix, want.pix) {
@@ -201,19 +202,25 @@ func golden(t testing.TB, name string) []byte {
 	return data
 }
 
+// withTag returns a TIFF file with another tag in the place of one that it has.
+func withTag(t *testing.T, old, tag, value uint16) []byte {
+	t.Helper()
+	file := golden(t, "raw.tif")
+	entry := file[binary.LittleEndian.Uint32(file[4:])+2:]
+	for ; binary.LittleEndian.Uint16(entry) != old; entry = entry[12:] {
+	}
+	binary.LittleEndian.PutUint16(entry, tag)
+	binary.LittleEndian.PutUint16(entry[8:], value)
+	return file
+}
+
 // What is not read is named, in the words of those who meet it.
 func TestUnreadable(t *testing.T) {
 	arithmetic, err := os.ReadFile("../jpegrows/testdata/arithmetic.jpg")
 	if err != nil {
 		t.Fatal(err)
 	}
-	// One more tag for a TIFF: each colour has a plane of its own.
-	planar := golden(t, "raw.tif")
-	ifd := binary.LittleEndian.Uint32(planar[4:])
-	tag := planar[ifd+2:]
-	for ; binary.LittleEndian.Uint16(tag) != tagPlanar; tag = tag[12:] {
-	}
-	tag[8] = 2
+	planar := withTag(t, tagPlanar, tagPlanar, 2)
 	for want, data := range map[string][]byte{
 		"is an empty file": {},
 		"it is no picture of a format that is read (PNG, JPEG, TIFF, BMP, GIF, WebP)":                        []byte("not a picture\n"),
@@ -221,6 +228,7 @@ func TestUnreadable(t *testing.T) {
 		"is a pointer of Git LFS, not the file itself":                                                       []byte("version https://git-lfs.github.com/spec/v1\n"),
 		"is a JPEG with arithmetic coding, which is not read: convert it":                                    arithmetic,
 		"is a TIFF of a kind that is not read (a plane for each colour)":                                     planar,
+		"is a TIFF of a kind that is not read (bits in reverse order)":                                       withTag(t, tagPlanar, tagFillOrder, 2),
 		"is an animated WebP, which is not read":                                                             golden(t, "animated.webp"),
 		`cannot be decoded (truncated or damaged?): png: the first chunk is "gAMA", not the header`:          []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\x04gAMA\x00\x00\x00\x00\x00\x00\x00\x00IHDR more"),
 		"its header claims 65535×65535 pixels":                                                               []byte("GIF89a\xff\xff\xff\xff\x00\x00\x00"),

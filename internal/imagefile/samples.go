@@ -4,13 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"image"
-	"image/gif"
 	"image/png"
 	"io"
 	"os"
 
 	"golang.org/x/image/bmp"
-	"golang.org/x/image/tiff"
 	"golang.org/x/image/webp"
 
 	"t2sda/internal/pngrows"
@@ -58,35 +56,14 @@ func Samples(name string) (image.Image, Header, error) {
 // decode reads a whole file but JPEG.
 func decode(f *os.File, format Format) (image.Image, error) {
 	decoder := map[Format]func(io.Reader) (image.Image, error){
-		PNG: png.Decode, TIFF: tiff.Decode, BMP: bmp.Decode, WebP: webp.Decode,
-		GIF: func(io.Reader) (image.Image, error) { return decodeGIF(f) },
+		PNG: png.Decode, BMP: bmp.Decode, WebP: webp.Decode,
+		TIFF: func(io.Reader) (image.Image, error) { return decodeTIFF(f) },
+		GIF:  func(io.Reader) (image.Image, error) { return decodeGIF(f) },
 	}[format]
 	if decoder == nil {
 		return nil, errors.New("no decoder for " + string(format))
 	}
 	return decoder(whole(f))
-}
-
-// decodeGIF reads the first frame. Where it covers a part of the picture only, the
-// rest has index 0.
-func decodeGIF(f *os.File) (image.Image, error) {
-	c, err := gif.DecodeConfig(whole(f))
-	if err != nil {
-		return nil, err
-	}
-	img, err := gif.Decode(whole(f))
-	if err != nil {
-		return nil, err
-	}
-	frame, ok := img.(*image.Paletted)
-	if all := image.Rect(0, 0, c.Width, c.Height); ok && frame.Rect != all {
-		canvas := image.NewPaletted(all, frame.Palette)
-		for y := frame.Rect.Min.Y; y < frame.Rect.Max.Y; y++ {
-			copy(canvas.Pix[canvas.PixOffset(frame.Rect.Min.X, y):], frame.Pix[frame.PixOffset(frame.Rect.Min.X, y):][:frame.Rect.Dx()])
-		}
-		return canvas, nil
-	}
-	return img, nil
 }
 
 // turned returns a picture upright. It takes the types that [decode] makes.

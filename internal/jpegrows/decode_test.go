@@ -2,6 +2,7 @@ package jpegrows
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"image"
 	"image/color"
@@ -10,6 +11,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -71,6 +73,25 @@ func differing(p *Picture, want image.Image) int {
 		}
 	}
 	return n
+}
+
+// Inks are taken for Adobe's, which are stored inverted, whether or not the file says
+// that they are.
+func TestCMYKOfNobody(t *testing.T) {
+	data := read(t, "cmyk.jpg")
+	at := bytes.Index(data, []byte{0xff, markAPPE})
+	n := int(binary.BigEndian.Uint16(data[at+2:]))
+	p, err := Decode(slices.Delete(data, at, at+2+n))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := png.Decode(bytes.NewReader(read(t, "cmyk.png")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := differing(p, want); n > 0 {
+		t.Errorf("%d pixels differ from Pillow's", n)
+	}
 }
 
 // What T.81 has, but nobody uses, is named.

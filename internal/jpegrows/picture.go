@@ -38,10 +38,8 @@ func (d *decoder) colours() func(dst []byte, rows [4][]byte) {
 		return fromGray
 	case len(ids) == 4 && d.adobe == 2:
 		return fromYCCK
-	case len(ids) == 4 && d.adobe == 0: // Adobe stores how much of the paper is left white
-		return func(dst []byte, rows [4][]byte) { fromCMYK(dst, rows, 0) }
 	case len(ids) == 4:
-		return func(dst []byte, rows [4][]byte) { fromCMYK(dst, rows, 255) }
+		return fromCMYK
 	case !d.jfif && (d.adobe == 0 || d.adobe < 0 && ids == "RGB"):
 		return fromRGB
 	}
@@ -76,14 +74,14 @@ func fromYCC(dst []byte, rows [4][]byte) {
 	}
 }
 
-// fromCMYK multiplies what the inks leave of the light. flip is 255 where the
-// samples are amounts of ink.
-func fromCMYK(dst []byte, rows [4][]byte, flip byte) {
+// fromCMYK multiplies what the inks leave of the light. Samples say how much of the
+// paper is left white, as Adobe stores them: PIL, OpenCV and browsers take files that
+// do not say who wrote them for Adobe's, too.
+func fromCMYK(dst []byte, rows [4][]byte) {
 	for x := range len(dst) / 3 {
-		black := uint(rows[3][x] ^ flip)
+		black := uint(rows[3][x])
 		for i := range 3 {
-			light := uint(rows[i][x]^flip) * black
-			light += 128
+			light := uint(rows[i][x])*black + 128
 			dst[3*x+i] = byte((light>>8 + light) >> 8) // divided by 255
 		}
 	}
