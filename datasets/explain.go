@@ -21,12 +21,14 @@ func (o Options) noFolder(what string, tried []string) error {
 // anything.
 func (o Options) there() string {
 	var parts []string
+	usual := false // splits: the layout is the right one
 	if splits, without, err := Splits(o); err == nil && len(splits)+len(without) > 0 {
 		all := append(splits, without...)
 		slices.Sort(all)
 		parts = append(parts, "splits there: "+strings.Join(all, ", "))
+		usual = slices.ContainsFunc(all, func(name string) bool { return slices.Contains(splitNamesKnown, name) })
 	}
-	if names := o.otherLayouts(); len(names) > 0 {
+	if names := o.otherLayouts(); len(names) > 0 && !usual {
 		parts = append(parts, "there are folders of layout "+strings.Join(names, ", "))
 	}
 	if parts == nil {

@@ -350,6 +350,16 @@ func TestTreeErrors(t *testing.T) {
 	}
 }
 
+// Where the splits are there that a layout has, one that is asked for in vain has no
+// other layout's folders for a reason.
+func TestNoOtherLayoutAmongSplits(t *testing.T) {
+	_, err := Open(Options{Root: writeTree(t, "images/train/a.png", "labels/train/a.png"), Split: "val"})
+	wantError(t, err, "splits there: train")
+	if err != nil && strings.Contains(err.Error(), "of layout gta5") {
+		t.Error(err)
+	}
+}
+
 // Files that count as nothing are named, those that belong to an image are not.
 func TestPassedOver(t *testing.T) {
 	root := writeTree(t, "images/a.png", "labels/a.png")

@@ -33,10 +33,12 @@ func readList(o Options, images, labels []file) (map[string]string, error) {
 		if image == "" {
 			continue // empty, or a comment
 		}
-		if other := listed[image]; other != "" && other != label {
+		switch other := listed[image]; {
+		case other == "" || other == label:
+			listed[image] = label
+		case label != "": // one that was listed with its label may be listed without
 			return nil, fmt.Errorf("datasets: list %s, line %d: %s is listed with two labels, %s and %s", o.List, n+1, image, other, label)
 		}
-		listed[image] = label
 	}
 	return listed, nil
 }
@@ -97,7 +99,7 @@ func (r listReader) line(line string) (image, label string, err error) {
 	case missing != "":
 		return "", "", fmt.Errorf("there is no label %q", missing)
 	}
-	return "", "", fmt.Errorf("no image is named %q (there are %d, such as %s)", entry, len(r.images.files), r.images.example())
+	return "", "", fmt.Errorf("no image is named %q (there are %d, %s)", entry, len(r.images.files), suchAs(r.images.files))
 }
 
 func severalNamed(name string, unique bool) error {
@@ -224,10 +226,15 @@ func (x index) find(name string) (file string, unique bool) {
 	return "", true
 }
 
-// findLoosely also takes paths of a place where the data set lay before.
+// findLoosely also takes extensions in the other case, and paths of a place where
+// the data set lay before.
 func (x index) findLoosely(name string) (file string, unique bool) {
 	if file, unique = x.find(name); file != "" || !unique {
 		return file, unique
+	}
+	ext := path.Ext(name)
+	if file, _ = x.find(strings.TrimSuffix(name, ext)); file != "" && strings.EqualFold(path.Ext(file), ext) {
+		return file, true
 	}
 	return x.tail(cleanSlash(strings.ReplaceAll(composed(name), `\`, "/"))), true
 }
@@ -254,13 +261,8 @@ func (x index) tail(name string) (file string) {
 	return file
 }
 
-// example is a name for messages.
-func (x index) example() string {
-	if len(x.files) == 0 {
-		return "none"
-	}
-	return x.files[0].rel
-}
+// suchAs gives an example of images' names for messages.
+func suchAs(images []file) string { return fmt.Sprintf("such as %q", images[0].rel) }
 
 // listNames returns, for each chosen image, the line by which a list names it, and
 // with it its label where that is not the one of its name.

@@ -36,6 +36,8 @@ func TestLists(t *testing.T) {
 		"UTF-16":                {"\xff\xfex\x00.\x00v\x001\x00\r\x00\n\x00", []string{"x.v1"}},
 		"UTF-16, big end first": {"\xfe\xff\x00x\x00.\x00v\x001\x00\n", []string{"x.v1"}},
 		"upper case":            {"IMG_1.JPG\n", []string{"IMG_1"}},
+		"the other case":        {"IMG_1.jpg\naachen_0.PNG\n", []string{"IMG_1", "aachen_0"}},
+		"twice":                 {"x.v1 labels/train/x.v1.png\nx.v1\n", []string{"x.v1"}},
 		"hash in a name":        {"frame#12.png\n", []string{"frame#12"}},
 		"hash begins a name":    {"#c.png\n# a comment\n#another\n\n  \n", []string{"#c"}},
 		"comment behind":        {"aachen_0.png # the first\n", []string{"aachen_0"}},
@@ -80,7 +82,8 @@ func TestBadLists(t *testing.T) {
 	writePicture(t, filepath.Join(base.Root, "images/train/sub/aachen_0.png"), photo(1, 8, 8))
 	writePicture(t, filepath.Join(base.Root, "images/train/more/aachen_0.png"), photo(1, 8, 8))
 	for text, want := range map[string]string{
-		"frame#13.png\n":               `line 1: no image is named "frame#13.png"`,
+		"frame#13.png\n":               `line 1: no image is named "frame#13.png" (there are 12, such as " lead.png")`,
+		"frame.PNG.png\n":              `line 1: no image is named "frame.PNG.png"`,
 		"x.v1\nsub/x.v1":               `line 2: no image is named "sub/x.v1"`,
 		"night/frame":                  `no image is named "night/frame"`,
 		"x.v1 gone.png":                `there is no label "gone.png"`,
@@ -91,10 +94,25 @@ func TestBadLists(t *testing.T) {
 		_, err := Open(o)
 		wantError(t, err, "list "+o.List, want)
 	}
-	o := Options{Root: writeTree(t, "images/a/x.png", "images/b/x.png")}
-	o.List = writeFile(t, filepath.Join(o.Root, "list.txt"), []byte("x.png\n"))
+	o := base
+	o.List = writeFile(t, filepath.Join(t.TempDir(), "list.txt"), []byte("# nothing\n"))
 	_, err := Open(o)
+	wantError(t, err, "none of the 12 images is left by list", `(they are such as " lead.png")`)
+
+	o = Options{Root: writeTree(t, "images/a/x.png", "images/b/x.png")}
+	o.List = writeFile(t, filepath.Join(o.Root, "list.txt"), []byte("x.png\n"))
+	_, err = Open(o)
 	wantError(t, err, `more than one image is named "x.png"`)
+}
+
+// A list may name more than what is used: what exclude names is left out of it.
+func TestListWithExclude(t *testing.T) {
+	o := listSet(t)
+	o.List = writeFile(t, filepath.Join(t.TempDir(), "list.txt"), []byte("aachen_0\nframe#12.png\nsub/frame.png\n"))
+	o.Exclude = []string{"frame*"}
+	if diff := cmp.Diff([]string{"aachen_0"}, itemIDs(mustOpen(t, o))); diff != "" {
+		t.Error(diff)
+	}
 }
 
 // The label of a second column takes the place of the one of the image's name,

@@ -12,7 +12,7 @@ import (
 
 // found are the files of a split.
 type found struct {
-	images  []file          // all but those that Options.Exclude names
+	images  []file          // all
 	chosen  []file          // of the images, by Options.List, Include and Exclude; one of a name
 	labels  []file          // all but those that Options.Exclude names
 	labelOf []string        // label of chosen[i], empty: none
@@ -99,7 +99,7 @@ func (f *found) findImages(d *Dataset) error {
 	for _, img := range images {
 		f.known[img.pair] = true
 	}
-	f.images = slices.DeleteFunc(images, func(img file) bool { return matchAny(d.opts.Exclude, img) })
+	f.images = images
 	sortFiles(f.images)
 	return nil
 }

@@ -16,13 +16,13 @@ func (f *found) choose(d *Dataset, problem report) (listed map[string]string, er
 		return nil, err
 	}
 	for _, img := range f.images {
-		if _, ok := listed[img.path]; (ok || listed == nil) && chosenBy(o.Include, nil, img) {
+		if _, ok := listed[img.path]; (ok || listed == nil) && chosenBy(o.Include, o.Exclude, img) {
 			f.chosen = append(f.chosen, img)
 		}
 	}
 	if len(f.chosen) == 0 {
-		return nil, fmt.Errorf("datasets: %s: none of the %d images is left by list %q, include %q, exclude %q",
-			o.Root, len(f.images), o.List, o.Include, o.Exclude)
+		return nil, fmt.Errorf("datasets: %s: none of the %d images is left by list %q, include %q, exclude %q (they are %s)",
+			o.Root, len(f.images), o.List, o.Include, o.Exclude, suchAs(f.images))
 	}
 	f.chosen, err = withoutDoubles(f.chosen, byKey, problem)
 	return listed, err
