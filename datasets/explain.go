@@ -72,9 +72,10 @@ func (l layout) fits(root string) bool {
 	} else {
 		splits = []string{""}
 	}
+	all := func(file) bool { return true }
 	return slices.ContainsFunc(splits, func(split string) bool {
 		images, _, err := folders(root, split, "", l.Images)
-		if err != nil || !holdsImage(images, suffix(l.ImageSuffix)) {
+		if err != nil || !holdsImage(images, suffix(l.ImageSuffix), all) {
 			return false
 		}
 		labels, _, err := folders(root, split, "", l.Labels)

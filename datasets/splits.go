@@ -16,8 +16,8 @@ import (
 // Splits returns the splits of a data set in lexical order: the names of the
 // folders in the place of {split} in its layout's image folder (or in
 // Options.Images); Options.Split is not looked at. Folders there that hold no
-// image of the layout's (or Options') suffix are returned apart, unless none
-// holds any. There are no splits in layouts without them and where images lie
+// image of the layout's (or Options') suffix, or none that Options.Include and
+// Exclude leave, are returned apart, unless none holds any. There are no splits in layouts without them and where images lie
 // directly in that place: [Open] then takes them with an empty split.
 func Splits(o Options) (splits, without []string, err error) {
 	l, err := findLayout(o.Layout)
@@ -46,7 +46,7 @@ func withImages(o Options, l layout, names []string) (with, without []string) {
 	end := o.imageSuffix(l)
 	for _, name := range names {
 		dirs, _, err := folders(o.Root, name, o.Images, l.Images)
-		if err != nil || holdsImage(dirs, end) {
+		if err != nil || holdsImage(dirs, end, func(f file) bool { return chosenBy(o.Include, o.Exclude, f) }) {
 			with = append(with, name) // what is wrong with a folder is said when it is opened
 		} else {
 			without = append(without, name)
@@ -58,8 +58,9 @@ func withImages(o Options, l layout, names []string) (with, without []string) {
 	return with, without
 }
 
-// holdsImage reports whether there is an image with the suffix in the folders.
-func holdsImage(dirs []folder, end suffix) bool {
+// holdsImage reports whether there is an image with the suffix in the folders that
+// is chosen.
+func holdsImage(dirs []folder, end suffix, chosen func(file) bool) bool {
 	enough := errors.New("one is enough")
 	for _, dir := range dirs {
 		err := fs.WalkDir(os.DirFS(dir.dir), ".", func(name string, e fs.DirEntry, err error) error {
@@ -76,7 +77,7 @@ func holdsImage(dirs []folder, end suffix) bool {
 			case e.IsDir() || !imagefile.IsImage(base):
 				return nil
 			}
-			if _, ok := end.cut(name); ok {
+			if with, _ := end.cutAll([]file{{rel: path.Join(dir.prefix, name)}}); len(with) > 0 && chosen(with[0]) {
 				return enough
 			}
 			return nil

@@ -60,7 +60,7 @@ func (f *treeFlags) each(out io.Writer, root string) ([]datasets.Options, error)
 		}
 		for _, split := range without {
 			o.Split = split
-			fmt.Fprintf(out, "%s: left out, it has no image of the layout's names\n", o.Place())
+			fmt.Fprintf(out, "%s: left out, it has no image of the names that are looked for\n", o.Place())
 		}
 	}
 	if len(splits) == 0 {
