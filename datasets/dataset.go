@@ -220,9 +220,7 @@ func (d *Dataset) LeftOut() []error { return d.leftOut.errs }
 // that Options.Exclude names are not among them.
 func (d *Dataset) PassedOver() []string { return d.passed }
 
-// Labelled reports whether every image has a label.
-func (d *Dataset) Labelled() bool { return d.firstUnlabelled() < 0 }
-
+// firstUnlabelled returns the first image without label, -1 when all have one.
 func (d *Dataset) firstUnlabelled() int {
 	for i, it := range d.items {
 		if it.Label == "" {

@@ -19,8 +19,8 @@ func TestGenericLayout(t *testing.T) {
 	if diff := cmp.Diff([]string{"aa", "ab", "ac", "ad", "ae", "sub/zz"}, itemIDs(d)); diff != "" {
 		t.Error(diff)
 	}
-	if !d.Labelled() || d.Item(5).Rel != "sub/zz.jpg" {
-		t.Errorf("labelled %v, item %+v", d.Labelled(), d.Item(5))
+	if d.firstUnlabelled() >= 0 || d.Item(5).Rel != "sub/zz.jpg" {
+		t.Errorf("image %d has no label, item %+v", d.firstUnlabelled(), d.Item(5))
 	}
 }
 
@@ -47,7 +47,7 @@ func TestSelection(t *testing.T) {
 			if diff := cmp.Diff(test.want, itemIDs(d)); diff != "" {
 				t.Error(diff)
 			}
-			if !d.Labelled() {
+			if d.firstUnlabelled() >= 0 {
 				t.Error("labels are not found")
 			}
 		})
@@ -58,7 +58,7 @@ func TestUnlabelledTarget(t *testing.T) {
 	root := t.TempDir()
 	writePicture(t, filepath.Join(root, "images/train/a.jpg"), photo(1, 8, 8))
 	d := mustOpen(t, Options{Root: root, Split: "train"})
-	if d.Labelled() || d.Len() != 1 || len(d.Space().Classes) != 0 || d.Map() != nil {
+	if d.firstUnlabelled() < 0 || d.Len() != 1 || len(d.Space().Classes) != 0 || d.Map() != nil {
 		t.Errorf("an unlabelled set: %+v", d)
 	}
 	s, err := d.Load(t.Context(), 0)
@@ -73,7 +73,7 @@ func TestUnlabelledTarget(t *testing.T) {
 	root = t.TempDir()
 	writePicture(t, filepath.Join(root, "leftImg8bit/test/rome/rome_1_leftImg8bit.png"), photo(1, 8, 8))
 	d = mustOpen(t, Options{Layout: "cityscapes", Root: root, Split: "test"})
-	if d.Labelled() || d.Item(0).ID != "rome/rome_1" || len(d.Space().Classes) != 19 {
+	if d.firstUnlabelled() < 0 || d.Item(0).ID != "rome/rome_1" || len(d.Space().Classes) != 19 {
 		t.Errorf("an unlabelled Cityscapes split: %+v", d.Item(0))
 	}
 }
@@ -178,7 +178,7 @@ func TestSymbolicLinks(t *testing.T) {
 	link(filepath.Join(elsewhere, "x.png"), "images/train/ba.png")
 	link(filepath.Join(elsewhere, "l.png"), "labels/train/ba.png")
 	link(filepath.Join(elsewhere, "gone.txt"), "images/train/note.txt")
-	if d := mustOpen(t, o); d.Len() != 3 || !d.Labelled() {
+	if d := mustOpen(t, o); d.Len() != 3 || d.firstUnlabelled() >= 0 {
 		t.Errorf("links to files are not followed: %v", itemIDs(d))
 	}
 }
@@ -241,7 +241,7 @@ func TestLinkedFolders(t *testing.T) {
 	link(filepath.Join(o.Root, "labels", "train"), filepath.Join(root, "c", "labels", "train", "part"))
 	for folder, first := range map[string]string{"b": "aa", "c": "part/aa"} {
 		o.Root = filepath.Join(root, folder)
-		if d := mustOpen(t, o); d.Len() != 3 || !d.Labelled() || d.Item(0).ID != first {
+		if d := mustOpen(t, o); d.Len() != 3 || d.firstUnlabelled() >= 0 || d.Item(0).ID != first {
 			t.Errorf("%s: %v", folder, itemIDs(d))
 		}
 		if err := readAll(t, o); err != nil {

@@ -50,7 +50,7 @@ func TestLayoutsReadTheirExamples(t *testing.T) {
 				o.Split = splits[0]
 			}
 			d := mustOpen(t, o)
-			if d.Len() != images || images == 0 || !d.Labelled() || d.PassedOver() != nil {
+			if d.Len() != images || images == 0 || d.firstUnlabelled() >= 0 || d.PassedOver() != nil {
 				t.Errorf("%d images of %d, passed over %v", d.Len(), images, d.PassedOver())
 			}
 			text, err := DescribeLayout(row.Name)

@@ -194,7 +194,7 @@ func TestWith(t *testing.T) {
 	removeAll(t, items[1].Image)
 	o.RequireLabels = false
 	d := mustOpen(t, o).With(items)
-	if !cmp.Equal(d.Items(), items) || d.Len() != 3 || !d.Labelled() {
+	if !cmp.Equal(d.Items(), items) || d.Len() != 3 || d.firstUnlabelled() >= 0 {
 		t.Errorf("have %v", d.Items())
 	}
 	if _, err := d.Load(t.Context(), 1); !errors.Is(err, os.ErrNotExist) {

@@ -31,26 +31,18 @@ type Space struct {
 
 // Cityscapes19 returns the 19 evaluated classes of Cityscapes with the
 // official palette.
-func Cityscapes19() Space { return mustSpace("cityscapes") }
-
-// CamVid11 returns the 11 classes that SegNet's edition of CamVid has.
-func CamVid11() Space { return mustSpace("camvid") }
-
-func mustSpace(name string) Space {
-	s, err := LoadSpace(name)
+func Cityscapes19() Space {
+	s, err := loadSpace("cityscapes")
 	if err != nil {
 		panic(err) // embedded data, covered by tests
 	}
 	return s
 }
 
-// Spaces lists the built-in class lists.
-func Spaces() []string { return embeddedNames("spaces") }
-
-// LoadSpace returns a class list: a built-in one by name (see [Spaces]) or
-// that of a YAML file (anything with a slash, .yaml or .yml). A label map's
-// file serves as well: its ids are not looked at.
-func LoadSpace(nameOrFile string) (Space, error) {
+// loadSpace returns a class list: a built-in one by name, or that of a YAML file
+// (anything with a slash, .yaml or .yml). A label map's file serves as well: its ids
+// are not looked at.
+func loadSpace(nameOrFile string) (Space, error) {
 	m, err := loadYAML("spaces", "class list", nameOrFile)
 	if err != nil {
 		return Space{}, err

@@ -58,8 +58,8 @@ func quoteAll(names []string) string {
 	return kind + strings.Join(quoted, ", ")
 }
 
-// Missing returns the names of the classes that no file has.
-func (s *Stats) Missing() []string {
+// missing returns the names of the classes that no file has.
+func (s *Stats) missing() []string {
 	var names []string
 	for c, n := range s.Pixels {
 		if n == 0 {
@@ -73,7 +73,7 @@ func (s *Stats) Missing() []string {
 // Whether that is a mistake depends on the data (SYNTHIA has no terrain), so
 // callers decide whether to stop or to warn with its text.
 func (s *Stats) CheckClasses() error {
-	if missing := s.Missing(); len(missing) > 0 {
+	if missing := s.missing(); len(missing) > 0 {
 		return &EmptyClassError{Root: s.Root, Classes: missing, Files: len(s.Files)}
 	}
 	return nil

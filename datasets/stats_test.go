@@ -166,7 +166,7 @@ func TestEmptyClass(t *testing.T) {
 	err = s.CheckClasses()
 	wantError(t, err, o.Root, `no pixel of classes "unicorn", "yeti" in any of the 2 label files`)
 	var empty *EmptyClassError
-	if !errors.As(err, &empty) || !cmp.Equal(empty.Classes, s.Missing()) {
+	if !errors.As(err, &empty) || !cmp.Equal(empty.Classes, s.missing()) {
 		t.Errorf("%#v", err)
 	}
 	if s, _ := mustOpen(t, genericSet(t, 2, 12, 10)).Stats(t.Context(), 1, ""); s.CheckClasses() != nil {

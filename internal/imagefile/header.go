@@ -19,9 +19,9 @@ import (
 	"t2sda/internal/pngrows"
 )
 
-// MaxPixels bounds what a file's header may claim before memory is taken for it;
+// maxPixels bounds what a file's header may claim before memory is taken for it;
 // 268 megapixels are beyond any camera, but not beyond a damaged header.
-const MaxPixels = 1 << 28
+const maxPixels = 1 << 28
 
 // Version is for the keys of what is kept of decoded files: it grows when the same
 // file gives other pixels.
@@ -111,7 +111,7 @@ func (h *Header) plausible(name string, size int64) error {
 	// others has no limit that is worth looking at.
 	most := map[Format]int64{PNG: 8 * 1032, JPEG: 8 * 64, GIF: 4096, BMP: 8}[h.Format]
 	switch {
-	case h.W <= 0 || h.H <= 0 || h.W > MaxPixels/h.H:
+	case h.W <= 0 || h.H <= 0 || h.W > maxPixels/h.H:
 		return fmt.Errorf("%s: its header claims %d×%d pixels", name, h.W, h.H)
 	case most > 0 && int64(h.W)*int64(h.H)/most > size:
 		return fmt.Errorf("%s: its header claims %d×%d pixels, more than %d bytes hold (truncated or damaged?)", name, h.W, h.H, size)

@@ -73,7 +73,7 @@ func (r *Rows) Close() { r.close() }
 // openPNG takes what [pngrows] reads. Its errors leave the file for another
 // decoder, which says what is wrong.
 func (r *Rows) openPNG(f *os.File) error {
-	png, err := pngrows.New(f, MaxPixels)
+	png, err := pngrows.New(f, maxPixels)
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ import (
 // Orientation. Other formats and interlaced files are errors that do not name the
 // file; [Samples] reads them, and says what is wrong with a file.
 func OpenPNG(name string) (*pngrows.Reader, Header, error) {
-	r, err := pngrows.Open(name, MaxPixels)
+	r, err := pngrows.Open(name, maxPixels)
 	if err != nil {
 		return nil, Header{}, err
 	}
