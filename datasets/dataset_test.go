@@ -4,6 +4,7 @@ import (
 	"image"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -49,6 +50,32 @@ func TestSelection(t *testing.T) {
 			}
 			if d.firstUnlabelled() >= 0 {
 				t.Error("labels are not found")
+			}
+		})
+	}
+}
+
+// One side's folder may lie in the other's, and a folder is the same however it is
+// named.
+func TestFoldersInFolders(t *testing.T) {
+	for name, test := range map[string]struct {
+		files []string
+		o     Options
+	}{
+		"labels among images": {[]string{"a.jpg", "sub/b.jpg", "masks/a.png", "masks/sub/b.png", "masks/notes.txt"}, Options{Images: ".", Labels: "masks"}},
+		"the layout's labels": {[]string{"a.jpg", "sub/b.jpg", "labels/a.png", "labels/sub/b.png"}, Options{Images: "."}},
+		"images among labels": {[]string{"photos/a.png", "photos/sub/b.png", "a.png", "sub/b.png"}, Options{Images: "photos", Labels: "."}},
+		"one by whole path":   {[]string{"all/a.jpg", "all/a_m.png", "all/sub/b.jpg", "all/sub/b_m.png"}, Options{Images: "all", Labels: "ROOT/all", LabelSuffix: "_m"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := test.o
+			o.Root, o.Map, o.RequireLabels = writeTree(t, test.files...), "idd", true
+			o.Labels = strings.ReplaceAll(o.Labels, "ROOT", o.Root)
+			t.Chdir(o.Root)
+			for _, o.Root = range []string{o.Root, "."} {
+				if d := mustOpen(t, o); !cmp.Equal(itemIDs(d), []string{"a", "sub/b"}) || d.firstUnlabelled() >= 0 {
+					t.Errorf("%+v", d.Items())
+				}
 			}
 		})
 	}

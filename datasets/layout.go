@@ -86,7 +86,7 @@ func folders(root, split, override string, templates []string) (found []folder, 
 		if split == "" && override == "" && strings.HasPrefix(t, "{split}") {
 			continue // without a split it would take the labels for images
 		}
-		at, pattern := folder{dir: root}, path.Clean(strings.ReplaceAll(t, "{split}", split))
+		at, pattern := folder{dir: root}, belowRoot(root, path.Clean(strings.ReplaceAll(t, "{split}", split)))
 		if filepath.IsAbs(filepath.FromSlash(pattern)) {
 			at.dir = filepath.VolumeName(pattern) + string(filepath.Separator)
 			pattern = strings.TrimLeft(pattern[len(filepath.VolumeName(pattern)):], "/")
@@ -97,6 +97,19 @@ func folders(root, split, override string, templates []string) (found []folder, 
 		}
 	}
 	return nil, tried, nil
+}
+
+// belowRoot shortens a whole path that leads below the root, so that a folder has one
+// name however it is given.
+func belowRoot(root, pattern string) string {
+	abs, err := filepath.Abs(root)
+	if err != nil || !filepath.IsAbs(filepath.FromSlash(pattern)) {
+		return pattern
+	}
+	if rel, err := filepath.Rel(abs, filepath.FromSlash(pattern)); err == nil && filepath.IsLocal(rel) {
+		return filepath.ToSlash(rel)
+	}
+	return pattern
 }
 
 // expand returns the folders below at whose names match the pattern's elements,

@@ -289,6 +289,8 @@ func TestSuffix(t *testing.T) {
 		{"_beta_*", "a_beta_b_beta_1.png", "a_beta_b", true}, // the shortest end
 		{"_[ab]", "x_b.png", "x", true},
 		{"_?.jpg", "x_b.png", "", false},
+		{"_\u00fc", "a_u\u0308.png", "a", true}, // ü in one character and in two
+		{"_u\u0308*", "a_\u00fcb.png", "a", true},
 	}
 	for _, test := range tests {
 		have, ok := test.s.cut(test.rel)

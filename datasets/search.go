@@ -82,8 +82,11 @@ func (d *Dataset) walk(problem report) (t tree, err error) {
 	if t.images, err = list(t.imageDirs, imagefile.IsImage, problem); err != nil {
 		return t, err
 	}
-	t.labels, err = list(t.labelDirs, imagefile.IsLabel, problem)
-	return t, err
+	if t.labels, err = list(t.labelDirs, imagefile.IsLabel, problem); err != nil {
+		return t, err
+	}
+	t.images, t.labels = t.images.without(inside(t.labelDirs, t.imageDirs)), t.labels.without(inside(t.imageDirs, t.labelDirs))
+	return t, nil
 }
 
 // findImages picks the images among the files of their folders.

@@ -45,8 +45,12 @@ func (s suffix) cut(rel string) (before string, ok bool) {
 	}
 	stem := strings.TrimSuffix(rel, ext)
 	if !s.wild() {
-		return strings.CutSuffix(stem, end)
+		if before, ok = strings.CutSuffix(stem, end); ok {
+			return before, true
+		}
+		return strings.CutSuffix(composed(stem), composed(end))
 	}
+	stem, end = composed(stem), composed(end)
 	for i := len(stem); i >= 0 && !strings.Contains(stem[i:], "/"); i-- {
 		if ok, _ := path.Match(end, stem[i:]); ok { // the pattern was validated
 			return stem[:i], true

@@ -67,6 +67,25 @@ func list(dirs []folder, wanted func(name string) bool, problem report) (listing
 	return all, nil
 }
 
+// inside returns the folders that lie in one of the others and are none of them.
+func inside(dirs, others []folder) []folder {
+	return slices.DeleteFunc(slices.Clone(dirs), func(d folder) bool {
+		return !slices.ContainsFunc(others, func(other folder) bool {
+			rel, err := filepath.Rel(other.dir, d.dir)
+			return err == nil && rel != "." && filepath.IsLocal(rel)
+		})
+	})
+}
+
+// without leaves out what lies below the folders: where the labels' folder lies among
+// the images, its files are no images, and the other way round.
+func (l listing) without(dirs []folder) listing {
+	below := func(f file) bool {
+		return slices.ContainsFunc(dirs, func(d folder) bool { return strings.HasPrefix(f.path, d.dir+string(filepath.Separator)) })
+	}
+	return listing{slices.DeleteFunc(l.files, below), slices.DeleteFunc(l.others, below)}
+}
+
 // sortFiles brings files into lexical order of their keys.
 func sortFiles(files []file) {
 	slices.SortFunc(files, func(a, b file) int {
