@@ -128,21 +128,24 @@ func (d *Dataset) insist(f found) error {
 		}
 	}
 	if n := len(missing); n > 0 {
-		more := ""
-		if n > 1 {
-			more = fmt.Sprintf(", nor have %d others", n-1)
-		}
-		return fmt.Errorf("datasets: image %s has no label (%s)%s%s", missing[0].path, d.labelName(missing[0]), more, f.nearLabel(d, missing[0]))
+		return fmt.Errorf("datasets: image %s has no label (%s)%s%s", missing[0].path, d.labelName(missing[0]), norOthers(n-1), f.nearLabel(d, missing[0]))
 	}
 	if orphans := f.orphans(d.layout); len(orphans) > 0 {
-		more := ""
-		if n := len(orphans); n > 1 {
-			more = fmt.Sprintf(", nor have %d others", n-1)
-		}
 		return fmt.Errorf("datasets: label %s has no image of the same name%s (remove it, or leave it out by exclude, or say by label_suffix how labels end)",
-			orphans[0], more)
+			orphans[0], norOthers(len(orphans)-1))
 	}
 	return nil
+}
+
+// norOthers counts, behind the first, the others that lack the same.
+func norOthers(n int) string {
+	if n == 0 {
+		return ""
+	}
+	if n == 1 {
+		return ", nor has 1 other"
+	}
+	return fmt.Sprintf(", nor have %d others", n)
 }
 
 // labelName tells in messages which label was looked for, and where.
@@ -171,6 +174,9 @@ func (f *found) nearLabel(d *Dataset, img file) string {
 	best, longest, known := "", 0, false
 	ends := knownLabels()
 	for _, x := range append(slices.Clone(f.tree.labels.files), f.tree.labels.others...) {
+		if x.path == img.path {
+			continue
+		}
 		n := commonStart(name, composed(x.rel))
 		if k := claimed(x.rel, "", ends); n > longest || n == longest && n > 0 && k && !known {
 			best, longest, known = x.rel, n, k

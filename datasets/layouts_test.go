@@ -336,6 +336,11 @@ func TestTreeErrors(t *testing.T) {
 			Options{Split: "val", Map: "idd", RequireLabels: true},
 			[]string{"has no label", "the nearest name there is a.jpg, which is no label: labels are .png"},
 		},
+		"one folder": {
+			[]string{"a.png", "a_mask.png"},
+			Options{Images: ".", Labels: ".", Map: "idd", RequireLabels: true},
+			[]string{"a.png has no label", "nor has 1 other", `image_suffix "" and label_suffix "_mask" would pair them`},
+		},
 		"unknown kind": {
 			[]string{"images/1.png", "labels/1_ids.png"},
 			Options{Layout: "gta5", LabelSuffix: "_ids"},

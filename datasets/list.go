@@ -276,11 +276,13 @@ func (f *found) listNames(root string) []string {
 			lines[i] = img.rel
 		}
 		label := f.labelOf[i]
-		if label == labels[img.pair] {
+		if label == "" || label == labels[img.pair] {
 			continue
 		}
 		if rel, err := filepath.Rel(root, label); err == nil && filepath.IsLocal(rel) {
 			label = filepath.ToSlash(rel)
+		} else if abs, err := filepath.Abs(label); err == nil {
+			label = abs
 		}
 		lines[i] += "\t" + label
 	}

@@ -187,4 +187,17 @@ func TestGoodList(t *testing.T) {
 	if have := mustOpen(t, o).Item(0).Label; have != filepath.Join(o.Root, "spare.png") {
 		t.Errorf("label %s", have)
 	}
+
+	t.Chdir(o.Root)
+	spare := filepath.Join(t.TempDir(), "spare.png")
+	writePicture(t, spare, grayIDs(32, 32, constant(1)))
+	away, err := filepath.Rel(o.Root, spare)
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Root = "."
+	writeFile(t, o.List, []byte("y.png\t"+away+"\n"))
+	if diff := cmp.Diff([]string{"y\t" + spare}, check()); diff != "" {
+		t.Error(diff)
+	}
 }

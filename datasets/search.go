@@ -292,7 +292,9 @@ func (f *found) pair(listed map[string]string) {
 	labels := f.labelsByPair()
 	f.labelOf = make([]string, len(f.chosen))
 	for i, img := range f.chosen {
-		f.labelOf[i] = labels[img.pair]
+		if label := labels[img.pair]; label != img.path { // in one folder, without suffixes, it would be its own
+			f.labelOf[i] = label
+		}
 		if label := listed[img.path]; label != "" {
 			f.labelOf[i] = label
 		}
