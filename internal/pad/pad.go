@@ -39,7 +39,7 @@ func up(length, fixed, n int) int {
 	return (length + n - 1) / n * n
 }
 
-// Mirror maps a position onto [0, n) as two mirrors at its ends do, which do not
+// Mirror maps a position from 0 on onto [0, n) as two mirrors at its ends do, which do not
 // repeat the outermost pixels: 0 1 2 1 0 1 … for n = 3.
 func Mirror(i, n int) int {
 	if n == 1 {
