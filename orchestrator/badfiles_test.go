@@ -134,7 +134,7 @@ func TestEvaluationStopsAtBadFile(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), "saved") {
 		t.Fatalf("have %v", err)
 	}
-	p, err := readProgress(checkpointPath(filepath.Join(c.Output, c.Name), lastPrefix, 3), c.Hash())
+	p, err := readProgress(t, checkpointPath(filepath.Join(c.Output, c.Name), lastPrefix, 3), c.Hash())
 	if err != nil || !p.EvalPending {
 		t.Errorf("saved %+v, %v", p, err)
 	}

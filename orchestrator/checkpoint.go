@@ -110,56 +110,20 @@ func (s *state) saveFiles(dir string, p progress) error {
 }
 
 // load fills the state from a checkpoint directory whose configuration hash
-// must be one of hashes, the run's own first, see [readProgress].
+// must be one of hashes, the run's own first, see [openSaved]. With the progress of
+// a checkpoint without digests comes [errUnsummed].
 func (s *state) load(dir string, hashes ...string) (progress, error) {
-	p, err := readProgress(dir, hashes...)
-	if err != nil && !errors.Is(err, errUnsummed) {
-		return p, err
+	from, err := openSaved(dir, hashes...)
+	if err != nil {
+		return progress{}, err
 	}
 	files := s.files()
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if err := fill(filepath.Join(dir, name), files[name]); err != nil {
-			return p, fmt.Errorf("checkpoint: %w", err)
+		if err := from.fill(name, files[name]); err != nil {
+			return from.progress, err
 		}
 	}
-	return p, err
-}
-
-// readProgress reads the state.json of a checkpoint directory whose
-// configuration hash must be one of hashes, the run's own first, after it has
-// verified all of the directory. With the progress of a checkpoint without
-// checksums comes [errUnsummed].
-func readProgress(dir string, hashes ...string) (progress, error) {
-	var p progress
-	unsummed := verify(dir)
-	if unsummed != nil && !errors.Is(unsummed, errUnsummed) {
-		return p, &damagedError{dir, unsummed}
-	}
-	path := filepath.Join(dir, stateFile)
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return p, fmt.Errorf("checkpoint: %w", err)
-	}
-	if err := json.Unmarshal(text, &p); err != nil {
-		return p, fmt.Errorf("checkpoint %s: %w", path, err)
-	}
-	if !slices.Contains(hashes, p.ConfigHash) {
-		return p, fmt.Errorf("checkpoint %s belongs to another configuration (hash %s, this run has %s): resume with the run's own config.yaml or start in another directory", dir, p.ConfigHash, hashes[0])
-	}
-	if unsummed != nil && p.Summed {
-		return p, &damagedError{dir, fmt.Errorf("its %s is missing", sumsFile)}
-	}
-	return p, unsummed
-}
-
-// fill copies the file's tensors over the data of `want`, by name; both must
-// hold the same names in the same shapes.
-func fill(path string, want []weights.Tensor) error {
-	have, _, err := weights.Load(path)
-	if err != nil {
-		return err
-	}
-	return weights.Assign(path, want, have)
+	return from.progress, errors.Join(from.rest(), from.unsummed)
 }
 
 // checkpoints lists a run's checkpoints of one kind, oldest first.

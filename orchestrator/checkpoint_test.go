@@ -80,7 +80,7 @@ func TestInterruptedEvaluation(t *testing.T) {
 	whole, _ := train(t, c)
 	stopAfter(t, c, " 2/6 ")
 	dir := filepath.Join(c.Output, c.Name)
-	p, err := readProgress(checkpointPath(dir, lastPrefix, 3), c.Hash())
+	p, err := readProgress(t, checkpointPath(dir, lastPrefix, 3), c.Hash())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,7 +102,7 @@ func TestInterruptedEvaluation(t *testing.T) {
 	if have[2].MIoU == nil || *have[2].MIoU != *want[2].MIoU {
 		t.Errorf("mIoU %v after iteration 3, want %v", have[2].MIoU, *want[2].MIoU)
 	}
-	later, err := readProgress(checkpointPath(dir, lastPrefix, 5), c.Hash())
+	later, err := readProgress(t, checkpointPath(dir, lastPrefix, 5), c.Hash())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,4 +115,14 @@ func TestInterruptedEvaluation(t *testing.T) {
 	if _, err := os.Stat(checkpointPath(dir, bestPrefix, 3)); err != nil {
 		t.Error(err)
 	}
+}
+
+// readProgress reads a checkpoint's state.json.
+func readProgress(t *testing.T, dir, hash string) (progress, error) {
+	t.Helper()
+	s, err := openSaved(dir, hash)
+	if err != nil {
+		return progress{}, err
+	}
+	return s.progress, s.rest()
 }

@@ -59,35 +59,33 @@ func OpenNetwork(run, checkpoint, which string) (*Network, error) {
 	if err != nil {
 		return nil, err
 	}
-	p, err := readProgress(dir, hashes(cfg)...)
-	var unverified error
-	if errors.Is(err, errUnsummed) {
-		unverified = fmt.Errorf("checkpoint %s: %w", dir, err)
-	} else if err != nil {
+	from, err := openSaved(dir, hashes(cfg)...)
+	if err != nil {
 		return nil, err
 	}
+	p := from.progress
 	if err := p.Space.Validate(); err != nil {
 		return nil, fmt.Errorf("%s: space: %w", filepath.Join(dir, stateFile), err)
 	}
 	n := &Network{
 		Config: cfg, Dir: run, Checkpoint: filepath.Base(dir), Iteration: p.Iteration,
-		Arch: archOf(cfg, len(p.Space.Classes)), Space: p.Space, tensors: map[string][]float32{}, Unverified: unverified,
+		Arch: archOf(cfg, len(p.Space.Classes)), Space: p.Space, tensors: map[string][]float32{},
 	}
-	if err := n.read(dir, which); err != nil {
-		return nil, fmt.Errorf("checkpoint: %w", err)
+	if from.unsummed != nil {
+		n.Unverified = fmt.Errorf("checkpoint %s: %w", dir, from.unsummed)
 	}
-	return n, nil
+	if err := n.read(from, which); err != nil {
+		return nil, err
+	}
+	return n, from.rest()
 }
 
-// read fills the tensors from a checkpoint directory.
-func (n *Network) read(dir, which string) error {
-	params, err := n.Arch.Params()
-	if err != nil {
-		return err
-	}
-	buffers, err := n.Arch.Buffers()
-	if err != nil {
-		return err
+// read fills the tensors from a checkpoint.
+func (n *Network) read(from *saved, which string) error {
+	params, errParams := n.Arch.Params()
+	buffers, errBuffers := n.Arch.Buffers()
+	if err := errors.Join(errParams, errBuffers); err != nil {
+		return fmt.Errorf("model: %w", err)
 	}
 	var want []weights.Tensor
 	for _, p := range params {
@@ -96,11 +94,11 @@ func (n *Network) read(dir, which string) error {
 	for _, b := range buffers {
 		want = append(want, weights.Tensor{Name: b.Name, Shape: []int{b.Len}, Data: make([]float32, b.Len)})
 	}
-	if err := fill(filepath.Join(dir, studentFile), want); err != nil {
+	if err := from.fill(studentFile, want); err != nil {
 		return err
 	}
 	if which == Teacher {
-		if err := fill(filepath.Join(dir, teacherFile), want[:len(params)]); err != nil {
+		if err := from.fill(teacherFile, want[:len(params)]); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package orchestrator
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 
 	"go.uber.org/zap"
@@ -151,13 +152,7 @@ func (s *state) bufferTensors() []weights.Tensor {
 // checkpoints: the whole encoder, which the file must hold, and as much of head
 // and projector as it has. The teacher starts as a copy.
 func (s *state) initialise(path string, log *zap.Logger) error {
-	load := weights.Load
-	if slices.Contains(weights.Pretrained(), path) {
-		load = weights.LoadPretrained
-	} else if err := verifyWeights(path); err != nil {
-		return err
-	}
-	have, _, err := load(path)
+	have, err := initialWeights(path)
 	if err != nil {
 		return err
 	}
@@ -192,4 +187,22 @@ func (s *state) initialise(path string, log *zap.Logger) error {
 	log.Info("initialised", zap.String("file", path), zap.Int("tensors", len(want)),
 		zap.Int("left random", len(s.specs)+len(s.order)-len(want)), zap.Int("unused in the file", len(have)-len(use)))
 	return nil
+}
+
+// initialWeights reads what a network starts from: weights that are part of the
+// program, by name, or a file of them.
+func initialWeights(path string) ([]weights.Tensor, error) {
+	if slices.Contains(weights.Pretrained(), path) {
+		tensors, _, err := weights.LoadPretrained(path)
+		return tensors, err
+	}
+	want, err := digestBeside(path)
+	if err != nil {
+		return nil, err
+	}
+	tensors, err := loadSummed(path, want)
+	if changed := changedError(""); errors.As(err, &changed) {
+		return nil, fmt.Errorf("%s is damaged, or changed: %w (%s says so)", path, err, filepath.Join(filepath.Dir(path), sumsFile))
+	}
+	return tensors, err
 }

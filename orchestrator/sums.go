@@ -1,25 +1,27 @@
 package orchestrator
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"io/fs"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
+	"t2sda/graphs/weights"
 	"t2sda/internal/atomicfile"
 )
 
 // sumsFile holds the SHA-256 of every other file of a checkpoint, in the form of
-// sha256sum(1): `sha256sum -c SHA256SUMS` says the same as [verify]. A network
+// sha256sum(1): `sha256sum -c SHA256SUMS` says the same as [saved.rest]. A network
 // of 85 million parameters leaves 1.4 GB, which takes two or three seconds, of
 // many minutes between checkpoints; a faster sum would need a tool of its own.
 const sumsFile = "SHA256SUMS"
@@ -39,6 +41,12 @@ func (s sums) write(dir, name string, write func(w io.Writer) error) error {
 	})
 	s[name] = hex.EncodeToString(h.Sum(nil))
 	return err
+}
+
+// digest is that of a file of this content.
+func digest(text []byte) string {
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
 }
 
 // text is the file's content, sorted by name.
@@ -62,76 +70,102 @@ func readSums(dir string) (sums, error) {
 		s[name] = digest
 	}
 	if !bytes.Equal(s.text(), text) {
-		return nil, fmt.Errorf("its %s is not what was written", sumsFile)
+		return nil, changedError(sumsFile)
 	}
 	return s, nil
 }
 
-// verify reads every file of a checkpoint directory and returns an error that
-// names the file unless each byte is what was written, and [errUnsummed] where
-// nothing tells.
-func verify(dir string) error {
-	s, err := readSums(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return errUnsummed
-	}
-	if err != nil {
-		return err
-	}
-	entries, err := os.ReadDir(dir)
-	if err != nil {
-		return err
-	}
-	for _, e := range entries {
-		if name := e.Name(); s[name] == "" && (name == stateFile || filepath.Ext(name) == filepath.Ext(studentFile)) {
-			return fmt.Errorf("its %s does not list %s", sumsFile, name)
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(s)) {
-		if err := verifyFile(filepath.Join(dir, name), s[name]); err != nil {
-			return err
-		}
-	}
-	return nil
+// summed is a file whose digest is taken while it is read, so that large files are
+// read once. Nothing of it may be read by two goroutines.
+type summed struct {
+	file *os.File
+	hash hash.Hash
+	end  int64 // of what is in the hash
 }
 
-// verifyFile compares a file with its digest.
-func verifyFile(path, want string) error {
+func openSummed(path string) (*summed, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	defer f.Close() // only read
-	h := sha256.New()
-	if _, err := io.Copy(h, bufio.NewReaderSize(f, 1<<20)); err != nil {
-		return err
-	}
-	if hex.EncodeToString(h.Sum(nil)) != want {
-		return fmt.Errorf("its %s is not what was written", filepath.Base(path))
-	}
-	return nil
+	return &summed{file: f, hash: sha256.New()}, nil
 }
 
-// verifyWeights compares a file of weights with its line in the sums file beside
-// it: with what a run wrote, where it is of a checkpoint. Without such a line
-// there is nothing to compare it with.
-func verifyWeights(path string) error {
+// ReadAt implements [io.ReaderAt]. What is passed over is read for the digest
+// alone.
+func (s *summed) ReadAt(p []byte, at int64) (int, error) {
+	if err := s.pass(at); err != nil {
+		return 0, err
+	}
+	n, err := s.file.ReadAt(p, at)
+	if known := s.end - at; known >= 0 && known < int64(n) { // else at is behind the file's end, or all is known
+		s.hash.Write(p[known:n]) // never fails
+		s.end = at + int64(n)
+	}
+	return n, err
+}
+
+// pass puts what lies before an offset into the digest.
+func (s *summed) pass(to int64) error {
+	n, err := io.CopyBuffer(s.hash, io.NewSectionReader(s.file, s.end, max(0, to-s.end)), make([]byte, 1<<20))
+	s.end += n
+	return err
+}
+
+// close reads what is left of the file, closes it and returns its digest.
+func (s *summed) close() (digest string, err error) {
+	err = errors.Join(s.pass(math.MaxInt64), s.file.Close())
+	return hex.EncodeToString(s.hash.Sum(nil)), err
+}
+
+// loadSummed reads a file of tensors, and with it its digest. want is the digest
+// of what was written; empty: not known. A file of another one is not looked into:
+// what else is wrong with it follows from that.
+func loadSummed(path, want string) (_ []weights.Tensor, err error) {
+	f, err := openSummed(path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		have, sumErr := f.close()
+		switch {
+		case sumErr != nil:
+			err = errors.Join(err, sumErr)
+		case want != "" && have != want:
+			err = changedError(filepath.Base(path))
+		}
+	}()
+	info, err := f.file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	tensors, _, err := weights.Decode(path, f, info.Size())
+	return tensors, err
+}
+
+// changedError names a file whose digest is not that of what was written.
+type changedError string
+
+func (e changedError) Error() string { return fmt.Sprintf("its %s is not what was written", string(e)) }
+
+// digestBeside returns the digest of a file of weights by the sums file beside
+// it, which says what a run wrote where the file is of a checkpoint; empty where
+// nothing is said of it.
+func digestBeside(path string) (string, error) {
 	dir, name := filepath.Split(path)
 	text, err := os.ReadFile(filepath.Join(dir, sumsFile))
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return "", nil
 	}
 	if err != nil {
-		return err
+		return "", err
 	}
 	for line := range strings.Lines(string(text)) {
 		if fields := strings.Fields(line); len(fields) == 2 && strings.TrimPrefix(fields[1], "*") == name {
-			if err := verifyFile(path, strings.ToLower(fields[0])); err != nil {
-				return fmt.Errorf("%s is damaged, or changed: %w (%s says so)", path, err, filepath.Join(dir, sumsFile))
-			}
+			return strings.ToLower(fields[0]), nil
 		}
 	}
-	return nil
+	return "", nil
 }
 
 // damagedError tells of a checkpoint that is not what was written.

@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"os"
@@ -142,5 +143,31 @@ func TestInitialWeightsAreVerified(t *testing.T) {
 	}
 	if err := s.initialise(path, zap.NewNop()); err == nil || !strings.Contains(err.Error(), path+" is damaged") {
 		t.Errorf("have %v", err)
+	}
+}
+
+// TestSummed: whatever parts of a file are read, in whatever order, its digest is
+// that of all of it.
+func TestSummed(t *testing.T) {
+	text := bytes.Repeat([]byte("0123456789abcdef"), 1000)
+	path := filepath.Join(t.TempDir(), "f")
+	writeFile(t, path, string(text))
+	for _, parts := range [][][2]int{ // from, to
+		nil, {{0, 8}, {8, 100}}, {{0, 16000}}, {{50, 60}, {20, 55}, {20, 70}, {9000, 16000}}, {{15990, 16010}}, {{17000, 17010}},
+	} {
+		f, err := openSummed(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range parts {
+			have := make([]byte, p[1]-p[0])
+			n, _ := f.ReadAt(have, int64(p[0]))
+			if want := text[min(p[0], len(text)):min(p[1], len(text))]; !bytes.Equal(have[:n], want) {
+				t.Errorf("%v: read %q, want %q", p, have[:n], want)
+			}
+		}
+		if have, err := f.close(); err != nil || have != digest(text) {
+			t.Errorf("%v: %s, %v", parts, have, err)
+		}
 	}
 }

@@ -224,6 +224,22 @@ func Load(path string) (_ []Tensor, _ map[string]string, err error) {
 	return tensors, f.metadata, err
 }
 
+// Decode is [Load] of the size bytes that r holds; name begins its errors. Bytes are
+// asked for from front to back, those of left-out counters not at all.
+func Decode(name string, r io.ReaderAt, size int64) ([]Tensor, map[string]string, error) {
+	f, err := newFile(name, unowned{r}, size)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%s: %w", name, err)
+	}
+	tensors, err := f.all()
+	return tensors, f.metadata, err
+}
+
+// unowned is a source that another closes.
+type unowned struct{ io.ReaderAt }
+
+func (unowned) Close() error { return nil }
+
 // all reads every tensor but PyTorch's batch counters.
 func (f *File) all() ([]Tensor, error) {
 	var tensors []Tensor

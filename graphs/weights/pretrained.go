@@ -33,15 +33,5 @@ func LoadPretrained(name string) ([]Tensor, map[string]string, error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("no pretrained weights %q, there are: %s", name, strings.Join(Pretrained(), ", "))
 	}
-	f, err := newFile(name, memory{bytes.NewReader(data)}, int64(len(data)))
-	if err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", name, err)
-	}
-	tensors, err := f.all()
-	return tensors, f.Metadata(), err
+	return Decode(name, bytes.NewReader(data), int64(len(data)))
 }
-
-// memory is a source without anything to close.
-type memory struct{ *bytes.Reader }
-
-func (memory) Close() error { return nil }
