@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 
+	"go.uber.org/zap"
+
 	"t2sda/graphs/engine/enginetest"
 
 	"t2sda/configs"
@@ -188,6 +190,47 @@ func TestDivergenceByMethod(t *testing.T) {
 		if err == nil || !strings.HasPrefix(err.Error(), "the loss diverged at iteration ") || !strings.Contains(err.Error(), "lower train.lr (now 1e+06)") {
 			t.Errorf("%s: have %v", method, err)
 		}
+	}
+}
+
+// TestDivergenceAtEvaluation: weights that are finite and give NaN are a loss that
+// diverged, whatever is done about bad files, and are not saved.
+func TestDivergenceAtEvaluation(t *testing.T) {
+	enginetest.Isolate(t)
+	root := t.TempDir()
+	writeShapes(t, root)
+	c := shapesConfig(root, t.TempDir())
+	c.Data.OnError = configs.OnErrorSkip
+	d, err := prepareOnly(t, c, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	e, err := openEngine(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer e.Close()
+	tr, err := newTrainer(c, t.TempDir(), quiet(), e, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tr.close()
+	student := tr.state.student.Floats()
+	for i := range student {
+		student[i] = 1e30
+	}
+	log, err := openEvents(tr.dir, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.close()
+	tr.progress.Iteration = 3
+	err = tr.conclude(t.Context(), log, Event{Iteration: 2})
+	if err == nil || !strings.HasPrefix(err.Error(), "the loss diverged at iteration 2 (") || !strings.Contains(err.Error(), "logits are NaN") || !strings.Contains(err.Error(), "lower train.lr") {
+		t.Errorf("have %v", err)
+	}
+	if saved, _ := checkpoints(tr.dir, lastPrefix); len(saved) > 0 {
+		t.Errorf("saved %v", saved)
 	}
 }
 

@@ -34,12 +34,12 @@ func (t *trainer) explain(it int, err error) error {
 	}
 	mend := fmt.Sprintf("lower train.lr (now %g) or lengthen train.warmup (now %d) in a new run", t.cfg.Train.LR, t.cfg.Train.Warmup)
 	switch saved, _ := checkpoints(t.dir, lastPrefix); {
-	case it == 0:
+	case t.progress.Iteration == 0:
 		mend = "no step has been made yet: look at the weights of model.init, or " + mend
 	case len(saved) > 0:
 		mend += "; what was saved last, " + filepath.Base(saved[len(saved)-1]) + ", is kept"
 	}
-	return fmt.Errorf("the loss diverged at iteration %d (%s): %s", it, what, mend)
+	return notFiniteError(fmt.Sprintf("the loss diverged at iteration %d (%s): %s", it, what, mend))
 }
 
 // suspect names what is not finite of the state, or of what the networks gave

@@ -19,11 +19,16 @@ func (t *trainer) evaluatePending(ctx context.Context, e *Event) error {
 	if !t.progress.EvalPending || ctx.Err() != nil {
 		return nil
 	}
-	err := t.evaluateStudent(ctx, e)
-	if err != nil && ctx.Err() == nil {
+	switch err := t.evaluateStudent(ctx, e); {
+	case err == nil, ctx.Err() != nil:
+		return nil
+	case errors.Is(err, errNotFinite): // the best checkpoint's weights
+		return err
+	case errors.Is(err, predict.ErrNaN):
+		return t.explain(t.progress.Iteration-1, notFiniteError(err.Error()))
+	default:
 		return fmt.Errorf("evaluation at iteration %d: %w", t.progress.Iteration, err)
 	}
-	return nil
 }
 
 // catchUp makes the evaluation that an interrupt prevented and adds it to its

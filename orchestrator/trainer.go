@@ -200,7 +200,11 @@ func (t *trainer) conclude(ctx context.Context, log *eventLog, e Event) error {
 	c, done := t.cfg.Train, t.progress.Iteration
 	t.progress.EvalPending = due(done, c.EvalEvery, c)
 	if err := t.evaluatePending(ctx, &e); err != nil {
-		return t.saveAndStop(errors.Join(err, log.write(e)))
+		err = errors.Join(err, log.write(e))
+		if errors.Is(err, errNotFinite) {
+			return err // weights that give NaN are not worth saving
+		}
+		return t.saveAndStop(err)
 	}
 	stopped := ctx.Err()
 	if err := log.write(e); err != nil {

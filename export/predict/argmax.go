@@ -1,14 +1,19 @@
 package predict
 
 import (
+	"errors"
 	"fmt"
 
 	"t2sda/internal/raster"
 )
 
+// ErrNaN marks the error of a model whose logits are NaN: its weights are broken,
+// or its input is.
+var ErrNaN = errors.New("logits are NaN")
+
 // Argmax returns the labels at w × h pixels of one image's logits [C,h,w]
 // (shape), resized bilinearly with half-pixel centres. It is an error when they
-// are NaN.
+// are NaN, see [ErrNaN].
 func Argmax(logits []float32, shape [3]int, w, h int) (*raster.Labels, error) {
 	m := logitMap{c: shape[0], h: shape[1], w: shape[2], pix: logits}
 	if err := m.checkFinite(); err != nil {
@@ -55,13 +60,13 @@ func (m logitMap) argmax(w, h int) *raster.Labels {
 	return out
 }
 
-// checkFinite returns an error if a logit of class 0 is NaN: a network whose
+// checkFinite returns [ErrNaN] if a logit of class 0 is NaN: a network whose
 // weights or input are broken gives NaN everywhere, and argmax would hide it as
 // class 0.
 func (m logitMap) checkFinite() error {
 	for i, v := range m.pix[:m.h*m.w] {
 		if v != v {
-			return fmt.Errorf("logits are NaN at column %d, row %d", i%m.w, i/m.w)
+			return fmt.Errorf("%w at column %d, row %d", ErrNaN, i%m.w, i/m.w)
 		}
 	}
 	return nil

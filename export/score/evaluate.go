@@ -3,6 +3,7 @@ package score
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"runtime"
@@ -29,8 +30,8 @@ type Options struct {
 	// Progress is called after every image, never by two goroutines at once.
 	Progress func(done, total int)
 	// KeepGoing leaves out images that cannot be read or scored and lists them
-	// in [Result.Skipped], instead of stopping at the first. A failing model stops
-	// all the same. What the data set left out when it was opened is listed in any
+	// in [Result.Skipped], instead of stopping at the first. A failing model, or one
+	// whose logits are NaN, stops all the same. What the data set left out when it was opened is listed in any
 	// case.
 	KeepGoing bool
 	// Worst is the number of images with the lowest pixel accuracy to list.
@@ -290,7 +291,7 @@ func (e *evaluation) skip(ctx context.Context, index int, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if !e.o.KeepGoing {
+	if !e.o.KeepGoing || errors.Is(err, predict.ErrNaN) {
 		return fmt.Errorf("image %s: %w", id, err)
 	}
 	e.mu.Lock()
