@@ -182,7 +182,7 @@ func readSetting(setting string) (entry, error) {
 	key = strings.ToLower(key)
 	t, ok := fields[key]
 	if !ok {
-		return entry{}, fmt.Errorf("setting %q: no such key%s", key, suggestion(key))
+		return entry{}, fmt.Errorf("setting %q: %w", key, unknownKey(key))
 	}
 	value, err := readText(t, text)
 	if err != nil {

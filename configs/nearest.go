@@ -1,10 +1,26 @@
 package configs
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 )
+
+// unknownKey is the error of a value that is given to what is no field.
+func unknownKey(key string) error {
+	if !slices.Contains(sections, key) {
+		return errors.New("no such key" + suggestion(key))
+	}
+	var within []string
+	for _, k := range keys {
+		if rest, ok := strings.CutPrefix(k, key+"."); ok {
+			name, _, _ := strings.Cut(rest, ".")
+			within = append(within, key+"."+name)
+		}
+	}
+	return fmt.Errorf("is a section, want one of its keys: %s", strings.Join(slices.Compact(within), ", "))
+}
 
 // suggestion names the known keys that end like the unknown one, since most
 // mistakes are a forgotten section; or else the one that is written most alike;

@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"os"
@@ -51,7 +52,27 @@ func relative(field, text string) bool {
 
 func (p path) isRelative(text string) bool {
 	name := p.named && !strings.ContainsAny(text, `/.`)
-	return text != "" && !name && !filepath.IsAbs(text) && !strings.HasPrefix(text, "${")
+	return text != "" && !name && !filepath.IsAbs(text) && !strings.HasPrefix(text, "${") && !shellOnly.MatchString(text)
+}
+
+// shellOnly is the beginning of a path that a shell would have expanded: a home,
+// or a variable without braces.
+var shellOnly = regexp.MustCompile(`^(~[A-Za-z0-9_-]*(/|$)|\$[A-Za-z_])`)
+
+// validatePaths refuses paths that would lead to a folder called ~ or $NAME.
+func (c *Config) validatePaths(v *validator) {
+	for _, p := range c.paths() {
+		if !p.read || !shellOnly.MatchString(*p.value) {
+			continue
+		}
+		name, rest, _ := strings.Cut(*p.value, "/")
+		want := "the whole path"
+		if name == "~" || strings.HasPrefix(name, "$") {
+			variable := cmp.Or(strings.TrimLeft(name, "~$"), "HOME")
+			want = fmt.Sprintf("${%s}/%s, or %s", variable, rest, want)
+		}
+		v.check(p.field, false, "~ and $NAME are for shells: want %s, have %q", want, *p.value)
+	}
 }
 
 func (c *Config) hasRelativePaths() bool {

@@ -206,7 +206,7 @@ func (s *Sweep) parseSeeds(n *yaml.Node) error {
 func (s *Sweep) setting(key string, n *yaml.Node) (Setting, error) {
 	t, ok := fields[key]
 	if !ok {
-		return Setting{}, fmt.Errorf("line %d: no such key in a configuration%s", n.Line, suggestion(key))
+		return Setting{}, fmt.Errorf("line %d: %w", n.Line, unknownKey(key))
 	}
 	value, err := readNode(t, n)
 	if err != nil {
@@ -231,7 +231,7 @@ func (s *Sweep) axesOf(n *yaml.Node) ([]Axis, error) {
 	var out []Axis
 	err := pairs(n, func(key string, values *yaml.Node) error {
 		if fields[key] == nil {
-			return fmt.Errorf("line %d: no such key in a configuration%s", values.Line, suggestion(key))
+			return fmt.Errorf("line %d: %w", values.Line, unknownKey(key))
 		}
 		if values = resolved(values); values.Kind != yaml.SequenceNode || len(values.Content) == 0 {
 			return fmt.Errorf("line %d: want a list of values", values.Line)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -38,10 +39,11 @@ func (c *Config) faults() []fault {
 	v := &validator{}
 	v.numbers(reflect.ValueOf(c).Elem())
 	v.oneOf("method", c.Method, Methods()...)
-	v.check("name", c.Name != "" && !strings.ContainsAny(c.Name, `/\`), "want a non-empty name without slashes, have %q", c.Name)
+	v.check("name", isFileName(c.Name), "want the name of a folder, without slashes, have %q", c.Name)
 	v.check("output", c.Output != "", "is empty")
 	c.validateData(v)
 	c.validateSuffixes(v)
+	c.validatePaths(v)
 	c.validateModel(v)
 	c.validateTranslate(v)
 	c.validateLoss(v)
@@ -190,14 +192,20 @@ func (c *Config) validateTrain(v *validator) {
 	v.atLeast("train.log_every", t.LogEvery, 1)
 }
 
+var device = regexp.MustCompile(`^(cpu|auto|cuda(:[0-9]+)?)$`)
+
 func (c *Config) validateRuntime(v *validator) {
 	r := &c.Runtime
-	device, _, _ := strings.Cut(r.Device, ":")
-	v.oneOf("runtime.device", device, "cpu", "cuda", "auto")
+	v.check("runtime.device", device.MatchString(r.Device), "want cpu, cuda, cuda:N or auto, have %q", r.Device)
 	v.atLeast("runtime.threads", r.Threads, 0)
 	v.oneOf("runtime.cuda.conv_algo_search", r.CUDA.ConvAlgoSearch, "EXHAUSTIVE", "HEURISTIC", "DEFAULT")
 	v.oneOf("runtime.cuda.arena_extend_strategy", r.CUDA.ArenaExtendStrategy, "kNextPowerOfTwo", "kSameAsRequested")
 	v.check("runtime.cuda.memory_limit_mb", r.CUDA.MemoryLimitMB >= 0, "want ≥ 0, have %d", r.CUDA.MemoryLimitMB)
+}
+
+// isFileName reports whether a folder of that name can be made in another one.
+func isFileName(name string) bool {
+	return name != "" && name != "." && name != ".." && !strings.ContainsAny(name, "/\\\x00")
 }
 
 // validator collects faults.

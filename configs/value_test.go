@@ -126,6 +126,11 @@ func TestValuesOfOtherTypes(t *testing.T) {
 		{"data.flip", "1", "want true or false, have 1"},
 		{"data.flip", "yes", "want true or false, have yes"},
 		{"data.crop.width", "70000", "want at most 65536×65536"},
+		{"runtime.device", "cuda:x", "want cpu, cuda, cuda:N or auto"},
+		{"runtime.device", "cpu:1", "want cpu, cuda, cuda:N or auto"},
+		{"data.source.root", "~/set", "want ${HOME}/set, or the whole path"},
+		{"data.cache", "$SCRATCH/c", "want ${SCRATCH}/c, or the whole path"},
+		{"data.target.list", "~ann/l.txt", "are for shells: want the whole path"},
 	} {
 		section, last := c.key[:max(strings.LastIndexByte(c.key, '.'), 0)], lastPart(c.key)
 		_, err := Load("streets", []string{c.key + "=" + c.text})
@@ -215,6 +220,14 @@ func TestSuggestions(t *testing.T) {
 	} {
 		if have := suggestion(key); want == "" && have != "" || want != "" && !strings.Contains(have, want) {
 			t.Errorf("%s: %s, want %s", key, have, want)
+		}
+	}
+	for section, want := range map[string]string{
+		"data.crop": "is a section, want one of its keys: data.crop.height, data.crop.width",
+		"loss":      "loss.pull, ",
+	} {
+		if _, err := Load("streets", []string{section + "=1"}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", section, err)
 		}
 	}
 	if _, err := Load("street", nil); err == nil || !strings.Contains(err.Error(), "did you mean streets?") {

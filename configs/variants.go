@@ -20,8 +20,8 @@ type Variant struct {
 
 // check finds what is wrong with the sweep itself.
 func (s *Sweep) check() error {
-	if s.Name == "" || strings.ContainsAny(s.Name, `/\`) {
-		return fmt.Errorf("name: want a non-empty name without slashes, have %q", s.Name)
+	if !isFileName(s.Name) {
+		return fmt.Errorf("name: want the name of a file, without slashes, have %q", s.Name)
 	}
 	if s.Config == "" {
 		return errors.New("config: is empty: name a preset or a file")
