@@ -138,9 +138,10 @@ func (n *Network) Source() (configs.Dataset, error) {
 
 // OpenDataset opens labelled images of the run; c is its configuration's entry
 // field, or a variation of it. It is an error when the label map's classes are
-// not the network's.
+// not the network's, or when an image has no label, unless the run passes over
+// bad files: reading that image is the error then.
 func (n *Network) OpenDataset(field string, c configs.Dataset) (*datasets.Dataset, error) {
-	d, err := openDataset(field, c, n.Config, nil, true)
+	d, err := openDataset(field, c, n.Config, nil, !n.Config.SkipsBadFiles())
 	if err != nil {
 		return nil, err
 	}

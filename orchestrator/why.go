@@ -48,21 +48,30 @@ func (t *trainer) alike(ctx context.Context, baseline *Outcome) (report.Alike, e
 	if t.cfg.LabelsTarget() {
 		return report.Alike{}, nil
 	}
-	source, err := features.Choose(ctx, configs.DomainSource, t.data.source, whyImages, t.cfg.Seed)
+	source, err := features.Choose(ctx, configs.DomainSource, t.data.source, whyImages, t.cfg.Seed, t.cfg.SkipsBadFiles())
 	if err != nil {
 		return report.Alike{}, err
 	}
-	target, err := features.Choose(ctx, configs.DomainTarget, t.data.eval, whyImages, t.cfg.Seed)
+	target, err := features.Choose(ctx, configs.DomainTarget, t.data.eval, whyImages, t.cfg.Seed, t.cfg.SkipsBadFiles())
 	if err != nil {
 		return report.Alike{}, err
 	}
-	a := report.Alike{Caption: fmt.Sprintf(alikeCaption, len(source.Chosen), t.data.source.Len(), len(target.Chosen), t.data.eval.Len())}
+	var a report.Alike
 	measure := func(n features.Network) ([]float64, error) {
 		return features.Similarities(ctx, t.engine, n, features.Head, source, target, t.cfg.Data.Workers)
 	}
 	own := features.Network{Arch: t.arch, Lookup: t.state.lookup(t.state.student), Rule: losses.GridRule(t.cfg.Loss.Pull.GridLabels)}
-	if a.After, err = measure(own); err != nil || baseline == nil {
+	if a.After, err = measure(own); err != nil {
 		return a, err
+	}
+	a.Caption = fmt.Sprintf(alikeCaption, len(source.Chosen), t.data.source.Len(), len(target.Chosen), t.data.eval.Len())
+	for _, d := range []*features.Images{source, target} {
+		if text := d.LeftOut(); text != "" {
+			t.log.Warn("the domains' similarity: " + text)
+		}
+	}
+	if baseline == nil {
+		return a, nil
 	}
 	before, err := OpenNetwork(baseline.Dir, "last", Student)
 	if err != nil { // its checkpoints may be deleted by now: what it would stand beside is still there

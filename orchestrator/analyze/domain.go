@@ -44,7 +44,7 @@ func openDomain(ctx context.Context, n *orchestrator.Network, name, field string
 	if err != nil {
 		return nil, explain(name, c, err)
 	}
-	if d.Images, err = features.Choose(ctx, name, data, o.Images, o.Seed); err != nil {
+	if d.Images, err = features.Choose(ctx, name, data, o.Images, o.Seed, n.Config.SkipsBadFiles()); err != nil {
 		return nil, fmt.Errorf("%s: %w", field, err)
 	}
 	d.Truth = true

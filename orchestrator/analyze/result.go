@@ -59,11 +59,12 @@ func (r *Result) Names() []string {
 
 // Domain is what images a domain was looked at on.
 type Domain struct {
-	Place  string `json:"place"` // layout, folder, split
-	Images int    `json:"images"`
-	Of     int    `json:"of"`    // images there
-	Width  int    `json:"width"` // that the network saw, pixels
-	Height int    `json:"height"`
+	Place   string           `json:"place"` // layout, folder, split
+	Images  int              `json:"images"`
+	Of      int              `json:"of"`    // images there
+	Width   int              `json:"width"` // that the network saw, pixels
+	Height  int              `json:"height"`
+	Skipped []datasets.Fault `json:"skipped,omitempty"` // that cannot be read, of a run with data.on_error: skip
 }
 
 // Network is what was measured of one network.

@@ -75,8 +75,7 @@ func Run(ctx context.Context, e *engine.Engine, o Options) (*Result, error) {
 		return nil, fmt.Errorf("folder for results: %w", err)
 	}
 	r := &Result{
-		Run: o.Dir, Features: o.Features, Seed: o.Seed, Source: source.describe(), Target: target.describe(),
-		Notes: notes, Space: networks[0].Space,
+		Run: o.Dir, Features: o.Features, Seed: o.Seed, Notes: notes, Space: networks[0].Space,
 	}
 	for _, n := range networks {
 		m := measurement{engine: e, network: n, o: o}
@@ -85,6 +84,12 @@ func Run(ctx context.Context, e *engine.Engine, o Options) (*Result, error) {
 			return nil, fmt.Errorf("%s: %w", n.Dir, err)
 		}
 		r.Networks = append(r.Networks, *measured)
+	}
+	r.Source, r.Target = source.describe(), target.describe() // now: of what could be read
+	for _, d := range []*domain{source, target} {
+		if text := d.LeftOut(); text != "" {
+			r.Notes = append(r.Notes, text)
+		}
 	}
 	if err := r.draw(o.Out); err != nil {
 		return nil, err
@@ -164,5 +169,5 @@ func checkFeatures(kind string, n *orchestrator.Network) error {
 }
 
 func (d *domain) describe() Domain {
-	return Domain{Place: d.place, Images: len(d.Chosen), Of: d.Data.Len(), Width: d.W, Height: d.H}
+	return Domain{Place: d.place, Images: len(d.Chosen), Of: d.Data.Len(), Width: d.W, Height: d.H, Skipped: d.Skipped}
 }

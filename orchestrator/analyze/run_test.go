@@ -267,3 +267,49 @@ func TestOracle(t *testing.T) {
 		t.Errorf("cancelled: %v", err)
 	}
 }
+
+// TestBadFiles: of a run that passes over bad files the analysis leaves them out
+// and says so, the first one included; all networks see the same images. Another
+// run's stops.
+func TestBadFiles(t *testing.T) {
+	enginetest.Isolate(t)
+	t.Chdir(t.TempDir())
+	trained := train(t, "data.on_error=skip", "method=self-training", "train.iterations=1")
+	e := enginetest.Open(t, engine.Options{Device: "cpu"})
+	images, err := filepath.Glob("data/streets/game/leftImg8bit/train/*/*.png")
+	labels, labelsErr := filepath.Glob("data/streets/camera/gtFine/val/*/*.png")
+	if err := errors.Join(err, labelsErr, os.Truncate(images[0], 60), os.Remove(labels[1])); err != nil {
+		t.Fatal(err)
+	}
+	r := analyzed(t, e, defaults(trained.Dir))
+	if r.Source.Images != 5 || r.Source.Of != 6 || len(r.Source.Skipped) != 1 || r.Target.Images != 1 || r.Target.Of != 2 {
+		t.Errorf("source %+v, target %+v", r.Source, r.Target)
+	}
+	for i, want := range []string{images[0], "no label"} {
+		if len(r.Notes) != 2 || !strings.Contains(r.Notes[i], want) || !strings.Contains(r.Notes[i], "1 images cannot be read") {
+			t.Errorf("notes %q, want %q", r.Notes, want)
+		}
+	}
+	if a, b := r.Networks[0].Classes[0].Source.Positions, r.Networks[1].Classes[0].Source.Positions; a != b || a == 0 {
+		t.Errorf("%d and %d positions of road", a, b)
+	}
+	stops := train(t, "name=stops", "method=source-only", "train.iterations=1", "data.source.root=data/streets/camera", "data.eval.root=data/streets/game")
+	for _, path := range images {
+		if err := os.WriteFile(path, nil, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := Run(t.Context(), e, defaults(trained.Dir)); err == nil || !strings.Contains(err.Error(), "none of the 6 images can be read") {
+		t.Errorf("have %v", err)
+	}
+	vals, err := filepath.Glob("data/streets/game/leftImg8bit/val/*/*.png")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Truncate(vals[1], 60); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Run(t.Context(), e, defaults(stops.Dir)); err == nil || !strings.Contains(err.Error(), vals[1]) {
+		t.Errorf("have %v", err)
+	}
+}
