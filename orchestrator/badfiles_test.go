@@ -92,6 +92,9 @@ func TestSkipBadFiles(t *testing.T) {
 	if logs.FilterMessageSnippet("passed over: ").Len() == 0 {
 		t.Error("nothing was said of it")
 	}
+	if n := logs.FilterMessageSnippet("the report does without").Len(); n > 0 {
+		t.Errorf("%v", logs.All())
+	}
 	read, err := readOutcome(out.Dir, c)
 	if err != nil || !slices.Equal(read.Skipped, out.Skipped) {
 		t.Errorf("%s holds %+v (%v)", resultFile, read.Skipped, err)
@@ -118,6 +121,25 @@ func TestSkipBadFiles(t *testing.T) {
 	}
 	if len(again.Skipped) != len(out.Skipped) || again.Result.MIoU != out.Result.MIoU {
 		t.Errorf("skipped %+v, mIoU %v, want %v", again.Skipped, again.Result.MIoU, out.Result.MIoU)
+	}
+}
+
+// TestCameraTellsOfBadFiles: what the fit of the camera cannot read is counted
+// before anything is drawn.
+func TestCameraTellsOfBadFiles(t *testing.T) {
+	root := t.TempDir()
+	writeShapes(t, root)
+	c := shapesConfig(root, t.TempDir())
+	c.Data.OnError, c.Data.StatsCache = configs.OnErrorSkip, t.TempDir()
+	c.Translate.Engine = configs.Engines{"camera": 1}
+	path := filepath.Join(root, "target", "images", "2.png")
+	truncate(t, path)
+	d, err := prepareOnly(t, c, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := d.began.Faults; len(f) != 1 || f[0].File != path || !strings.Contains(f[0].Error, path) {
+		t.Errorf("faults %+v", f)
 	}
 }
 

@@ -1,12 +1,15 @@
 package orchestrator
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"sync"
 
 	"go.uber.org/zap"
 
@@ -53,12 +56,15 @@ func (d *data) fitCamera(ctx context.Context, cfg configs.Config, cacheDir strin
 	}
 	o := translate.MeasureOptions{Images: cfg.Translate.Camera.Images, Workers: cfg.Data.Workers}
 	log.Info("measuring the appearance of both domains, once for these images", zap.Int("images of each at most", o.Images))
-	m, err := translate.FitCamera(ctx, imagesOf(d.source, cfg.SkipsBadFiles()), imagesOf(d.target, cfg.SkipsBadFiles()), o)
+	var bad faults
+	skips := cfg.SkipsBadFiles()
+	m, err := translate.FitCamera(ctx, imagesOf(d.source, skips, bad.add), imagesOf(d.target, skips, bad.add), o)
 	if err != nil {
 		return nil, fmt.Errorf("translate.engine: camera: %w", err)
 	}
+	d.began.Faults = append(d.began.Faults, bad.sorted()...)
 	// Of files that were passed over, the next run may know nothing.
-	if file != "" && !cfg.SkipsBadFiles() {
+	if file != "" && !skips {
 		d.unkept(log, keepCamera(file, m))
 	}
 	return m, nil
@@ -105,14 +111,47 @@ func readCamera(file string) *translate.CameraModel {
 	return m
 }
 
-// imagesOf lets the camera see a data set, with the next image in place of one
-// that cannot be read where those are skipped.
-func imagesOf(d *datasets.Dataset, skips bool) translate.Images {
-	return translate.Images{Len: d.Len(), Load: func(ctx context.Context, i int) (*raster.Image, error) {
+// imagesOf lets images be measured, with the next one in place of one that cannot
+// be read where those are skipped. fault, which may be nil, is told of it, by
+// several goroutines.
+func imagesOf(d *datasets.Dataset, skips bool, fault func(datasets.Fault)) translate.Images {
+	return inPlace(d.Len(), skips, func(ctx context.Context, i int) (*raster.Image, error) {
 		s, err := d.LoadImage(ctx, i)
-		for n := 1; err != nil && skips && ctx.Err() == nil && n < d.Len(); n++ {
-			s, err = d.LoadImage(ctx, (i+n)%d.Len())
+		if err != nil && skips && fault != nil && ctx.Err() == nil {
+			fault(datasets.Fault{File: d.Item(i).Image, Error: err.Error()})
 		}
 		return s.Image, err
+	})
+}
+
+// inPlace are n images of which, with skips, the next one stands for one that
+// cannot be read.
+func inPlace(n int, skips bool, load func(ctx context.Context, i int) (*raster.Image, error)) translate.Images {
+	return translate.Images{Len: n, Load: func(ctx context.Context, i int) (*raster.Image, error) {
+		img, err := load(ctx, i)
+		for k := 1; err != nil && skips && ctx.Err() == nil && k < n; k++ {
+			img, err = load(ctx, (i+k)%n)
+		}
+		return img, err
 	}}
+}
+
+// faults collects what several goroutines could not read.
+type faults struct {
+	mu  sync.Mutex
+	all []datasets.Fault
+}
+
+func (f *faults) add(one datasets.Fault) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if !slices.Contains(f.all, one) {
+		f.all = append(f.all, one)
+	}
+}
+
+// sorted lists them in an order that does not depend on who came first.
+func (f *faults) sorted() []datasets.Fault {
+	slices.SortFunc(f.all, func(a, b datasets.Fault) int { return cmp.Compare(a.File, b.File) })
+	return f.all
 }

@@ -29,17 +29,17 @@ func (t *trainer) looks(ctx context.Context) (report.Looks, error) {
 	o := translate.MeasureOptions{Images: lookImages, Workers: t.cfg.Data.Workers}
 	var a appearances
 	var err error
-	if a.source, err = translate.Measure(ctx, imagesOf(t.data.source, t.cfg.SkipsBadFiles()), o); err != nil {
+	if a.source, err = translate.Measure(ctx, imagesOf(t.data.source, t.cfg.SkipsBadFiles(), nil), o); err != nil {
 		return report.Looks{}, fmt.Errorf("source: %w", err)
 	}
-	if a.target, err = translate.Measure(ctx, imagesOf(target, t.cfg.SkipsBadFiles()), o); err != nil {
+	if a.target, err = translate.Measure(ctx, imagesOf(target, t.cfg.SkipsBadFiles(), nil), o); err != nil {
 		return report.Looks{}, fmt.Errorf("target: %w", err)
 	}
 	l := report.Looks{}
 	translations := ""
 	if pseudo {
 		l.Engine, translations = t.cfg.Translate.Engine.String(), ", on their translations"
-		if a.translated, err = translate.Measure(ctx, translatedImages(t.data.loader, t.data.source.Len(), target.Len()), o); err != nil {
+		if a.translated, err = translate.Measure(ctx, translatedImages(t.data.loader, t.data.source.Len(), target.Len(), t.cfg.SkipsBadFiles()), o); err != nil {
 			return report.Looks{}, fmt.Errorf("translated: %w", err)
 		}
 	}
@@ -53,10 +53,10 @@ func (t *trainer) looks(ctx context.Context) (report.Looks, error) {
 
 // translatedImages are the loader's n source images in the style of its m target
 // images, in one order.
-func translatedImages(l *datasets.Loader, n, m int) translate.Images {
-	return translate.Images{Len: n, Load: func(ctx context.Context, i int) (*raster.Image, error) {
+func translatedImages(l *datasets.Loader, n, m int, skips bool) translate.Images {
+	return inPlace(n, skips, func(ctx context.Context, i int) (*raster.Image, error) {
 		return l.Translated(ctx, i, i*m/n)
-	}}
+	})
 }
 
 // appearances are measured; translated is nil where nothing is.
