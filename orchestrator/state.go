@@ -3,8 +3,10 @@ package orchestrator
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"go.uber.org/zap"
 
@@ -201,6 +203,9 @@ func initialWeights(path string) ([]weights.Tensor, error) {
 		return nil, err
 	}
 	tensors, err := loadSummed(path, want)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w (weights in the program: %s)", err, strings.Join(weights.Pretrained(), ", "))
+	}
 	if changed := changedError(""); errors.As(err, &changed) {
 		return nil, fmt.Errorf("%s is damaged, or changed: %w (%s says so)", path, err, filepath.Join(filepath.Dir(path), sumsFile))
 	}

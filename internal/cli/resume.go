@@ -64,11 +64,58 @@ func (r *resumption) choose(cmd *cobra.Command, flags *configFlags, args []strin
 	if cmd.Flags().Changed("config") {
 		return "", nil, usageError{errors.New("--config and --resume RUN: a run has its own configuration, give one of them")}
 	}
-	for _, dir := range []string{r.run, filepath.Join(configs.Default().Output, r.run)} {
+	dir, err = findRun(r.run)
+	if err != nil {
+		return "", nil, usageError{fmt.Errorf("--resume %s: %w", r.run, err)}
+	}
+	flags.name = filepath.Join(dir, orchestrator.ConfigFile)
+	return dir, settings, nil
+}
+
+// findRun returns the folder of a run that is named by it, by its configuration
+// file, or by its name in the default output.
+func findRun(name string) (string, error) {
+	if filepath.Base(name) == orchestrator.ConfigFile {
+		name = filepath.Dir(name)
+	}
+	for _, dir := range []string{name, filepath.Join(configs.Default().Output, name)} {
 		if orchestrator.IsRun(dir) {
-			flags.name = filepath.Join(dir, orchestrator.ConfigFile)
-			return dir, settings, nil
+			return dir, nil
 		}
 	}
-	return "", nil, usageError{fmt.Errorf("--resume %s: there is no run, a folder with %s", r.run, orchestrator.ConfigFile)}
+	if dir, _, ok := strings.Cut(filepath.ToSlash(name), "/checkpoints"); ok && orchestrator.IsRun(dir) {
+		return "", fmt.Errorf("a run continues from its last checkpoint: name the run, %s", dir)
+	}
+	var there []string
+	for _, dir := range []string{name, configs.Default().Output} {
+		found, _ := filepath.Glob(filepath.Join(dir, "*")) // fails for no folder that holds any
+		there = append(there, slices.DeleteFunc(found, func(dir string) bool { return !orchestrator.IsRun(dir) })...)
+	}
+	if len(there) == 0 {
+		return "", fmt.Errorf("there is no run, a folder with %s", orchestrator.ConfigFile)
+	}
+	const most = 10
+	more := ""
+	if len(there) > most {
+		there, more = there[:most], ", …"
+	}
+	return "", fmt.Errorf("there is no such run; there are %s%s", strings.Join(there, ", "), more)
+}
+
+// keepsConfiguration refuses settings that would change what the run that is
+// continued learns by, or where it lies: it goes on as it began.
+func (f *configFlags) keepsConfiguration(cfg configs.Config, settings []string) error {
+	settings, err := f.words.settings(settings)
+	if err != nil {
+		return err
+	}
+	own, err := configs.Load(f.name, nil)
+	if err != nil || own.Hash() == cfg.Hash() && own.Name == cfg.Name && own.Output == cfg.Output {
+		return err
+	}
+	text := fmt.Sprintf("%s: a run that is continued keeps its place and what it learns by; begin a new one without --resume", strings.Join(settings, " "))
+	if more := cfg.Train.Iterations - own.Train.Iterations; more > 0 {
+		text += fmt.Sprintf(", or train a finished one longer: --extend %d", more)
+	}
+	return usageError{errors.New(text)}
 }

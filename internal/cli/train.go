@@ -33,6 +33,11 @@ been; --extend N RUN goes on with one that is finished.`,
 			if err != nil {
 				return err
 			}
+			if run != "" {
+				if err := flags.keepsConfiguration(cfg, settings); err != nil {
+					return err
+				}
+			}
 			o := options(cmd)
 			o.Resume, o.Run, o.Extend = again.run != "", run, again.extend
 			o.Vet = vet(cmd.Context(), engine.Options{Library: cfg.Runtime.Library, Device: cfg.Runtime.Device, IntraOpThreads: cfg.Runtime.Threads})

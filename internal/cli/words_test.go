@@ -22,7 +22,7 @@ func TestWords(t *testing.T) {
 		{"train --seed -1", "setting seed=-1: want a whole number from 0 up, have -1"},
 		{"train --seed 1 SEED=2", "--seed and SEED=2 are the same setting"},
 		{"train --iterations 1.5", "setting train.iterations=1.5: want a whole number"},
-		{"train --device tpu", "runtime.device: want one of cpu"},
+		{"train --device tpu", "runtime.device: want cpu, cuda, cuda:N or auto"},
 		{"compare --iterations 0", "train.iterations: want at least 1"},
 		{"compare --seed 1", "unknown flag: --seed"},
 		{"sweep lambda --iterations x", "setting train.iterations=x"},
@@ -57,12 +57,17 @@ func TestResumeFromAnywhere(t *testing.T) {
 	succeed(t, append(line, "seed=2")...) // streets-2
 	t.Chdir(t.TempDir())
 	run := filepath.Join(home, "runs", "streets")
-	for _, args := range [][]string{{"--resume", run}, {"--resume=" + run}, {run, "--resume"}, {"--resume", "-c", filepath.Join(run, "config.yaml")}} {
+	for _, args := range [][]string{{"--resume", run}, {"--resume=" + run}, {run, "--resume"}, {"--resume", "-c", filepath.Join(run, "config.yaml")}, {"--resume", filepath.Join(run, "config.yaml")}, {"--resume", run, "train.log_every=3"}} {
 		if out := succeed(t, append([]string{"train"}, args...)...); !strings.Contains(out, filepath.Join(run, "result.json")) {
 			t.Errorf("%v shows\n%s", args, out)
 		}
 	}
 	fail(t, exitUsage, "a run has its own configuration", "train", "--resume", run, "-c", "streets")
+	fail(t, exitUsage, "--resume "+filepath.Dir(run)+": there is no such run; there are "+run+", "+run+"-2", "train", "--resume", filepath.Dir(run))
+	fail(t, exitUsage, "name the run, "+run, "train", "--resume", filepath.Join(run, "checkpoints", "iter_000002"))
+	fail(t, exitUsage, "train.lr=1: a run that is continued keeps", "train", "--resume", run, "train.lr=1")
+	fail(t, exitUsage, "output=x: a run that is continued keeps its place", "train", "--resume", run, "--out", "x")
+	fail(t, exitUsage, "or train a finished one longer: --extend 3", "train", "--resume", run, "--iterations", "5")
 	if left, err := os.ReadDir("."); err != nil || len(left) > 0 {
 		t.Errorf("left behind: %v, %v", left, err)
 	}
