@@ -111,7 +111,7 @@ func (l *layers) merge(v *viper.Viper, name string, seen []string) error {
 		return fmt.Errorf("configuration %s: %w", name, err)
 	}
 	if d.extends != "" {
-		if err := l.merge(v, d.parent(), append(seen, name)); err != nil {
+		if err := l.merge(v, d.beside(d.extends), append(seen, name)); err != nil {
 			return fmt.Errorf("configuration %s: extends: %w", name, err)
 		}
 	}
@@ -157,7 +157,10 @@ func source(name string) ([]byte, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("configuration %q: neither a preset (%s) nor a file%s", name, strings.Join(Presets(), ", "), didYouMean(nearest(name, Presets())))
 	}
-	return text, err
+	if err != nil {
+		return nil, fmt.Errorf("configuration %q: %w", name, err)
+	}
+	return text, nil
 }
 
 // readSettings reads settings of the form key=value.
@@ -191,13 +194,14 @@ func readSetting(setting string) (entry, error) {
 	return entry{key: key, value: value}, nil
 }
 
-// parent is what the document extends: a preset, or a file beside its own.
-func (d *document) parent() string {
-	isFile := filepath.Ext(d.extends) != "" || strings.ContainsRune(d.extends, filepath.Separator)
-	if !isFile || filepath.IsAbs(d.extends) || d.embedded {
-		return d.extends
+// beside returns a preset's name as it is, and as a path from here what the
+// document calls a file, which lies beside its own.
+func (d *document) beside(name string) string {
+	isFile := filepath.Ext(name) != "" || strings.ContainsRune(name, filepath.Separator)
+	if !isFile || filepath.IsAbs(name) || d.embedded {
+		return name
 	}
-	return filepath.Join(filepath.Dir(d.path), d.extends)
+	return filepath.Join(filepath.Dir(d.path), name)
 }
 
 // YAML returns the configuration as a file that [Load] reads back, wherever it

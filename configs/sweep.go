@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -79,9 +78,7 @@ func LoadSweep(name string) (*Sweep, error) {
 	if err := errors.Join(s.file.settle(""), s.parse(text)); err != nil {
 		return nil, fmt.Errorf("sweep %s: %w", name, err)
 	}
-	if s.Config != "" && filepath.Ext(s.Config) != "" && !filepath.IsAbs(s.Config) {
-		s.Config = filepath.Join(filepath.Dir(name), s.Config)
-	}
+	s.Config = s.file.beside(s.Config)
 	if err := s.check(); err != nil {
 		return nil, fmt.Errorf("sweep %s: %w", name, err)
 	}
@@ -94,9 +91,12 @@ func sweepSource(name string) ([]byte, error) {
 	}
 	text, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("sweep %q: neither one of the program's (%s) nor a file", name, strings.Join(Sweeps(), ", "))
+		return nil, fmt.Errorf("sweep %q: neither one of the program's (%s) nor a file%s", name, strings.Join(Sweeps(), ", "), didYouMean(nearest(name, Sweeps())))
 	}
-	return text, err
+	if err != nil {
+		return nil, fmt.Errorf("sweep %q: %w", name, err)
+	}
+	return text, nil
 }
 
 // parse reads the file's text. Keys that no field reads are errors.

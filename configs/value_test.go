@@ -331,6 +331,31 @@ grid:
 	}
 }
 
+// TestBesideTheFile: what a file or a sweep starts from lies beside it, whatever it
+// is called, unless it is a preset.
+func TestBesideTheFile(t *testing.T) {
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"base": "extends: streets\nseed: 7\n", "c.yaml": "extends: ./base\n", "s.yaml": "name: s\nconfig: ./base\nseeds: [1]\nrows: [{name: a}]\n",
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if c, err := Load(filepath.Join(dir, "c.yaml"), nil); err != nil || c.Seed != 7 {
+		t.Errorf("seed %d, %v", c.Seed, err)
+	}
+	s, err := LoadSweep(filepath.Join(dir, "s.yaml"))
+	if err != nil || s.Config != filepath.Join(dir, "base") {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	for name, want := range map[string]string{"lambd": "did you mean lambda?", dir: dir} {
+		if _, err := LoadSweep(name); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 // TestExtend: what was extended is neither the run before nor one that was
 // planned as long.
 func TestExtend(t *testing.T) {

@@ -53,7 +53,7 @@ interrupted sweep continues. A run that fails is a hole in the table.`,
 	cmd.Flags().BoolVar(&list, "list", false, "list the built-in sweeps")
 	cmd.Flags().BoolVar(&dry, "dry-run", false, "print the runs, which of them are there, and how long the others will take")
 	cmd.Flags().UintSliceVar(&o.Seeds, "seeds", nil, "seeds of each row (default: the sweep's)")
-	cmd.Flags().StringSliceVar(&o.Rows, "rows", nil, "rows to train (default: all)")
+	cmd.Flags().StringArrayVar(&o.Rows, "rows", nil, "rows to train, between commas; may be given several times (default: all)")
 	cmd.Flags().StringVar(&o.Out, "out", "", "folder of the table's files (default: sweeps in the configuration's output)")
 	addJobs(cmd, &o.Jobs)
 	given.add(cmd, "seed", "out") // see --seeds, --out

@@ -14,7 +14,7 @@ import (
 type Options struct {
 	Settings []string // key=value, over those of the sweep for every row
 	Seeds    []uint   // empty: the sweep's
-	Rows     []string // empty: all
+	Rows     []string // names, each one or several between commas; empty: all
 	Jobs     int      // runs at a time, see [orchestrator.Seats]
 	Out      string   // folder of NAME.json, NAME.md and NAME.png; empty: sweeps below the configuration's output
 }
@@ -88,24 +88,45 @@ func (p *Plan) selectSeeds(seeds []uint) error {
 	return nil
 }
 
-func (p *Plan) selectRows(names []string) ([]configs.Variant, error) {
-	if len(names) == 0 {
+// selectRows finds rows by texts that name one each, or several between commas.
+func (p *Plan) selectRows(texts []string) ([]configs.Variant, error) {
+	if len(texts) == 0 {
 		return p.variants, nil
 	}
-	var all []string
-	var chosen []configs.Variant
+	var names []string
+	for _, text := range texts {
+		found, err := p.rowsIn(text)
+		if err != nil {
+			return nil, err
+		}
+		names = append(names, found...)
+	}
+	return slices.DeleteFunc(slices.Clone(p.variants), func(v configs.Variant) bool { return !slices.Contains(names, v.Name) }), nil
+}
+
+// rowsIn returns the rows that a text names. Names may hold commas themselves: the
+// longest one that begins at a place is meant.
+func (p *Plan) rowsIn(text string) ([]string, error) {
+	var names, all []string
 	for _, v := range p.variants {
 		all = append(all, fmt.Sprintf("%q", v.Name))
-		if slices.Contains(names, v.Name) {
-			chosen = append(chosen, v)
-		}
 	}
-	for _, name := range names {
-		if !slices.ContainsFunc(p.variants, func(v configs.Variant) bool { return v.Name == name }) {
-			return nil, fmt.Errorf("sweep %s: there is no row %q; there are %s", p.sweep.Name, name, strings.Join(all, ", "))
+	parts := strings.Split(text, ",")
+	for len(parts) > 0 {
+		n := len(parts)
+		for ; n > 0; n-- {
+			name := strings.TrimSpace(strings.Join(parts[:n], ","))
+			if slices.ContainsFunc(p.variants, func(v configs.Variant) bool { return v.Name == name }) {
+				names = append(names, name)
+				break
+			}
 		}
+		if n == 0 {
+			return nil, fmt.Errorf("sweep %s: there is no row %q; there are %s", p.sweep.Name, strings.TrimSpace(parts[0]), strings.Join(all, ", "))
+		}
+		parts = parts[n:]
 	}
-	return chosen, nil
+	return names, nil
 }
 
 // fill lists the cells, seed by seed, and a job for every configuration among

@@ -383,3 +383,28 @@ func read(t *testing.T, path string) string {
 	}
 	return string(text)
 }
+
+// TestRowsBetweenCommas: names that hold commas are named as they stand.
+func TestRowsBetweenCommas(t *testing.T) {
+	s := load(t, "name: s\nconfig: streets\nseeds: [1]\nrows: [{name: b}, {name: 'a, b', set: {train.lr: 1}}, {name: c, set: {train.lr: 2}}]\n")
+	for _, c := range []struct {
+		rows []string
+		want string
+	}{
+		{nil, "b|a, b|c"}, {[]string{"a, b"}, "a, b"}, {[]string{"a,b"}, "a,b"}, {[]string{"c,b"}, "b|c"},
+		{[]string{"c, a, b"}, "a, b|c"}, {[]string{"c", "b, c"}, "b|c"}, {[]string{"b,"}, ""},
+	} {
+		p, err := New(s, Options{Rows: c.rows})
+		var have []string
+		for i := 0; err == nil && i < len(p.cells); i++ {
+			have = append(have, p.cells[i].row)
+		}
+		if c.want == "a,b" || c.want == "" {
+			if err == nil || !strings.Contains(err.Error(), "there is no row") {
+				t.Errorf("%q: %q, %v", c.rows, have, err)
+			}
+		} else if err != nil || strings.Join(have, "|") != c.want {
+			t.Errorf("%q: %q, %v; want %s", c.rows, have, err, c.want)
+		}
+	}
+}
