@@ -338,6 +338,7 @@ func TestBadSettings(t *testing.T) {
 		{"=1", "want key=value"},
 		{"iterations=5", "did you mean train.iterations?"},
 		{"train=5", "is a section"},
+		{"name=a\nb", "want the name of a folder"},
 		{"name=..", "want the name of a folder, without slashes, have \"..\""},
 		{"seed=[", "setting seed=[: want a whole number from 0 up, have ["},
 		{"seed=many", "seed"},

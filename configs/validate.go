@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // maxSide bounds images in px: a limit of good sense that keeps products of sizes
@@ -205,7 +206,7 @@ func (c *Config) validateRuntime(v *validator) {
 
 // isFileName reports whether a folder of that name can be made in another one.
 func isFileName(name string) bool {
-	return name != "" && name != "." && name != ".." && !strings.ContainsAny(name, "/\\\x00")
+	return name != "" && name != "." && name != ".." && !strings.ContainsAny(name, `/\`) && !strings.ContainsFunc(name, unicode.IsControl)
 }
 
 // validator collects faults.

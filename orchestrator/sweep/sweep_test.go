@@ -391,8 +391,13 @@ func TestRowsBetweenCommas(t *testing.T) {
 		rows []string
 		want string
 	}{
-		{nil, "b|a, b|c"}, {[]string{"a, b"}, "a, b"}, {[]string{"a,b"}, "a,b"}, {[]string{"c,b"}, "b|c"},
-		{[]string{"c, a, b"}, "a, b|c"}, {[]string{"c", "b, c"}, "b|c"}, {[]string{"b,"}, ""},
+		{nil, "b|a, b|c"},
+		{[]string{"a, b"}, "a, b"},
+		{[]string{"a,b"}, "a,b"},
+		{[]string{"c,b"}, "b|c"},
+		{[]string{"c, a, b"}, "a, b|c"},
+		{[]string{"c", "b, c"}, "b|c"},
+		{[]string{"b,"}, ""},
 	} {
 		p, err := New(s, Options{Rows: c.rows})
 		var have []string
