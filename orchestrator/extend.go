@@ -30,9 +30,9 @@ func (o Options) extended(cfg configs.Config, dir string) (configs.Config, error
 		return cfg, err
 	}
 	from := cfg.Train.Iterations
-	again := learningRate(longer.Train, from)
-	o.Log.Warn(fmt.Sprintf("extending the run from %d to %d iterations: the learning rate, which had decayed to 0, begins again at %.3g (%.0f %% of train.lr) and decays as the rest of a run of %[2]d does. "+
-		"That is not what %[2]d iterations at once give; the configuration says so (train.extended), and tables keep the two apart", from, longer.Train.Iterations, again, 100*again/cfg.Train.LR),
+	ended, again := learningRate(cfg.Train, from-1), learningRate(longer.Train, from)
+	o.Log.Warn(fmt.Sprintf("extending the run from %d to %d iterations: the learning rate, %.3g at the end, begins again at %.3g (%.0f %% of train.lr) and decays as the rest of a run of %[2]d does. "+
+		"That is not what %[2]d iterations at once give; the configuration says so (train.extended), and tables keep the two apart", from, longer.Train.Iterations, ended, again, 100*again/cfg.Train.LR),
 		zap.String("kept of the shorter run", asideName(resultFile, from)))
 	return longer, writeConfig(longer, dir)
 }

@@ -111,5 +111,5 @@ func (s skipped) summary() string {
 	for _, one := range s {
 		draws += one.Times
 	}
-	return fmt.Sprintf("%d files could not be used, others were drawn in their place %d times; the first: %s", len(s), draws, s[0].Error)
+	return fmt.Sprintf("files that could not be used: %d, others were drawn in their place %d times; the first: %s", len(s), draws, s[0].Error)
 }

@@ -286,7 +286,7 @@ func TestBadFiles(t *testing.T) {
 		t.Errorf("source %+v, target %+v", r.Source, r.Target)
 	}
 	for i, want := range []string{images[0], "no label"} {
-		if len(r.Notes) != 2 || !strings.Contains(r.Notes[i], want) || !strings.Contains(r.Notes[i], "1 images cannot be read") {
+		if len(r.Notes) != 2 || !strings.Contains(r.Notes[i], want) || !strings.Contains(r.Notes[i], "cannot be read: 1 of ") {
 			t.Errorf("notes %q, want %q", r.Notes, want)
 		}
 	}

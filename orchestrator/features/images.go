@@ -65,7 +65,7 @@ func (d *Images) LeftOut() string {
 	if len(d.Skipped) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s domain: %d images cannot be read and are left out, the first: %s", d.Domain, len(d.Skipped), d.Skipped[0].Error)
+	return fmt.Sprintf("%s domain: left out because they cannot be read: %d of %d images, the first: %s", d.Domain, len(d.Skipped), d.Data.Len(), d.Skipped[0].Error)
 }
 
 // loaded is an image with its labels, at the images' size and at the label
