@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -153,6 +154,11 @@ func (f *configFlags) load(settings []string) (configs.Config, error) {
 	settings, err := f.words.settings(settings)
 	if err != nil {
 		return configs.Config{}, err
+	}
+	for _, s := range settings {
+		if _, err := os.Stat(s); !strings.Contains(s, "=") && (err == nil || slices.Contains(configs.Presets(), s)) {
+			return configs.Config{}, usageError{fmt.Errorf("%s: a configuration is named with -c %[1]s", s)}
+		}
 	}
 	cfg, err := configs.Load(f.name, settings)
 	if err != nil {

@@ -31,6 +31,9 @@ func TestWords(t *testing.T) {
 		{"train --resume=nowhere", "--resume nowhere: there is no run"},
 		{"data stats --temperature nan d", "--temperature NaN: want a finite number"},
 		{"evaluate --model m --root d --scales 1,inf", "--scales [1.000000,+Inf]: want a finite number"},
+		{"train streets-large", "a configuration is named with -c streets-large"},
+		{"config words.go", "a configuration is named with -c words.go"},
+		{"config nothing", "want key=value"},
 		{"config train.iteration=5", "did you mean train.iterations?"},
 	} {
 		fail(t, exitUsage, c.want, strings.Fields(c.line)...)

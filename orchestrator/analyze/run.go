@@ -85,12 +85,7 @@ func Run(ctx context.Context, e *engine.Engine, o Options) (*Result, error) {
 		}
 		r.Networks = append(r.Networks, *measured)
 	}
-	r.Source, r.Target = source.describe(), target.describe() // now: of what could be read
-	for _, d := range []*domain{source, target} {
-		if text := d.LeftOut(); text != "" {
-			r.Notes = append(r.Notes, text)
-		}
-	}
+	r.describe(source, target)
 	if err := r.draw(o.Out); err != nil {
 		return nil, err
 	}
@@ -166,6 +161,16 @@ func checkFeatures(kind string, n *orchestrator.Network) error {
 		return fmt.Errorf("%s: method %s trains no projector: look at the features of %s or %s", n.Dir, n.Config.Method, features.Head, features.Encoder)
 	}
 	return nil
+}
+
+// describe says on what images was measured, once it is known which can be read.
+func (r *Result) describe(source, target *domain) {
+	r.Source, r.Target = source.describe(), target.describe()
+	for _, d := range []*domain{source, target} {
+		if text := d.LeftOut(); text != "" {
+			r.Notes = append(r.Notes, text)
+		}
+	}
 }
 
 func (d *domain) describe() Domain {
