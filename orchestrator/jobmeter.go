@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"t2sda/internal/pace"
 )
 
 // jobMeter tells a person how several runs get on: a line for each that ends,
@@ -43,7 +45,7 @@ func newJobMeter(o Options, jobs []Job, open []int, atATime int) *jobMeter {
 	}
 	fmt.Fprintf(m.w, "%d runs, %d of them complete; up to %d at a time, threads per run: %d; what each prints: %s\n",
 		len(jobs), len(jobs)-len(open), atATime, jobs[open[0]].Config.Runtime.Threads, filepath.Join(filepath.Dir(jobs[open[0]].Dir()), "*", logFile))
-	interval := lineInterval
+	interval := pace.Interval
 	if o.Terminal {
 		m.columns, interval = func() int { return columns(o.Out) }, time.Second
 	}

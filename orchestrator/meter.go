@@ -13,6 +13,7 @@ import (
 	tty "golang.org/x/term"
 
 	"t2sda/export/score"
+	"t2sda/internal/pace"
 )
 
 // meter tells a person how training goes: a bar on a terminal, plain lines
@@ -80,37 +81,28 @@ func describeScore(method string, iteration int, r *score.Result) string {
 	return fmt.Sprintf("%s: after %d iterations target mIoU %.1f %% (%d images, %.1f s)", method, iteration, 100*float64(r.MIoU), r.Images, r.Seconds)
 }
 
-// lineInterval is the longest time without a line where there is no terminal.
-const lineInterval = 30 * time.Second
-
-// logged returns what logs how far long work is before training begins, a line
-// each interval.
+// logged returns what logs how far work on images is before training begins, a
+// line now and then.
 func logged(log *zap.Logger, what string) func(done, total int) {
-	said := time.Now()
-	return func(done, total int) {
-		if time.Since(said) >= lineInterval {
-			log.Info(what, zap.Int("done", done), zap.Int("of", total))
-			said = time.Now()
-		}
-	}
+	return pace.Lines(what, "images", func(line string) { log.Info(line) })
 }
 
 type lineMeter struct {
 	w      io.Writer
 	every  int
 	method string
-	said   time.Time // when the last line was printed
+	clock  *pace.Clock
 	rate
 }
 
 func (m *lineMeter) start(method string, done, total int) {
-	m.method, m.said = method, time.Now()
+	m.method, m.clock = method, pace.Start()
 	m.rate.start(done, total)
 }
 
 func (m *lineMeter) tick(e Event, images int) {
 	m.done(e.Iteration+1, time.Now())
-	if m.to%m.every == 0 || m.to == m.last || time.Since(m.said) >= lineInterval {
+	if m.to%m.every == 0 || m.to == m.last || m.clock.Due() {
 		m.say("%s %d/%d%s  %.1f images/s  ETA %s",
 			m.method, m.to, m.last, describe(e), m.perSecond()*float64(images), m.eta())
 	}
@@ -118,11 +110,11 @@ func (m *lineMeter) tick(e Event, images int) {
 
 func (m *lineMeter) say(format string, args ...any) {
 	fmt.Fprintf(m.w, format+"\n", args...)
-	m.said = time.Now()
+	m.clock.Said()
 }
 
 func (m *lineMeter) evaluating(done, total int) {
-	if time.Since(m.said) >= lineInterval {
+	if m.clock.Due() {
 		m.say("%s: evaluating, %d/%d images", m.method, done, total)
 	}
 }

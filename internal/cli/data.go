@@ -27,16 +27,17 @@ func (f *treeFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVar(&f.splits, "split", nil, `split, for layouts that have them; may be given several times, "" for all folders as one (default: each one that is there)`)
 	cmd.Flags().StringVar(&o.Images, "images", "", "image folder below ROOT in place of the layout's ({split} stands for the split)")
 	cmd.Flags().StringVar(&o.Labels, "labels", "", "label folder below ROOT in place of the layout's")
-	suffixFlags(cmd, o)
+	suffixFlags(cmd, o, "")
 	cmd.Flags().StringVar(&o.Map, "map", "", fmt.Sprintf("label map: one of %v or a YAML file (default: the layout's)", datasets.Maps()))
 	cmd.Flags().StringVar(&o.Channel, "channel", "", "channel of colour labels that holds the id: red, green or blue; color: the map's colours say it (default: the layout's)")
 	chooseFlags(cmd, o)
 }
 
-// suffixFlags say how the names of images and labels end.
-func suffixFlags(cmd *cobra.Command, o *datasets.Options) {
-	cmd.Flags().StringVar(&o.ImageSuffix, "image-suffix", "", "how images' names end before or with their extension, in place of the layout's; may hold *")
-	cmd.Flags().StringVar(&o.LabelSuffix, "label-suffix", "", "likewise of labels; what comes before the suffixes pairs the two")
+// suffixFlags say how the names of images and labels end; prefix begins the names
+// of the flags where a command has those of several data sets.
+func suffixFlags(cmd *cobra.Command, o *datasets.Options, prefix string) {
+	cmd.Flags().StringVar(&o.ImageSuffix, prefix+"image-suffix", "", "how images' names end before or with their extension, in place of the layout's; may hold *")
+	cmd.Flags().StringVar(&o.LabelSuffix, prefix+"label-suffix", "", "likewise of labels; what comes before the suffixes pairs the two")
 }
 
 // chooseFlags choose among the images.

@@ -85,7 +85,7 @@ func (c *inspection) run(cmd *cobra.Command, root string) (err error) {
 // split reads one split and prints what was found.
 func (c *inspection) split(cmd *cobra.Command, o datasets.Options) (*datasets.Report, error) {
 	began := time.Now()
-	c.options.Progress = progress(cmd, "checking")
+	c.options.Progress = progressOf(cmd, "checking", "images")
 	r, err := datasets.Check(cmd.Context(), o, c.options)
 	if err != nil {
 		return nil, err

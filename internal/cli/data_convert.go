@@ -57,7 +57,7 @@ func (c *conversion) split(cmd *cobra.Command, o datasets.Options) error {
 	}
 	tellPassedOver(cmd, d)
 	began := time.Now()
-	c.options.Progress = progress(cmd, "converting")
+	c.options.Progress = progressOf(cmd, "converting", "images")
 	done, err := d.Convert(cmd.Context(), c.options)
 	if err != nil {
 		return err

@@ -23,7 +23,7 @@ func renderCommand() *cobra.Command {
 			if err := tryFolder("out", out); err != nil {
 				return err
 			}
-			o.Progress = progress(cmd, "rendering")
+			o.Progress = progressOf(cmd, "rendering", "images")
 			if err := streets.Write(cmd.Context(), out, o); err != nil {
 				return err
 			}

@@ -77,7 +77,7 @@ func (s *statistics) split(cmd *cobra.Command, o datasets.Options) error {
 	tellPassedOver(cmd, d)
 	began, counted := time.Now(), 0
 	count := func(done, _ int) { counted = done }
-	stats, err := d.Stats(cmd.Context(), s.workers, s.cache, count, progress(cmd, "counting"))
+	stats, err := d.Stats(cmd.Context(), s.workers, s.cache, count, progressOf(cmd, "counting", "images"))
 	if err != nil && cmd.Context().Err() != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func (f *datasetFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&o.Split, "split", "", `split (default: val, valid or validation; of layouts without splits, all images; "": all folders as one)`)
 	cmd.Flags().StringVar(&o.Images, "images", "", "image folder below root in place of the layout's")
 	cmd.Flags().StringVar(&o.Labels, "gt", "", "label folder below root in place of the layout's")
-	suffixFlags(cmd, o)
+	suffixFlags(cmd, o, "")
 	cmd.Flags().StringVar(&o.Map, "map", "", fmt.Sprintf("label map of the data set: one of %v or a YAML file (default: the layout's)", datasets.Maps()))
 	cmd.Flags().StringVar(&o.Channel, "channel", "", "channel of colour labels that holds the id: red, green or blue; color: the map's colours say it (default: the layout's)")
 	chooseFlags(cmd, o)
@@ -145,7 +145,7 @@ func (v *evaluation) run(cmd *cobra.Command) (err error) {
 		if !v.needsWhole() {
 			d = d.AtSize(p.ImageSize())
 		}
-		v.options.Name, v.options.Progress = o.Place(), progress(cmd, "evaluating")
+		v.options.Name, v.options.Progress = o.Place(), progressOf(cmd, "evaluating", "images")
 		result, err := score.Evaluate(cmd.Context(), p, d, v.options)
 		if err != nil {
 			return err

@@ -40,7 +40,7 @@ the images are predicted, not the labels.
 	cmd.Flags().StringVar(&v.data.Layout, "dataset", "", fmt.Sprintf("the argument is the root of a data set of this folder layout, one of %v", datasets.Layouts()))
 	cmd.Flags().StringVar(&v.data.Split, "split", "", "split of --dataset (default: all images)")
 	cmd.Flags().StringVar(&v.data.Images, "images", "", "image folder of --dataset in place of the layout's")
-	cmd.Flags().StringVar(&v.data.ImageSuffix, "image-suffix", "", "how images' names end, in place of the layout's")
+	suffixFlags(cmd, &v.data, "")
 	cmd.Flags().StringVar(&v.data.List, "list", "", "text file that names the images of --dataset to use")
 	cmd.Flags().StringSliceVar(&v.options.Include, "include", nil, "glob patterns of files below folders to use")
 	cmd.Flags().StringSliceVar(&v.options.Exclude, "exclude", nil, "glob patterns of files below folders to leave out")
@@ -66,7 +66,7 @@ func (v *prediction) run(cmd *cobra.Command, paths []string) (err error) {
 		if m := v.options.Map; m != nil && !m.Space().Equal(p.Space()) {
 			return fmt.Errorf("format %s: label map %s has other classes than the model (%q): name the one whose ids are wanted (--map)", predict.FormatLabelIDs, m.Name(), p.Space().Name)
 		}
-		v.options.Progress = progress(cmd, "predicting")
+		v.options.Progress = progressOf(cmd, "predicting", "images")
 		v.options.Passed = func(files []string) { v.tellPassed(cmd, paths, files) }
 		written, skipped, err := predict.Files(cmd.Context(), p, paths, v.out, v.options)
 		if err != nil {
@@ -87,7 +87,7 @@ func (v *prediction) run(cmd *cobra.Command, paths []string) (err error) {
 func (v *prediction) open(cmd *cobra.Command, paths []string) (err error) {
 	v.options.Names = cmd.InOrStdin()
 	if v.data.Layout == "" {
-		for _, name := range []string{"split", "images", "image-suffix", "list"} {
+		for _, name := range []string{"split", "images", "image-suffix", "label-suffix", "list"} {
 			if cmd.Flags().Changed(name) {
 				return usageError{fmt.Errorf("--%s is for --dataset", name)}
 			}

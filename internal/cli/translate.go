@@ -42,7 +42,7 @@ func (f *setFlags) add(cmd *cobra.Command, side, what, prefix string) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.options.Root, side, "", what)
 	flags.StringVar(&f.options.Layout, side+"-dataset", "", fmt.Sprintf("--%s is the root of a data set of this folder layout, one of %v", side, datasets.Layouts()))
-	flags.StringVar(&f.options.ImageSuffix, side+"-image-suffix", "", "how the names of "+side+" pictures end, in place of the layout's")
+	suffixFlags(cmd, &f.options, side+"-")
 	flags.StringSliceVar(&f.options.Include, side+"-include", nil, "glob patterns of "+side+" pictures to use")
 	flags.StringSliceVar(&f.options.Exclude, side+"-exclude", nil, "glob patterns of "+side+" pictures to leave out")
 	flags.StringVar(&f.options.Split, side+"-split", "", "split of --"+side+"-dataset (default: all images)")
@@ -247,9 +247,9 @@ func (t *translation) mix(ctx context.Context, engines configs.Engines, network 
 // shaping lists the flags that the pictures depend on; true: a place.
 var shaping = map[string]bool{
 	"source": true, "source-dataset": false, "source-split": false, "size": false,
-	"source-image-suffix": false, "source-include": false, "source-exclude": false,
+	"source-image-suffix": false, "source-label-suffix": false, "source-include": false, "source-exclude": false,
 	"target": true, "target-dataset": false, "target-split": false, "target-size": false,
-	"target-image-suffix": false, "target-include": false, "target-exclude": false,
+	"target-image-suffix": false, "target-label-suffix": false, "target-include": false, "target-exclude": false,
 	"engine": false, "seed": false, "band": false, "box": false, "asymmetric": false, "clip": false,
 	"exposure": false, "cast": false, "strength": false, "images": false,
 	"folder": true, "model": true, "range": false,
