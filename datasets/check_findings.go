@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"t2sda/internal/imagefile"
+	"t2sda/internal/plural"
 )
 
 // findings groups what was seen by kind, errors first.
@@ -15,7 +16,7 @@ func (k *checker) findings(r *Report) []Finding {
 	all := []Finding{}
 	add := func(s Severity, kind, one, many string, files []string) {
 		if n := len(files); n > 0 {
-			all = append(all, Finding{s, kind, plural(n, one, many), files})
+			all = append(all, Finding{s, kind, plural.Of(n, one, many), files})
 		}
 	}
 	links, names := k.searchProblems()
@@ -90,7 +91,7 @@ func (k *checker) unknownIDs() Finding {
 		var ids []string
 		for _, n := range s.unknown(k.d.labels) {
 			labels[n.id]++
-			ids = append(ids, fmt.Sprintf("%s (%s)", rawName(n.id), plural(int(n.pixels), "pixel", "pixels")))
+			ids = append(ids, fmt.Sprintf("%s (%s)", rawName(n.id), plural.Of(n.pixels, "pixel", "pixels")))
 		}
 		return when(ids != nil, s.label+": "+fewOf(ids))
 	})
@@ -103,7 +104,7 @@ func (k *checker) unknownIDs() Finding {
 		if i > 0 {
 			name = strings.TrimPrefix(name, "id ")
 		}
-		ids = append(ids, fmt.Sprintf("%s (in %s)", name, plural(labels[id], "label", "labels")))
+		ids = append(ids, fmt.Sprintf("%s (in %s)", name, plural.Of(labels[id], "label", "labels")))
 	}
 	return Finding{Error, "unknown-id", fmt.Sprintf("label map %s lacks %s", k.d.labels.name, fewOf(ids)), files}
 }
@@ -137,7 +138,7 @@ func (k *checker) classFindings(r *Report) []Finding {
 	case n > 0 && n == r.Pairs:
 		return []Finding{{Warning, "only-void", "the labels hold nothing but void: of use as a target only", void}}
 	case n > 0:
-		all = append(all, Finding{Warning, "only-void", plural(n, "label holds", "labels hold") + " nothing but void", void})
+		all = append(all, Finding{Warning, "only-void", plural.Of(n, "label holds", "labels hold") + " nothing but void", void})
 	}
 	var never, without []string
 	for id, c := range r.Classes {
@@ -192,14 +193,6 @@ func when(ok bool, text string) string {
 		return text
 	}
 	return ""
-}
-
-// plural returns "1 one" or "n many".
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }
 
 // detail is an error's text without the package's name.

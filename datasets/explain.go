@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"t2sda/internal/imagefile"
+	"t2sda/internal/plural"
 )
 
 // noFolder is the error of a tree whose folders are not where the layout has
@@ -252,5 +253,5 @@ func Passed(files []string) string {
 	for i, f := range files {
 		names[i] = filepath.Base(f)
 	}
-	return fmt.Sprintf("%s passed over, by name no image that is read: %s", plural(len(files), "file is", "files are"), someOf(names))
+	return fmt.Sprintf("%s passed over, by name no image that is read: %s", plural.Of(len(files), "file is", "files are"), someOf(names))
 }

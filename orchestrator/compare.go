@@ -15,6 +15,7 @@ import (
 	"t2sda/configs"
 	"t2sda/export/score"
 	"t2sda/internal/atomicfile"
+	"t2sda/internal/plural"
 	"t2sda/internal/texttable"
 )
 
@@ -208,7 +209,7 @@ func (c *Comparison) write(dir string) error {
 }
 
 func (c *Comparison) print(w io.Writer) error {
-	fmt.Fprintf(w, "\n%s, %d iterations each, threads per run: %d; target mIoU in %%\n", c.Name, c.Iterations, c.Threads)
+	fmt.Fprintf(w, "\n%s, %s each, threads per run: %d; target mIoU in %%\n", c.Name, plural.Of(c.Iterations, "iteration", "iterations"), c.Threads)
 	rows := c.cells()
 	err := texttable.Write(w, rows[:1], rows[1:])
 	for _, f := range c.Failures {

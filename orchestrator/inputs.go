@@ -11,6 +11,7 @@ import (
 	"t2sda/configs"
 	"t2sda/datasets"
 	"t2sda/internal/atomicfile"
+	"t2sda/internal/plural"
 	"t2sda/translate"
 )
 
@@ -111,5 +112,5 @@ func (s skipped) summary() string {
 	for _, one := range s {
 		draws += one.Times
 	}
-	return fmt.Sprintf("files that could not be used: %d, others were drawn in their place %d times; the first: %s", len(s), draws, s[0].Error)
+	return fmt.Sprintf("%s not be used, others were drawn in their place %s; the first: %s", plural.Of(len(s), "file could", "files could"), plural.Of(draws, "time", "times"), s[0].Error)
 }

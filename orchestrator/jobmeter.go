@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"t2sda/internal/pace"
+	"t2sda/internal/plural"
 )
 
 // jobMeter tells a person how several runs get on: a line for each that ends,
@@ -43,8 +44,8 @@ func newJobMeter(o Options, jobs []Job, open []int, atATime int) *jobMeter {
 		at := jobs[i].share()
 		m.loads[jobs[i].Dir()] = &jobLoad{job: jobs[i], from: at, at: at}
 	}
-	fmt.Fprintf(m.w, "%d runs, %d of them complete; up to %d at a time, threads per run: %d; what each prints: %s\n",
-		len(jobs), len(jobs)-len(open), atATime, jobs[open[0]].Config.Runtime.Threads, filepath.Join(filepath.Dir(jobs[open[0]].Dir()), "*", logFile))
+	fmt.Fprintf(m.w, "%s, %d complete; up to %d at a time, threads per run: %d; what each prints: %s\n",
+		plural.Of(len(jobs), "run", "runs"), len(jobs)-len(open), atATime, jobs[open[0]].Config.Runtime.Threads, filepath.Join(filepath.Dir(jobs[open[0]].Dir()), "*", logFile))
 	interval := pace.Interval
 	if o.Terminal {
 		m.columns, interval = func() int { return columns(o.Out) }, time.Second

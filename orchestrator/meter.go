@@ -14,6 +14,7 @@ import (
 
 	"t2sda/export/score"
 	"t2sda/internal/pace"
+	"t2sda/internal/plural"
 )
 
 // meter tells a person how training goes: a bar on a terminal, plain lines
@@ -78,7 +79,8 @@ func describe(e Event) string {
 }
 
 func describeScore(method string, iteration int, r *score.Result) string {
-	return fmt.Sprintf("%s: after %d iterations target mIoU %.1f %% (%d images, %.1f s)", method, iteration, 100*float64(r.MIoU), r.Images, r.Seconds)
+	return fmt.Sprintf("%s: after %s target mIoU %.1f %% (%s, %.1f s)",
+		method, plural.Of(iteration, "iteration", "iterations"), 100*float64(r.MIoU), plural.Of(r.Images, "image", "images"), r.Seconds)
 }
 
 // logged returns what logs how far work on images is before training begins, a

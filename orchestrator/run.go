@@ -20,6 +20,7 @@ import (
 	"t2sda/graphs/engine"
 	"t2sda/internal/atomicfile"
 	"t2sda/internal/interrupt"
+	"t2sda/internal/plural"
 	"t2sda/internal/shell"
 )
 
@@ -251,7 +252,7 @@ func (out *Outcome) write() error {
 
 // print tells what was gained and where everything lies.
 func (out *Outcome) print(w io.Writer, baseline *Outcome) error {
-	fmt.Fprintf(w, "\n%s on the target domain, %d images\n", out.Method, out.Result.Images)
+	fmt.Fprintf(w, "\n%s on the target domain, %s\n", out.Method, plural.Of(out.Result.Images, "image", "images"))
 	if err := out.Result.Table(w, out.Baseline); err != nil {
 		return err
 	}

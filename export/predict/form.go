@@ -8,6 +8,7 @@ import (
 
 	"t2sda/datasets"
 	"t2sda/graphs/engine"
+	"t2sda/internal/plural"
 	"t2sda/internal/raster"
 )
 
@@ -231,16 +232,16 @@ func newClasses(f Form) (classes, error) {
 func (c classes) accepts(n int) error {
 	if c.table == nil {
 		if n != len(c.space.Classes) {
-			return fmt.Errorf("%d classes, but %s has %d", n, c.space.Name, len(c.space.Classes))
+			return fmt.Errorf("%s, but %s has %d", plural.Of(n, "class", "classes"), c.space.Name, len(c.space.Classes))
 		}
 		return nil
 	}
 	for id, train := range c.table {
 		switch {
 		case id < n && train == notListed:
-			return fmt.Errorf("%d channels, but label map %s does not list %d", n, c.name, id)
+			return fmt.Errorf("%s, but label map %s does not list %d", plural.Of(n, "channel", "channels"), c.name, id)
 		case id >= n && train >= 0 && train != raster.Void:
-			return fmt.Errorf("%d channels, but label map %s gives %s the id %d", n, c.name, c.space.Classes[train].Name, id)
+			return fmt.Errorf("%s, but label map %s gives %s the id %d", plural.Of(n, "channel", "channels"), c.name, c.space.Classes[train].Name, id)
 		}
 	}
 	return nil
@@ -266,7 +267,7 @@ func (c classes) trainID(id int) (uint8, error) {
 	case c.table == nil && id >= 0 && id < len(c.space.Classes), c.table == nil && id == raster.Void:
 		return uint8(id), nil
 	case c.table == nil:
-		return 0, fmt.Errorf("it predicts id %d, but %s has %d classes", id, c.space.Name, len(c.space.Classes))
+		return 0, fmt.Errorf("it predicts id %d, but %s has %s", id, c.space.Name, plural.Of(len(c.space.Classes), "class", "classes"))
 	case id < 0 || id >= len(c.table) || c.table[id] == notListed:
 		return 0, fmt.Errorf("it predicts id %d, which label map %s does not list", id, c.name)
 	}

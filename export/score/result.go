@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"t2sda/datasets"
+	"t2sda/internal/plural"
 )
 
 // Score is a share between 0 and 1, or NaN where there is nothing to score.
@@ -216,7 +217,7 @@ func (r *Result) Summary() string {
 	if r.ImagesPerSecond < 1 {
 		digits = 3
 	}
-	s := fmt.Sprintf("%d images in %.1f s (%.*f images/s)", r.Images, r.Seconds, digits, r.ImagesPerSecond)
+	s := fmt.Sprintf("%s in %.1f s (%.*f images/s)", plural.Of(r.Images, "image", "images"), r.Seconds, digits, r.ImagesPerSecond)
 	if n := len(r.Skipped); n > 0 {
 		s += fmt.Sprintf("; %d left out because of errors, the first: %s", n, r.Skipped[0].Error)
 	}

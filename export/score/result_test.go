@@ -42,7 +42,7 @@ train               –         –      0.00
 mean IoU        58.33
 mean accuracy             83.33
 pixel accuracy            75.00
-1 images in 0.5 s (2.0 images/s)
+1 image in 0.5 s (2.0 images/s)
 `},
 		{"against a baseline without cars", baseline, `
 IoU % of class  before  after       Δ
@@ -54,7 +54,7 @@ train                –      –       –
 mean IoU         25.00  58.33  +33.33
 mean accuracy    83.33  83.33   +0.00
 pixel accuracy   75.00  75.00   +0.00
-1 images in 0.5 s (2.0 images/s)
+1 image in 0.5 s (2.0 images/s)
 `},
 	}
 	for _, tt := range tests {

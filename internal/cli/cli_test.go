@@ -189,7 +189,7 @@ func TestRuntimeInfo(t *testing.T) {
 func TestRenderAndTranslate(t *testing.T) {
 	dir := t.TempDir()
 	out := succeed(t, "data", "render", "--out", dir, "--domain", "game", "--train", "2", "--val", "1", "--width", "64", "--height", "32")
-	if !strings.Contains(out, "2 training and 1 validation images of domain game in "+dir) {
+	if !strings.Contains(out, "2 training and 1 validation image of domain game in "+dir) {
 		t.Errorf("data render printed %q", out)
 	}
 	pictures, err := filepath.Glob(filepath.Join(dir, "leftImg8bit", "train", "*", "*.png"))

@@ -14,6 +14,7 @@ import (
 
 	"t2sda/datasets"
 	"t2sda/export/picture"
+	"t2sda/internal/plural"
 	"t2sda/internal/raster"
 	"t2sda/internal/texttable"
 )
@@ -120,7 +121,7 @@ func printFiles(w io.Writer, r *datasets.Report) {
 			name = ""
 		}
 		if i == most {
-			fmt.Fprintf(w, "%-6s          and %d more sizes\n", name, len(r.Sizes)-most)
+			fmt.Fprintf(w, "%-6s          and %s\n", name, plural.Of(len(r.Sizes)-most, "more size", "more sizes"))
 			break
 		}
 		fmt.Fprintf(w, "%-6s  %6d  %d×%d\n", name, s.Images, s.W, s.H)
@@ -216,7 +217,7 @@ func (c *inspection) write(reports []*datasets.Report) error {
 		if err := c.out.writeBytes("good", []byte(list)); err != nil {
 			return err
 		}
-		fmt.Fprintf(w, "%d images without errors: %s\n", len(reports[0].Good), c.out.name("good"))
+		fmt.Fprintf(w, "%s without errors: %s\n", plural.Of(len(reports[0].Good), "image", "images"), c.out.name("good"))
 	}
 	if !c.out.wants("sheet") {
 		return nil

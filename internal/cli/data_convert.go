@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"t2sda/datasets"
+	"t2sda/internal/plural"
 )
 
 // conversion is what the command convert is asked for.
@@ -63,7 +64,7 @@ func (c *conversion) split(cmd *cobra.Command, o datasets.Options) error {
 		return err
 	}
 	out := cmd.OutOrStdout()
-	fmt.Fprintf(out, "%s: %d labels written below %s, %.0f a second; label map %s\n", o.Place(), done.Written, filepath.Clean(c.options.Out),
+	fmt.Fprintf(out, "%s: %s written below %s, %.0f a second; label map %s\n", o.Place(), plural.Of(done.Written, "label", "labels"), filepath.Clean(c.options.Out),
 		float64(done.Written)/time.Since(began).Seconds(), done.Map)
 	if len(done.Skipped) > 0 {
 		fmt.Fprintf(out, "%d left out:\n", len(done.Skipped))

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"t2sda/datasets/streets"
+	"t2sda/internal/plural"
 )
 
 func renderCommand() *cobra.Command {
@@ -27,7 +28,7 @@ func renderCommand() *cobra.Command {
 			if err := streets.Write(cmd.Context(), out, o); err != nil {
 				return err
 			}
-			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%d training and %d validation images of domain %s in %s\n", o.Train, o.Val, domain, out)
+			_, err := fmt.Fprintf(cmd.OutOrStdout(), "%d training and %s of domain %s in %s\n", o.Train, plural.Of(o.Val, "validation image", "validation images"), domain, out)
 			return err
 		},
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"t2sda/datasets"
+	"t2sda/internal/plural"
 	"t2sda/internal/texttable"
 )
 
@@ -96,7 +97,7 @@ func (s *statistics) split(cmd *cobra.Command, o datasets.Options) error {
 		s.warn(stats.Unkept)
 	}
 	out := cmd.OutOrStdout()
-	fmt.Fprintf(out, "%s, label map %s: %d labels, %s\n\n", o.Place(), d.Map().Name(), d.Len(), how)
+	fmt.Fprintf(out, "%s, label map %s: %s, %s\n\n", o.Place(), d.Map().Name(), plural.Of(d.Len(), "label", "labels"), how)
 	return s.print(out, stats)
 }
 

@@ -161,7 +161,7 @@ func TestDataStats(t *testing.T) {
 func TestDataConvert(t *testing.T) {
 	root, out := renderTree(t), filepath.Join(t.TempDir(), "out")
 	text := succeed(t, "data", "convert", root, "--out", out)
-	wantText(t, text, "split train: 3 labels written below "+out, "split val: 1 labels written below "+out, filepath.Join(out, "trainids.yaml"))
+	wantText(t, text, "split train: 3 labels written below "+out, "split val: 1 label written below "+out, filepath.Join(out, "trainids.yaml"))
 	someFile(t, out, "gtFine/train/*/*_gtFine_labelTrainIds.png")
 	someFile(t, out, "gtFine/val/*/*_gtFine_labelTrainIds.png")
 	fail(t, exitFailure, "the data set's own folder", "data", "convert", root, "--out", root)
@@ -219,7 +219,7 @@ func TestDataConvertKeepsGoing(t *testing.T) {
 	}
 	fail(t, exitFailure, spare+" has no image", "data", "convert", root, "--out", out)
 	text := succeed(t, "data", "convert", root, "--out", out, "--keep-going")
-	wantText(t, text, "split val: 1 labels written", "1 left out:\n  label "+spare+" has no image")
+	wantText(t, text, "split val: 1 label written", "1 left out:\n  label "+spare+" has no image")
 }
 
 func TestDataUsage(t *testing.T) {

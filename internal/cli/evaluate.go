@@ -18,6 +18,7 @@ import (
 	"t2sda/export/report"
 	"t2sda/export/score"
 	"t2sda/graphs/engine"
+	"t2sda/internal/plural"
 	"t2sda/internal/raster"
 )
 
@@ -206,7 +207,7 @@ func (v *evaluation) drawConfusion(d *datasets.Dataset, result *score.Result) er
 func (v *evaluation) page(p *predict.Predictor, d *datasets.Dataset, result *score.Result, worst report.Strip) report.Data {
 	facts := []report.Fact{
 		{Name: "model", Value: p.Name()},
-		{Name: "data", Value: fmt.Sprintf("%d images of %s", result.Images, result.Dataset)},
+		{Name: "data", Value: plural.Of(result.Images, "image", "images") + " of " + result.Dataset},
 		{Name: "label map", Value: d.Map().Name()},
 		{Name: "inference", Value: result.Inference.String()},
 	}
@@ -215,7 +216,7 @@ func (v *evaluation) page(p *predict.Predictor, d *datasets.Dataset, result *sco
 		facts = append(facts, report.Fact{Name: "network", Value: m.Architecture.Encoder + " + " + m.Architecture.Head})
 	}
 	if len(result.Skipped) > 0 {
-		facts = append(facts, report.Fact{Name: "left out", Value: fmt.Sprintf("%d files, listed below the scores", len(result.Skipped))})
+		facts = append(facts, report.Fact{Name: "left out", Value: plural.Of(len(result.Skipped), "file", "files") + ", listed below the scores"})
 	}
 	return report.Data{
 		Title: fmt.Sprintf("%s on %s", filepath.Base(p.Name()), result.Dataset), Facts: facts,

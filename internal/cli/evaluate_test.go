@@ -64,9 +64,9 @@ func TestEvaluateForeign(t *testing.T) {
 	s.File("images/b.png", []byte("broken"))
 	fail(t, exitFailure, "b.png cannot be decoded", append(args, form...)...)
 	out = succeed(t, append(append(args, "--keep-going"), form...)...)
-	wantText(t, out, "1 images in", "1 left out because of errors", "b.png cannot be decoded")
+	wantText(t, out, "1 image in", "1 left out because of errors", "b.png cannot be decoded")
 	out = succeed(t, append([]string{"predict", "--model", model, "--labels", filepath.Join(s.Root, "map.yaml"), "--keep-going", "--out", t.TempDir()}, append(form, s.Root+"/images")...)...)
-	wantText(t, out, "1 pictures in", "1 images left out:", "b.png cannot be decoded")
+	wantText(t, out, "1 picture in", "1 image left out:", "b.png cannot be decoded")
 	if err := os.Remove(filepath.Join(s.Root, "images", "b.png")); err != nil {
 		t.Fatal(err)
 	}

@@ -53,7 +53,7 @@ func TestModelKinds(t *testing.T) {
 
 	predict := []string{"predict", "--model", sigmoid, "--labels", filepath.Join(two.Root, "map.yaml"), "--threshold", "0.5", "--out", t.TempDir(), "--format", "labelids", filepath.Join(two.Root, "images")}
 	fail(t, exitFailure, `format labelids: label map cityscapes has other classes than the model ("map"): name the one whose ids are wanted (--map)`, predict...)
-	wantText(t, succeed(t, append(predict, "--map", filepath.Join(two.Root, "map.yaml"))...), "1 pictures in")
+	wantText(t, succeed(t, append(predict, "--map", filepath.Join(two.Root, "map.yaml"))...), "1 picture in")
 }
 
 // Labels of half the image's size are scored, reported and written at that size.

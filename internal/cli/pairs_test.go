@@ -65,8 +65,8 @@ func TestSplitsAndSuffixes(t *testing.T) {
 	_, out, errs = call(t, predict...)
 	wantText(t, out, "2 pictures in")
 	wantText(t, errs, "2 files are passed over, by name no image that is read: b.heic, map.yaml", "holds a data set, of which label files are predicted as well; --dataset generic")
-	wantText(t, succeed(t, append(predict, "--dataset", "generic")...), "1 pictures in")
-	wantText(t, succeed(t, append(predict, "--exclude", "*_ids*")...), "1 pictures in")
+	wantText(t, succeed(t, append(predict, "--dataset", "generic")...), "1 picture in")
+	wantText(t, succeed(t, append(predict, "--exclude", "*_ids*")...), "1 picture in")
 	fail(t, exitUsage, "--split is for --dataset", append(predict, "--split", "valid")...)
 	fail(t, exitUsage, "--dataset: want one argument", append(predict, "--dataset", "generic", "again")...)
 }

@@ -9,6 +9,7 @@ import (
 	"t2sda/datasets"
 	"t2sda/export/predict"
 	"t2sda/graphs/engine"
+	"t2sda/internal/plural"
 )
 
 // prediction is what the command predict is asked for.
@@ -72,10 +73,10 @@ func (v *prediction) run(cmd *cobra.Command, paths []string) (err error) {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%d pictures in %s\n", len(written), v.out)
+		fmt.Fprintf(cmd.OutOrStdout(), "%s in %s\n", plural.Of(len(written), "picture", "pictures"), v.out)
 		for i, fault := range skipped {
 			if i == 0 {
-				fmt.Fprintf(cmd.OutOrStdout(), "%d images left out:\n", len(skipped))
+				fmt.Fprintf(cmd.OutOrStdout(), "%s left out:\n", plural.Of(len(skipped), "image", "images"))
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "  %v\n", fault)
 		}

@@ -16,7 +16,7 @@ func TestSweepCommand(t *testing.T) {
 		t.Errorf("the list is\n%s", out)
 	}
 	line := withTiny("sweep", "losses", "--rows", "none", "--seeds", "4", "--out", "tables")
-	if out := succeed(t, append(line, "--dry-run")...); !strings.Contains(out, "to be trained") || !strings.Contains(out, "1 runs, 1 to be trained") {
+	if out := succeed(t, append(line, "--dry-run")...); !strings.Contains(out, "to be trained") || !strings.Contains(out, "1 run, 1 to be trained") {
 		t.Errorf("the dry run printed\n%s", out)
 	}
 	if left, err := os.ReadDir("."); err != nil || len(left) > 0 {

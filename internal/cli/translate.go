@@ -14,6 +14,7 @@ import (
 
 	"t2sda/configs"
 	"t2sda/datasets"
+	"t2sda/internal/plural"
 	"t2sda/internal/shell"
 	"t2sda/translate"
 	"t2sda/translate/neural"
@@ -198,9 +199,9 @@ func (t *translation) tryOut(cmd *cobra.Command) error {
 }
 
 func (t *translation) print(w io.Writer, r offline.Result) {
-	fmt.Fprintf(w, "%d pictures written to %s", r.Written, t.run.Out)
+	fmt.Fprintf(w, "%s written to %s", plural.Of(r.Written, "picture", "pictures"), t.run.Out)
 	if r.Kept > 0 {
-		fmt.Fprintf(w, ", %d were there", r.Kept)
+		fmt.Fprintf(w, ", %s there", plural.Of(r.Kept, "was", "were"))
 	}
 	fmt.Fprintf(w, "; training reads them with translate.engine=folder translate.folder=%s\n", shell.Quote(t.run.Out))
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"t2sda/internal/plural"
 	"t2sda/internal/texttable"
 	"t2sda/translate"
 )
@@ -34,8 +35,8 @@ func (t *translation) fit(cmd *cobra.Command) error {
 }
 
 func printAppearance(w io.Writer, a *translate.Appearance) error {
-	fmt.Fprintf(w, "%d pictures measured, %d without content left out; light falls off by %.0f %% in the corners\n\n",
-		a.Images, a.Skipped, 100*a.Vignette)
+	fmt.Fprintf(w, "%s measured, %d without content left out; light falls off by %.0f %% in the corners\n\n",
+		plural.Of(a.Images, "picture", "pictures"), a.Skipped, 100*a.Vignette)
 	rows := [][]string{{"share of pixels darker, %"}, {"luma"}}
 	for _, percent := range []float64{1, 5, 10, 25, 50, 75, 90, 95, 99} {
 		rows[0] = append(rows[0], strconv.FormatFloat(percent, 'f', -1, 64))

@@ -44,7 +44,7 @@ func TestVet(t *testing.T) {
 	fail(t, exitFailure, "aborts over this model", "translate", "--engine", "onnx", "--model", bad, "--device", "cpu", "--source", picture, "--out", filepath.Join(dir, "t"))
 
 	good := write("good.onnx", transpose(0, 3, 1, 2))
-	wantText(t, succeed(t, predict(good)...), "1 pictures in")
+	wantText(t, succeed(t, predict(good)...), "1 picture in")
 	fail(t, exitFailure, "unknown.onnx: ONNX Runtime does not accept the model", predict(write("unknown.onnx", onnxtest.New().In("x", 1, 1, 3, 8, 8).Out("y", 1, 1, 5, 8, 8).Node("n", "Nothing", "x", "y").Bytes()))...)
 
 	// What was tried once is known, and what this program made needs no trial.

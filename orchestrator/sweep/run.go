@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"t2sda/internal/atomicfile"
+	"t2sda/internal/plural"
 	"t2sda/internal/raster"
 	"t2sda/internal/texttable"
 	"t2sda/orchestrator"
@@ -131,8 +132,8 @@ func (p *Plan) Print(w io.Writer) error {
 	if err := texttable.Write(w, [][]string{{"row", "seed", "configuration", "run"}}, lines); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w, "%d runs, %d to be trained, up to %d at a time, threads per run: %d; estimated time: %s\n",
-		len(p.jobs), len(open), p.atATime, p.threads, estimate(seconds, open, p.atATime))
+	_, err = fmt.Fprintf(w, "%s, %d to be trained, up to %d at a time, threads per run: %d; estimated time: %s\n",
+		plural.Of(len(p.jobs), "run", "runs"), len(open), p.atATime, p.threads, estimate(seconds, open, p.atATime))
 	return err
 }
 

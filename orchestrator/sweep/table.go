@@ -9,6 +9,7 @@ import (
 
 	"t2sda/configs"
 	"t2sda/export/score"
+	"t2sda/internal/plural"
 	"t2sda/internal/texttable"
 	"t2sda/orchestrator"
 )
@@ -128,7 +129,7 @@ func (p *Plan) caption() string {
 	common := fmt.Sprintf("configuration %s", p.sweep.Config)
 	iterations := p.variants[0].Config.Train.Iterations
 	if !slices.ContainsFunc(p.variants, func(v configs.Variant) bool { return v.Config.Train.Iterations != iterations }) {
-		common += fmt.Sprintf(", %d iterations", iterations)
+		common += ", " + plural.Of(iterations, "iteration", "iterations")
 	}
 	return common + fmt.Sprintf(", threads per run: %d; target mIoU in %%", p.threads)
 }
