@@ -21,8 +21,8 @@ type FileOptions struct {
 	Format string // one of [Formats]; empty: overlay
 	// Map gives the ids of FormatLabelIDs, see [NewRenderer].
 	Map *datasets.LabelMap
-	// KeepGoing leaves out images that cannot be read, instead of stopping at the
-	// first. A failing model stops all the same.
+	// KeepGoing leaves out images that cannot be read, or are not there, instead of
+	// stopping at the first. A failing model stops all the same.
 	KeepGoing bool
 	// Names is read where - stands among the paths: paths, one a line (or with zero
 	// bytes between them); nil: - is a file's name.
@@ -144,7 +144,7 @@ func planFiles(in inputs, outDir string) (outputs []string, err error) {
 	for i, input := range in.files {
 		output := filepath.Join(outDir, filepath.FromSlash(in.names[i])+".png")
 		if other, taken := from[output]; taken {
-			return nil, fmt.Errorf("%s and %s would both become %s", other, input, output)
+			return nil, fmt.Errorf("%s and %s would both become %s: predict them into folders of their own", other, input, output)
 		}
 		from[output] = input
 		outputs = append(outputs, output)

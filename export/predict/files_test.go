@@ -115,7 +115,7 @@ func TestPredictFilesErrors(t *testing.T) {
 	s := exporttest.NewSet(t)
 	img := raster.NewImage(8, 8)
 	s.Add("a", img, nil)
-	s.PNG("labels/a.png", img.NRGBA())
+	s.PNG("labels/a.jpg", img.NRGBA())
 	s.File("broken.png", []byte("no picture"))
 	out, file := t.TempDir(), func(name string) string { return filepath.Join(s.Root, name) }
 	if err := os.Mkdir(file("empty"), 0o755); err != nil {
@@ -132,7 +132,7 @@ func TestPredictFilesErrors(t *testing.T) {
 		{"missing", []string{file("nowhere.png")}, out, predict.FileOptions{}, "nowhere.png"},
 		{"broken", []string{file("broken.png")}, out, predict.FileOptions{}, "broken.png cannot be decoded: it is no picture"},
 		{"no images", []string{file("empty")}, out, predict.FileOptions{}, "no images in"},
-		{"same name", []string{file("images/a.png"), file("labels/a.png")}, out, predict.FileOptions{}, "would both become"},
+		{"same name", []string{file("images"), file("labels")}, out, predict.FileOptions{}, "would both become"},
 		{"overwrite", []string{file("images")}, file("images"), predict.FileOptions{}, "is one of the images"},
 		{"map", []string{file("images")}, out, predict.FileOptions{Format: predict.FormatLabelIDs}, "has other classes than the model"},
 	}

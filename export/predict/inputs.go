@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"t2sda/datasets"
@@ -15,21 +16,27 @@ import (
 // inputs are the images to predict.
 type inputs struct {
 	files  []string // paths
-	names  []string // of what is written, slash-separated, without extension
+	names  []string // of what is written, slash-separated, without extension; empty until [inputs.call]
 	passed []string // files below folders that are no images by name
+	seen   map[string]bool
 }
 
+// add adds a file, once, however often it is named. Without a name it is called
+// later, by [inputs.call].
 func (in *inputs) add(file, name string) {
-	in.files, in.names = append(in.files, file), append(in.names, name)
+	if clean := filepath.Clean(file); !in.seen[clean] {
+		in.seen[clean] = true
+		in.files, in.names = append(in.files, file), append(in.names, name)
+	}
 }
 
 // find lists the images that paths and options name.
 func (o FileOptions) find(paths []string) (inputs, error) {
-	var in inputs
+	in := inputs{seen: map[string]bool{}}
 	if d := o.Dataset; d != nil {
 		for i := range d.Len() {
 			it := d.Item(i)
-			in.add(it.Image, strings.TrimSuffix(it.Rel, filepath.Ext(it.Rel)))
+			in.add(it.Image, stem(it.Rel))
 		}
 		in.passed = d.PassedOver()
 		return in, nil
@@ -40,10 +47,19 @@ func (o FileOptions) find(paths []string) (inputs, error) {
 		}
 	}
 	if len(in.files) == 0 {
-		return inputs{}, fmt.Errorf("no images in %s (looked for %s%s)", strings.Join(paths, ", "),
-			strings.Join(imagefile.Extensions(), ", "), passedText(in.passed))
+		return inputs{}, o.noImages(paths, in.passed)
 	}
+	in.call()
 	return in, nil
+}
+
+func (o FileOptions) noImages(paths, passed []string) error {
+	chosen := ""
+	if len(o.Include)+len(o.Exclude) > 0 {
+		chosen = " that the patterns to include and exclude leave"
+	}
+	return fmt.Errorf("no images in %s%s (looked for %s%s)", strings.Join(paths, ", "), chosen,
+		strings.Join(imagefile.Extensions(), ", "), passedText(passed))
 }
 
 func passedText(files []string) string {
@@ -64,58 +80,85 @@ func (o FileOptions) findAt(path string, in *inputs) error {
 		return o.addNamed(files, in)
 	}
 	info, err := os.Stat(path)
-	if errors.Is(err, os.ErrNotExist) && strings.ContainsAny(path, "*?[") {
-		files, globErr := filepath.Glob(path)
-		if globErr != nil {
-			return fmt.Errorf("%s: %w", path, globErr)
-		}
-		if len(files) == 0 {
-			return fmt.Errorf("no file matches %s", path)
+	switch {
+	case errors.Is(err, os.ErrNotExist) && strings.ContainsAny(path, "*?["):
+		files, err := glob(path)
+		if err != nil {
+			return err
 		}
 		return o.addNamed(files, in)
-	}
-	if err != nil {
+	case err != nil && !o.KeepGoing:
 		return err
+	case err == nil && info.IsDir():
+		return o.addFolder(path, in)
 	}
-	if !info.IsDir() {
-		in.add(path, stem(filepath.Base(path)))
-		return nil
+	in.add(path, "") // whatever its extension
+	return nil
+}
+
+// glob returns the files and folders that a pattern names, at least one.
+func glob(pattern string) ([]string, error) {
+	if slices.Contains(strings.Split(filepath.ToSlash(pattern), "/"), "**") {
+		return nil, fmt.Errorf("%s: ** is not read: name the folder, below which all images are taken, and choose among them (--include)", pattern)
 	}
-	return o.addFolder(path, in)
+	files, err := filepath.Glob(pattern)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%s: %w", pattern, err)
+	case len(files) == 0:
+		return nil, fmt.Errorf("no file matches %s", pattern)
+	}
+	return files, nil
 }
 
 func stem(name string) string { return strings.TrimSuffix(name, filepath.Ext(name)) }
 
 func (o FileOptions) addFolder(dir string, in *inputs) error {
 	files, names, passed, err := datasets.ListImages(dir, o.Include, o.Exclude)
-	in.files, in.names, in.passed = append(in.files, files...), append(in.names, names...), append(in.passed, passed...)
+	for i, f := range files {
+		in.add(f, names[i])
+	}
+	in.passed = append(in.passed, passed...)
 	return err
 }
 
 // addNamed adds files that a pattern or a list names, and the images of the
-// folders among them. Files are called by their names, or, where two have the
-// same one, by their paths below the folder that all have in common.
+// folders among them.
 func (o FileOptions) addNamed(paths []string, in *inputs) error {
-	var files []string
 	for _, path := range paths {
 		info, err := os.Stat(path)
 		switch {
-		case err != nil:
+		case err != nil && !o.KeepGoing:
 			return err
-		case info.IsDir():
+		case err == nil && info.IsDir():
 			if err := o.addFolder(path, in); err != nil {
 				return err
 			}
 		case imagefile.IsImage(path):
-			files = append(files, path)
+			in.add(path, "")
 		default:
 			in.passed = append(in.passed, path)
 		}
 	}
-	for i, name := range namesOf(files) {
-		in.add(files[i], name)
-	}
 	return nil
+}
+
+// call names what becomes of the files that were named themselves, not by a
+// folder: as they are called, or, where two are called the same, by their paths
+// below the folder that all have in common.
+func (in *inputs) call() {
+	var files []string
+	for i, f := range in.files {
+		if in.names[i] == "" {
+			files = append(files, f)
+		}
+	}
+	names := namesOf(files)
+	for i := range in.files {
+		if in.names[i] == "" {
+			in.names[i], names = names[0], names[1:]
+		}
+	}
 }
 
 func namesOf(files []string) []string {
@@ -149,8 +192,9 @@ func within(dir, file string) bool {
 	return dir == filepath.Dir(dir) || err == nil && filepath.IsLocal(rel)
 }
 
-// readNames reads paths, one a line as a list of a data set has them, or with
-// zero bytes between them as find -print0 writes them.
+// readNames reads paths, one a line as a list of a data set has them, with its
+// comments and blanks at the ends, or with zero bytes between them as find -print0
+// writes them. A line that names a file as it stands is that file.
 func readNames(r io.Reader) ([]string, error) {
 	text, err := io.ReadAll(r)
 	if err != nil {
@@ -159,14 +203,17 @@ func readNames(r io.Reader) ([]string, error) {
 	lines := strings.Split(string(text), "\x00")
 	if len(lines) == 1 {
 		lines = datasets.ListLines(string(text))
-	}
-	var names []string
-	for _, line := range lines {
-		if line != "" {
-			names = append(names, line)
+		for i, line := range lines {
+			if _, err := os.Stat(line); errors.Is(err, os.ErrNotExist) {
+				lines[i] = strings.TrimSpace(line)
+				if strings.HasPrefix(lines[i], "#") {
+					lines[i] = ""
+				}
+			}
 		}
 	}
-	if names == nil {
+	names := slices.DeleteFunc(lines, func(line string) bool { return line == "" })
+	if len(names) == 0 {
 		return nil, errors.New("no names to read")
 	}
 	return names, nil

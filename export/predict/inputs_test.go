@@ -26,7 +26,7 @@ func emptyFiles(t *testing.T, names ...string) {
 }
 
 func TestFindInputs(t *testing.T) {
-	emptyFiles(t, "d/a.JPG", "d/b.webp", "d/c.tif", "d/sub/a.bmp", "d/note.txt", "d/e.heic", "f#1.png", "x[1].png", "p/1/i.png", "p/2/i.png")
+	emptyFiles(t, "d/a.JPG", "d/b.webp", "d/c.tif", "d/sub/a.bmp", "d/note.txt", "d/e.heic", "f#1.png", "#1.png", "x[1].png", "p/1/i.png", "p/2/i.png")
 	all := []string{"a", "b", "c", "sub/a"}
 	tests := map[string]struct {
 		paths         []string
@@ -41,6 +41,11 @@ func TestFindInputs(t *testing.T) {
 		"pattern of folders":  {paths: []string{"d*"}, names: all, passed: []string{"d/e.heic", "d/note.txt"}},
 		"pattern, same names": {paths: []string{"p/*/i.png"}, names: []string{"1/i", "2/i"}},
 		"names":               {paths: []string{"-"}, stdin: "\ufefff#1.png\r\nd/note.txt\r\n\r\nd/b.webp", names: []string{"f#1", "b"}, passed: []string{"d/note.txt"}},
+		"files, same names":   {paths: []string{"p/1/i.png", "p/2/i.png", "d/b.webp", "p/2/../1/i.png"}, names: []string{"p/1/i", "p/2/i", "d/b"}},
+		"file without ending": {paths: []string{"d/note.txt"}, names: []string{"note"}},
+		"file and its folder": {paths: []string{"d/sub/a.bmp", "d/sub"}, names: []string{"a"}},
+		"names, comments":     {paths: []string{"-"}, stdin: "# night\n#1.png\nd/b.webp \n", names: []string{"#1", "b"}},
+		"names, one gone":     {paths: []string{"-", "also.gone"}, o: FileOptions{KeepGoing: true}, stdin: "d/gone.png\nd/b.webp", names: []string{"gone", "b", "also"}},
 		"names, zero bytes":   {paths: []string{"-"}, stdin: "d/a.JPG\x00d/sub/a.bmp\x00", names: []string{"a", "sub/a"}},
 	}
 	for name, test := range tests {
@@ -58,11 +63,14 @@ func TestFindInputs(t *testing.T) {
 			}
 		})
 	}
-	for path, want := range map[string]string{"q*": "no file matches q*", "gone.png": "gone.png", "-": "no names to read", "[": "syntax error"} {
+	for path, want := range map[string]string{"q*": "no file matches q*", "gone.png": "gone.png", "-": "no names to read", "[": "syntax error", "d/**/*.png": "d/**/*.png: ** is not read: name the folder"} {
 		o := FileOptions{Names: strings.NewReader("\n")}
 		if _, err := o.find([]string{path}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", path, err, want)
 		}
+	}
+	if _, err := (FileOptions{Include: []string{"z*"}}).find([]string{"d"}); err == nil || !strings.Contains(err.Error(), "no images in d that the patterns to include and exclude leave (") {
+		t.Error(err)
 	}
 	emptyFiles(t, "d/x.heic")
 	if _, err := (FileOptions{}).find([]string{"d"}); err == nil || !strings.Contains(err.Error(), "no images in d (looked for .png, ") || !strings.Contains(err.Error(), "x.heic") {
