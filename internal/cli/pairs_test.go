@@ -64,11 +64,35 @@ func TestSplitsAndSuffixes(t *testing.T) {
 	predict := append([]string{"predict", "--labels", filepath.Join(s.Root, "map.yaml"), "--out", t.TempDir(), s.Root}, form...)
 	_, out, errs = call(t, predict...)
 	wantText(t, out, "2 pictures in")
-	wantText(t, errs, "2 files are passed over, by name no image that is read: b.heic, map.yaml", "holds a data set, of which label files are predicted as well; --dataset generic")
+	wantText(t, errs, "2 files are passed over, by name no image that is read: b.heic, map.yaml", "holds a data set; --dataset generic")
 	wantText(t, succeed(t, append(predict, "--dataset", "generic")...), "1 picture in")
 	wantText(t, succeed(t, append(predict, "--exclude", "*_ids*")...), "1 picture in")
 	fail(t, exitUsage, "--split is for --dataset", append(predict, "--split", "valid")...)
 	fail(t, exitUsage, "--dataset: want one argument", append(predict, "--dataset", "generic", "again")...)
+}
+
+// Labels that lie among the images are left out by their suffix; a data set whose
+// labels would be taken for pictures is told of.
+func TestLabelSuffix(t *testing.T) {
+	enginetest.Isolate(t)
+	s := exporttest.NewSet(t)
+	grey := raster.NewImage(24, 16)
+	s.PNG("images/a_rgb.png", grey.NRGBA())
+	s.PNG("images/a_ids.png", grey.NRGBA())
+	model := exporttest.Foreign{Classes: 5, Step: 40}.File(t)
+	predict := []string{"predict", "--model", model, "--device", "cpu", "--labels", filepath.Join(s.Root, "map.yaml"), "--dataset", "generic", "--out", t.TempDir(), s.Root}
+	wantText(t, succeed(t, predict...), "2 pictures in")
+	wantText(t, succeed(t, append(predict, "--images", "images", "--label-suffix", "_ids")...), "1 picture in")
+
+	folder := filepath.Join(s.Root, "images")
+	translate := func(source string, more ...string) []string {
+		return append([]string{"translate", "--source", source, "--target", filepath.Join(folder, "a_rgb.png"), "--out", t.TempDir()}, more...)
+	}
+	wantText(t, succeed(t, translate(folder)...), "2 pictures written")
+	wantText(t, succeed(t, translate(folder, "--source-label-suffix", "_ids")...), "1 picture written")
+	s.PNG("labels/a_rgb.png", grey.NRGBA())
+	_, _, errs := call(t, translate(s.Root)...)
+	wantText(t, errs, s.Root+" holds a data set; --source-dataset generic leaves its label files out")
 }
 
 // What --good writes, --list reads.

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"io"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -73,14 +74,15 @@ func (v *prediction) run(cmd *cobra.Command, paths []string) (err error) {
 		if err != nil {
 			return err
 		}
-		fmt.Fprintf(cmd.OutOrStdout(), "%s in %s\n", plural.Of(len(written), "picture", "pictures"), v.out)
-		for i, fault := range skipped {
-			if i == 0 {
-				fmt.Fprintf(cmd.OutOrStdout(), "%s left out:\n", plural.Of(len(skipped), "image", "images"))
-			}
-			fmt.Fprintf(cmd.OutOrStdout(), "  %v\n", fault)
+		text := fmt.Sprintf("%s in %s\n", plural.Of(len(written), "picture", "pictures"), v.out)
+		if len(skipped) > 0 {
+			text += plural.Of(len(skipped), "image", "images") + " left out:\n"
 		}
-		return nil
+		for _, fault := range skipped {
+			text += fmt.Sprintf("  %v\n", fault)
+		}
+		_, err = io.WriteString(cmd.OutOrStdout(), text)
+		return err
 	})
 }
 
@@ -99,6 +101,9 @@ func (v *prediction) open(cmd *cobra.Command, paths []string) (err error) {
 		return usageError{fmt.Errorf("--dataset: want one argument, the data set's root, have %d", len(paths))}
 	}
 	v.data.Root, v.data.Include, v.data.Exclude = paths[0], v.options.Include, v.options.Exclude
+	if v.data.LabelSuffix != "" {
+		v.data.Labels = v.data.Images // labels that lie elsewhere are no images anyway
+	}
 	v.options.Dataset, err = datasets.Open(v.data)
 	return err
 }
@@ -114,8 +119,14 @@ func (v *prediction) tellPassed(cmd *cobra.Command, paths, files []string) {
 		return
 	}
 	for _, path := range paths {
-		if layouts := datasets.LayoutsAt(path); len(layouts) > 0 {
-			fmt.Fprintf(out, "%s holds a data set, of which label files are predicted as well; --dataset %s leaves them out\n", path, strings.Join(layouts, " or "))
-		}
+		tellLabels(out, path, "dataset")
+	}
+}
+
+// tellLabels tells of a folder whose pictures are all taken that it holds a data
+// set, and by which flag its labels are left out.
+func tellLabels(out io.Writer, folder, flag string) {
+	if layouts := datasets.LayoutsAt(folder); len(layouts) > 0 {
+		fmt.Fprintf(out, "%s holds a data set; --%s %s leaves its label files out\n", folder, flag, strings.Join(layouts, " or "))
 	}
 }

@@ -50,17 +50,23 @@ func (f *setFlags) add(cmd *cobra.Command, side, what, prefix string) {
 	flags.StringVar(&f.size, prefix+"size", "", "WxH that "+side+" pictures are brought to, px (default: their own); in training, data."+side+".resize")
 }
 
-func (f *setFlags) open(out io.Writer, sizeFlag string) (_ *offline.Set, err error) {
+// open opens the pictures, and tells out what is passed over among them. The flags
+// of the side are named after it.
+func (f *setFlags) open(out io.Writer, side, sizeFlag string) (_ *offline.Set, err error) {
 	if f.options.Width, f.options.Height, err = parseSize(sizeFlag, f.size); err != nil {
 		return nil, err
 	}
 	set, err := offline.OpenSet(f.options)
-	if err == nil {
-		if text := datasets.Passed(set.PassedOver()); text != "" {
-			fmt.Fprintf(out, "%s: %s\n", set.Root(), text)
-		}
+	if err != nil {
+		return nil, err
 	}
-	return set, err
+	if text := datasets.Passed(set.PassedOver()); text != "" {
+		fmt.Fprintf(out, "%s: %s\n", set.Root(), text)
+	}
+	if f.options.Layout == "" {
+		tellLabels(out, f.options.Root, side+"-dataset")
+	}
+	return set, nil
 }
 
 func translateCommand() *cobra.Command {
@@ -170,10 +176,10 @@ func (t *translation) do(cmd *cobra.Command) (err error) {
 
 // open opens both sides and tells out what they pass over; the target is nil where none is given.
 func (t *translation) open(out io.Writer) (target *offline.Set, err error) {
-	if t.run.Source, err = t.source.open(out, "size"); err != nil || t.target.options.Root == "" {
+	if t.run.Source, err = t.source.open(out, "source", "size"); err != nil || t.target.options.Root == "" {
 		return nil, err
 	}
-	if target, err = t.target.open(out, "target-size"); err != nil {
+	if target, err = t.target.open(out, "target", "target-size"); err != nil {
 		return nil, err
 	}
 	t.run.Spare = []string{target.Root()}

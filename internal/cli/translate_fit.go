@@ -20,7 +20,7 @@ func (t *translation) fit(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	set, err := t.source.open(cmd.ErrOrStderr(), "size")
+	set, err := t.source.open(cmd.ErrOrStderr(), "source", "size")
 	if err != nil {
 		return err
 	}

@@ -21,8 +21,8 @@ type Set struct {
 }
 
 // OpenSet opens o.Root: an image file, a data set of the layout o.Layout,
-// or, where that is empty, all image files below a folder. Images are
-// brought to o.Width×o.Height (0×0: not at all).
+// or, where that is empty, all image files below a folder less those that end in
+// o.LabelSuffix. Images are brought to o.Width×o.Height (0×0: not at all).
 func OpenSet(o datasets.Options) (*Set, error) {
 	info, err := os.Stat(o.Root)
 	if err != nil {
@@ -33,6 +33,9 @@ func OpenSet(o datasets.Options) (*Set, error) {
 	}
 	if o.Layout == "" {
 		o.Images = "."
+		if o.LabelSuffix != "" {
+			o.Labels = "."
+		}
 	}
 	d, err := datasets.Open(o)
 	if err != nil {
