@@ -20,6 +20,25 @@ type place struct {
 	descriptor int         // of this process, which the path stands for; -1: none
 }
 
+// Target returns the file that [WriteFunc] makes or replaces for a path, absolute
+// and free of links, also where a link leads to no file yet. It is empty where
+// several results may go one after the other (devices, FIFOs, open files of this
+// process), and where nothing can be written.
+func Target(path string) string {
+	p, err := follow(path)
+	if err != nil || p.special() {
+		return ""
+	}
+	dir, base := filepath.Split(p.path)
+	if dir, err = filepath.Abs(dir); err == nil {
+		dir, err = filepath.EvalSymlinks(dir)
+	}
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(dir, base)
+}
+
 // maxLinks is the number of symbolic links that are followed, as Linux has it.
 const maxLinks = 40
 

@@ -258,3 +258,28 @@ func TestNoPermission(t *testing.T) {
 		}
 	}
 }
+
+// TestTarget: all names of a file that is, or will be, lead to one target.
+func TestTarget(t *testing.T) {
+	root, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(root)
+	for link, to := range map[string]string{"early": "new.json", "folder": ".", "chain": "folder/early", "null": "/dev/null"} {
+		if err := os.Symlink(to, link); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want := filepath.Join(root, "new.json")
+	for _, path := range []string{"new.json", "./new.json", "early", "folder/new.json", "chain", want} {
+		if have := Target(path); have != want {
+			t.Errorf("%s leads to %q, want %q", path, have, want)
+		}
+	}
+	for _, path := range []string{"null", "/dev/null", "/dev/stdout", "no/such/folder"} {
+		if have := Target(path); have != "" {
+			t.Errorf("%s leads to %q, want nothing", path, have)
+		}
+	}
+}

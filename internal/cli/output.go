@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"t2sda/internal/atomicfile"
-	"t2sda/internal/realpath"
 )
 
 // stdoutName stands for standard output where a flag names a file to write.
@@ -29,7 +28,7 @@ type outputs struct {
 // go there. Flags that are empty name none.
 func openOutputs(cmd *cobra.Command, flags ...string) (*outputs, error) {
 	o := &outputs{cmd: cmd, paths: map[string]string{}}
-	taken := map[string]string{} // flag by real path
+	taken := map[string]string{} // flag by the file that is written
 	for _, flag := range flags {
 		path := cmd.Flags().Lookup(flag).Value.String()
 		if path == "" {
@@ -40,7 +39,7 @@ func openOutputs(cmd *cobra.Command, flags ...string) (*outputs, error) {
 			if err := atomicfile.Try(path); err != nil {
 				return nil, fmt.Errorf("--%s: %w", flag, err)
 			}
-			place = regular(path)
+			place = atomicfile.Target(path)
 		}
 		if other := taken[place]; other != "" && place != "" {
 			return nil, usageError{fmt.Errorf("--%s and --%s would both be written to %s", other, flag, path)}
@@ -70,18 +69,6 @@ func isStdout(out io.Writer, path string) bool {
 	}
 	named, err := os.Stat(path)
 	return err == nil && os.SameFile(have, named)
-}
-
-// regular returns where a path leads, "" for what two results may go to.
-func regular(path string) string {
-	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return ""
-	}
-	real, err := realpath.Of(path)
-	if err != nil { // a link that leads nowhere yet
-		return ""
-	}
-	return real
 }
 
 // wants reports whether the flag names a file.
