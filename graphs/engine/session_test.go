@@ -44,7 +44,7 @@ func TestOpenModel(t *testing.T) {
 		{filepath.Join(dir, "gone.onnx"), "no such file"},
 		{write("empty.onnx", nil), "the model is empty"},
 		{write("text.onnx", []byte("# not a model, but a text\n")), "not an ONNX model"},
-		{write("model.pth", []byte("PK\x03\x04\x14\x00\x00\x00archive/data.pkl")), "is a PyTorch file (a ZIP archive): want an ONNX model, made in Python by torch.onnx.export"},
+		{write("model.pth", []byte("PK\x03\x04\x14\x00\x00\x00archive/data.pkl")), "is a ZIP archive: want an ONNX model; of a network of PyTorch's, torch.onnx.export"},
 		{write("png.onnx", []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR")), "not an ONNX model"},
 		{write("truncated.onnx", model[:len(model)*2/3]), "not an ONNX model, or a truncated one"},
 		{write("nograph.onnx", appendVarint(nil, 1, 8)), "there is no graph in it"},

@@ -1,6 +1,7 @@
 package weights
 
 import (
+	"encoding/binary"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -18,13 +19,18 @@ const convert = `python -c "import torch, safetensors.torch as s; d = torch.load
 func recognise(path string, f io.ReaderAt) error {
 	head := make([]byte, 32)
 	n, _ := f.ReadAt(head, 0) // a shorter file has a shorter beginning
-	switch kind := filekind.Of(head[:n]); {
-	case kind.Torch():
+	head = head[:n]
+	if n >= 8 && binary.LittleEndian.Uint64(head) < 1<<32 {
+		return nil // the size of a header, not what a file of another kind begins with
+	}
+	switch kind := filekind.Of(head); kind {
+	case "":
+		return nil
+	case filekind.Zip, filekind.TorchPickle:
 		name := filepath.Base(path)
 		to := strings.TrimSuffix(name, filepath.Ext(name)) + ".safetensors"
-		return fmt.Errorf("is %s; weights are read from safetensors files. Convert it once, with the packages torch and safetensors: "+convert, kind, name, to)
-	case kind != "":
+		return fmt.Errorf("is %s; weights are read from safetensors files. Convert what PyTorch has written once, with the packages torch and safetensors: "+convert, kind, name, to)
+	default:
 		return fmt.Errorf("is %s: want a safetensors file", kind)
 	}
-	return nil
 }

@@ -223,7 +223,7 @@ func TestAssign(t *testing.T) {
 // are.
 func TestForeignFiles(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
-		"mit_b0.pth":        {"PK\x03\x04\x14\x00archive/data.pkl", "mit_b0.pth: is a PyTorch file (a ZIP archive)"},
+		"mit_b0.pth":        {"PK\x03\x04\x14\x00archive/data.pkl", "mit_b0.pth: is a ZIP archive"},
 		"old.pt":            {"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19.", "s.save_file"},
 		"pytorch_model.bin": {"\x80\x04\x95and more of it", "'pytorch_model.safetensors'"},
 		"lfs.safetensors":   {"version https://git-lfs.github.com/spec/v1\noid", "a Git LFS pointer"},

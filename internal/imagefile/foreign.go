@@ -9,6 +9,7 @@ import (
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
 
+	"t2sda/internal/filekind"
 	"t2sda/internal/jpegrows"
 )
 
@@ -30,35 +31,6 @@ var signatures = []struct {
 	{"RIFF....WEBP", WebP},
 }
 
-// foreign are files that people meet under the names of images, and that are not
-// read.
-var foreign = []struct{ begin, what string }{
-	{"....ftyphei", "a HEIC picture, as telephones take them"},
-	{"....ftyphev", "a HEIC picture, as telephones take them"},
-	{"....ftypmif", "a HEIF picture, as telephones take them"},
-	{"....ftypavi", "an AVIF picture"},
-	{"....ftyp", "a video"},
-	{"\x00\x00\x00\x0cJXL ", "a JPEG XL picture"},
-	{"\xff\x0a", "a JPEG XL picture"},
-	{"\x00\x00\x00\x0cjP  ", "a JPEG 2000 picture"},
-	{"\xff\x4f\xff\x51", "a JPEG 2000 picture"},
-	{"II+\x00", "a BigTIFF picture"},
-	{"MM\x00+", "a BigTIFF picture"},
-	{"8BPS", "a Photoshop picture"},
-	{"\x76\x2f\x31\x01", "an OpenEXR picture"},
-	{"P5", "a PGM picture"},
-	{"P6", "a PPM picture"},
-	{"\x93NUMPY", "a NumPy array"},
-	{"\x89HDF", "an HDF5 file"},
-	{"%PDF", "a PDF"},
-	{"PK\x03\x04", "a ZIP archive"},
-	{"version https://git-lfs", "a pointer of Git LFS, not the file itself (git lfs pull fetches that)"},
-	{"<!DOCTYPE", "a web page: what was downloaded is not the picture"},
-	{"<html", "a web page: what was downloaded is not the picture"},
-	{"<svg", "an SVG drawing"},
-	{"<?xml", "an XML file"},
-}
-
 // sniff tells a file's format by its beginning.
 func sniff(f io.ReaderAt, name string) (Format, error) {
 	var b [32]byte
@@ -67,31 +39,17 @@ func sniff(f io.ReaderAt, name string) (Format, error) {
 		return "", err
 	}
 	for _, s := range signatures {
-		if begins(b[:n], s.begin) {
+		if filekind.Begins(b[:n], s.begin) {
 			return s.format, nil
 		}
-		if n < len(s.begin) && n >= 4 && begins(b[:n], s.begin[:n]) {
+		if n < len(s.begin) && n >= 4 && filekind.Begins(b[:n], s.begin[:n]) {
 			return "", fmt.Errorf("%s cannot be decoded (truncated or damaged?): it ends after %d bytes", name, n)
 		}
 	}
-	for _, s := range foreign {
-		if begins(b[:n], s.begin) {
-			return "", fmt.Errorf("%s is %s; what is read is %s", name, s.what, Known)
-		}
+	if kind := filekind.Of(b[:n]); kind != "" {
+		return "", fmt.Errorf("%s is %s; what is read is %s", name, kind, Known)
 	}
 	return "", fmt.Errorf("%s cannot be decoded: it is no picture of a format that is read (%s)", name, Known)
-}
-
-func begins(b []byte, pattern string) bool {
-	if len(b) < len(pattern) {
-		return false
-	}
-	for i := range pattern {
-		if pattern[i] != '.' && pattern[i] != b[i] {
-			return false
-		}
-	}
-	return true
 }
 
 // errAnimated is for WebP; of GIF, the first frame is read.

@@ -225,7 +225,7 @@ func TestUnreadable(t *testing.T) {
 		"is an empty file": {},
 		"it is no picture of a format that is read (PNG, JPEG, TIFF, BMP, GIF, WebP)":                        []byte("not a picture\n"),
 		"is a HEIC picture, as telephones take them; what is read is PNG":                                    []byte("\x00\x00\x00\x18ftypheic\x00\x00\x00\x00"),
-		"is a pointer of Git LFS, not the file itself":                                                       []byte("version https://git-lfs.github.com/spec/v1\n"),
+		"is a Git LFS pointer, the file itself was not fetched":                                              []byte("version https://git-lfs.github.com/spec/v1\n"),
 		"is a JPEG with arithmetic coding, which is not read: convert it":                                    arithmetic,
 		"is a TIFF of a kind that is not read (a plane for each colour)":                                     planar,
 		"is a TIFF of a kind that is not read (bits in reverse order)":                                       withTag(t, tagPlanar, tagFillOrder, 2),
