@@ -53,6 +53,7 @@ var beginnings = []struct {
 	{"<html", page},
 	{"<svg", "an SVG drawing"},
 	{"<?xml", "an XML file"},
+	{"....\x00\x00\x00\x00{\"", "a safetensors file, weights without a network"},
 }
 
 // Of judges by the first bytes of a file, of which 32 are enough.
