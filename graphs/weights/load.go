@@ -80,7 +80,7 @@ func readHeader(r io.Reader, size int64) ([]byte, error) {
 	}
 	n := binary.LittleEndian.Uint64(prefix[:])
 	if n > maxHeader {
-		return nil, fmt.Errorf("not a safetensors file: its header would take %d bytes, the limit is %d", n, maxHeader)
+		return nil, errors.New("not a safetensors file, which begins with the size of its header (of a run of this program, the weights are checkpoints/*/student.safetensors)")
 	}
 	if n > uint64(size-8) {
 		return nil, fmt.Errorf("truncated: the header takes %d bytes, the file has %d", n, size-8)
