@@ -273,7 +273,7 @@ func TestPredictErrors(t *testing.T) {
 		}
 		return w, err
 	})
-	if _, err := broken.Predict(t.Context(), raster.NewImage(64, 32)); err == nil || !strings.Contains(err.Error(), "logits are NaN") {
+	if _, err := broken.Predict(t.Context(), raster.NewImage(64, 32)); err == nil || !strings.Contains(err.Error(), "logits are not finite: NaN") {
 		t.Errorf("NaN weights: %v", err)
 	}
 }

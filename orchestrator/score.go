@@ -24,7 +24,7 @@ func (t *trainer) evaluatePending(ctx context.Context, e *Event) error {
 		return nil
 	case errors.Is(err, errNotFinite): // the best checkpoint's weights
 		return err
-	case errors.Is(err, predict.ErrNaN):
+	case errors.Is(err, predict.ErrNotFinite):
 		return t.explain(t.progress.Iteration-1, notFiniteError(err.Error()))
 	default:
 		return fmt.Errorf("evaluation at iteration %d: %w", t.progress.Iteration, err)

@@ -7,19 +7,15 @@ import (
 	"t2sda/internal/raster"
 )
 
-// ErrNaN marks the error of a model whose logits are NaN: its weights are broken,
-// or its input is.
-var ErrNaN = errors.New("logits are NaN")
+// ErrNotFinite marks the error of a model whose logits are NaN or infinite: its
+// weights are broken, its input is, or its numbers overflow.
+var ErrNotFinite = errors.New("logits are not finite")
 
 // Argmax returns the labels at w × h pixels of one image's logits [C,h,w]
 // (shape), resized bilinearly with half-pixel centres. It is an error when they
-// are NaN, see [ErrNaN].
+// are NaN or infinite, see [ErrNotFinite].
 func Argmax(logits []float32, shape [3]int, w, h int) (*raster.Labels, error) {
-	m := logitMap{c: shape[0], h: shape[1], w: shape[2], pix: logits}
-	if err := m.checkFinite(); err != nil {
-		return nil, err
-	}
-	return m.argmaxAt(w, h), nil
+	return logitMap{c: shape[0], h: shape[1], w: shape[2], pix: logits}.argmaxAt(w, h)
 }
 
 // logitMap is one image's logits, planar [C,H,W].
@@ -42,7 +38,7 @@ func (m logitMap) span() (w, h float64) {
 
 // argmax returns the class with the largest logit per position of the first w
 // columns and h rows, the lower id on ties.
-func (m logitMap) argmax(w, h int) *raster.Labels {
+func (m logitMap) argmax(w, h int) (*raster.Labels, error) {
 	out := raster.NewLabels(w, h)
 	best := make([]float32, w)
 	for y := range h {
@@ -56,17 +52,22 @@ func (m logitMap) argmax(w, h int) *raster.Labels {
 				}
 			}
 		}
+		if err := broken(best, y); err != nil {
+			return nil, err
+		}
 	}
-	return out
+	return out, nil
 }
 
-// checkFinite returns [ErrNaN] if a logit of class 0 is NaN: a network whose
-// weights or input are broken gives NaN everywhere, and argmax would hide it as
-// class 0.
-func (m logitMap) checkFinite() error {
-	for i, v := range m.pix[:m.h*m.w] {
-		if v != v {
-			return fmt.Errorf("%w at column %d, row %d", ErrNaN, i%m.w, i/m.w)
+// broken returns [ErrNotFinite] if the largest logits of row y are NaN or infinite, of
+// which argmax would make a class all the same. A network whose weights or input
+// are broken gives NaN for all classes, and the comparisons leave that of class 0;
+// where numbers overflow, as those of float16 do, some class is infinite. Classes
+// that are masked, minus infinity, are none of that.
+func broken(best []float32, y int) error {
+	for x, v := range best {
+		if v-v != 0 {
+			return fmt.Errorf("%w: %v at column %d, row %d", ErrNotFinite, v, x, y)
 		}
 	}
 	return nil
@@ -80,7 +81,7 @@ func (m logitMap) checkFinite() error {
 // positions with one and the same largest class that class wins everywhere,
 // because interpolation (also when rounded) is monotone in each of the four
 // values. Only cells on class borders are interpolated.
-func (m logitMap) argmaxAt(w, h int) *raster.Labels {
+func (m logitMap) argmaxAt(w, h int) (*raster.Labels, error) {
 	spanW, spanH := m.span()
 	if float64(w) == spanW && float64(h) == spanH {
 		return m.argmax(w, h)
@@ -100,7 +101,7 @@ func (m logitMap) argmaxAt(w, h int) *raster.Labels {
 			}
 		}
 	}
-	return out
+	return out, band.fault
 }
 
 // band holds the two rows of logits that output rows lie between, close together:
@@ -111,6 +112,7 @@ type band struct {
 	stride int // from class to class
 	rows   [2]bandRow
 	best   []float32 // of the pixels of a cell
+	fault  error     // of the first row that is broken
 }
 
 // bandRow is a row of logits with its classes.
@@ -152,6 +154,9 @@ func (b *band) row(y int) *bandRow {
 			}
 		}
 	}
+	if b.fault == nil {
+		b.fault = broken(best, y)
+	}
 	return r
 }
 
@@ -172,7 +177,8 @@ func (b *band) paint(row span, columns []span, ids []uint8, borders []span) []sp
 	return borders
 }
 
-// argmaxCell fills ids of one output row between two columns of logits.
+// argmaxCell fills ids of one output row between two columns of logits. Minus
+// infinity of a masked class is NaN where its weight is 0, and no class then.
 func (b *band) argmaxCell(row tap, columns []tap, ids []uint8) {
 	lo, hi := columns[0].lo, columns[0].hi
 	best := b.best[:len(columns)]
@@ -181,7 +187,7 @@ func (b *band) argmaxCell(row tap, columns []tap, ids []uint8) {
 		at := c * b.stride
 		left, right := row.mix(top[at+lo], bottom[at+lo]), row.mix(top[at+hi], bottom[at+hi])
 		for i, column := range columns {
-			if v := column.mix(left, right); c == 0 || v > best[i] {
+			if v := column.mix(left, right); c == 0 || v > best[i] || best[i] != best[i] {
 				best[i], ids[i] = v, uint8(c)
 			}
 		}

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"t2sda/internal/raster"
 )
 
 // naiveArgmaxAt interpolates every class at every pixel.
@@ -49,13 +51,13 @@ func TestArgmaxAtEqualsFullInterpolation(t *testing.T) {
 	r := rand.New(rand.NewPCG(seed, seed))
 	m := smoothLogits(r, 7, 13, 17)
 	for _, size := range [][2]int{{17, 13}, {68, 52}, {34, 26}, {50, 41}, {9, 5}, {1, 1}, {100, 13}} {
-		got := m.argmaxAt(size[0], size[1])
+		got := argmaxOf(t, m, size[0], size[1])
 		if diff := cmp.Diff(naiveArgmaxAt(m, size[0], size[1]), got.Pix); diff != "" {
 			t.Errorf("%d×%d: %s", size[0], size[1], diff)
 		}
 	}
 	one := smoothLogits(r, 3, 1, 1)
-	if got := one.argmaxAt(4, 3); got.Pix[11] != one.argmax(1, 1).Pix[0] {
+	if got := argmaxOf(t, one, 4, 3); got.Pix[11] != argmaxOf(t, one, 1, 1).Pix[0] {
 		t.Error("a single position must spread everywhere")
 	}
 }
@@ -68,17 +70,43 @@ func TestTapsByHand(t *testing.T) {
 	}
 }
 
-func TestArgmaxTiesAndNaN(t *testing.T) {
+func argmaxOf(t *testing.T, m logitMap, w, h int) *raster.Labels {
+	t.Helper()
+	l, err := m.argmaxAt(w, h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+func TestArgmaxTies(t *testing.T) {
 	m := logitMap{c: 3, h: 1, w: 2, pix: []float32{1, 0, 1, 2, 0, 2}}
-	if diff := cmp.Diff([]uint8{0, 1}, m.argmax(2, 1).Pix); diff != "" {
+	if diff := cmp.Diff([]uint8{0, 1}, argmaxOf(t, m, 2, 1).Pix); diff != "" {
 		t.Errorf("ties must go to the lower id: %s", diff)
 	}
-	if err := m.checkFinite(); err != nil {
-		t.Error(err)
-	}
-	m.pix[1] = float32(math.NaN())
-	if err := m.checkFinite(); err == nil {
-		t.Error("NaN logits passed")
+}
+
+// Broken networks give no labels, at any size: NaN everywhere, or an infinite
+// logit of some class. Masked classes, minus infinity, break nothing.
+func TestArgmaxOfBroken(t *testing.T) {
+	nan, inf := float32(math.NaN()), float32(math.Inf(1))
+	for _, width := range []int{2, 5} { // as it is, and interpolated
+		for want, pix := range map[string][]float32{
+			"logits are not finite: NaN at column 1, row 0":  {1, nan, 2, nan},
+			"logits are not finite: +Inf at column 1, row 0": {1, 2, 2, inf},
+			"logits are not finite: -Inf at column 0, row 0": {-inf, 2, -inf, 1},
+		} {
+			_, err := logitMap{c: 2, h: 1, w: 2, pix: pix}.argmaxAt(width, 1)
+			if err == nil || err.Error() != want {
+				t.Errorf("at width %d: error %v, want %q", width, err, want)
+			}
+		}
+		masked := logitMap{c: 3, h: 1, w: 2, pix: []float32{-inf, -inf, 3, -3, -1, 1}}
+		for x, id := range argmaxOf(t, masked, width, 1).Pix {
+			if id == 0 {
+				t.Errorf("at width %d: the masked class at column %d", width, x)
+			}
+		}
 	}
 }
 
@@ -95,7 +123,9 @@ func BenchmarkArgmaxAt(b *testing.B) {
 		b.Run(fmt.Sprintf("%d×%d", size[0], size[1]), func(b *testing.B) {
 			b.SetBytes(int64(size[0] * size[1]))
 			for b.Loop() {
-				m.argmaxAt(size[0], size[1])
+				if _, err := m.argmaxAt(size[0], size[1]); err != nil {
+					b.Fatal(err)
+				}
 			}
 		})
 	}

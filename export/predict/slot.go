@@ -200,12 +200,12 @@ func (s *slot) logits() logitMap {
 
 // twoChannels turns scores into threshold − score and 0: the second is the larger
 // one exactly where the score is above the threshold, also after interpolation,
-// and the first is NaN where the score is.
+// and the first is NaN where the score is. Infinite scores are as good as large ones.
 func (s *slot) twoChannels(pix []float32) []float32 {
 	s.planar = sizedTo(s.planar, 2*len(pix))
 	threshold := *s.p.reading.threshold
 	for i, v := range pix {
-		s.planar[i] = float32(threshold - float64(v))
+		s.planar[i] = float32(min(max(threshold-float64(v), -math.MaxFloat32), math.MaxFloat32))
 	}
 	return s.planar
 }

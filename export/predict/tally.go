@@ -33,16 +33,15 @@ type done struct {
 func (t *tally) add(d done) error {
 	var m logitMap
 	var votes *raster.Labels
-	var err error
 	channels := t.classes + 1
 	if t.kind = d.slot.grid.kind; t.kind == ids {
-		votes, err = d.slot.trainIDs()
+		var err error
+		if votes, err = d.slot.trainIDs(); err != nil {
+			return err
+		}
 	} else {
 		m = d.slot.logits()
-		channels, err = m.c, m.checkFinite()
-	}
-	if err != nil {
-		return err
+		channels = m.c
 	}
 	whole := d.first && d.last && d.window.w == d.view.w && d.window.h == d.view.h
 	if whole && votes == nil {

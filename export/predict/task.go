@@ -154,7 +154,10 @@ func (t *Task) Labels(w, h int) (*raster.Labels, error) {
 
 func (t *Task) labels(w, h int) (*raster.Labels, error) {
 	if !t.p.infer.direct() {
-		l := t.tally.result.argmaxAt(w, h)
+		l, err := t.tally.result.argmaxAt(w, h)
+		if err != nil {
+			return nil, err
+		}
 		if t.tally.kind != ids {
 			t.p.reading.classes.translate(l)
 			return l, nil
@@ -169,11 +172,10 @@ func (t *Task) labels(w, h int) (*raster.Labels, error) {
 	}
 	s := t.slots[0]
 	if s.grid.kind != ids {
-		m := s.logits()
-		if err := m.checkFinite(); err != nil {
+		l, err := s.logits().argmaxAt(w, h)
+		if err != nil {
 			return nil, err
 		}
-		l := m.argmaxAt(w, h)
 		t.p.reading.classes.translate(l)
 		return l, nil
 	}

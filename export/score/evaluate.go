@@ -291,7 +291,7 @@ func (e *evaluation) skip(ctx context.Context, index int, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
-	if !e.o.KeepGoing || errors.Is(err, predict.ErrNaN) {
+	if !e.o.KeepGoing || errors.Is(err, predict.ErrNotFinite) {
 		return fmt.Errorf("image %s: %w", id, err)
 	}
 	e.mu.Lock()
