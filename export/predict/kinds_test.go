@@ -129,6 +129,13 @@ func TestDivisor(t *testing.T) {
 	wantError(t, err, "it does not run on 50×50 pixels, nor with width and height continued to multiples of up to 64; "+
 		"if it takes certain sizes only, name one (--size), or what they are multiples of (--divisor)")
 	wantLabels(t, predictOf(t, p, raster.NewImage(48, 24)), raster.NewLabels(48, 24)) // after the error
+	for divisor, want := range map[int]string{7: "continued to multiples of 7 (--divisor): ", 1: "as they are (--divisor 1): "} {
+		p := exporttest.Open(t, e, file, predict.Options{Form: five(), Inference: predict.Inference{Divisor: divisor}})
+		_, err := p.Predict(t.Context(), raster.NewImage(50, 50))
+		wantError(t, err, want)
+	}
+	_, err = exporttest.Open(t, e, odd, predict.Options{Form: five()}).Predict(t.Context(), raster.NewImage(64, 64))
+	wantError(t, err, "or what they are multiples of (--divisor)") // no larger size to try
 	for _, divisor := range []int{-1, 2000} {
 		_, err := predict.OpenWith(e, file, predict.Options{Form: five(), Inference: predict.Inference{Divisor: divisor}})
 		wantError(t, err, "want what width and height must be multiples of")

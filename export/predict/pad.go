@@ -22,9 +22,14 @@ func (o *Inference) continued(e pad.Size) []pad.Size {
 
 // refused explains an error of the model with images of a size, whatever they
 // were continued to.
-func (o *Inference) refused(e pad.Size, tried int, err error) error {
-	if tried == 1 {
+func (o *Inference) refused(e pad.Size, err error) error {
+	switch {
+	case o.fixedW > 0 && o.fixedH > 0:
 		return err
+	case o.Divisor > 1:
+		return fmt.Errorf("it does not run on %d×%d pixels with width and height continued to multiples of %d (--divisor): %w", e.W, e.H, o.Divisor, err)
+	case o.Divisor == 1:
+		return fmt.Errorf("it does not run on %d×%d pixels as they are (--divisor 1): %w", e.W, e.H, err)
 	}
 	return fmt.Errorf("it does not run on %d×%d pixels, nor with width and height continued to multiples of up to %d; "+
 		"if it takes certain sizes only, name one (--size), or what they are multiples of (--divisor): %w", e.W, e.H, pad.MaxStride, err)

@@ -134,8 +134,7 @@ func (s *slot) run(ctx context.Context) error {
 func (s *slot) search(ctx context.Context) error {
 	var fault error
 	filled, cut := *s, (*slot)(nil)
-	candidates := s.p.infer.continued(s.own())
-	for i, larger := range candidates {
+	for i, larger := range s.p.infer.continued(s.own()) {
 		if i > 0 {
 			if err := s.allocate(larger); err != nil {
 				return err
@@ -164,7 +163,7 @@ func (s *slot) search(ctx context.Context) error {
 		return nil
 	}
 	*s = filled
-	return s.p.infer.refused(s.own(), len(candidates), fault)
+	return s.p.infer.refused(s.own(), fault)
 }
 
 // cutShort reports whether the output lacks the input's last columns or rows: what

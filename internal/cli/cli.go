@@ -57,8 +57,7 @@ func Run(ctx context.Context, args []string, out, errs io.Writer) int {
 		return exitInterrupted
 	}
 	fmt.Fprintln(errs, "t2sda:", err)
-	switch {
-	case errors.As(err, new(usageError)):
+	if errors.As(err, new(usageError)) {
 		return exitUsage
 	}
 	return exitFailure
