@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -140,6 +142,9 @@ func (t *translation) do(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return usageError{err}
 	}
+	if err := unread(cmd, engines); err != nil {
+		return err
+	}
 	if err := t.tryOut(cmd); err != nil {
 		return err
 	}
@@ -251,28 +256,52 @@ func (t *translation) mix(ctx context.Context, engines configs.Engines, network 
 	return translate.NewMix(members...)
 }
 
-// shaping lists the flags that the pictures depend on; true: a place.
-var shaping = map[string]bool{
-	"source": true, "source-dataset": false, "source-split": false, "size": false,
-	"source-image-suffix": false, "source-label-suffix": false, "source-include": false, "source-exclude": false,
-	"target": true, "target-dataset": false, "target-split": false, "target-size": false,
-	"target-image-suffix": false, "target-label-suffix": false, "target-include": false, "target-exclude": false,
-	"engine": false, "seed": false, "band": false, "box": false, "asymmetric": false, "clip": false,
-	"exposure": false, "cast": false, "strength": false, "images": false,
-	"folder": true, "model": true, "range": false,
+// shape is how pictures depend on a flag.
+type shape struct {
+	place  bool   // a file or folder
+	engine string // the only one that reads it; empty: all do
+}
+
+// shaping lists the flags that the pictures depend on.
+var shaping = map[string]shape{
+	"source": {place: true}, "source-dataset": {}, "source-split": {}, "size": {},
+	"source-image-suffix": {}, "source-label-suffix": {}, "source-include": {}, "source-exclude": {},
+	"target": {place: true}, "target-dataset": {}, "target-split": {}, "target-size": {},
+	"target-image-suffix": {}, "target-label-suffix": {}, "target-include": {}, "target-exclude": {},
+	"engine": {}, "seed": {},
+	"band": {engine: translate.EngineFDA}, "box": {engine: translate.EngineFDA},
+	"asymmetric": {engine: translate.EngineFDA}, "clip": {engine: translate.EngineFDA},
+	"exposure": {engine: translate.EngineCamera}, "cast": {engine: translate.EngineCamera},
+	"strength": {engine: translate.EngineCamera}, "images": {engine: translate.EngineCamera},
+	"folder": {place: true, engine: translate.EngineFolder},
+	"model":  {place: true, engine: neural.Engine}, "range": {engine: neural.Engine},
+}
+
+// unread returns an error for a flag that none of the engines reads: whoever gives
+// a model does not want another engine's pictures.
+func unread(cmd *cobra.Command, engines configs.Engines) error {
+	if cmd.Flags().Changed("json") {
+		return usageError{errors.New("--json is for --fit")}
+	}
+	for _, name := range slices.Sorted(maps.Keys(shaping)) {
+		if e := shaping[name].engine; e != "" && cmd.Flags().Changed(name) && !engines.Use(e) {
+			return usageError{fmt.Errorf("--%s is for engine %s, and --engine is %s", name, e, engines)}
+		}
+	}
+	return nil
 }
 
 // settings returns the flags that the pictures depend on, where they differ from
 // their defaults.
 func settings(cmd *cobra.Command) map[string]string {
 	all := map[string]string{}
-	for name, place := range shaping {
+	for name, shape := range shaping {
 		f := cmd.Flags().Lookup(name)
 		value := f.Value.String()
 		if value == f.DefValue {
 			continue
 		}
-		if abs, err := filepath.Abs(value); place && err == nil {
+		if abs, err := filepath.Abs(value); shape.place && err == nil {
 			value = abs
 		}
 		all["--"+name] = value

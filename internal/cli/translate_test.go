@@ -12,7 +12,6 @@ import (
 
 	"t2sda/graphs/engine/enginetest"
 	"t2sda/graphs/engine/onnxtest"
-
 	"t2sda/internal/shell"
 )
 
@@ -98,6 +97,9 @@ func TestTranslateUsage(t *testing.T) {
 		{exitFailure, "needs a model file", []string{"--engine", "onnx"}},
 		{exitFailure, `range "0-1" is unknown`, []string{"--engine", "onnx", "--model", halfModel(t), "--range", "0-1"}},
 		{exitFailure, "choose another place to write to", []string{"--engine", "none", "--out", source}},
+		{exitUsage, "--model is for engine onnx, and --engine is fda", []string{"--target", source, "--model", "m.onnx"}},
+		{exitUsage, "--strength is for engine camera", []string{"--engine", "{fda: 1, blur: 1}", "--strength", "0"}},
+		{exitUsage, "--json is for --fit", []string{"--engine", "none", "--json", "look.json"}},
 		{exitUsage, "none of the others can be", []string{"--engine", "none", "--resume", "--overwrite"}},
 	} {
 		fail(t, c.code, c.want, append(slices.Clone(base), c.args...)...)

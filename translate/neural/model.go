@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"t2sda/graphs/engine"
+	"t2sda/internal/pad"
 )
 
 // The ranges of float images: the values of black and of full brightness.
@@ -40,19 +41,16 @@ type Translator struct {
 	low, high float32
 	batches   bool // takes any number of images at once
 
-	mu     sync.Mutex    // held during runs
-	padded map[size]size // by an image's size: the one that it is continued to
+	mu     sync.Mutex            // held during runs
+	padded map[pad.Size]pad.Size // by an image's size: the one that it is continued to
 }
-
-// size is a width and a height in pixels.
-type size struct{ w, h int }
 
 // input is one of the model's images.
 type input struct {
 	name  string
 	dtype engine.DType
-	batch int  // −1: free
-	fixed size // 0: free
+	batch int      // −1: free
+	fixed pad.Size // 0: free
 }
 
 // Open opens the model that o names on the engine's device. Close frees it.
@@ -65,7 +63,7 @@ func Open(e *engine.Engine, o Options) (*Translator, error) {
 	if err != nil {
 		return nil, fmt.Errorf("translate: model: %w", err)
 	}
-	t := &Translator{session: s, path: o.Model, padded: map[size]size{}}
+	t := &Translator{session: s, path: o.Model, padded: map[pad.Size]pad.Size{}}
 	if err := t.read(o); err != nil {
 		return nil, errors.Join(t.wrap(err), s.Close())
 	}
@@ -124,7 +122,7 @@ func newInput(info engine.IOInfo) (input, error) {
 	if err != nil {
 		return in, err
 	}
-	in.batch, in.fixed = d[0], size{max(d[3], 0), max(d[2], 0)}
+	in.batch, in.fixed = d[0], pad.Size{W: max(d[3], 0), H: max(d[2], 0)}
 	if in.batch > 1 {
 		return in, fmt.Errorf("input %q takes %d images at once, want a batch of 1 or a free one", info.Name, in.batch)
 	}
@@ -155,8 +153,8 @@ func (t *Translator) readOutput(infos []engine.IOInfo) error {
 	if err != nil {
 		return err
 	}
-	if in := t.image.fixed; in.w > 0 && d[3] > 0 && d[3] != in.w || in.h > 0 && d[2] > 0 && d[2] != in.h {
-		return fmt.Errorf("output %q has shape %s, want the image's size, %s", t.output.Name, engine.ShapeText(d), in)
+	if in := t.image.fixed; in.W > 0 && d[3] > 0 && d[3] != in.W || in.H > 0 && d[2] > 0 && d[2] != in.H {
+		return fmt.Errorf("output %q has shape %s, want the image's size, %s", t.output.Name, engine.ShapeText(d), demand(in))
 	}
 	t.batches = t.batches && d[0] < 0
 	return nil

@@ -15,6 +15,7 @@ import (
 	"t2sda/graphs/engine"
 	"t2sda/graphs/engine/enginetest"
 	"t2sda/graphs/engine/onnxtest"
+	"t2sda/internal/pad"
 	"t2sda/internal/raster"
 	"t2sda/internal/translator"
 )
@@ -196,11 +197,11 @@ func TestStridesArePadded(t *testing.T) {
 		t.Errorf("the corner's block is %v, want %v", have, sum)
 	}
 	again := translate(t, n, source, nil) // by the size remembered
-	if !slices.Equal(out.Pix, again.Pix) || n.padded[size{18, 11}] != (size{20, 12}) {
+	if !slices.Equal(out.Pix, again.Pix) || n.padded[pad.Size{W: 18, H: 11}] != (pad.Size{W: 20, H: 12}) {
 		t.Errorf("continued to %v", n.padded)
 	}
 	whole := translate(t, n, picture(5, 16, 8), nil)
-	if whole.W != 16 || n.padded[size{16, 8}] != (size{16, 8}) {
+	if whole.W != 16 || n.padded[pad.Size{W: 16, H: 8}] != (pad.Size{W: 16, H: 8}) {
 		t.Errorf("a multiple of the stride was continued to %v", n.padded)
 	}
 }

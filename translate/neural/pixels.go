@@ -11,55 +11,51 @@ import (
 	"t2sda/internal/resize"
 )
 
-// sizes lists what images of size s may be continued to, smallest first: an input's
+// sizes lists what images of a size may be continued to, smallest first: an input's
 // fixed width and height, less than a stride larger, or what [pad.Sizes] lists.
-func (in input) sizes(s size) ([]size, error) {
+func (in input) sizes(own pad.Size) ([]pad.Size, error) {
 	far := func(fixed, own int) bool { return fixed > 0 && (fixed < own || fixed-own >= pad.MaxStride) }
-	if far(in.fixed.w, s.w) || far(in.fixed.h, s.h) {
+	if far(in.fixed.W, own.W) || far(in.fixed.H, own.H) {
 		return nil, fmt.Errorf("it has %d×%d pixels, but input %q takes %s: read images at that size (data.source.resize, or --size), "+
-			"or export the model with free height and width", s.w, s.h, in.name, in.fixed)
+			"or export the model with free height and width", own.W, own.H, in.name, demand(in.fixed))
 	}
-	var all []size
-	for _, p := range pad.Sizes(pad.Size{W: s.w, H: s.h}, pad.Size{W: in.fixed.w, H: in.fixed.h}, 0) {
-		all = append(all, size{p.W, p.H})
-	}
-	return all, nil
+	return pad.Sizes(own, in.fixed, 0), nil
 }
 
 // over returns the size with what is fixed in place of its own.
-func (f size) over(s size) size {
-	return size{cmp.Or(f.w, s.w), cmp.Or(f.h, s.h)}
+func over(fixed, own pad.Size) pad.Size {
+	return pad.Size{W: cmp.Or(fixed.W, own.W), H: cmp.Or(fixed.H, own.H)}
 }
 
-// String says what a fixed size demands.
-func (f size) String() string {
+// demand says what a fixed size asks for.
+func demand(fixed pad.Size) string {
 	switch {
-	case f.w == 0:
-		return fmt.Sprintf("a height of %d", f.h)
-	case f.h == 0:
-		return fmt.Sprintf("a width of %d", f.w)
+	case fixed.W == 0:
+		return fmt.Sprintf("a height of %d", fixed.H)
+	case fixed.H == 0:
+		return fmt.Sprintf("a width of %d", fixed.W)
 	}
-	return fmt.Sprintf("%d×%d", f.w, f.h)
+	return fmt.Sprintf("%d×%d", fixed.W, fixed.H)
 }
 
 // fit returns a reference image at the input's fixed size, or else at the image's,
 // each side by itself.
-func (in input) fit(m *raster.Image, s size) *raster.Image {
-	s = in.fixed.over(s)
-	return resize.Image(m, s.w, s.h)
+func (in input) fit(m *raster.Image, own pad.Size) *raster.Image {
+	to := over(in.fixed, own)
+	return resize.Image(m, to.W, to.H)
 }
 
 // encode makes a tensor [N,3,h,w] of images, continued to the size by
 // reflection.
-func (t *Translator) encode(in input, images []*raster.Image, to size) (*engine.Tensor, error) {
-	n := 3 * to.w * to.h
+func (t *Translator) encode(in input, images []*raster.Image, to pad.Size) (*engine.Tensor, error) {
+	n := 3 * to.W * to.H
 	values := make([]float32, 0, len(images)*n)
 	for _, m := range images {
 		for c := range 3 {
-			values = extend(values, m.Plane(c), size{m.W, m.H}, to)
+			values = extend(values, m.Plane(c), pad.Size{W: m.W, H: m.H}, to)
 		}
 	}
-	dims := []int{len(images), 3, to.h, to.w}
+	dims := []int{len(images), 3, to.H, to.W}
 	if in.dtype == engine.Uint8 {
 		whole := make([]uint8, len(values))
 		for i, v := range values {
@@ -78,12 +74,12 @@ func (t *Translator) encode(in input, images []*raster.Image, to size) (*engine.
 
 // extend appends a plane, continued at its right and lower rim by reflection
 // that does not repeat the last pixel.
-func extend(dst, plane []float32, from, to size) []float32 {
-	for y := range to.h {
-		row := plane[pad.Mirror(y, from.h)*from.w:][:from.w]
+func extend(dst, plane []float32, from, to pad.Size) []float32 {
+	for y := range to.H {
+		row := plane[pad.Mirror(y, from.H)*from.W:][:from.W]
 		dst = append(dst, row...)
-		for x := from.w; x < to.w; x++ {
-			dst = append(dst, row[pad.Mirror(x, from.w)])
+		for x := from.W; x < to.W; x++ {
+			dst = append(dst, row[pad.Mirror(x, from.W)])
 		}
 	}
 	return dst

@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 
 	"t2sda/graphs/engine"
+	"t2sda/internal/pad"
 	"t2sda/internal/raster"
 	"t2sda/internal/translator"
 )
@@ -50,9 +51,9 @@ func (t *Translator) TranslateBatch(ctx context.Context, jobs []translator.Job) 
 // group returns the positions of the jobs of each run, in order.
 func (t *Translator) group(jobs []translator.Job) [][]int {
 	var groups [][]int
-	of := map[size]int{}
+	of := map[pad.Size]int{}
 	for i, j := range jobs {
-		s := size{j.Source.W, j.Source.H}
+		s := pad.Size{W: j.Source.W, H: j.Source.H}
 		k, ok := of[s]
 		if !ok || !t.batches {
 			k = len(groups)
@@ -75,9 +76,9 @@ func (t *Translator) translate(ctx context.Context, jobs []translator.Job) ([]*r
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	file, s := jobs[0].File, size{jobs[0].Source.W, jobs[0].Source.H}
-	candidates := []size{t.padded[s]}
-	if candidates[0] == (size{}) {
+	file, s := jobs[0].File, pad.Size{W: jobs[0].Source.W, H: jobs[0].Source.H}
+	candidates := []pad.Size{t.padded[s]}
+	if candidates[0] == (pad.Size{}) {
 		var err error
 		if candidates, err = t.image.sizes(s); err != nil {
 			return nil, fmt.Errorf("%s: %w", file, err)
@@ -102,7 +103,7 @@ func (t *Translator) translate(ctx context.Context, jobs []translator.Job) ([]*r
 // run runs the model once and returns the images that it gives, which have the
 // size asked for, end to end. Models that cannot do with a size fail, or give
 // another one.
-func (t *Translator) run(ctx context.Context, jobs []translator.Job, padded size) (*engine.Tensor, error) {
+func (t *Translator) run(ctx context.Context, jobs []translator.Job, padded pad.Size) (*engine.Tensor, error) {
 	sources, targets := make([]*raster.Image, len(jobs)), make([]*raster.Image, len(jobs))
 	for i, j := range jobs {
 		sources[i], targets[i] = j.Source, j.Target
@@ -114,9 +115,9 @@ func (t *Translator) run(ctx context.Context, jobs []translator.Job, padded size
 	inputs := map[string]*engine.Tensor{t.image.name: x}
 	if t.reference != nil {
 		for i, j := range jobs {
-			targets[i] = t.reference.fit(j.Target, size{j.Source.W, j.Source.H})
+			targets[i] = t.reference.fit(j.Target, pad.Size{W: j.Source.W, H: j.Source.H})
 		}
-		padded = t.reference.fixed.over(padded)
+		padded = over(t.reference.fixed, padded)
 		if inputs[t.reference.name], err = t.encode(*t.reference, targets, padded); err != nil {
 			return nil, err
 		}
@@ -134,8 +135,8 @@ func (t *Translator) run(ctx context.Context, jobs []translator.Job, padded size
 }
 
 // images turns the model's values into images of the jobs' size.
-func (t *Translator) images(y *engine.Tensor, jobs []translator.Job, padded size) ([]*raster.Image, error) {
-	n := 3 * padded.w * padded.h
+func (t *Translator) images(y *engine.Tensor, jobs []translator.Job, padded pad.Size) ([]*raster.Image, error) {
+	n := 3 * padded.W * padded.H
 	values, err := t.decode(y)
 	if err != nil {
 		return nil, err
@@ -147,7 +148,7 @@ func (t *Translator) images(y *engine.Tensor, jobs []translator.Job, padded size
 			return nil, fmt.Errorf("%s: %w", j.File, err)
 		}
 		t.toBytes(own)
-		out[i] = (&raster.Image{W: padded.w, H: padded.h, Pix: own}).Crop(0, 0, j.Source.W, j.Source.H)
+		out[i] = (&raster.Image{W: padded.W, H: padded.H, Pix: own}).Crop(0, 0, j.Source.W, j.Source.H)
 	}
 	return out, nil
 }
