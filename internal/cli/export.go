@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -19,6 +20,9 @@ size. The file normalises its input (RGB, 0–255), has batch norm folded into i
 convolutions and describes itself in its metadata.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if (o.Width == 0) != (o.Height == 0) {
+				return usageError{errors.New("--width and --height: give both, or none")}
+			}
 			out, err := openOutputs(cmd, "out")
 			if err != nil {
 				return err

@@ -151,6 +151,7 @@ func TestPlacesAreTriedFirst(t *testing.T) {
 		{"--out: ", exitFailure, []string{"translate", "--engine", "jitter", "--source", "file", "--out", "file/x/y.png"}},
 		{"--json: ", exitFailure, []string{"translate", "--fit", ".", "--json", "none/x"}},
 		{"--out: ", exitFailure, []string{"export", "--run", "nowhere", "--out", "none/x.onnx"}},
+		{"--width and --height: give both", exitUsage, []string{"export", "--run", "nowhere", "--out", "x.onnx", "--width", "64"}},
 		{"file is a file, not a folder: choose another folder by --dir", exitFailure, []string{"runtime", "install", "--dir", "file"}},
 		{"folder for results: cannot write into file", exitFailure, []string{"analyze", "--run", "nowhere", "--out", "file", "--device", "cpu"}},
 		{"output: cannot write into file", exitFailure, []string{"train", "output=file", "runtime.device=cpu"}},
