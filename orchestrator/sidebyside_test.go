@@ -177,7 +177,7 @@ func TestJobMeter(t *testing.T) {
 	m.ended(jobs[1], JobResult{Err: errors.New("no disk")}, true) // interrupted: not told
 	m.draw()
 	for _, want := range []string{
-		"4 runs, 1 of them complete; up to 2 at a time, threads per run: 1",
+		"4 runs, 1 complete; up to 2 at a time, threads per run: 1",
 		"[2/4] whole, seed 1: target mIoU 50.0 %, 9 s; 2 to go, ETA ",
 		// 1 + 1 + 0.75 of 4 runs are 13.75 of 20 cells.
 		"[█████████████·······] 2/4 runs, 1 training, ETA ",
