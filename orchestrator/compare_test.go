@@ -138,7 +138,7 @@ func TestCompare(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"4 runs, 2 of them complete", "[3/4] source-only, seed 9: target mIoU", "; 1 to go, ETA ", "[4/4] target-only, seed 9: target mIoU"} {
+	for _, want := range []string{"4 runs, 2 complete", "[3/4] source-only, seed 9: target mIoU", "; 1 to go, ETA ", "[4/4] target-only, seed 9: target mIoU"} {
 		if n := strings.Count(out.String(), want); n != 1 {
 			t.Errorf("printed %d times %q:\n%s", n, want, out.String())
 		}
