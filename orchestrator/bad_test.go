@@ -226,7 +226,7 @@ func TestDivergenceAtEvaluation(t *testing.T) {
 	defer log.close()
 	tr.progress.Iteration = 3
 	err = tr.conclude(t.Context(), log, Event{Iteration: 2})
-	if err == nil || !strings.HasPrefix(err.Error(), "the loss diverged at iteration 2 (") || !strings.Contains(err.Error(), "logits are NaN") || !strings.Contains(err.Error(), "lower train.lr") {
+	if err == nil || !strings.HasPrefix(err.Error(), "the loss diverged at iteration 2 (") || !strings.Contains(err.Error(), "logits are not finite: NaN") || !strings.Contains(err.Error(), "lower train.lr") {
 		t.Errorf("have %v", err)
 	}
 	if saved, _ := checkpoints(tr.dir, lastPrefix); len(saved) > 0 {
