@@ -178,6 +178,31 @@ func TestHash(t *testing.T) {
 	}
 }
 
+// TestMethodOfTerms: terms joined by + are a method of these alone, as configured.
+func TestMethodOfTerms(t *testing.T) {
+	c := Default()
+	c.Loss.CEDomain = DomainBoth
+	for name, trained := range map[string][]string{"source": {TermSource}, "source+mix": {TermSource, TermMix}, "source+pull": {TermSource, TermPull}, "source+pull+mix": Terms()} {
+		c.Method = name
+		if _, err := methodOf(name); err != nil || c.LabelsTarget() || !c.UsesTarget() || c.CEDomain() != DomainBoth {
+			t.Errorf("%s: %v", name, err)
+		}
+		for _, term := range Terms() {
+			if got := c.Trains(term); got != slices.Contains(trained, term) {
+				t.Errorf("%s trains %s: %t", name, term, got)
+			}
+		}
+		if got := MethodSentence(name); !strings.Contains(got, strings.Join(trained, ", ")) {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+	for _, name := range []string{"", "+", "mix", "pull+source", "source+source", "source+", "source+other"} {
+		if _, err := methodOf(name); err == nil {
+			t.Errorf("%q is a method", name)
+		}
+	}
+}
+
 // TestHashOfUnreadSettings: a setting enters the hash of the methods that read
 // it, and of no other.
 func TestHashOfUnreadSettings(t *testing.T) {
@@ -274,7 +299,7 @@ func TestBadConfigurations(t *testing.T) {
 		{"not YAML", "a: [", "c.yaml: yaml:"},
 		{"no such base", "extends: nothing", `"nothing": neither a preset`},
 		{"own base", "extends: c.yaml", "extends itself"},
-		{"method", "extends: streets\nmethod: magic", `method: want one of source-only, translated, self-training, self-training+translated, t2s-mse, t2s, target-only, generalise, have "magic"`},
+		{"method", "extends: streets\nmethod: magic", `method: want one of source-only, translated, self-training, self-training+translated, t2s-mse, t2s, target-only, generalise, or terms of the loss joined by + (source first, then of pull, mix), have "magic"`},
 		{"no roots", "method: t2s", "data.source.root: is empty"},
 		{"no target", "extends: streets\ndata: {target: {root: \"\"}}", "data.target.root: is empty: method t2s needs target images"},
 		{"crop", "extends: streets\ndata: {crop: {width: 8}}", "line 2: data.crop: want at least 32×32, have 8×128"},

@@ -1,6 +1,10 @@
 package configs
 
-import "slices"
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
 
 // The methods of a run.
 const (
@@ -23,15 +27,23 @@ const (
 	DomainBoth   = "both" // source and pseudo-target
 )
 
+// The terms of the loss, in the order of an iteration.
+const (
+	TermSource = "source" // L_S: cross-entropy on labelled images, with the feature distance
+	TermPull   = "pull"   // λ·L_pull: pseudo-target features to source prototypes
+	TermMix    = "mix"    // L_T: cross-entropy on target images with the teacher's labels
+)
+
+// Terms lists every term.
+func Terms() []string { return []string{TermSource, TermPull, TermMix} }
+
 // method says what a method learns from.
 type method struct {
 	name     string
 	sentence string
-	labelled string // domain of the images whose labels are read
-	target   bool   // unlabelled target images are read
-	mixes    bool   // L_T: target images with the teacher's labels
-	pulls    bool   // L_pull
-	keeps    bool   // the feature distance, where it has a weight
+	labelled string   // domain of the images whose labels are read
+	target   bool     // unlabelled target images are read
+	terms    []string // of the loss
 	// What the method's name settles, whatever the configuration says; empty: as
 	// configured. A comparison's rows so mean the same under every preset.
 	ce, mix, kind string
@@ -43,36 +55,56 @@ type method struct {
 var methods = []method{
 	{
 		name: SourceOnly, sentence: "labelled source images only",
-		labelled: DomainSource, ce: DomainSource,
+		labelled: DomainSource, terms: []string{TermSource}, ce: DomainSource,
 	},
 	{
 		name: Translated, sentence: "labelled source images in the target's style",
-		labelled: DomainSource, target: true, ce: DomainPseudo,
+		labelled: DomainSource, target: true, terms: []string{TermSource}, ce: DomainPseudo,
 	},
 	{
 		name: SelfTraining, sentence: "labelled source images, and target images with the teacher's labels",
-		labelled: DomainSource, target: true, mixes: true, keeps: true, ce: DomainSource, mix: DomainSource,
+		labelled: DomainSource, target: true, terms: []string{TermSource, TermMix}, ce: DomainSource, mix: DomainSource,
 	},
 	{
 		name: SelfTrainingTranslated, sentence: "labelled source images in the target's style, and target images with the teacher's labels",
-		labelled: DomainSource, target: true, mixes: true, keeps: true, ce: DomainPseudo,
+		labelled: DomainSource, target: true, terms: []string{TermSource, TermMix}, ce: DomainPseudo,
 	},
 	{
 		name: T2SMSE, sentence: "as t2s, pulled by the squared distance",
-		labelled: DomainSource, target: true, mixes: true, pulls: true, keeps: true, kind: "mse",
+		labelled: DomainSource, target: true, terms: []string{TermSource, TermPull, TermMix}, kind: "mse",
 	},
 	{
 		name: T2S, sentence: "labelled source images, target images with the teacher's labels, and pseudo-target features pulled to source prototypes",
-		labelled: DomainSource, target: true, mixes: true, pulls: true, keeps: true,
+		labelled: DomainSource, target: true, terms: []string{TermSource, TermPull, TermMix},
 	},
 	{
 		name: TargetOnly, sentence: "labelled target images, the upper bound",
-		labelled: DomainTarget, ce: DomainSource,
+		labelled: DomainTarget, terms: []string{TermSource}, ce: DomainSource,
 	},
 	{
 		name: Generalise, sentence: "labelled source images, and pseudo-target features pulled to source prototypes; no target images",
-		labelled: DomainSource, pulls: true, keeps: true,
+		labelled: DomainSource, terms: []string{TermSource, TermPull},
 	},
+}
+
+// errMethod says what method may be.
+var errMethod = fmt.Errorf("want one of %s, or terms of the loss joined by + (%s first, then of %s, %s)",
+	strings.Join(Methods(), ", "), TermSource, TermPull, TermMix)
+
+// methodOf returns a method's row. A name of terms, "source+mix", is a method of
+// these alone in the paper's setting: all else is as configured.
+func methodOf(name string) (method, error) {
+	if i := slices.IndexFunc(methods, func(m method) bool { return m.name == name }); i >= 0 {
+		return methods[i], nil
+	}
+	m := method{name: name, labelled: DomainSource, target: true, terms: strings.Split(name, "+")}
+	m.sentence = "the terms " + strings.Join(m.terms, ", ") + " of the loss, as configured"
+	for i, t := range m.terms {
+		if !slices.Contains(Terms(), t) || slices.Contains(m.terms[:i], t) || (i == 0) != (t == TermSource) {
+			return method{}, errMethod
+		}
+	}
+	return m, nil
 }
 
 // Methods lists every method.
@@ -93,10 +125,8 @@ func MethodSentence(name string) string {
 // method returns the configured method's row; the zero value for an unknown one,
 // which [Config.Validate] refuses.
 func (c *Config) method() method {
-	if i := slices.IndexFunc(methods, func(m method) bool { return m.name == c.Method }); i >= 0 {
-		return methods[i]
-	}
-	return method{}
+	m, _ := methodOf(c.Method)
+	return m
 }
 
 // LabelsTarget reports whether the labels that are learned from are the target's.
@@ -105,16 +135,23 @@ func (c *Config) LabelsTarget() bool { return c.method().labelled == DomainTarge
 // UsesTarget reports whether the run reads unlabelled target images.
 func (c *Config) UsesTarget() bool { return c.method().target }
 
+// Trains reports whether a term is trained: it is one of the method's, and weighs
+// something.
+func (c *Config) Trains(term string) bool {
+	weighs := map[string]bool{TermSource: true, TermPull: c.Loss.Pull.Weight > 0, TermMix: c.Loss.MixWeight > 0}
+	return slices.Contains(c.method().terms, term) && weighs[term]
+}
+
 // UsesMix reports whether L_T is trained.
-func (c *Config) UsesMix() bool { return c.method().mixes && c.Loss.MixWeight > 0 }
+func (c *Config) UsesMix() bool { return c.Trains(TermMix) }
 
 // UsesPull reports whether the pull term is trained.
-func (c *Config) UsesPull() bool { return c.method().pulls && c.Loss.Pull.Weight > 0 }
+func (c *Config) UsesPull() bool { return c.Trains(TermPull) }
 
 // UsesFeatureDistance reports whether the run stays near its initial features.
-// Methods that are cross-entropy alone never do.
+// Methods that are cross-entropy on labelled images alone never do.
 func (c *Config) UsesFeatureDistance() bool {
-	return c.method().keeps && c.Loss.FeatureDistance.Weight > 0
+	return len(c.method().terms) > 1 && c.Loss.FeatureDistance.Weight > 0
 }
 
 // UsesTeacher reports whether the run keeps a momentum teacher.

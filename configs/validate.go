@@ -39,7 +39,9 @@ func (f fault) Unwrap() error { return f.error }
 func (c *Config) faults() []fault {
 	v := &validator{}
 	v.numbers(reflect.ValueOf(c).Elem())
-	v.oneOf("method", c.Method, Methods()...)
+	if _, err := methodOf(c.Method); err != nil {
+		v.check("method", false, "%w, have %q", err, c.Method)
+	}
 	v.check("name", isFileName(c.Name), "want the name of a folder, without slashes, have %q", c.Name)
 	v.check("output", c.Output != "", "is empty")
 	c.validateData(v)
@@ -135,13 +137,13 @@ func (c *Config) validateLoss(v *validator) {
 	v.check("loss.drw_beta", l.DRWBeta >= 0, "want ≥ 0, have %g", l.DRWBeta)
 	v.validatePull(&l.Pull)
 	v.validateFeatureDistance(&l.FeatureDistance)
-	if c.Method == Generalise {
-		v.check("loss.pull.query_domain", l.Pull.QueryDomain != DomainTarget, "method generalise has no target images")
-		v.check("loss.pull.key_domain", l.Pull.KeyDomain != DomainTarget, "method generalise has no target images")
+	if m := c.method(); slices.Contains(m.terms, TermPull) && !m.target {
+		v.check("loss.pull.query_domain", l.Pull.QueryDomain != DomainTarget, "method %s has no target images", m.name)
+		v.check("loss.pull.key_domain", l.Pull.KeyDomain != DomainTarget, "method %s has no target images", m.name)
 		for _, name := range []string{"camera", "fda"} {
-			v.check(enginesKey, !c.Translate.Engine.Use(name), "method generalise has no target images, which %s needs: want another engine", name)
+			v.check(enginesKey, !c.Translate.Engine.Use(name), "method %s has no target images, which %s needs: want another engine", m.name, name)
 		}
-		v.check("loss.drw", l.DRW == "none", "method generalise has no target images to weigh classes by: want none, have %q", l.DRW)
+		v.check("loss.drw", l.DRW == "none", "method %s has no target images to weigh classes by: want none, have %q", m.name, l.DRW)
 	}
 }
 

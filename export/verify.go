@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"strings"
 
 	"t2sda/export/predict"
 	"t2sda/graphs"
 	"t2sda/graphs/engine"
 	"t2sda/graphs/nets"
+	"t2sda/graphs/program"
 	"t2sda/internal/raster"
 )
 
@@ -138,50 +138,41 @@ func verify(ctx context.Context, e *engine.Engine, o ModelOptions, weights func(
 // runTrained runs the training network once and returns its labels at the
 // images' size, and the batch's statistics under the names of the running ones.
 func runTrained(ctx context.Context, e *engine.Engine, o ModelOptions, weights func(name string) ([]float32, error), images []*raster.Image) (_ []*raster.Labels, _ map[string][]float32, err error) {
-	const statistic = "statistic:"
-	var n *nets.Net
-	g, err := graphs.Build("verify", func(g *graphs.Graph) {
-		n = nets.New(g, o.Arch, nets.Train, nil)
-		x := g.Input(imageInput, graphs.Float32, len(images), 3, o.Height, o.Width)
-		g.Output(predict.OutputLogits, n.Segment(n.Encode(n.Normalize(x))))
+	var pixels, logits []float32
+	var shape graphs.Shape // [N,C,h,w]
+	statistics := map[string][]float32{}
+	p, err := program.New(e, "verify.train", constant(weights), func(p *program.Program) {
+		n := nets.New(p.Graph(), o.Arch, nets.Train, nil)
+		image, memory := program.Input[float32](p, imageInput, len(images), 3, o.Height, o.Width)
+		y := n.Segment(n.Encode(n.Normalize(image)))
+		pixels, logits, shape = memory, program.Output[float32](p, predict.OutputLogits, y), y.Shape()
 		for _, s := range n.BatchStats() {
-			g.Output(statistic+s.Name+".running_mean", s.Mean)
-			g.Output(statistic+s.Name+".running_var", s.Var)
+			mean, variance := s.Name+".running_mean", s.Name+".running_var"
+			statistics[mean] = program.Output[float32](p, mean, s.Mean)
+			statistics[variance] = program.Output[float32](p, variance, s.Var)
+		}
+		for _, noise := range n.Noise() { // that changes nothing
+			ones := program.Feed[float32](p, noise.Input)
+			for i := range ones {
+				ones[i] = 1
+			}
 		}
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	inputs, err := trainedInputs(g, n, weights, images)
-	if err != nil {
+	defer func() { err = errors.Join(err, p.Close()) }()
+	for _, img := range images {
+		pixels = pixels[copy(pixels, img.Pix):]
+	}
+	if err := p.Run(ctx); err != nil {
 		return nil, nil, err
 	}
-	model, err := g.Marshal()
-	if err != nil {
-		return nil, nil, err
-	}
-	s, err := e.NewSession("verify.train", model)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	outputs, err := s.Run(ctx, inputs)
-	if err != nil {
-		return nil, nil, err
-	}
-	statistics := map[string][]float32{}
-	for name, t := range outputs {
-		if name, ok := strings.CutPrefix(name, statistic); ok {
-			statistics[name] = t.Floats()
-		}
-	}
-	logits := outputs[predict.OutputLogits]
-	shape := logits.Shape() // [N,C,h,w]
 	size := shape[1] * shape[2] * shape[3]
 	labels := make([]*raster.Labels, len(images))
 	for i := range labels {
 		var err error
-		labels[i], err = predict.Argmax(logits.Floats()[i*size:(i+1)*size], [3]int(shape[1:]), o.Width, o.Height)
+		labels[i], err = predict.Argmax(logits[i*size:(i+1)*size], [3]int(shape[1:]), o.Width, o.Height)
 		if err != nil {
 			return nil, nil, fmt.Errorf("training network: %w", err)
 		}
@@ -189,42 +180,13 @@ func runTrained(ctx context.Context, e *engine.Engine, o ModelOptions, weights f
 	return labels, statistics, nil
 }
 
-// trainedInputs gives the training graph its images, its parameters and noise
-// that changes nothing.
-func trainedInputs(g *graphs.Graph, n *nets.Net, weights func(name string) ([]float32, error), images []*raster.Image) (map[string]*engine.Tensor, error) {
-	inputs := map[string]*engine.Tensor{}
-	add := func(name string, data []float32, dims ...int) error {
-		t, err := engine.NewTensor(data, dims...)
+// constant gives a program's parameters the memory that weights returns.
+func constant(weights func(name string) ([]float32, error)) program.Params {
+	return func(name string, shape graphs.Shape) (*engine.Tensor, error) {
+		data, err := weights(name)
 		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		inputs[name] = t
-		return nil
-	}
-	var pixels []float32
-	for _, img := range images {
-		pixels = append(pixels, img.Pix...)
-	}
-	if err := add(imageInput, pixels, len(images), 3, images[0].H, images[0].W); err != nil {
-		return nil, err
-	}
-	for _, v := range g.Params() {
-		data, err := weights(v.Name())
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", v.Name(), err)
-		}
-		if err := add(v.Name(), data, v.Shape()...); err != nil {
 			return nil, err
 		}
+		return engine.NewTensor(data, shape...)
 	}
-	for _, noise := range n.Noise() {
-		ones := make([]float32, noise.Shape.Size())
-		for i := range ones {
-			ones[i] = 1
-		}
-		if err := add(noise.Name, ones, noise.Shape...); err != nil {
-			return nil, err
-		}
-	}
-	return inputs, nil
 }

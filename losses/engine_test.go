@@ -11,6 +11,7 @@ import (
 	"t2sda/graphs"
 	"t2sda/graphs/engine"
 	"t2sda/graphs/graphtest"
+	"t2sda/graphs/program"
 )
 
 // convert turns the interpreter's operands into tensors of the graph's types.
@@ -82,27 +83,28 @@ func TestLossesInONNXRuntime(t *testing.T) {
 
 func buildPull(t testing.TB, p *Pull) *graphs.Graph {
 	t.Helper()
-	g, err := graphs.Build(string(p.Options.Loss), func(g *graphs.Graph) {
-		features := g.Param("features", p.Grid.N, p.Grid.D, p.Grid.H, p.Grid.W)
-		loss := p.Loss(g, features)
+	built, err := program.Build(string(p.Options.Loss), nil, func(b *program.Program) {
+		g := b.Graph()
+		features := g.Input("features", graphs.Float32, p.Grid.N, p.Grid.D, p.Grid.H, p.Grid.W)
+		loss := p.Loss(b, features)
 		g.Output("loss", loss)
 		g.Output("gradient", graphs.Gradients(loss, features)[0])
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return g
+	return built.Graph()
 }
 
 func pullArrays(p *Pull, features graphtest.Array) map[string]graphtest.Array {
 	o, b, d := p.Options, p.Blocks, p.Grid.D
 	return map[string]graphtest.Array{
-		"features":     features,
-		PullIndex:      array(p.Index, b*o.Block),
-		PullWeights:    array(p.Weights, b, o.Block),
-		PullPositives:  array(p.Positives, b, d),
-		PullNegatives:  array(p.Negatives, o.Classes, o.Negatives, d),
-		PullBlockClass: array(p.BlockClass, b),
+		"features":         features,
+		"pull.index":       array(p.Index, b*o.Block),
+		"pull.weights":     array(p.Weights, b, o.Block),
+		"pull.positives":   array(p.Positives, b, d),
+		"pull.negatives":   array(p.Negatives, o.Classes, o.Negatives, d),
+		"pull.block_class": array(p.BlockClass, b),
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"t2sda/graphs"
+	"t2sda/graphs/program"
 )
 
 // PullLoss is the distance between queries and keys.
@@ -82,16 +83,6 @@ type Grid struct{ N, D, H, W int }
 // Positions returns N·H·W.
 func (g Grid) Positions() int { return g.N * g.H * g.W }
 
-// The graph inputs that [Pull.Loss] declares, named after the fields of [Pull]
-// that feed them.
-const (
-	PullIndex      = "pull.index"       // int64 [B·Q]
-	PullWeights    = "pull.weights"     // float32 [B,Q]
-	PullPositives  = "pull.positives"   // float32 [B,D]
-	PullNegatives  = "pull.negatives"   // float32 [C,m,D], InfoNCE only
-	PullBlockClass = "pull.block_class" // int64 [B], InfoNCE only
-)
-
 // Pull is the plan of L_pull for batches of one size: the arrays that the
 // session reads, refilled in place by [Pull.Plan], and what the last plan
 // held. Until the first plan all weights are 0. It is not safe for concurrent
@@ -101,8 +92,8 @@ type Pull struct {
 	Grid    Grid
 	Blocks  int // B, see [Capacity]
 
-	// What is bound to the session. A caller who has memory of its own for them
-	// may set the fields to slices of the same lengths before the first plan.
+	// What sessions read, see [Pull.Loss]. A caller who has memory of its own for
+	// them may set the fields to slices of the same lengths before that.
 	Index      []int64   // [B·Q] flat positions of the queries, 0 in empty slots
 	Weights    []float32 // [B,Q] w̃_c/|Q_c|, 0 in empty slots
 	Positives  []float32 // [B,D] the prototype of each block's class
@@ -167,17 +158,17 @@ func NewPull(o PullOptions, grid Grid) (*Pull, error) {
 	return p, nil
 }
 
-// Loss declares the inputs that feed the plan to g and returns L_pull of the
-// student's features [N,D,h,w], normalised per position, as a scalar.
-func (p *Pull) Loss(g *graphs.Graph, features *graphs.Value) *graphs.Value {
-	o, b, d := p.Options, p.Blocks, p.Grid.D
-	index := g.Input(PullIndex, graphs.Int64, b*o.Block)
-	weights := g.Input(PullWeights, graphs.Float32, b, o.Block)
-	positives := g.Input(PullPositives, graphs.Float32, b, d)
+// Loss returns L_pull of the student's features [N,D,h,w], normalised per position,
+// as a scalar of the program, whose runs read the plan where it lies.
+func (p *Pull) Loss(b *program.Program, features *graphs.Value) *graphs.Value {
+	o, n, d := p.Options, p.Blocks, p.Grid.D
+	index := program.InputOf(b, "pull.index", p.Index, n*o.Block)
+	weights := program.InputOf(b, "pull.weights", p.Weights, n, o.Block)
+	positives := program.InputOf(b, "pull.positives", p.Positives, n, d)
 	if o.Loss == PullMSE {
 		return MSE(features, index, weights, positives)
 	}
-	negatives := g.Input(PullNegatives, graphs.Float32, o.Classes, o.Negatives, d)
-	blockClass := g.Input(PullBlockClass, graphs.Int64, b)
+	negatives := program.InputOf(b, "pull.negatives", p.Negatives, o.Classes, o.Negatives, d)
+	blockClass := program.InputOf(b, "pull.block_class", p.BlockClass, n)
 	return InfoNCE(features, index, weights, positives, negatives, blockClass, float32(o.Temperature))
 }

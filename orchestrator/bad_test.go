@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"t2sda/graphs/engine/enginetest"
+	"t2sda/orchestrator/learner"
 
 	"t2sda/configs"
 )
@@ -161,19 +162,13 @@ func TestDivergence(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s := openLearner(t, c)
 	for _, p := range paths {
-		s, err := newState(archOf(c, 3), true, c.Train, c.Seed)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := s.load(p, c.Hash()); err != nil {
+		if _, err := loadState(s, p, c.Hash()); err != nil {
 			t.Error(err)
 		}
-		if !allFinite(s.student.Floats()) {
-			t.Errorf("%s is not finite", p)
-		}
-		if err := s.close(); err != nil {
-			t.Error(err)
+		if err := s.Check(); err != nil {
+			t.Errorf("%s: %v", p, err)
 		}
 	}
 }
@@ -215,9 +210,14 @@ func TestDivergenceAtEvaluation(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tr.close()
-	student := tr.state.student.Floats()
-	for i := range student {
-		student[i] = 1e30
+	student, err := tr.learner.Parts()[0].Tensors()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, x := range student {
+		for i := range x.Data {
+			x.Data[i] = 1e30
+		}
 	}
 	log, err := openEvents(tr.dir, 0)
 	if err != nil {
@@ -225,7 +225,7 @@ func TestDivergenceAtEvaluation(t *testing.T) {
 	}
 	defer log.close()
 	tr.progress.Iteration = 3
-	err = tr.conclude(t.Context(), log, Event{Iteration: 2})
+	err = tr.conclude(t.Context(), log, Event{Step: learner.Step{Iteration: 2}})
 	if err == nil || !strings.HasPrefix(err.Error(), "the loss diverged at iteration 2 (") || !strings.Contains(err.Error(), "logits are not finite: NaN") || !strings.Contains(err.Error(), "lower train.lr") {
 		t.Errorf("have %v", err)
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,9 +17,9 @@ import (
 	"go.uber.org/zap"
 
 	"t2sda/datasets"
-	"t2sda/graphs/engine"
 	"t2sda/graphs/weights"
 	"t2sda/internal/atomicfile"
+	"t2sda/orchestrator/learner"
 )
 
 // progress is a checkpoint's state.json: what training needs besides tensors.
@@ -52,10 +51,10 @@ const (
 	optimFile     = "optimizer.safetensors" // AdamW's moments, m/NAME and v/NAME
 )
 
-// save writes a complete checkpoint directory under a temporary name and
+// saveState writes a complete checkpoint directory under a temporary name and
 // renames it to dir, so that a reader sees all of it or nothing. What was saved
 // before stays untouched when anything fails.
-func (s *state) save(dir string, p progress) (err error) {
+func saveState(l *learner.Learner, dir string, p progress) (err error) {
 	parent := filepath.Dir(dir)
 	if err := os.MkdirAll(parent, 0o755); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
@@ -69,30 +68,24 @@ func (s *state) save(dir string, p progress) (err error) {
 			err = fmt.Errorf("checkpoint %s was not saved: %w", dir, errors.Join(err, os.RemoveAll(temp)))
 		}
 	}()
-	if err := s.saveFiles(temp, p); err != nil {
+	if err := saveFiles(l, temp, p); err != nil {
 		return err
 	}
 	return atomicfile.RenameDir(temp, dir)
 }
 
-// files lists the tensors of each of a checkpoint's files. They share the
-// state's memory.
-func (s *state) files() map[string][]weights.Tensor {
-	files := map[string][]weights.Tensor{
-		studentFile: append(s.tensors("", s.student), s.bufferTensors()...),
-		optimFile:   append(s.tensors("m/", s.moment1), s.tensors("v/", s.moment2)...),
-	}
-	if s.teacher != nil {
-		files[teacherFile] = s.tensors("", s.teacher)
-	}
-	return files
-}
+// weightsFile is the file of a part of the learner's state.
+func weightsFile(part string) string { return part + ".safetensors" }
 
 // saveFiles writes tensors, progress and the checksums of both.
-func (s *state) saveFiles(dir string, p progress) error {
-	files, written := s.files(), sums{}
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		err := written.write(dir, name, func(w io.Writer) error { return weights.Encode(w, files[name], nil) })
+func saveFiles(l *learner.Learner, dir string, p progress) error {
+	written := sums{}
+	for _, part := range l.Parts() {
+		tensors, err := part.Tensors()
+		if err != nil {
+			return err
+		}
+		err = written.write(dir, weightsFile(part.Name), func(w io.Writer) error { return weights.Encode(w, tensors, nil) })
 		if err != nil {
 			return err
 		}
@@ -109,17 +102,16 @@ func (s *state) saveFiles(dir string, p progress) error {
 	return atomicfile.Write(filepath.Join(dir, sumsFile), written.text())
 }
 
-// load fills the state from a checkpoint directory whose configuration hash
-// must be one of hashes, the run's own first, see [openSaved]. With the progress of
-// a checkpoint without digests comes [errUnsummed].
-func (s *state) load(dir string, hashes ...string) (progress, error) {
+// loadState fills the learner's state from a checkpoint directory whose
+// configuration hash must be one of hashes, the run's own first, see [openSaved].
+// With the progress of a checkpoint without digests comes [errUnsummed].
+func loadState(l *learner.Learner, dir string, hashes ...string) (progress, error) {
 	from, err := openSaved(dir, hashes...)
 	if err != nil {
 		return progress{}, err
 	}
-	files := s.files()
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if err := from.fill(name, files[name]); err != nil {
+	for _, part := range l.Parts() {
+		if err := from.load(weightsFile(part.Name), part.Restore); err != nil {
 			return from.progress, err
 		}
 	}
@@ -182,11 +174,11 @@ func checkpointPath(run, prefix string, iteration int) string {
 // checkpoint saves the state under the prefix's name for the current iteration
 // and removes what is no longer kept. State that is not finite is never saved.
 func (t *trainer) checkpoint(prefix string) error {
-	if what := t.state.notFinite(); what != "" {
-		return t.explain(t.progress.Iteration-1, notFiniteError(what+" is not finite"))
+	if err := t.learner.Check(); err != nil {
+		return t.explain(t.progress.Iteration-1, err)
 	}
 	t.progress.Seconds = t.seconds()
-	if err := t.state.save(checkpointPath(t.dir, prefix, t.progress.Iteration), t.progress); err != nil {
+	if err := saveState(t.learner, checkpointPath(t.dir, prefix, t.progress.Iteration), t.progress); err != nil {
 		return err
 	}
 	if prefix == lastPrefix {
@@ -195,29 +187,6 @@ func (t *trainer) checkpoint(prefix string) error {
 	// A run that is killed now resumes from the newest checkpoint, whose best
 	// one must still be there.
 	return prune(t.dir, t.cfg.Train.Keep, t.progress.BestIteration, t.keptBest)
-}
-
-// notFinite names what holds a NaN or an infinity, empty for nothing.
-func (s *state) notFinite() string {
-	for _, a := range []struct {
-		name  string
-		arena *engine.Arena
-	}{
-		{"a weight of the student", s.student},
-		{"a weight of the teacher", s.teacher},
-		{"a first moment of AdamW", s.moment1},
-		{"a second moment of AdamW", s.moment2},
-	} {
-		if a.arena != nil && !allFinite(a.arena.Floats()) {
-			return a.name
-		}
-	}
-	for _, name := range s.order {
-		if !allFinite(s.buffers[name]) {
-			return name
-		}
-	}
-	return ""
 }
 
 // seconds is the time that the run has taken: in this process, and in earlier
@@ -232,7 +201,7 @@ func (t *trainer) resume() error {
 		return err
 	}
 	newest := paths[len(paths)-1]
-	t.progress, err = t.state.load(newest, hashes(t.cfg)...)
+	t.progress, err = loadState(t.learner, newest, hashes(t.cfg)...)
 	damaged := new(damagedError)
 	switch {
 	case errors.Is(err, errUnsummed):

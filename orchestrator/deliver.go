@@ -30,7 +30,7 @@ func (t *trainer) deliver(ctx context.Context, out, baseline *Outcome) (err erro
 	o.Info.MIoU = &miou
 	path := filepath.Join(t.dir, modelFile)
 	err = t.deliverStage("export", "writing the model, and comparing it with the trained network", func() (err error) {
-		if err := export.Write(path, o, t.state.lookup(t.state.student)); err != nil {
+		if err := export.Write(path, o, t.learner.Student); err != nil {
 			return err
 		}
 		out.Agreement, err = t.verify(ctx, o)
@@ -63,7 +63,7 @@ func (t *trainer) verify(ctx context.Context, o export.ModelOptions) (float64, e
 	if err != nil {
 		return 0, err
 	}
-	agreement, err := export.Verify(ctx, t.engine, o, t.state.lookup(t.state.student), images)
+	agreement, err := export.Verify(ctx, t.engine, o, t.learner.Student, images)
 	if err != nil {
 		return 0, err
 	}

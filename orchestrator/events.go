@@ -13,24 +13,16 @@ import (
 
 	"t2sda/internal/atomicfile"
 	"t2sda/internal/tbevent"
+	"t2sda/orchestrator/learner"
 )
 
 // Event is what a run records of one iteration, one JSON line in
 // events.jsonl. Terms that a method does not train are absent.
 type Event struct {
-	Iteration int                `json:"iteration"`
-	Losses    map[string]float64 `json:"losses,omitempty"`
-	LR        float64            `json:"lr,omitempty"`
-	GradNorm  float64            `json:"grad_norm,omitempty"`
-	Quality   []float64          `json:"q,omitempty"`       // share of confident target pixels, per image
-	Queries   []int              `json:"queries,omitempty"` // pull queries per class
-	Weights   []float64          `json:"weights,omitempty"` // of the classes: of all queries of each in L_pull, or of its pixels in L_T
-	// QueryWeights are the weights of one query of each class in L_pull.
-	QueryWeights []float64          `json:"query_weights,omitempty"`
-	Seconds      map[string]float64 `json:"seconds,omitempty"` // wall time per stage
-	MIoU         *float64           `json:"miou,omitempty"`    // 0 to 1, where the iteration ended with an evaluation
-	IoU          map[string]float64 `json:"iou,omitempty"`     // per class
-	Skipped      []string           `json:"skipped,omitempty"` // images that could not be used, in whose place others were drawn
+	learner.Step
+	MIoU    *float64           `json:"miou,omitempty"`    // 0 to 1, where the iteration ended with an evaluation
+	IoU     map[string]float64 `json:"iou,omitempty"`     // per class
+	Skipped []string           `json:"skipped,omitempty"` // images that could not be used, in whose place others were drawn
 }
 
 const eventsFile = "events.jsonl"

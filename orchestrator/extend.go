@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"t2sda/configs"
+	"t2sda/orchestrator/learner"
 )
 
 // extended returns the configuration of the finished run in dir for o.Extend
@@ -30,7 +31,7 @@ func (o Options) extended(cfg configs.Config, dir string) (configs.Config, error
 		return cfg, err
 	}
 	from := cfg.Train.Iterations
-	ended, again := learningRate(cfg.Train, from-1), learningRate(longer.Train, from)
+	ended, again := learner.LearningRate(cfg.Train, from-1), learner.LearningRate(longer.Train, from)
 	o.Log.Warn(fmt.Sprintf("extending the run from %d to %d iterations: the learning rate, %.3g at the end, begins again at %.3g (%.0f %% of train.lr) and decays as the rest of a run of %[2]d does. "+
 		"That is not what %[2]d iterations at once give; the configuration says so (train.extended), and tables keep the two apart", from, longer.Train.Iterations, ended, again, 100*again/cfg.Train.LR),
 		zap.String("kept of the shorter run", asideName(resultFile, from)))

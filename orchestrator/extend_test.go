@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"t2sda/graphs/engine/enginetest"
+	"t2sda/orchestrator/learner"
 
 	"t2sda/configs"
 )
@@ -80,7 +81,7 @@ func TestExtend(t *testing.T) {
 func TestScheduleOfExtension(t *testing.T) {
 	c := configs.Train{LR: 1, Power: 1, Iterations: 12, Extended: []int{8}}
 	for it, want := range map[int]float64{0: 1, 4: 0.5, 7: 1.0 / 8, 8: 4.0 / 12, 11: 1.0 / 12} {
-		if have := learningRate(c, it); math.Abs(have-want) > 1e-15 {
+		if have := learner.LearningRate(c, it); math.Abs(have-want) > 1e-15 {
 			t.Errorf("iteration %d: %g, want %g", it, have, want)
 		}
 	}

@@ -13,9 +13,13 @@ import (
 	"go.uber.org/zap"
 
 	"t2sda/configs"
+	"t2sda/datasets"
 	"t2sda/export/score"
+	"t2sda/graphs/engine"
+	"t2sda/graphs/engine/enginetest"
 	"t2sda/internal/raster"
 	"t2sda/internal/rng"
+	"t2sda/orchestrator/learner"
 )
 
 // train runs c's training alone, without export and report, and returns its
@@ -40,6 +44,46 @@ func train(t testing.TB, c configs.Config) (dir string, last *score.Result) {
 		t.Fatal(err)
 	}
 	return dir, trained.scored
+}
+
+// openTrainer builds c's trainer, which the test's end closes.
+func openTrainer(t *testing.T, c configs.Config) *trainer {
+	t.Helper()
+	e, err := openEngine(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { e.Close() })
+	d, err := openData(t.Context(), c, "", e, t.TempDir(), zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened, err := newTrainer(c, t.TempDir(), quiet(), e, d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(opened.close(), d.close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return opened
+}
+
+// openLearner makes c's learner for the shapes, which the test's end closes.
+func openLearner(t testing.TB, c configs.Config) *learner.Learner {
+	t.Helper()
+	space := datasets.Space{Name: "shapes", Classes: []datasets.Class{{Name: "ground"}, {Name: "box"}, {Name: "disc"}}}
+	l, err := learner.New(enginetest.Open(t, engine.Options{}), learner.Options{Config: c, Space: space, Log: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := l.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return l
 }
 
 const shapesMap = `classes:
@@ -142,3 +186,12 @@ func shapesConfig(root, output string) configs.Config {
 
 // quiet are options that print nothing.
 func quiet() Options { return Options{Log: zap.NewNop(), Out: io.Discard} }
+
+// steps are events of iterations alone.
+func steps(list ...learner.Step) []Event {
+	events := make([]Event, len(list))
+	for i, s := range list {
+		events[i].Step = s
+	}
+	return events
+}

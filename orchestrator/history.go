@@ -10,6 +10,7 @@ import (
 	"t2sda/configs"
 	"t2sda/export/picture"
 	"t2sda/export/report"
+	"t2sda/orchestrator/learner"
 )
 
 // addHistory fills curves, tables over time and stages from the run's events,
@@ -94,19 +95,6 @@ func addClasses(d *report.Data, events []Event) {
 // stageEvaluation is the stage of evaluations during training.
 const stageEvaluation = "evaluation"
 
-// stageNotes say what an iteration's stages do, in their order.
-var stageNotes = []struct{ name, note string }{
-	{"data", "waiting for crops, which other threads prepare"},
-	{"teacher", "labels of target images, features of labelled ones"},
-	{"source", "loss on labelled images, and its gradient"},
-	{"plan", "prototypes, negatives, queries, class weights"},
-	{"pull", "pull loss, and its gradient"},
-	{"mix", "loss on mixed target images, and its gradient"},
-	{"update", "AdamW"},
-	{"ema", "the teacher follows the student"},
-	{stageEvaluation, "of the student during training"},
-}
-
 // stages sums up where the run's time went: in the iterations' stages, in what
 // followed training, in the baseline and, the difference to the whole, in the
 // rest.
@@ -119,9 +107,9 @@ func (t *trainer) stages(events []Event, baseline *Outcome) []report.Stage {
 		}
 	}
 	var out []report.Stage
-	for _, s := range stageNotes {
-		if count[s.name] > 0 {
-			out = append(out, report.Stage{Name: s.name, Note: s.note, Count: count[s.name], Seconds: seconds[s.name]})
+	for _, s := range append(t.learner.Stages(), learner.Stage{Name: stageEvaluation, Note: "of the student during training"}) {
+		if count[s.Name] > 0 {
+			out = append(out, report.Stage{Name: s.Name, Note: s.Note, Count: count[s.Name], Seconds: seconds[s.Name]})
 		}
 	}
 	out = append(out, t.delivery...)

@@ -9,10 +9,11 @@ import (
 	"unicode/utf8"
 
 	"t2sda/export/score"
+	"t2sda/orchestrator/learner"
 )
 
 func event(iteration int) Event {
-	return Event{Iteration: iteration, Losses: map[string]float64{"source": 2.5, "mix": 1.25, "pull": 4}, Quality: []float64{0.25, 0.75}}
+	return Event{Step: learner.Step{Iteration: iteration, Losses: map[string]float64{"source": 2.5, "mix": 1.25, "pull": 4}, Quality: []float64{0.25, 0.75}}}
 }
 
 // TestBar: no redraw is wider than the terminal, and what scrolls by is whole

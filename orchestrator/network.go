@@ -15,6 +15,7 @@ import (
 	"t2sda/graphs/weights"
 	"t2sda/losses"
 	"t2sda/orchestrator/features"
+	"t2sda/orchestrator/learner"
 )
 
 // The weights of a run that [OpenNetwork] reads.
@@ -69,7 +70,7 @@ func OpenNetwork(run, checkpoint, which string) (*Network, error) {
 	}
 	n := &Network{
 		Config: cfg, Dir: run, Checkpoint: filepath.Base(dir), Iteration: p.Iteration,
-		Arch: archOf(cfg, len(p.Space.Classes)), Space: p.Space, tensors: map[string][]float32{},
+		Arch: learner.Arch(cfg, len(p.Space.Classes)), Space: p.Space, tensors: map[string][]float32{},
 	}
 	if from.unsummed != nil {
 		n.Unverified = fmt.Errorf("checkpoint %s: %w", dir, from.unsummed)

@@ -125,7 +125,7 @@ func (t *trainer) facts() []report.Fact {
 	return append(
 		facts,
 		report.Fact{Name: "evaluated on", Value: plural.Of(t.data.eval.Len(), "image", "images") + " in " + t.data.eval.Root()},
-		report.Fact{Name: "network", Value: fmt.Sprintf("%s + %s, %d classes, from %s", c.Model.Encoder, c.Model.Head, t.arch.Classes, init)},
+		report.Fact{Name: "network", Value: fmt.Sprintf("%s + %s, %d classes, from %s", c.Model.Encoder, c.Model.Head, t.learner.Arch().Classes, init)},
 		report.Fact{Name: "iterations", Value: fmt.Sprintf("%s of %s, crops of %d×%d pixels", iterations, images, c.Data.Crop.Width, c.Data.Crop.Height)},
 		report.Fact{Name: "learning rate", Value: fmt.Sprintf("%.3g, head %.3g", c.Train.LR, c.Train.LR*c.Train.HeadLRFactor)},
 		report.Fact{Name: "seed", Value: fmt.Sprint(c.Seed)},

@@ -13,6 +13,7 @@ import (
 	"t2sda/export/score"
 	"t2sda/graphs/engine/enginetest"
 	"t2sda/internal/browsertest"
+	"t2sda/orchestrator/learner"
 )
 
 // TestReportInTheBrowser trains with a baseline, is stopped in it, goes on, and
@@ -70,11 +71,12 @@ func TestReportInTheBrowser(t *testing.T) {
 
 // TestStagesAddUp: what was not measured is the rest of the whole.
 func TestStagesAddUp(t *testing.T) {
-	tr := &trainer{began: time.Now(), spent: 100, delivery: []report.Stage{{Name: "export", Seconds: 5}}}
-	events := []Event{
+	c := shapesConfig("x", t.TempDir())
+	tr := &trainer{learner: openLearner(t, c), began: time.Now(), spent: 100, delivery: []report.Stage{{Name: "export", Seconds: 5}}}
+	events := steps([]learner.Step{
 		{Seconds: map[string]float64{"data": 1, "update": 10}},
 		{Seconds: map[string]float64{"data": 2, "update": 20, stageEvaluation: 7}},
-	}
+	}...)
 	// Of 100 s, 40 are the events' and 5 the export's.
 	got := tr.stages(events, &Outcome{Seconds: 50})
 	want := []report.Stage{
@@ -111,7 +113,7 @@ func TestCommandsAreKept(t *testing.T) {
 // TestClassHistory: a class without queries has no weight; nothing is thinned.
 func TestClassHistory(t *testing.T) {
 	var d report.Data
-	addClasses(&d, []Event{{Iteration: 0}, {Iteration: 1, Queries: []int{3, 0}, Weights: []float64{1, 0}}, {Iteration: 2, Weights: []float64{0.5, 0.5}}})
+	addClasses(&d, steps(learner.Step{}, learner.Step{Iteration: 1, Queries: []int{3, 0}, Weights: []float64{1, 0}}, learner.Step{Iteration: 2, Weights: []float64{0.5, 0.5}}))
 	if q := d.Queries; !slices.Equal(q.Iterations, []float64{2}) || !slices.Equal(q.Values[0], []float64{3, 0}) {
 		t.Errorf("queries %v", q)
 	}
@@ -120,7 +122,7 @@ func TestClassHistory(t *testing.T) {
 		t.Errorf("weights %v", w)
 	}
 	var none report.Data
-	if addClasses(&none, []Event{{Weights: []float64{0, 0}}}); len(none.Weights.Values) > 0 {
+	if addClasses(&none, steps(learner.Step{Weights: []float64{0, 0}})); len(none.Weights.Values) > 0 {
 		t.Errorf("weights %v of a run without queries", none.Weights)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"t2sda/graphs/engine/enginetest"
+	"t2sda/orchestrator/learner"
 
 	"t2sda/configs"
 )
@@ -136,7 +137,7 @@ func TestEventsAreCutAtTheCheckpoint(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := log.write(Event{Iteration: 2, LR: 7}); err != nil {
+	if err := log.write(Event{Step: learner.Step{Iteration: 2, LR: 7}}); err != nil {
 		t.Fatal(err)
 	}
 	if err := log.close(); err != nil {

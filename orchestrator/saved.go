@@ -82,10 +82,9 @@ func (s *saved) compare(name, have string) error {
 	return nil
 }
 
-// fill copies the tensors of a file over the data of want, by name; both must
-// hold the same names in the same shapes. Nothing is copied of a file that is
-// damaged.
-func (s *saved) fill(name string, want []weights.Tensor) error {
+// load hands the tensors of a file, which is told by its path, to use. It does not
+// where the file is damaged.
+func (s *saved) load(name string, use func(path string, have []weights.Tensor) error) error {
 	path := filepath.Join(s.dir, name)
 	have, err := loadSummed(path, s.sums[name])
 	switch {
@@ -95,10 +94,16 @@ func (s *saved) fill(name string, want []weights.Tensor) error {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
 	delete(s.sums, name)
-	if err := weights.Assign(path, want, have); err != nil {
+	if err := use(path, have); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
 	return nil
+}
+
+// fill copies the tensors of a file over the data of want, by name; both must
+// hold the same names in the same shapes.
+func (s *saved) fill(name string, want []weights.Tensor) error {
+	return s.load(name, func(path string, have []weights.Tensor) error { return weights.Assign(path, want, have) })
 }
 
 // rest compares the files that were not asked for.

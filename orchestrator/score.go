@@ -11,6 +11,7 @@ import (
 	"t2sda/export/predict"
 	"t2sda/export/score"
 	"t2sda/internal/interrupt"
+	"t2sda/orchestrator/learner"
 )
 
 // evaluatePending evaluates the student if that is due. An interrupt leaves it
@@ -22,10 +23,10 @@ func (t *trainer) evaluatePending(ctx context.Context, e *Event) error {
 	switch err := t.evaluateStudent(ctx, e); {
 	case err == nil, ctx.Err() != nil:
 		return nil
-	case errors.Is(err, errNotFinite): // the best checkpoint's weights
+	case errors.Is(err, learner.ErrNotFinite): // the best checkpoint's weights
 		return err
 	case errors.Is(err, predict.ErrNotFinite):
-		return t.explain(t.progress.Iteration-1, notFiniteError(err.Error()))
+		return t.explain(t.progress.Iteration-1, learner.NotFiniteError(err.Error()))
 	default:
 		return fmt.Errorf("evaluation at iteration %d: %w", t.progress.Iteration, err)
 	}
@@ -41,7 +42,7 @@ func (t *trainer) catchUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e := Event{Iteration: t.progress.Iteration - 1}
+	e := Event{Step: learner.Step{Iteration: t.progress.Iteration - 1}}
 	for _, have := range events {
 		if have.Iteration == e.Iteration {
 			e = have
@@ -98,7 +99,7 @@ func (t *trainer) score(ctx context.Context) (_ *score.Result, err error) {
 	if err != nil {
 		return nil, err
 	}
-	model, err := export.Build(o, t.state.lookup(t.state.student))
+	model, err := export.Build(o, t.learner.Student)
 	if err != nil {
 		return nil, err
 	}
@@ -123,7 +124,7 @@ func (t *trainer) evalOptions() score.Options {
 func (t *trainer) modelOptions(ctx context.Context) (export.ModelOptions, error) {
 	w, h, err := t.data.evalSize(ctx, t.cfg.SkipsBadFiles())
 	return export.ModelOptions{
-		Arch: t.arch, Space: t.data.space, Width: w, Height: h,
+		Arch: t.learner.Arch(), Space: t.data.space, Width: w, Height: h,
 		Info: predict.ModelInfo{
 			Version: t.version, ConfigHash: t.progress.ConfigHash,
 			CropW: t.cfg.Data.Crop.Width, CropH: t.cfg.Data.Crop.Height,

@@ -12,6 +12,7 @@ import (
 
 	"t2sda/configs"
 	"t2sda/internal/interrupt"
+	"t2sda/orchestrator/learner"
 )
 
 // Job is one of several runs that are trained side by side. Its directory is
@@ -159,7 +160,7 @@ func Check(cfg configs.Config) error {
 		return err
 	}
 	const anyClasses = 2
-	if err := archOf(cfg, anyClasses).Validate(); err != nil {
+	if err := learner.Arch(cfg, anyClasses).Validate(); err != nil {
 		return fmt.Errorf("model: %w", err)
 	}
 	return nil

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"go.uber.org/zap"
-
 	"t2sda/graphs/weights"
 )
 
@@ -19,21 +17,13 @@ import (
 func savedState(t *testing.T) (dir string, load func() error) {
 	t.Helper()
 	c := shapesConfig("x", t.TempDir())
-	s, err := newState(archOf(c, 3), true, c.Train, c.Seed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.close(); err != nil {
-			t.Error(err)
-		}
-	})
+	s := openLearner(t, c)
 	dir = checkpointPath(t.TempDir(), lastPrefix, 3)
-	if err := s.save(dir, progress{Iteration: 3, ConfigHash: c.Hash()}); err != nil {
+	if err := saveState(s, dir, progress{Iteration: 3, ConfigHash: c.Hash()}); err != nil {
 		t.Fatal(err)
 	}
 	return dir, func() error {
-		p, err := s.load(dir, c.Hash())
+		p, err := loadState(s, dir, c.Hash())
 		if err == nil && p.Iteration != 3 {
 			t.Errorf("loaded %+v", p)
 		}
@@ -123,13 +113,7 @@ func TestCheckpointWithoutSums(t *testing.T) {
 func TestInitialWeightsAreVerified(t *testing.T) {
 	dir, _ := savedState(t)
 	path := filepath.Join(dir, studentFile)
-	c := shapesConfig("x", t.TempDir())
-	s, err := newState(archOf(c, 3), false, c.Train, c.Seed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.close()
-	if err := s.initialise(path, zap.NewNop()); err != nil {
+	if _, err := initialWeights(path); err != nil {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(path)
@@ -141,7 +125,7 @@ func TestInitialWeightsAreVerified(t *testing.T) {
 	if _, _, err := weights.Load(path); err != nil {
 		t.Fatal(err) // or the sums would show nothing
 	}
-	if err := s.initialise(path, zap.NewNop()); err == nil || !strings.Contains(err.Error(), path+" is damaged") {
+	if _, err := initialWeights(path); err == nil || !strings.Contains(err.Error(), path+" is damaged") {
 		t.Errorf("have %v", err)
 	}
 }

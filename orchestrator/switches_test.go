@@ -10,33 +10,7 @@ import (
 	"t2sda/graphs/engine/enginetest"
 
 	"t2sda/configs"
-	"t2sda/datasets"
-	"t2sda/internal/raster"
-	"t2sda/losses"
 )
-
-// TestDirections: the images of the paper's Table 7.
-func TestDirections(t *testing.T) {
-	b := &datasets.Batch{
-		Source: []*raster.Image{raster.NewImage(1, 1)}, Pseudo: []*raster.Image{raster.NewImage(1, 1)}, Target: []*raster.Image{raster.NewImage(1, 1)},
-	}
-	for _, c := range []struct {
-		query, key             string
-		queryImages, keyImages []*raster.Image
-	}{
-		{configs.DomainPseudo, configs.DomainSource, b.Pseudo, b.Source},
-		{configs.DomainSource, configs.DomainSource, b.Source, b.Source},
-		{configs.DomainSource, configs.DomainTarget, b.Source, b.Source}, // positives are the target's, source negatives the source's
-		{configs.DomainSource, configs.DomainPseudo, b.Source, b.Pseudo},
-		{configs.DomainTarget, configs.DomainSource, b.Target, b.Source},
-	} {
-		p := &pull{}
-		p.cfg.Pull.QueryDomain, p.cfg.Pull.KeyDomain = c.query, c.key
-		if p.queryImages(b)[0] != c.queryImages[0] || p.labelledImages(b)[0] != c.keyImages[0] {
-			t.Errorf("%s → %s takes other images", c.query, c.key)
-		}
-	}
-}
 
 // TestSwitches trains an iteration or two under settings that differ from the
 // method's own in every switch, each with the terms that it should have.
@@ -131,35 +105,5 @@ func TestSwitches(t *testing.T) {
 		if first[k] == first[other] {
 			t.Errorf("%s and %s are both %g", k, other, first[k])
 		}
-	}
-}
-
-// TestFailedTermIsNone: a term that could not be built is no term, so that
-// closing the trainer does not trip over it.
-func TestFailedTermIsNone(t *testing.T) {
-	enginetest.Isolate(t)
-	c := shapesConfig(t.TempDir(), t.TempDir())
-	arch := archOf(c, 3)
-	s, err := newState(arch, true, c.Train, c.Seed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.close()
-	delete(s.index, s.specs[0].Name) // a parameter that no arena has
-	e, err := openEngine(c)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer e.Close()
-	size, grid := imageBatch{2, 64, 64}, losses.Grid{N: 2, D: 16, H: 16, W: 16}
-	p, err := newPull(e, c, arch, size, grid, s)
-	if err == nil || p != nil {
-		t.Errorf("pull %v, %v", p, err)
-	}
-	if n, err := newTeacher(e, "teacher", arch, size, s, true, false); err == nil || n != nil {
-		t.Errorf("teacher %v, %v", n, err)
-	}
-	if err := (&trainer{pull: p, state: nil}).close(); err != nil {
-		t.Error(err)
 	}
 }

@@ -5,7 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -15,11 +18,9 @@ import (
 	"t2sda/export/report"
 	"t2sda/export/score"
 	"t2sda/graphs/engine"
-	"t2sda/graphs/nets"
+	"t2sda/graphs/weights"
 	"t2sda/internal/interrupt"
-	"t2sda/internal/raster"
-	"t2sda/internal/rng"
-	"t2sda/losses"
+	"t2sda/orchestrator/learner"
 )
 
 // trainer trains one student by one method.
@@ -32,25 +33,16 @@ type trainer struct {
 	log     *zap.Logger
 	meter   meter
 	engine  *engine.Engine
-	arch    nets.Arch
 
-	data      *data
-	state     *state
-	optimizer *adamW
-	progress  progress
-	began     time.Time      // this process
-	spent     float64        // s, by earlier processes
-	keptBest  int            // the best iteration that the newest checkpoint names
-	scored    *score.Result  // by the last evaluation; nil before the first one
-	scoredAt  int            // its iteration
-	delivery  []report.Stage // what followed training
-
-	supervised *supervised // L_S and L_T
-	frozen     *frozen     // features to stay near; nil without the feature distance
-	pull       *pull       // L_pull; nil unless the method pulls
-	target     *teacher    // pseudo-labels (and features) of target images; nil unless used
-	keys       *teacher    // features of labelled images; nil unless the method pulls
-	mixer      *mixer      // nil unless self-training
+	data     *data
+	learner  *learner.Learner
+	progress progress
+	began    time.Time      // this process
+	spent    float64        // s, by earlier processes
+	keptBest int            // the best iteration that the newest checkpoint names
+	scored   *score.Result  // by the last evaluation; nil before the first one
+	scoredAt int            // its iteration
+	delivery []report.Stage // what followed training
 }
 
 // newTrainer builds networks, terms and state for cfg. The caller keeps e and d
@@ -59,7 +51,6 @@ func newTrainer(cfg configs.Config, dir string, o Options, e *engine.Engine, d *
 	t := &trainer{
 		cfg: cfg, dir: dir, home: cmp.Or(o.home, dir), version: o.Version, program: cmp.Or(o.Program, "t2sda"), log: o.Log, engine: e, data: d,
 		meter:    newMeter(o.Out, o.Terminal, cfg.Train.LogEvery),
-		arch:     archOf(cfg, len(d.space.Classes)),
 		progress: progress{ConfigHash: cfg.Hash(), BestMIoU: -1, Space: d.space},
 		began:    time.Now(),
 	}
@@ -69,96 +60,58 @@ func newTrainer(cfg configs.Config, dir string, o Options, e *engine.Engine, d *
 	if text := t.progress.Skipped.summary(); text != "" {
 		t.log.Warn(text)
 	}
-	if err := t.build(o.Log); err != nil {
-		return nil, errors.Join(err, t.close())
+	if err := t.build(); err != nil {
+		return nil, err
 	}
 	return t, nil
 }
 
-// build makes state, optimiser and terms.
-func (t *trainer) build(log *zap.Logger) (err error) {
-	if err := t.arch.Validate(); err != nil {
-		return fmt.Errorf("model: %w", err)
-	}
-	if t.state, err = newState(t.arch, t.cfg.UsesTeacher(), t.cfg.Train, t.cfg.Seed); err != nil {
-		return err
-	}
-	if t.cfg.Model.Init != "" {
-		if err := t.state.initialise(t.cfg.Model.Init, log); err != nil {
+// build makes the learner, from the configured weights if there are any.
+func (t *trainer) build() (err error) {
+	o := learner.Options{Config: t.cfg, Space: t.data.space, Source: t.cfg.Model.Init, Log: t.log}
+	if o.Source != "" {
+		if o.Initial, err = initialWeights(o.Source); err != nil {
 			return fmt.Errorf("model.init: %w", err)
 		}
 	}
-	t.optimizer = newAdamW(t.cfg.Train, t.state.spans)
-	return t.buildTerms()
+	t.learner, err = learner.New(t.engine, o)
+	return err
 }
 
-// archOf translates the configuration. Methods without the pull have no
-// projector.
-func archOf(cfg configs.Config, classes int) nets.Arch {
-	m := cfg.Model
-	a := nets.Arch{
-		Encoder: m.Encoder, Head: m.Head, Classes: classes, HeadWidth: m.HeadWidth,
-		ProjectorWidth: m.ProjectorWidth, ProjectorInput: m.ProjectorInput,
-		DropPath: m.DropPath, Dropout: m.Dropout,
-		Mean: [3]float32{123.675, 116.28, 103.53}, Std: [3]float32{58.395, 57.12, 57.375}, // ImageNet's
+// initialWeights reads what training starts from, under our names: weights that
+// are part of the program, by name, or the tensors of a safetensors file under our
+// names or those of public checkpoints.
+func initialWeights(path string) ([]weights.Tensor, error) {
+	have, err := readInitial(path)
+	if err != nil {
+		return nil, err
 	}
-	if !cfg.UsesPull() {
-		a.ProjectorWidth = 0
+	if have, err = weights.FromPublic(have); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	return a
+	return have, nil
 }
 
-func (t *trainer) buildTerms() (err error) {
-	c := t.cfg
-	size := imageBatch{c.Train.Batch, c.Data.Crop.Height, c.Data.Crop.Width}
-	if t.frozen, err = newFrozen(t.engine, c, t.arch, size, t.state, t.data.space, t.log); err != nil {
-		return err
+func readInitial(path string) ([]weights.Tensor, error) {
+	if slices.Contains(weights.Pretrained(), path) {
+		tensors, _, err := weights.LoadPretrained(path)
+		return tensors, err
 	}
-	if t.supervised, err = newSupervised(t.engine, t.arch, size, t.state, t.frozen); err != nil {
-		return err
+	want, err := digestBeside(path)
+	if err != nil {
+		return nil, err
 	}
-	if c.UsesTarget() && c.UsesTeacher() {
-		if t.target, err = newTeacher(t.engine, "teacher/target", t.arch, size, t.state, true, c.UsesPull()); err != nil {
-			return err
-		}
+	tensors, err := loadSummed(path, want)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w (weights in the program: %s)", err, strings.Join(weights.Pretrained(), ", "))
 	}
-	if c.UsesMix() {
-		if t.mixer, err = newMixer(c, t.arch.Classes); err != nil {
-			return err
-		}
+	if changed := changedError(""); errors.As(err, &changed) {
+		return nil, fmt.Errorf("%s is damaged, or changed: %w (%s says so)", path, err, filepath.Join(filepath.Dir(path), sumsFile))
 	}
-	if c.UsesPull() {
-		if t.keys, err = newTeacher(t.engine, "teacher/keys", t.arch, size, t.state, false, true); err != nil {
-			return err
-		}
-		if t.pull, err = newPull(t.engine, c, t.arch, size, t.keys.grid, t.state); err != nil {
-			return err
-		}
-	}
-	return nil
+	return tensors, err
 }
 
-func (t *trainer) close() error {
-	var errs []error
-	if t.supervised != nil {
-		errs = append(errs, t.supervised.close())
-	}
-	if t.frozen != nil {
-		errs = append(errs, t.frozen.close())
-	}
-	if t.pull != nil {
-		errs = append(errs, t.pull.close())
-	}
-	for _, n := range []*teacher{t.target, t.keys} {
-		if n != nil {
-			errs = append(errs, n.close())
-		}
-	}
-	if t.state != nil {
-		errs = append(errs, t.state.close())
-	}
-	return errors.Join(errs...)
-}
+func (t *trainer) close() error { return t.learner.Close() }
 
 // run trains from the current iteration to the last. When ctx ends, it finishes
 // the iteration, saves a checkpoint and returns the context's error.
@@ -201,7 +154,7 @@ func (t *trainer) conclude(ctx context.Context, log *eventLog, e Event) error {
 	t.progress.EvalPending = due(done, c.EvalEvery, c)
 	if err := t.evaluatePending(ctx, &e); err != nil {
 		err = errors.Join(err, log.write(e))
-		if errors.Is(err, errNotFinite) {
+		if errors.Is(err, learner.ErrNotFinite) {
 			return err // weights that give NaN are not worth saving
 		}
 		return t.saveAndStop(err)
@@ -263,40 +216,14 @@ func due(done, every int, c configs.Train) bool {
 
 // iterate is one training iteration.
 func (t *trainer) iterate(ctx context.Context, it int, batches *datasets.Stream) (Event, error) {
-	e := Event{Iteration: it, LR: learningRate(t.cfg.Train, it), Losses: map[string]float64{}, Seconds: map[string]float64{}}
-	var b *datasets.Batch
-	adapts := float64(it) >= t.cfg.Train.AdaptAfter*float64(t.cfg.Train.Phase(0))
-	pulls, mixes := adapts && t.pull != nil, adapts && t.mixer != nil
-	stages := []struct {
-		name string
-		on   bool
-		run  func() error
-	}{
-		{"data", true, func() (err error) { b, err = t.next(ctx, batches, &e); return err }}, // crops [B,3,H,W], translated
-		{"teacher", pulls || mixes, func() error { return t.teach(ctx, b, pulls) }},          // labels, confidences [B,H,W], features [B,D,h,w]
-		{"source", true, func() error { return t.learnSource(ctx, it, b, &e) }},              // L_S
-		{"plan", pulls, func() error { return t.planPull(it, b, &e) }},                       // queries, keys, weights
-		{"pull", pulls, func() error { return t.learnPull(ctx, it, b, &e) }},                 // λ·L_pull
-		{"mix", mixes, func() error { return t.learnMixed(ctx, it, b, &e) }},                 // L_T
-		{"update", true, func() error { return t.update(it, &e) }},                           // AdamW
-		{"ema", t.state.teacher != nil, func() error { return t.follow(it) }},                // teacher
-	}
-	clear(t.state.grads.Floats())
-	for _, s := range stages {
-		if !s.on {
-			continue
-		}
-		start := time.Now()
-		if err := s.run(); err != nil {
-			return e, err
-		}
-		e.Seconds[s.name] = time.Since(start).Seconds()
-	}
-	return e, nil
+	e := Event{}
+	step, err := t.learner.Iterate(ctx, it, func(ctx context.Context) (*datasets.Batch, error) { return t.next(ctx, it, batches, &e) })
+	e.Step = step
+	return e, err
 }
 
 // next waits for the batch of an iteration and counts what it did without.
-func (t *trainer) next(ctx context.Context, batches *datasets.Stream, e *Event) (*datasets.Batch, error) {
+func (t *trainer) next(ctx context.Context, it int, batches *datasets.Stream, e *Event) (*datasets.Batch, error) {
 	b, err := batches.Next(ctx)
 	if err != nil {
 		return nil, &dataError{err}
@@ -304,131 +231,8 @@ func (t *trainer) next(ctx context.Context, batches *datasets.Stream, e *Event) 
 	for _, f := range b.Skipped {
 		e.Skipped = append(e.Skipped, f.File)
 		if t.progress.Skipped.add(f, 1) {
-			t.log.Warn("passed over: "+f.Error, zap.Int("iteration", e.Iteration))
+			t.log.Warn("passed over: "+f.Error, zap.Int("iteration", it))
 		}
 	}
 	return b, nil
-}
-
-// teach runs the teacher on the target images, and on the images that keys are
-// taken from.
-func (t *trainer) teach(ctx context.Context, b *datasets.Batch, pulls bool) error {
-	if t.target != nil {
-		if err := t.target.run(ctx, b.Target); err != nil {
-			return err
-		}
-	}
-	if !pulls {
-		return nil
-	}
-	return t.keys.run(ctx, t.pull.labelledImages(b))
-}
-
-// learnSource adds the gradient of L_S: the cross-entropy on source images, on
-// pseudo-target ones, or the mean of both.
-func (t *trainer) learnSource(ctx context.Context, it int, b *datasets.Batch, e *Event) error {
-	switch t.cfg.CEDomain() {
-	case configs.DomainPseudo:
-		return t.learnLabelled(ctx, it, configs.DomainPseudo, b.Pseudo, b, 1, e)
-	case configs.DomainBoth:
-		if err := t.learnLabelled(ctx, it, configs.DomainPseudo, b.Pseudo, b, 0.5, e); err != nil {
-			return err
-		}
-		return t.learnLabelled(ctx, it, configs.DomainSource, b.Source, b, 0.5, e)
-	}
-	return t.learnLabelled(ctx, it, configs.DomainSource, b.Source, b, 1, e)
-}
-
-// learnLabelled adds the gradient of scale times the cross-entropy on images that
-// bear the batch's labels.
-func (t *trainer) learnLabelled(ctx context.Context, it int, domain string, images []*raster.Image, b *datasets.Batch, scale float64, e *Event) error {
-	fillImages(t.supervised.image, images)
-	labels, denominator := flatten(b.SourceLabels), losses.Denominator(t.cfg.Loss.CEDenominator)
-	err := losses.Encode(t.supervised.labels, t.supervised.weights, labels, t.arch.Classes, denominator, scale)
-	if err != nil {
-		return err
-	}
-	// Of both domains, the source's features are those to keep (DAFormer).
-	keeps := t.frozen != nil && (domain == configs.DomainSource || t.cfg.CEDomain() == domain)
-	if keeps {
-		if err := t.frozen.run(ctx, images, labels); err != nil {
-			return err
-		}
-	}
-	loss, err := t.supervised.run(ctx, rng.New(t.cfg.Seed, it, "noise/"+domain))
-	e.Losses[domain] = loss / scale
-	if keeps {
-		e.Losses["feature_distance"] = t.frozen.take()
-	}
-	t.supervised.updateRunning(t.state.buffers, t.cfg.Train.BNMomentum)
-	return err
-}
-
-// flatten joins the labels of a batch, [B,H,W].
-func flatten(labels []*raster.Labels) []uint8 {
-	var out []uint8
-	for _, l := range labels {
-		out = append(out, l.Pix...)
-	}
-	return out
-}
-
-// learnMixed adds the gradient of L_T on class-mixed images.
-func (t *trainer) learnMixed(ctx context.Context, it int, b *datasets.Batch, e *Event) error {
-	images, mix, err := t.mixer.mix(it, b, t.target)
-	if err != nil {
-		return err
-	}
-	e.Quality = mix.Quality
-	if mix.ClassWeights != nil {
-		e.Weights = mix.ClassWeights
-	}
-	fillImages(t.supervised.image, images)
-	if err := mix.Encode(t.supervised.labels, t.supervised.weights); err != nil {
-		return err
-	}
-	loss, err := t.supervised.run(ctx, rng.New(t.cfg.Seed, it, "noise/mix"))
-	e.Losses["mix"] = loss / mix.Weight
-	t.supervised.updateRunning(t.state.buffers, t.cfg.Train.BNMomentum)
-	return err
-}
-
-// planPull chooses queries, keys and weights.
-func (t *trainer) planPull(it int, b *datasets.Batch, e *Event) error {
-	if err := t.pull.plan(rng.New(t.cfg.Seed, it, "pull"), b, t.keys, t.target); err != nil {
-		return err
-	}
-	stats := &t.pull.planned.Stats
-	e.Queries, e.Weights = slices.Clone(stats.Queries), slices.Clone(stats.Weights)
-	e.QueryWeights = make([]float64, len(e.Queries))
-	for c, n := range e.Queries {
-		if n > 0 {
-			e.QueryWeights[c] = e.Weights[c] / float64(n)
-		}
-	}
-	return nil
-}
-
-// learnPull adds the gradient of λ·L_pull.
-func (t *trainer) learnPull(ctx context.Context, it int, b *datasets.Batch, e *Event) (err error) {
-	fillImages(t.pull.image, t.pull.queryImages(b))
-	e.Losses["pull"], err = t.pull.run(ctx, rng.New(t.cfg.Seed, it, "noise/pull"))
-	return err
-}
-
-// update moves the student one AdamW step.
-func (t *trainer) update(it int, e *Event) error {
-	s := t.state
-	e.GradNorm = t.optimizer.step(s.student.Floats(), s.grads.Floats(), s.moment1.Floats(), s.moment2.Floats(), it, e.LR)
-	if e.GradNorm-e.GradNorm != 0 {
-		return notFiniteError(fmt.Sprintf("the gradient's norm is %v", e.GradNorm))
-	}
-	return nil
-}
-
-// follow moves the teacher towards the student. The update after iteration t is
-// the one that DAFormer's code makes at the beginning of iteration t+1.
-func (t *trainer) follow(it int) error {
-	emaUpdate(t.state.teacher.Floats(), t.state.student.Floats(), emaDecay(t.cfg.Train.EMA, it+1))
-	return nil
 }

@@ -60,7 +60,7 @@ func (t *trainer) alike(ctx context.Context, baseline *Outcome) (report.Alike, e
 	measure := func(n features.Network) ([]float64, error) {
 		return features.Similarities(ctx, t.engine, n, features.Head, source, target, t.cfg.Data.Workers)
 	}
-	own := features.Network{Arch: t.arch, Lookup: t.state.lookup(t.state.student), Rule: losses.GridRule(t.cfg.Loss.Pull.GridLabels)}
+	own := features.Network{Arch: t.learner.Arch(), Lookup: t.learner.Student, Rule: losses.GridRule(t.cfg.Loss.Pull.GridLabels)}
 	if a.After, err = measure(own); err != nil {
 		return a, err
 	}

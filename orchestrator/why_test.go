@@ -37,7 +37,7 @@ func TestWhyOfMethods(t *testing.T) {
 			if c.method == configs.TargetOnly {
 				cfg.Data.Target = cfg.Data.Eval
 			}
-			tr := openTrainer(t, cfg, quiet().Log)
+			tr := openTrainer(t, cfg)
 			w, err := tr.why(t.Context(), nil)
 			if err != nil {
 				t.Fatal(err)

@@ -12,35 +12,43 @@ import (
 
 var errArenaClosed = errors.New("the arena is closed")
 
-// Arena is one contiguous, page-aligned piece of zeroed float32 memory outside of
-// the Go heap: the collector neither scans nor moves it, and C code may keep
-// pointers into it. It must be closed by hand: dropping it leaks the memory until
-// the process ends, because slices of it cannot be tracked.
-type Arena struct {
-	mapping []byte
-	floats  []float32
-
-	mu     sync.Mutex
-	bound  int // open bindings that hold views
-	closed bool
+// Arena is one contiguous piece of zeroed float32 memory that sessions use where it
+// lies. Whether the host may touch it is the arena's affair: everybody else views,
+// reads and writes. It must be closed by hand.
+type Arena interface {
+	// Len is the number of values.
+	Len() int
+	// View returns a tensor over the memory from element offset on. It may be bound
+	// only while the arena is open.
+	View(offset int, dims ...int) (*Tensor, error)
+	// Read copies len(dst) values from offset on to the host.
+	Read(dst []float32, offset int) error
+	// Write copies src to the values from offset on.
+	Write(src []float32, offset int) error
+	// Host returns the memory itself where the host may touch it, nil elsewhere and
+	// once the arena is closed. It must not be used after Close.
+	Host() []float32
+	// Close gives the memory back. While bindings still hold views it only marks the
+	// arena closed; the last such binding's Close frees it.
+	Close() error
 }
+
+// HostArena is an arena of page-aligned memory outside of the Go heap: the collector
+// neither scans nor moves it, and C code may keep pointers into it. Dropping it
+// leaks the memory until the process ends, because slices of it cannot be tracked.
+type HostArena struct{ *mapping }
 
 // NewArena maps memory for n float32 values, all zero.
-func NewArena(n int) (*Arena, error) {
-	const maxFloats = int(^uint(0)>>1) / 4
-	if n <= 0 || n > maxFloats {
-		return nil, fmt.Errorf("arena of %d values: the size must be positive and addressable", n)
-	}
-	m, err := unix.Mmap(-1, 0, 4*n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+func NewArena(n int) (*HostArena, error) {
+	m, err := newMapping(n)
 	if err != nil {
-		return nil, fmt.Errorf("arena of %d values (%d MiB): %w", n, 4*n>>20, err)
+		return nil, err
 	}
-	return &Arena{mapping: m, floats: unsafe.Slice((*float32)(unsafe.Pointer(&m[0])), n)}, nil
+	return &HostArena{m}, nil
 }
 
-// Floats returns all of the arena's memory, nil once it is closed. The slice must
-// not be used after Close.
-func (a *Arena) Floats() []float32 {
+// Host returns all of the memory.
+func (a *HostArena) Host() []float32 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.closed {
@@ -49,70 +57,187 @@ func (a *Arena) Floats() []float32 {
 	return a.floats
 }
 
-// View returns a tensor over the arena's memory from element offset on. The view
-// may be bound only while the arena is open.
-func (a *Arena) View(offset int, dims ...int) (*Tensor, error) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.closed {
-		return nil, fmt.Errorf("view %v at %d: %w", dims, offset, errArenaClosed)
+// GuardedArena behaves like memory of a device: only runs of sessions, Read and
+// Write may touch it; any other access ends the process with a fault. It proves that
+// code would do with memory that the host does not see.
+type GuardedArena struct{ *mapping }
+
+// NewGuardedArena maps guarded memory for n float32 values, all zero.
+func NewGuardedArena(n int) (*GuardedArena, error) {
+	m, err := newMapping(n)
+	if err != nil {
+		return nil, err
 	}
+	m.guarded = true
+	if err := m.protect(unix.PROT_NONE); err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	return &GuardedArena{m}, nil
+}
+
+// Host returns nil.
+func (a *GuardedArena) Host() []float32 { return nil }
+
+// mapping is the memory of an arena.
+type mapping struct {
+	bytes  []byte
+	floats []float32
+
+	mu      sync.Mutex
+	bound   int // open bindings that hold views
+	closed  bool
+	guarded bool // readable only while inside > 0
+	inside  int
+}
+
+func newMapping(n int) (*mapping, error) {
+	const maxFloats = int(^uint(0)>>1) / 4
+	if n <= 0 || n > maxFloats {
+		return nil, fmt.Errorf("arena of %d values: the size must be positive and addressable", n)
+	}
+	m, err := unix.Mmap(-1, 0, 4*n, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err != nil {
+		return nil, fmt.Errorf("arena of %d values (%d MiB): %w", n, 4*n>>20, err)
+	}
+	return &mapping{bytes: m, floats: unsafe.Slice((*float32)(unsafe.Pointer(&m[0])), n)}, nil
+}
+
+// Len returns the number of values.
+func (m *mapping) Len() int { return len(m.floats) }
+
+// View implements [Arena].
+func (m *mapping) View(offset int, dims ...int) (*Tensor, error) {
 	n, err := size(dims)
 	if err != nil {
 		return nil, fmt.Errorf("view %v at %d: %w", dims, offset, err)
 	}
-	if offset < 0 || offset > len(a.floats) || n > len(a.floats)-offset {
-		return nil, fmt.Errorf("view %v at %d leaves the arena of %d values", dims, offset, len(a.floats))
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	err = m.check(offset, n)
+	if m.closed {
+		err = errArenaClosed
 	}
-	data := a.floats[offset : offset+n : offset+n]
-	return &Tensor{dims: slices.Clone(dims), data: values[float32](data), arena: a}, nil
+	if err != nil {
+		return nil, fmt.Errorf("view %v at %d: %w", dims, offset, err)
+	}
+	data := m.floats[offset : offset+n : offset+n]
+	return &Tensor{dims: slices.Clone(dims), data: values[float32](data), arena: m}, nil
 }
 
-// Close gives the memory back. While bindings still hold views it only marks the
-// arena closed; the last such binding's Close unmaps it.
-func (a *Arena) Close() error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.closed {
-		return nil
+// check tells why there are no n values from offset on.
+func (m *mapping) check(offset, n int) error {
+	if offset < 0 || offset > len(m.floats) || n > len(m.floats)-offset {
+		return fmt.Errorf("outside of the arena of %d values", len(m.floats))
 	}
-	a.closed = true
-	return a.unmapIfFree()
-}
-
-func (a *Arena) isClosed() bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.closed
-}
-
-// retain keeps the memory mapped until release.
-func (a *Arena) retain() error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.closed {
-		return errArenaClosed
-	}
-	a.bound++
 	return nil
 }
 
-func (a *Arena) release() error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.bound--
-	if !a.closed {
-		return nil
-	}
-	return a.unmapIfFree()
+// Read implements [Arena].
+func (m *mapping) Read(dst []float32, offset int) error {
+	return m.access(offset, len(dst), func(part []float32) { copy(dst, part) })
 }
 
-func (a *Arena) unmapIfFree() error {
-	if a.bound > 0 {
+// Write implements [Arena].
+func (m *mapping) Write(src []float32, offset int) error {
+	return m.access(offset, len(src), func(part []float32) { copy(part, src) })
+}
+
+// access lets f touch n values from offset on.
+func (m *mapping) access(offset, n int, f func(part []float32)) (err error) {
+	if err := m.retain(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, m.release()) }()
+	m.mu.Lock()
+	err = m.check(offset, n)
+	m.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("%d values at %d: %w", n, offset, err)
+	}
+	if err := m.enter(); err != nil {
+		return err
+	}
+	f(m.floats[offset : offset+n])
+	return m.leave()
+}
+
+// Close implements [Arena].
+func (m *mapping) Close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
 		return nil
 	}
-	a.floats = nil
-	if err := unix.Munmap(a.mapping); err != nil {
+	m.closed = true
+	return m.unmapIfFree()
+}
+
+// hostMayTouch tells why views give no memory away.
+func (m *mapping) hostMayTouch() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	switch {
+	case m.closed:
+		return errArenaClosed
+	case m.guarded:
+		return errors.New("the arena's memory is not the host's")
+	}
+	return nil
+}
+
+// retain keeps the memory mapped until release.
+func (m *mapping) retain() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed {
+		return errArenaClosed
+	}
+	m.bound++
+	return nil
+}
+
+func (m *mapping) release() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.bound--
+	if !m.closed {
+		return nil
+	}
+	return m.unmapIfFree()
+}
+
+func (m *mapping) unmapIfFree() error {
+	if m.bound > 0 {
+		return nil
+	}
+	m.floats = nil
+	if err := unix.Munmap(m.bytes); err != nil {
+		return fmt.Errorf("arena: %w", err)
+	}
+	return nil
+}
+
+// enter makes guarded memory accessible until leave. Accesses may overlap.
+func (m *mapping) enter() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.inside++; !m.guarded || m.inside > 1 {
+		return nil
+	}
+	return m.protect(unix.PROT_READ | unix.PROT_WRITE)
+}
+
+func (m *mapping) leave() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.inside--; !m.guarded || m.inside > 0 {
+		return nil
+	}
+	return m.protect(unix.PROT_NONE)
+}
+
+func (m *mapping) protect(how int) error {
+	if err := unix.Mprotect(m.bytes, how); err != nil {
 		return fmt.Errorf("arena: %w", err)
 	}
 	return nil

@@ -23,7 +23,7 @@ type Binding struct {
 	inputs  []*Tensor  // in the session's order
 	outputs []*Tensor  // the same; nil where ONNX Runtime shall allocate
 	values  map[*Tensor]ort.Value
-	arenas  map[*Arena]struct{}
+	arenas  map[*mapping]struct{}
 	pins    runtime.Pinner
 	closed  bool
 }
@@ -50,7 +50,7 @@ func (s *Session) Bind(inputs, outputs map[string]*Tensor) (*Binding, error) {
 // bind may leave out outputs when free is set; a run then lets ONNX Runtime
 // allocate them.
 func (s *Session) bind(inputs, outputs map[string]*Tensor, free bool) (_ *Binding, err error) {
-	b := &Binding{session: s, values: map[*Tensor]ort.Value{}, arenas: map[*Arena]struct{}{}}
+	b := &Binding{session: s, values: map[*Tensor]ort.Value{}, arenas: map[*mapping]struct{}{}}
 	if b.inputs, err = match("input", s.inputs, inputs, false); err != nil {
 		return nil, err
 	}

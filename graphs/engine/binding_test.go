@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"runtime"
+	"runtime/debug"
+	"slices"
 	"testing"
 	"time"
 )
@@ -114,7 +116,7 @@ func TestAccumulateInPlace(t *testing.T) {
 				}
 			}
 		}
-		if f := arena.Floats(); f[0] != 0 || f[2] != 0 {
+		if f := arena.Host(); f[0] != 0 || f[2] != 0 {
 			t.Errorf("the run wrote before the view: %v", f[:3])
 		}
 	}
@@ -235,7 +237,7 @@ func TestArena(t *testing.T) {
 	if _, err := Data[float32](x); !errors.Is(err, errArenaClosed) {
 		t.Errorf("data of a closed arena's view: %v", err)
 	}
-	if a.Floats() != nil {
+	if a.Host() != nil {
 		t.Error("a closed arena gives away its memory")
 	}
 	_, err = a.View(0, 1)
@@ -270,4 +272,46 @@ func TestCancelledRuns(t *testing.T) {
 		t.Fatalf("during the run: %v", err)
 	}
 	must(t, b.Run(t.Context())) // the binding is none the worse
+}
+
+// TestGuardedArena: sessions, Read and Write get at the memory, nothing else does.
+func TestGuardedArena(t *testing.T) {
+	a, err := NewGuardedArena(6)
+	must(t, err)
+	must(t, a.Write([]float32{-1, 2, -3, 4}, 1))
+	e := open(t, Options{})
+	s, err := e.NewSession("relu", oneNode("Relu", []int{4}, "x"))
+	must(t, err)
+	x, err := a.View(1, 4)
+	must(t, err)
+	y := tensor(t, make([]float32, 4), 4)
+	b, err := s.Bind(map[string]*Tensor{"x": x}, map[string]*Tensor{"y": y})
+	must(t, err)
+	must(t, b.Run(t.Context()))
+	if got := y.Floats(); got[1] != 2 || got[2] != 0 || got[3] != 4 {
+		t.Errorf("y %v", got)
+	}
+	have := make([]float32, 6)
+	must(t, a.Read(have, 0))
+	if want := []float32{0, -1, 2, -3, 4, 0}; !slices.Equal(have, want) {
+		t.Errorf("read %v, want %v", have, want)
+	}
+	if a.Host() != nil {
+		t.Error("the host gets the memory")
+	}
+	_, err = Data[float32](x)
+	wantError(t, err, "not the host's")
+	for _, err := range []error{a.Read(have, 1), a.Write(have, -1)} {
+		wantError(t, err, "outside of the arena of 6 values")
+	}
+	fault := func() (caught any) {
+		defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+		defer func() { caught = recover() }()
+		return a.floats[0]
+	}()
+	if _, ok := fault.(runtime.Error); !ok {
+		t.Errorf("touching the memory gave %v", fault)
+	}
+	must(t, errors.Join(b.Close(), s.Close(), a.Close()))
+	wantError(t, a.Read(have, 0), "the arena is closed")
 }

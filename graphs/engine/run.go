@@ -85,7 +85,7 @@ func (b *Binding) run(ctx context.Context) (_ map[string]*Tensor, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.call(ctx, in, out); err != nil {
+	if err := b.inside(func() error { return s.call(ctx, in, out) }); err != nil {
 		return nil, err
 	}
 	for _, t := range b.outputs {
@@ -94,6 +94,17 @@ func (b *Binding) run(ctx context.Context) (_ map[string]*Tensor, err error) {
 		}
 	}
 	return b.collect(out)
+}
+
+// inside calls f while the arenas are accessible.
+func (b *Binding) inside(f func() error) (err error) {
+	for a := range b.arenas {
+		if err := a.enter(); err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, a.leave()) }()
+	}
+	return f()
 }
 
 // ortValues lists the values of tensors, making those of scalars into scalars.

@@ -37,12 +37,27 @@ type Element interface {
 	float32 | int64 | int32 | uint8 | bool
 }
 
+// DTypeOf returns the element type that T is.
+func DTypeOf[T Element]() DType {
+	switch any(*new(T)).(type) {
+	case float32:
+		return Float32
+	case int64:
+		return Int64
+	case int32:
+		return Int32
+	case uint8:
+		return Uint8
+	}
+	return Bool
+}
+
 // Tensor is a shape over host memory that its maker keeps and may read and write
 // between runs. Tensors are immutable themselves and safe to share.
 type Tensor struct {
 	dims  []int
 	data  storage
-	arena *Arena // nil for a Go slice
+	arena *mapping // nil for a Go slice
 }
 
 // NewTensor makes a tensor over data without copying. The length of data must be
@@ -68,14 +83,16 @@ func (t *Tensor) DType() DType { return t.data.dtype() }
 func (t *Tensor) Len() int { return t.data.len() }
 
 // Data returns the memory of a tensor, row-major, or an error when its elements
-// are not of type T or its arena has been closed.
+// are not of type T, or its arena has been closed or is not the host's to touch.
 func Data[T Element](t *Tensor) ([]T, error) {
 	v, ok := t.data.(values[T])
 	if !ok {
-		return nil, fmt.Errorf("tensor %v holds %v, not %v", t.dims, t.DType(), values[T](nil).dtype())
+		return nil, fmt.Errorf("tensor %v holds %v, not %v", t.dims, t.DType(), DTypeOf[T]())
 	}
-	if t.arena != nil && t.arena.isClosed() {
-		return nil, fmt.Errorf("tensor %v: %w", t.dims, errArenaClosed)
+	if t.arena != nil {
+		if err := t.arena.hostMayTouch(); err != nil {
+			return nil, fmt.Errorf("tensor %v: %w", t.dims, err)
+		}
 	}
 	return v, nil
 }
@@ -121,19 +138,7 @@ type storage interface {
 // values is the storage of elements of type T.
 type values[T Element] []T
 
-func (v values[T]) dtype() DType {
-	switch any(v).(type) {
-	case values[float32]:
-		return Float32
-	case values[int64]:
-		return Int64
-	case values[int32]:
-		return Int32
-	case values[uint8]:
-		return Uint8
-	}
-	return Bool
-}
+func (v values[T]) dtype() DType { return DTypeOf[T]() }
 
 func (v values[T]) len() int { return len(v) }
 

@@ -101,7 +101,7 @@ func (n *Net) noisy(x *value, name string, rate float64, shape graphs.Shape) *va
 		return x
 	}
 	in := n.g.Input(n.unique(name), graphs.Float32, shape...)
-	n.noise = append(n.noise, Noise{Name: in.Name(), Shape: shape, Keep: 1 - rate})
+	n.noise = append(n.noise, Noise{in, 1 - rate})
 	return n.g.Mul(x, in)
 }
 

@@ -39,8 +39,7 @@ func (s BatchStat) Unbias() float64 {
 
 // Noise is a random input: Bernoulli(Keep)/Keep per element.
 type Noise struct {
-	Name  string
-	Shape graphs.Shape
+	Input *graphs.Value
 	Keep  float64
 }
 

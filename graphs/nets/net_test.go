@@ -146,7 +146,7 @@ func TestNoise(t *testing.T) {
 	b := whole(t, a, Train, nil, 2, 32, 32)
 	var got []string
 	for _, n := range b.net.Noise() {
-		got = append(got, fmt.Sprintf("%s %v %.2f", n.Name, n.Shape, n.Keep))
+		got = append(got, fmt.Sprintf("%s %v %.2f", n.Input.Name(), n.Input.Shape(), n.Keep))
 	}
 	want := []string{"dropout.decode_head [2,16,1,1] 0.90"}
 	i := 0
@@ -280,8 +280,8 @@ func TestPartsMayRepeat(t *testing.T) {
 		for i := range 2 {
 			g.Output(fmt.Sprint("logits", i), net.Segment(net.Encode(g.Input(fmt.Sprint("image", i), graphs.Float32, 1, 3, 32, 32))))
 		}
-		if got := net.Noise(); got[len(got)-1].Name != "dropout.decode_head#2" {
-			t.Errorf("last noise is %s", got[len(got)-1].Name)
+		if got := net.Noise(); got[len(got)-1].Input.Name() != "dropout.decode_head#2" {
+			t.Errorf("last noise is %s", got[len(got)-1].Input.Name())
 		}
 	})
 	if err != nil {

@@ -8,6 +8,7 @@ import (
 	"t2sda/graphs"
 	"t2sda/graphs/engine"
 	"t2sda/graphs/nets"
+	"t2sda/graphs/program"
 	"t2sda/internal/raster"
 	"t2sda/losses"
 )
@@ -37,9 +38,8 @@ type Network struct {
 
 // Extractor runs a network on one image after the other.
 type Extractor struct {
-	session *engine.Session
-	binding *engine.Binding
-	rule    losses.GridRule
+	*program.Program
+	rule losses.GridRule
 
 	image    []float32 // [3,H,W]
 	logits   []float32 // [C,H,W]
@@ -57,9 +57,12 @@ func Open(e *engine.Engine, n Network, kind string, width, height int) (*Extract
 		return nil, errors.New("the network has no projector: look at the features of " + Head + " or " + Encoder)
 	}
 	x := &Extractor{rule: n.Rule, classes: n.Arch.Classes, height: height, width: width}
-	g, err := graphs.Build("features", func(g *graphs.Graph) {
+	var err error
+	x.Program, err = program.New(e, "features", nil, func(p *program.Program) {
+		g := p.Graph()
 		net := nets.New(g, n.Arch, nets.Deploy, n.Lookup)
-		levels := net.Encode(net.Normalize(g.Input("image", graphs.Float32, 1, 3, height, width)))
+		image, pixels := program.Input[float32](p, "image", 1, 3, height, width)
+		levels := net.Encode(net.Normalize(image))
 		decoded := net.Decode(levels)
 		f := decoded
 		switch kind {
@@ -69,14 +72,11 @@ func Open(e *engine.Engine, n Network, kind string, width, height int) (*Extract
 			f = encoded(g, n.Arch.ProjectorInput, levels)
 		}
 		x.depth, x.h, x.w = f.Dim(1), f.Dim(2), f.Dim(3)
-		g.Output("logits", g.Resize(net.Classify(decoded), height, width, "linear"))
-		g.Output("features", f)
+		logits := g.Resize(net.Classify(decoded), height, width, "linear")
+		x.image, x.logits, x.features = pixels, program.Output[float32](p, "logits", logits), program.Output[float32](p, "features", f)
 	})
 	if err != nil {
 		return nil, err
-	}
-	if err := x.open(e, g); err != nil {
-		return nil, errors.Join(err, x.Close())
 	}
 	return x, nil
 }
@@ -91,28 +91,6 @@ func encoded(g *graphs.Graph, input string, levels []*graphs.Value) *graphs.Valu
 		resized[i] = g.Resize(l, levels[0].Dim(2), levels[0].Dim(3), "linear")
 	}
 	return g.Concat(1, resized...)
-}
-
-// open creates the session and binds its tensors.
-func (x *Extractor) open(e *engine.Engine, g *graphs.Graph) error {
-	model, err := g.Marshal()
-	if err != nil {
-		return err
-	}
-	if x.session, err = e.NewSession(g.Name(), model); err != nil {
-		return err
-	}
-	x.image = make([]float32, 3*x.height*x.width)
-	x.logits = make([]float32, x.classes*x.height*x.width)
-	x.features = make([]float32, x.depth*x.h*x.w)
-	image, errImage := engine.NewTensor(x.image, 1, 3, x.height, x.width)
-	logits, errLogits := engine.NewTensor(x.logits, 1, x.classes, x.height, x.width)
-	features, errFeatures := engine.NewTensor(x.features, 1, x.depth, x.h, x.w)
-	if err := errors.Join(errImage, errLogits, errFeatures); err != nil {
-		return err
-	}
-	x.binding, err = x.session.Bind(map[string]*engine.Tensor{"image": image}, map[string]*engine.Tensor{"logits": logits, "features": features})
-	return err
 }
 
 // Depth is the number of features at a position.
@@ -136,7 +114,7 @@ func (x *Extractor) Pass(ctx context.Context, images *Images, workers int, f fun
 			return err
 		}
 		copy(x.image, l.image.Pix)
-		if err := x.binding.Run(ctx); err != nil {
+		if err := x.Run(ctx); err != nil {
 			return err
 		}
 		s.Truth = l.truth
@@ -147,16 +125,4 @@ func (x *Extractor) Pass(ctx context.Context, images *Images, workers int, f fun
 // Predicted returns the last image's prediction at w × h pixels.
 func (x *Extractor) Predicted(w, h int) (*raster.Labels, error) {
 	return predict.Argmax(x.logits, [3]int{x.classes, x.height, x.width}, w, h)
-}
-
-// Close frees the session.
-func (x *Extractor) Close() error {
-	var errs []error
-	if x.binding != nil {
-		errs = append(errs, x.binding.Close())
-	}
-	if x.session != nil {
-		errs = append(errs, x.session.Close())
-	}
-	return errors.Join(errs...)
 }

@@ -1,4 +1,4 @@
-package orchestrator
+package learner
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"t2sda/graphs"
 	"t2sda/graphs/engine"
 	"t2sda/graphs/nets"
+	"t2sda/graphs/program"
 	"t2sda/internal/raster"
 	"t2sda/losses"
 )
@@ -23,9 +24,8 @@ import (
 // distance): its features of L_S's images, and one weight per position. In L_T's
 // run of that term all weights are 0.
 type frozen struct {
-	session *engine.Session
-	binding *engine.Binding
-	encoder *engine.Arena // its parameters: the first of the state's arenas
+	*program.Program
+	encoder engine.Arena // its parameters: the first of the state's arenas
 
 	cfg    configs.FeatureDistance
 	things []bool // [C]
@@ -50,25 +50,24 @@ func newFrozen(e *engine.Engine, c configs.Config, arch nets.Arch, size imageBat
 		log.Warn("loss.feature_distance is off: model.init is empty, and random weights have no features to stay near")
 		return nil, nil
 	}
-	f := &frozen{cfg: c.Loss.FeatureDistance, size: size, image: make([]float32, size.N*3*size.H*size.W), distance: make([]float32, 1)}
+	f := &frozen{cfg: c.Loss.FeatureDistance, size: size}
 	var err error
 	if f.things, err = thingsOf(space, f.cfg.Classes); err != nil {
 		return nil, err
 	}
-	g, err := graphs.Build("frozen", func(g *graphs.Graph) {
-		net := nets.New(g, arch, nets.Teacher, nil)
-		levels := net.Encode(net.Normalize(g.Input("image", graphs.Float32, size.N, 3, size.H, size.W)))
+	if f.encoder, err = s.copyEncoder(); err != nil {
+		return nil, err
+	}
+	f.Program, err = program.New(e, "frozen", s.views(f.encoder), func(p *program.Program) {
+		net := nets.New(p.Graph(), arch, nets.Teacher, nil)
+		image, pixels := program.Input[float32](p, "image", size.N, 3, size.H, size.W)
+		levels := net.Encode(net.Normalize(image))
 		last := levels[len(levels)-1]
 		f.grid = losses.Grid{N: last.Dim(0), D: last.Dim(1), H: last.Dim(2), W: last.Dim(3)}
-		g.Output("features", last)
+		f.image, f.features = pixels, program.Output[float32](p, "features", last)
 	})
 	if err != nil {
-		return nil, fmt.Errorf("build the frozen encoder: %w", err)
-	}
-	f.weights = make([]float32, f.grid.Positions())
-	f.features = make([]float32, f.grid.Positions()*f.grid.D)
-	if err := f.open(e, g, s); err != nil {
-		return nil, errors.Join(fmt.Errorf("frozen encoder: %w", err), f.close())
+		return nil, errors.Join(fmt.Errorf("frozen encoder: %w", err), f.encoder.Close())
 	}
 	return f, nil
 }
@@ -86,65 +85,17 @@ func thingsOf(space datasets.Space, names []string) ([]bool, error) {
 	return things, nil
 }
 
-// open copies the encoder, creates the session and binds every tensor.
-func (f *frozen) open(e *engine.Engine, g *graphs.Graph, s *state) error {
-	n := 0
-	for i, p := range s.specs {
-		if p.Group == nets.Encoder {
-			n = s.offsets[i] + p.Shape.Size()
-		}
-	}
-	var err error
-	if f.encoder, err = engine.NewArena(n); err != nil {
-		return fmt.Errorf("memory for %d parameters: %w", n, err)
-	}
-	copy(f.encoder.Floats(), s.student.Floats())
-	model, err := g.Marshal()
-	if err != nil {
-		return err
-	}
-	if f.session, err = e.NewSession("frozen", model); err != nil {
-		return err
-	}
-	b := newBinder()
-	b.in("image", f.image, f.size.N, 3, f.size.H, f.size.W)
-	b.out("features", f.features, f.grid.N, f.grid.D, f.grid.H, f.grid.W)
-	for _, p := range g.Params() {
-		b.inputs[p.Name()] = b.param(s, f.encoder, p.Name())
-	}
-	f.binding, err = b.bind(f.session)
-	return err
-}
+// Close frees the session and the encoder.
+func (f *frozen) Close() error { return errors.Join(f.Program.Close(), f.encoder.Close()) }
 
-func (f *frozen) close() error {
-	err := closeAll(f.binding, f.session)
-	if f.encoder != nil {
-		err = errors.Join(err, f.encoder.Close())
-	}
-	return err
-}
-
-// The supervised term's tensors of the feature distance.
-const (
-	frozenFeatures = "fd/features"
-	frozenWeights  = "fd/weights"
-	frozenDistance = "feature_distance"
-)
-
-// bindTo adds the supervised term's tensors to its binder.
-func (f *frozen) bindTo(b *binder) {
-	b.in(frozenFeatures, f.features, f.grid.N, f.grid.D, f.grid.H, f.grid.W)
-	b.in(frozenWeights, f.weights, f.grid.N, f.grid.H, f.grid.W)
-	b.out(frozenDistance, f.distance)
-}
-
-// distanceOf makes the mean distance of the student's features an output and
-// returns what it adds to the objective.
-func (f *frozen) distanceOf(g *graphs.Graph, levels []*graphs.Value) *graphs.Value {
-	d := losses.FeatureDistance(levels[len(levels)-1],
-		g.Input(frozenFeatures, graphs.Float32, f.grid.N, f.grid.D, f.grid.H, f.grid.W),
-		g.Input(frozenWeights, graphs.Float32, f.grid.N, f.grid.H, f.grid.W))
-	g.Output(frozenDistance, d)
+// distanceOf adds the mean distance of the student's features to the supervised
+// pass, as an output, and returns what it adds to the objective.
+func (f *frozen) distanceOf(p *program.Program, levels []*graphs.Value) *graphs.Value {
+	g := p.Graph()
+	features := program.InputOf(p, "fd/features", f.features, f.grid.N, f.grid.D, f.grid.H, f.grid.W)
+	weights, memory := program.Input[float32](p, "fd/weights", f.grid.N, f.grid.H, f.grid.W)
+	d := losses.FeatureDistance(levels[len(levels)-1], features, weights)
+	f.weights, f.distance = memory, program.Output[float32](p, "feature_distance", d)
 	return g.Mul(d, g.Scalar(float32(f.cfg.Weight)))
 }
 
@@ -156,7 +107,7 @@ func (f *frozen) run(ctx context.Context, images []*raster.Image, labels []uint8
 		return err
 	}
 	fillImages(f.image, images)
-	if err := f.binding.Run(ctx); err != nil {
+	if err := f.Program.Run(ctx); err != nil {
 		return fmt.Errorf("frozen encoder: %w", err)
 	}
 	return nil

@@ -1,4 +1,4 @@
-package orchestrator
+package learner
 
 import (
 	"math"
@@ -28,31 +28,37 @@ func newAdamW(c configs.Train, spans []span) *adamW {
 	return &adamW{beta1: c.Beta1, beta2: c.Beta2, eps: c.Epsilon, clipNorm: c.ClipNorm, spans: spans}
 }
 
-// step updates p in place from the gradients g and both moments. t counts
+// update updates p in place from the gradients g and both moments. t counts
 // updates from 0; lr is the encoder's learning rate. It returns the gradients'
 // Euclidean norm before clipping.
-func (o *adamW) step(p, g, m, v []float32, t int, lr float64) float64 {
+func (o *adamW) update(p, g, m, v []float32, t int, lr float64) float64 {
 	norm := norm2(g)
+	for _, s := range o.spans {
+		k := o.scalars(s, norm, t, lr)
+		inParallel(s.From, s.To, func(from, to int) {
+			k.update(p[from:to], g[from:to], m[from:to], v[from:to])
+		})
+	}
+	return norm
+}
+
+// scalars are the constants of update t, counted from 0, of a span, for gradients
+// of the norm.
+func (o *adamW) scalars(s span, norm float64, t int, lr float64) adamWScalars {
 	scale := float32(1)
 	if o.clipNorm > 0 && norm > o.clipNorm {
 		scale = float32(o.clipNorm / norm)
 	}
 	c1 := 1 - math.Pow(o.beta1, float64(t+1))
 	c2 := 1 - math.Pow(o.beta2, float64(t+1))
-	for _, s := range o.spans {
-		k := adamWScalars{
-			beta1: float32(o.beta1), beta2: float32(o.beta2), eps: float32(o.eps), grad: scale,
-			// Not 1 − float32(β): that is off by 1e-5 of the moment.
-			new1: float32(1 - o.beta1), new2: float32(1 - o.beta2),
-			keep:   float32(1 - lr*s.LRFactor*s.Decay),
-			rate:   float32(lr * s.LRFactor / c1),
-			rsqrtC: float32(1 / math.Sqrt(c2)),
-		}
-		inParallel(s.From, s.To, func(from, to int) {
-			k.update(p[from:to], g[from:to], m[from:to], v[from:to])
-		})
+	return adamWScalars{
+		beta1: float32(o.beta1), beta2: float32(o.beta2), eps: float32(o.eps), grad: scale,
+		// Not 1 − float32(β): that is off by 1e-5 of the moment.
+		new1: float32(1 - o.beta1), new2: float32(1 - o.beta2),
+		keep:   float32(1 - lr*s.LRFactor*s.Decay),
+		rate:   float32(lr * s.LRFactor / c1),
+		rsqrtC: float32(1 / math.Sqrt(c2)),
 	}
-	return norm
 }
 
 // adamWScalars are the constants of one span's update.
@@ -73,17 +79,6 @@ func (k adamWScalars) update(p, g, m, v []float32) {
 		p[i] = p[i]*k.keep - k.rate*mean/(root+k.eps)
 		m[i], v[i] = mean, square
 	}
-}
-
-// emaUpdate moves teacher ← α·teacher + (1−α)·student.
-func emaUpdate(teacher, student []float32, alpha float64) {
-	a, b := float32(alpha), float32(1-alpha)
-	inParallel(0, len(teacher), func(from, to int) {
-		t, s := teacher[from:to], student[from:to]
-		for i := range t {
-			t[i] = a*t[i] + b*s[i]
-		}
-	})
 }
 
 // norm2 is the Euclidean norm, summed in float64 in fixed blocks so that the

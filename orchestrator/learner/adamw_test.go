@@ -1,4 +1,4 @@
-package orchestrator
+package learner
 
 import (
 	"math"
@@ -29,7 +29,7 @@ func TestAdamWGolden(t *testing.T) {
 				at++
 			}
 		}
-		o.step(p, g, m, v, step, 1e-2*(1-float64(step)/10))
+		o.update(p, g, m, v, step, 1e-2*(1-float64(step)/10))
 		for i := range p {
 			if math.Abs(float64(p[i]-want[i])) > 1e-6 {
 				t.Errorf("step %d, parameter %d: have %.8g, want %.8g", step, i, p[i], want[i])
@@ -43,7 +43,7 @@ func TestClipNorm(t *testing.T) {
 	c.ClipNorm, c.Beta1, c.Beta2 = 1, 0, 0
 	g := []float32{3, 4}
 	p, m, v := make([]float32, 2), make([]float32, 2), make([]float32, 2)
-	norm := newAdamW(c, []span{{0, 2, 1, 0}}).step(p, g, m, v, 0, 1)
+	norm := newAdamW(c, []span{{0, 2, 1, 0}}).update(p, g, m, v, 0, 1)
 	if norm != 5 {
 		t.Errorf("norm %g, want 5", norm)
 	}
@@ -94,7 +94,7 @@ func TestSchedules(t *testing.T) {
 		{20000, 3e-5},
 		{39999, 6e-5 / 40000},
 	} {
-		if got := learningRate(c, s.t); math.Abs(got-s.want) > 1e-12*s.want+1e-20 {
+		if got := LearningRate(c, s.t); math.Abs(got-s.want) > 1e-12*s.want+1e-20 {
 			t.Errorf("learning rate at %d: have %g, want %g", s.t, got, s.want)
 		}
 	}

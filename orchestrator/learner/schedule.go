@@ -1,4 +1,4 @@
-package orchestrator
+package learner
 
 import (
 	"math"
@@ -6,12 +6,12 @@ import (
 	"t2sda/configs"
 )
 
-// learningRate returns the encoder's learning rate at iteration t (from 0):
+// LearningRate returns the encoder's learning rate at iteration t (from 0):
 // polynomial decay (1 − t/T)^power, and during warm-up a factor that rises
 // linearly from WarmupRatio to 1 (mmcv's "poly" policy with linear warm-up,
 // which DAFormer uses). T is the run's length; of a run that was extended, up to
 // where it was extended, the length that it had.
-func learningRate(c configs.Train, t int) float64 {
+func LearningRate(c configs.Train, t int) float64 {
 	lr := c.LR * math.Pow(1-float64(t)/float64(c.Phase(t)), c.Power)
 	if t < c.Warmup {
 		k := (1 - float64(t)/float64(c.Warmup)) * (1 - c.WarmupRatio)

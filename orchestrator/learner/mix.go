@@ -1,6 +1,7 @@
-package orchestrator
+package learner
 
 import (
+	"context"
 	"fmt"
 
 	"t2sda/configs"
@@ -11,31 +12,59 @@ import (
 	"t2sda/translate"
 )
 
-// mixer makes the images of L_T: classes of source images, or of their
-// translations, pasted over target images, strongly augmented, with the teacher's pseudo-labels and the weights
-// they deserve (DACS, Tranheden et al., WACV 2021).
-type mixer struct {
+// mixTerm is L_T: the cross-entropy on classes of source images, or of their
+// translations, pasted over target images, strongly augmented, with the teacher's
+// pseudo-labels and the weights they deserve (DACS, Tranheden et al., WACV 2021).
+type mixTerm struct {
+	l       *Learner
 	cfg     configs.Config
-	classes int
 	augment translate.StrongAugment
 }
 
-func newMixer(c configs.Config, classes int) (*mixer, error) {
-	m := &mixer{cfg: c, classes: classes, augment: translate.DefaultStrongAugment()}
+func newMixTerm(l *Learner) (term, error) {
+	m := &mixTerm{l: l, cfg: l.cfg, augment: translate.DefaultStrongAugment()}
 	return m, m.augment.Validate()
+}
+
+func (m *mixTerm) stages() []stage {
+	return []stage{{Stage{"mix", "loss on mixed target images, and its gradient"}, adapting, m.learn}}
+}
+
+// Close has nothing to free: the sessions are shared.
+func (m *mixTerm) Close() error { return nil }
+
+// learn adds the gradient of L_T.
+func (m *mixTerm) learn(ctx context.Context, i *iteration) error {
+	images, mix, err := m.mix(i.index, i.batch, m.l.target)
+	if err != nil {
+		return err
+	}
+	i.step.Quality = mix.Quality
+	if mix.ClassWeights != nil {
+		i.step.Weights = mix.ClassWeights
+	}
+	s := m.l.supervised
+	fillImages(s.image, images)
+	if err := mix.Encode(s.labels, s.weights); err != nil {
+		return err
+	}
+	loss, err := s.run(ctx, rng.New(m.cfg.Seed, i.index, "noise/mix"))
+	i.step.Losses["mix"] = loss / mix.Weight
+	s.updateRunning(m.l.state.buffers, m.cfg.Train.BNMomentum)
+	return err
 }
 
 // mix draws iteration it's mixed images from the batch and from what the teacher
 // says of its target images, together with their labels and weights.
-func (m *mixer) mix(it int, b *datasets.Batch, t *teacher) ([]*raster.Image, *losses.Mix, error) {
+func (m *mixTerm) mix(it int, b *datasets.Batch, t *teacher) ([]*raster.Image, *losses.Mix, error) {
 	h, w := b.Target[0].H, b.Target[0].W
 	mix := &losses.Mix{
-		N: len(b.Target), H: h, W: w, Classes: m.classes, Denominator: losses.AllPixels, Weight: m.cfg.Loss.MixWeight,
+		N: len(b.Target), H: h, W: w, Classes: m.l.arch.Classes, Denominator: losses.AllPixels, Weight: m.cfg.Loss.MixWeight,
 		Quality: make([]float64, len(b.Target)),
 	}
 	losses.Quality(mix.Quality, t.confidence, float32(m.cfg.Loss.Delta), m.cfg.Loss.Quality == "batch")
 	if m.cfg.Loss.DRW == string(losses.ReweightMix) {
-		mix.ClassWeights = make([]float64, m.classes)
+		mix.ClassWeights = make([]float64, m.l.arch.Classes)
 		if err := losses.DRW(mix.ClassWeights, t.pseudo, t.confidence, m.cfg.Loss.DRWBeta); err != nil {
 			return nil, nil, err
 		}

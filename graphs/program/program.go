@@ -1,0 +1,109 @@
+// Package program joins a graph with the memory behind it: an input or output of a
+// graph and the memory that runs read and write are declared in one place, and no
+// tensor is known by its name in two.
+package program
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"t2sda/graphs"
+	"t2sda/graphs/engine"
+)
+
+// Program is a graph, the memory of its inputs and outputs and, once it is opened,
+// the session that runs it. It is not safe for concurrent use.
+type Program struct {
+	graph           *graphs.Graph
+	params          Params
+	inputs, outputs map[string]*engine.Tensor
+
+	session *engine.Session
+	binding *engine.Binding
+}
+
+// Params gives the memory of a trainable parameter, by name and shape, usually a
+// view of an arena. It stays where it is from run to run.
+type Params func(name string, shape graphs.Shape) (*engine.Tensor, error)
+
+// New builds the program called name, see [Build], and opens it on e.
+func New(e *engine.Engine, name string, params Params, build func(p *Program)) (*Program, error) {
+	p, err := Build(name, params, build)
+	if err != nil {
+		return nil, err
+	}
+	if err := p.open(e); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s: %w", name, err), p.Close())
+	}
+	return p, nil
+}
+
+// Build makes a graph called name and lets build fill it. Every parameter of the
+// graph gets its memory from params, which may be nil for a graph without any.
+// Panics with *graphs.Error become the returned error, as in [graphs.Build]. The
+// result has no session: it serves those who look at the graph.
+func Build(name string, params Params, build func(p *Program)) (*Program, error) {
+	p := &Program{params: params, inputs: map[string]*engine.Tensor{}, outputs: map[string]*engine.Tensor{}}
+	_, err := graphs.Build(name, func(g *graphs.Graph) {
+		p.graph = g
+		build(p)
+		for _, v := range g.Params() {
+			p.inputs[v.Name()] = p.resident(v)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// resident returns the memory of a parameter.
+func (p *Program) resident(v *graphs.Value) *engine.Tensor {
+	if p.params == nil {
+		panic(&graphs.Error{Op: "program.Build", Node: v.Name(), Message: "a parameter in a program without memory for any"})
+	}
+	t, err := p.params(v.Name(), v.Shape())
+	p.check("program.Build", v.Name(), err)
+	return t
+}
+
+// Graph returns the graph, to build with and to look at.
+func (p *Program) Graph() *graphs.Graph { return p.graph }
+
+// open makes the session and binds all memory to it. An input without memory is an
+// error that names it.
+func (p *Program) open(e *engine.Engine) error {
+	model, err := p.graph.Marshal()
+	if err != nil {
+		return err
+	}
+	if p.session, err = e.NewSession(p.graph.Name(), model); err != nil {
+		return err
+	}
+	p.binding, err = p.session.Bind(p.inputs, p.outputs)
+	return err
+}
+
+// Run runs the session on the memory. When ctx ends meanwhile, the outputs are
+// undefined, see [engine.Binding.Run].
+func (p *Program) Run(ctx context.Context) error { return p.binding.Run(ctx) }
+
+// Close frees the session. The memory stays usable.
+func (p *Program) Close() error {
+	var errs []error
+	if p.binding != nil {
+		errs = append(errs, p.binding.Close())
+	}
+	if p.session != nil {
+		errs = append(errs, p.session.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// check panics with a *graphs.Error about the value called name unless err is nil.
+func (p *Program) check(op, name string, err error) {
+	if err != nil {
+		panic(&graphs.Error{Op: op, Node: name, Message: err.Error()})
+	}
+}

@@ -1,0 +1,144 @@
+package learner
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"gonum.org/v1/gonum/stat"
+
+	"t2sda/configs"
+	"t2sda/graphs/engine"
+	"t2sda/graphs/engine/enginetest"
+	"t2sda/graphs/graphtest"
+	"t2sda/graphs/nets"
+	"t2sda/graphs/program"
+	"t2sda/internal/peaktest"
+	"t2sda/internal/rng"
+	"t2sda/losses"
+)
+
+// The figures of docs/performance.md that concern training. Ratios are medians
+// of pairs that ran one after the other, so that what else a machine does
+// touches both sides.
+
+// BenchmarkStudentTerm times the student's supervised term for MiT-B0 with the
+// SegFormer head on 2×3×512×512, as the trainer runs it, between its forward
+// pass alone and a square matrix product:
+//
+//	x-forward  forward and backward over forward alone
+//	%GEMM      the term's GFLOP/s (products and convolutions) over the product's
+func BenchmarkStudentTerm(b *testing.B) {
+	t := newStudentTerm(b)
+	forward := t.forward(b)
+	var ratio, share, rate, machine []float64
+	round := func() {
+		alone, whole := seconds(b, forward), seconds(b, t.Program)
+		gemm, err := t.engine.GEMMRate(b.Context(), 1024, 0)
+		if err != nil {
+			b.Fatal(err)
+		}
+		reached := t.gflop / whole
+		ratio, rate = append(ratio, whole/alone), append(rate, reached)
+		share, machine = append(share, 100*reached/gemm), append(machine, gemm)
+	}
+	round() // warms up: the arena grows
+	ratio, share, rate, machine = nil, nil, nil, nil
+	for b.Loop() {
+		round()
+	}
+	b.ReportMetric(0, "ns/op") // a round mixes three things
+	b.ReportMetric(median(ratio), "x-forward")
+	b.ReportMetric(median(share), "%GEMM")
+	b.ReportMetric(median(rate), "GFLOP/s")
+	b.ReportMetric(median(machine), "GEMM-GFLOP/s")
+	b.ReportMetric(t.gflop, "GFLOP")
+}
+
+func seconds(b *testing.B, run *program.Program) float64 {
+	start := time.Now()
+	if err := run.Run(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	return time.Since(start).Seconds()
+}
+
+func median(x []float64) float64 {
+	return stat.Quantile(0.5, stat.Empirical, slices.Sorted(slices.Values(x)), nil)
+}
+
+// studentTerm is L_S at the size that the figures are stated for.
+type studentTerm struct {
+	*supervised
+	engine *engine.Engine
+	arch   nets.Arch
+	size   imageBatch
+	state  *state
+	gflop  float64 // of a run
+}
+
+func newStudentTerm(b *testing.B) *studentTerm {
+	b.Helper()
+	c := configs.Default()
+	c.Method, c.Model.Encoder, c.Model.Head = configs.SourceOnly, "mit_b0", "segformer"
+	t := &studentTerm{engine: enginetest.Open(b, engine.Options{}), arch: Arch(c, 19), size: imageBatch{N: 2, H: 512, W: 512}}
+	var err error
+	if t.state, err = newState(t.arch, false, c.Train, 1, onHost); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { t.state.Close() })
+	if t.supervised, err = newSupervised(t.engine, t.arch, t.size, t.state, nil); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { t.Close() })
+	t.gflop = 2 * float64(graphtest.MACs(t.Graph())) / 1e9
+	r := rng.New(1, 0, "labels")
+	for i := range t.labels {
+		t.labels[i], t.weights[i] = int64(r.IntN(t.arch.Classes)), 1/float32(len(t.weights))
+	}
+	r = rng.New(1, 0, "image")
+	for i := range t.image {
+		t.image[i] = 255 * r.Float32()
+	}
+	if _, err := t.run(b.Context(), r); err != nil { // draws the noise, too
+		b.Fatal(err)
+	}
+	return t
+}
+
+// forward builds the term's forward pass alone, over the same memory.
+func (t *studentTerm) forward(b *testing.B) *program.Program {
+	b.Helper()
+	p, err := program.New(t.engine, "forward", t.state.views(t.state.student), func(p *program.Program) {
+		net := nets.New(p.Graph(), t.arch, nets.Train, nil)
+		image := program.InputOf(p, "image", t.image, t.size.N, 3, t.size.H, t.size.W)
+		logits := net.Segment(net.Encode(net.Normalize(image)))
+		program.Output[float32](p, "loss", losses.CrossEntropy(logits,
+			program.InputOf(p, "labels", t.labels, t.size.N, t.size.H, t.size.W),
+			program.InputOf(p, "weights", t.weights, t.size.N, t.size.H, t.size.W)))
+		for _, n := range net.Noise() {
+			ones := program.Feed[float32](p, n.Input)
+			for i := range ones {
+				ones[i] = 1
+			}
+		}
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { p.Close() })
+	return p
+}
+
+// BenchmarkPeakMemory measures a fresh process that runs the student term of
+// BenchmarkStudentTerm.
+func BenchmarkPeakMemory(b *testing.B) {
+	b.Run("term", func(b *testing.B) {
+		peaktest.Report(b, func() { enginetest.Isolate(b) }, func() {
+			t := newStudentTerm(b)
+			for range 2 {
+				seconds(b, t.Program)
+			}
+		})
+	})
+}

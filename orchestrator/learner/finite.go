@@ -1,0 +1,71 @@
+package learner
+
+import (
+	"errors"
+
+	"t2sda/graphs/engine"
+)
+
+// ErrNotFinite marks an error that says what is NaN or infinite. Loss, gradient
+// and weights are looked at where they are made.
+var ErrNotFinite = errors.New("not finite")
+
+// NotFiniteError is an [ErrNotFinite] that says what is not finite.
+type NotFiniteError string
+
+func (e NotFiniteError) Error() string { return string(e) }
+
+func (NotFiniteError) Is(target error) bool { return target == ErrNotFinite }
+
+// Check returns an [ErrNotFinite] that names what of the state holds a NaN or an
+// infinity, nil for nothing.
+func (l *Learner) Check() error { return l.state.check() }
+
+// Suspect is Check for the state and for what the teachers gave last: of an
+// iteration that failed for another reason, one of these may be the cause.
+func (l *Learner) Suspect() error {
+	if err := l.Check(); err != nil {
+		return err
+	}
+	for _, c := range l.owned {
+		s, ok := c.(interface{ suspect() error })
+		if !ok {
+			continue
+		}
+		if err := s.suspect(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *state) check() error {
+	for _, a := range []struct {
+		name  string
+		arena engine.Arena
+	}{
+		{"a weight of the student", s.student},
+		{"a weight of the teacher", s.teacher},
+		{"a first moment of AdamW", s.moment1},
+		{"a second moment of AdamW", s.moment2},
+	} {
+		if a.arena == nil {
+			continue
+		}
+		err := inChunks(a.arena, s.size, func(_ int, part []float32) error {
+			if !allFinite(part) {
+				return NotFiniteError(a.name + " is not finite")
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	for _, name := range s.order {
+		if !allFinite(s.buffers[name]) {
+			return NotFiniteError(name + " is not finite")
+		}
+	}
+	return nil
+}

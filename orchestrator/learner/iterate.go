@@ -1,0 +1,159 @@
+package learner
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"t2sda/configs"
+	"t2sda/datasets"
+)
+
+// Step is what an iteration did, as it is recorded.
+type Step struct {
+	Iteration int                `json:"iteration"`
+	Losses    map[string]float64 `json:"losses,omitempty"`
+	LR        float64            `json:"lr,omitempty"`
+	GradNorm  float64            `json:"grad_norm,omitempty"`
+	Quality   []float64          `json:"q,omitempty"`       // share of confident target pixels, per image
+	Queries   []int              `json:"queries,omitempty"` // pull queries per class
+	Weights   []float64          `json:"weights,omitempty"` // of the classes: of all queries of each in L_pull, or of its pixels in L_T
+	// QueryWeights are those of one query of each class in L_pull.
+	QueryWeights []float64          `json:"query_weights,omitempty"`
+	Seconds      map[string]float64 `json:"seconds,omitempty"` // wall time per stage
+}
+
+// Stage is a part of an iteration whose time is taken.
+type Stage struct {
+	Name string
+	Note string // what it does, for people
+}
+
+// stage is a Stage with what it runs, in the iterations in which it is on.
+type stage struct {
+	Stage
+	on  func(i *iteration) bool
+	run func(ctx context.Context, i *iteration) error
+}
+
+// iteration is one iteration under way.
+type iteration struct {
+	index  int
+	adapts bool // L_T and L_pull have set in (train.adapt_after)
+	next   func(ctx context.Context) (*datasets.Batch, error)
+	batch  *datasets.Batch // after the first stage
+	step   Step
+}
+
+func always(*iteration) bool     { return true }
+func adapting(i *iteration) bool { return i.adapts }
+
+// term is a loss of the student: it contributes its stages to an iteration, and
+// adds its gradient in one of them.
+type term interface {
+	stages() []stage
+	io.Closer
+}
+
+// terms has one row for each loss that a method may be made of, in the order of
+// an iteration.
+var terms = []struct {
+	name  string
+	build func(l *Learner) (term, error)
+}{
+	{configs.TermSource, newSourceTerm}, // L_S
+	{configs.TermPull, newPullTerm},     // λ·L_pull
+	{configs.TermMix, newMixTerm},       // L_T
+}
+
+// buildStages makes the configured terms and lists an iteration's stages.
+func (l *Learner) buildStages() error {
+	l.stages = []stage{
+		{Stage{"data", "waiting for crops, which other threads prepare"}, always, l.fetch},
+	}
+	if l.target != nil {
+		l.stages = append(l.stages, stage{teacherStage, adapting, func(ctx context.Context, i *iteration) error {
+			return l.target.run(ctx, i.batch.Target)
+		}})
+	}
+	for _, row := range terms {
+		if !l.cfg.Trains(row.name) {
+			continue
+		}
+		t, err := row.build(l)
+		if err != nil {
+			return err
+		}
+		l.owned = append(l.owned, t)
+		l.stages = append(l.stages, t.stages()...)
+	}
+	l.stages = append(l.stages, stage{Stage{"update", "AdamW"}, always, l.update})
+	if l.state.teacher != nil {
+		l.stages = append(l.stages, stage{Stage{"ema", "the teacher follows the student"}, always, l.updateTeacher})
+	}
+	return nil
+}
+
+// Stages lists the stages of an iteration in order, each name once.
+func (l *Learner) Stages() []Stage {
+	var out []Stage
+	seen := map[string]bool{}
+	for _, s := range l.stages {
+		if !seen[s.Name] {
+			out = append(out, s.Stage)
+		}
+		seen[s.Name] = true
+	}
+	return out
+}
+
+// Iterate trains iteration index, counted from 0, on the batch that next returns.
+// An error of next is returned as it is, with nothing changed. After any other the
+// state is undefined; one that is [ErrNotFinite] says that training has diverged.
+func (l *Learner) Iterate(ctx context.Context, index int, next func(ctx context.Context) (*datasets.Batch, error)) (Step, error) {
+	c := l.cfg.Train
+	i := &iteration{
+		index: index, next: next,
+		adapts: float64(index) >= c.AdaptAfter*float64(c.Phase(0)),
+		step:   Step{Iteration: index, LR: LearningRate(c, index), Losses: map[string]float64{}, Seconds: map[string]float64{}},
+	}
+	if err := l.optimizer.clear(); err != nil {
+		return i.step, err
+	}
+	for _, s := range l.stages {
+		if !s.on(i) {
+			continue
+		}
+		start := time.Now()
+		if err := s.run(ctx, i); err != nil {
+			return i.step, err
+		}
+		i.step.Seconds[s.Name] += time.Since(start).Seconds()
+	}
+	return i.step, nil
+}
+
+// fetch waits for the batch: crops [B,3,H,W] of each domain, the source's also
+// translated.
+func (l *Learner) fetch(ctx context.Context, i *iteration) (err error) {
+	i.batch, err = i.next(ctx)
+	return err
+}
+
+// update moves the student one AdamW step.
+func (l *Learner) update(_ context.Context, i *iteration) (err error) {
+	if i.step.GradNorm, err = l.optimizer.step(i.index, i.step.LR); err != nil {
+		return err
+	}
+	if i.step.GradNorm-i.step.GradNorm != 0 {
+		return NotFiniteError(fmt.Sprintf("the gradient's norm is %v", i.step.GradNorm))
+	}
+	return nil
+}
+
+// updateTeacher moves the teacher towards the student. The update after iteration
+// t is the one that DAFormer's code makes at the beginning of iteration t+1.
+func (l *Learner) updateTeacher(_ context.Context, i *iteration) error {
+	return l.optimizer.follow(emaDecay(l.cfg.Train.EMA, i.index+1))
+}

@@ -1,0 +1,151 @@
+// Package learner is one replica of what learns: student, teacher, loss terms and
+// optimiser, and one iteration of the method. It reads and writes no files, and
+// knows nothing of runs.
+package learner
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"go.uber.org/zap"
+
+	"t2sda/configs"
+	"t2sda/datasets"
+	"t2sda/graphs/engine"
+	"t2sda/graphs/nets"
+	"t2sda/graphs/weights"
+)
+
+// Learner trains one student by one method. It is not safe for concurrent use.
+type Learner struct {
+	cfg    configs.Config
+	arch   nets.Arch
+	engine *engine.Engine
+	log    *zap.Logger
+
+	state     *state
+	optimizer optimizer
+
+	frozen     *frozen     // features to stay near; nil without the feature distance
+	supervised *supervised // the session of L_S and of L_T
+	target     *teacher    // of target images; nil where no term asks for it
+	stages     []stage     // of an iteration, in order
+	owned      []io.Closer // what Close closes, last first
+}
+
+// Options say what is learned, and from where.
+type Options struct {
+	Config configs.Config
+	Space  datasets.Space
+	// Initial weights, under our names, nil for none: the whole encoder, and as much
+	// of head and projector as there is. Source names them in errors.
+	Initial []weights.Tensor
+	Source  string
+	Log     *zap.Logger
+	// Arena makes the memory of parameters, gradients, moments and teacher; nil: the
+	// host's.
+	Arena func(n int) (engine.Arena, error)
+}
+
+func (o Options) arena() newArena {
+	if o.Arena != nil {
+		return o.Arena
+	}
+	return onHost
+}
+
+// New allocates the state, draws or takes over its weights and builds all sessions.
+// The caller keeps e open until it has closed the learner.
+func New(e *engine.Engine, o Options) (*Learner, error) {
+	l := &Learner{cfg: o.Config, arch: Arch(o.Config, len(o.Space.Classes)), engine: e, log: o.Log}
+	if err := l.build(o); err != nil {
+		return nil, errors.Join(err, l.Close())
+	}
+	return l, nil
+}
+
+// Arch is the configured network for a number of classes. Methods without the pull
+// have no projector.
+func Arch(cfg configs.Config, classes int) nets.Arch {
+	m := cfg.Model
+	a := nets.Arch{
+		Encoder: m.Encoder, Head: m.Head, Classes: classes, HeadWidth: m.HeadWidth,
+		ProjectorWidth: m.ProjectorWidth, ProjectorInput: m.ProjectorInput,
+		DropPath: m.DropPath, Dropout: m.Dropout,
+		Mean: [3]float32{123.675, 116.28, 103.53}, Std: [3]float32{58.395, 57.12, 57.375}, // ImageNet's
+	}
+	if !cfg.UsesPull() {
+		a.ProjectorWidth = 0
+	}
+	return a
+}
+
+// build makes state, optimiser and terms.
+func (l *Learner) build(o Options) (err error) {
+	if err := l.arch.Validate(); err != nil {
+		return fmt.Errorf("model: %w", err)
+	}
+	if l.state, err = newState(l.arch, l.cfg.UsesTeacher(), l.cfg.Train, l.cfg.Seed, o.arena()); err != nil {
+		return err
+	}
+	l.owned = append(l.owned, l.state)
+	if o.Initial != nil {
+		if err := l.state.initialise(o.Source, o.Initial, l.log); err != nil {
+			return fmt.Errorf("model.init: %w", err)
+		}
+	}
+	if l.optimizer, err = newOptimizer(l.engine, l.state, l.cfg.Train); err != nil {
+		return err
+	}
+	l.owned = append(l.owned, l.optimizer)
+	if err := l.buildShared(o.Space); err != nil {
+		return err
+	}
+	return l.buildStages()
+}
+
+// buildShared makes what several terms look at.
+func (l *Learner) buildShared(space datasets.Space) (err error) {
+	size := l.crops()
+	if l.frozen, err = newFrozen(l.engine, l.cfg, l.arch, size, l.state, space, l.log); err != nil {
+		return err
+	}
+	if l.frozen != nil {
+		l.owned = append(l.owned, l.frozen)
+	}
+	if l.supervised, err = newSupervised(l.engine, l.arch, size, l.state, l.frozen); err != nil {
+		return err
+	}
+	l.owned = append(l.owned, l.supervised)
+	if !l.cfg.UsesTarget() || !l.cfg.UsesTeacher() {
+		return nil
+	}
+	if l.target, err = newTeacher(l.engine, "teacher/target", l.arch, size, l.state, true, l.cfg.UsesPull()); err != nil {
+		return err
+	}
+	l.owned = append(l.owned, l.target)
+	return nil
+}
+
+// crops is the shape of a batch.
+func (l *Learner) crops() imageBatch {
+	return imageBatch{l.cfg.Train.Batch, l.cfg.Data.Crop.Height, l.cfg.Data.Crop.Width}
+}
+
+// Close frees sessions and memory.
+func (l *Learner) Close() error {
+	var errs []error
+	for _, c := range slices.Backward(l.owned) {
+		errs = append(errs, c.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// Arch returns the network that is trained.
+func (l *Learner) Arch() nets.Arch { return l.arch }
+
+// Student returns a parameter or running statistic of the student by name, as
+// [nets.New] asks for it. It may share the state's memory.
+func (l *Learner) Student(name string) ([]float32, error) { return l.state.lookup(name) }

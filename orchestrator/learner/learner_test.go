@@ -1,0 +1,157 @@
+package learner
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.uber.org/zap"
+
+	"t2sda/configs"
+	"t2sda/datasets"
+	"t2sda/graphs/engine"
+	"t2sda/graphs/engine/enginetest"
+	"t2sda/graphs/weights"
+)
+
+// TestStages: what runs by every method, in which order, and what it records.
+func TestStages(t *testing.T) {
+	for method, want := range map[string]struct{ stages, losses string }{
+		configs.SourceOnly:             {"data source update", "source"},
+		configs.Translated:             {"data source update", "pseudo"},
+		configs.SelfTraining:           {"data teacher source mix update ema", "mix source"},
+		configs.SelfTrainingTranslated: {"data teacher source mix update ema", "mix pseudo"},
+		configs.T2S:                    {"data teacher source plan pull mix update ema", "mix pull source"},
+		configs.T2SMSE:                 {"data teacher source plan pull mix update ema", "mix pull source"},
+		configs.TargetOnly:             {"data source update", "source"},
+		configs.Generalise:             {"data source teacher plan pull update ema", "pull source"},
+	} {
+		c := small()
+		c.Method, c.Train.AdaptAfter = method, 1.0/6
+		l := open(t, c, zap.NewNop())
+		var names []string
+		for _, s := range l.Stages() {
+			names = append(names, s.Name)
+			if s.Note == "" {
+				t.Errorf("%s: stage %s has no note", method, s.Name)
+			}
+		}
+		if got := strings.Join(names, " "); got != want.stages {
+			t.Errorf("%s: stages %s, want %s", method, got, want.stages)
+		}
+		steps := train(t, l, 0, 2)
+		if got := slices.Sorted(maps.Keys(steps[0].Losses)); len(got) != 1 {
+			t.Errorf("%s: before train.adapt_after there are losses %v", method, got)
+		}
+		last := steps[1]
+		if got := strings.Join(slices.Sorted(maps.Keys(last.Losses)), " "); got != want.losses {
+			t.Errorf("%s: losses %s, want %s", method, got, want.losses)
+		}
+		for name, v := range last.Losses {
+			if !(v > 0) || math.IsInf(v, 0) {
+				t.Errorf("%s: loss %s is %g", method, name, v)
+			}
+		}
+		slices.Sort(names)
+		if got := slices.Sorted(maps.Keys(last.Seconds)); !slices.Equal(got, names) {
+			t.Errorf("%s: times of %v, want those of %v", method, got, names)
+		}
+	}
+}
+
+// tensors are a part's, of which there are some.
+func tensors(t testing.TB, p Part) []weights.Tensor {
+	t.Helper()
+	list, err := p.Tensors()
+	if err != nil || len(list) == 0 {
+		t.Fatalf("part %s: %d tensors, %v", p.Name, len(list), err)
+	}
+	return list
+}
+
+// TestTensorsAreTheState: what another learner of the same configuration is given
+// of one's tensors makes it go on as that one does, to the bit.
+func TestTensorsAreTheState(t *testing.T) {
+	one := open(t, small(), zap.NewNop())
+	train(t, one, 0, 2)
+	other := open(t, small(), zap.NewNop())
+	for i, part := range one.Parts() {
+		if err := other.Parts()[i].Restore("one", tensors(t, part)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a, b := train(t, one, 2, 4), train(t, other, 2, 4)
+	for i := range a {
+		if !maps.Equal(a[i].Losses, b[i].Losses) || a[i].GradNorm != b[i].GradNorm {
+			t.Errorf("iteration %d: %v, %g; want %v, %g", a[i].Iteration, b[i].Losses, b[i].GradNorm, a[i].Losses, a[i].GradNorm)
+		}
+	}
+}
+
+// TestBatchFails: an error of the loader comes back as it is, and changes nothing.
+func TestBatchFails(t *testing.T) {
+	l := open(t, small(), zap.NewNop())
+	before := slices.Clone(l.state.student.Host())
+	lost := errors.New("lost")
+	if _, err := l.Iterate(t.Context(), 0, func(context.Context) (*datasets.Batch, error) { return nil, lost }); err != lost {
+		t.Errorf("have %v", err)
+	}
+	if !slices.Equal(before, l.state.student.Host()) {
+		t.Error("the student has moved")
+	}
+}
+
+// TestCheck poisons every part of the state in turn.
+func TestCheck(t *testing.T) {
+	l := open(t, small(), zap.NewNop())
+	s := l.state
+	values := map[string][]float32{s.order[0]: s.buffers[s.order[0]]}
+	for what, a := range map[string]engine.Arena{"student": s.student, "teacher": s.teacher, "first moment": s.moment1, "second moment": s.moment2} {
+		values[what] = a.Host()
+	}
+	for what, x := range values {
+		kept := x[0]
+		x[0] = float32(math.NaN())
+		if err := l.Check(); !errors.Is(err, ErrNotFinite) || !strings.Contains(err.Error(), what) || !strings.Contains(err.Error(), "not finite") {
+			t.Errorf("%s: have %v", what, err)
+		}
+		x[0] = kept
+	}
+	if err := errors.Join(l.Check(), l.Suspect()); err != nil {
+		t.Error(err)
+	}
+	l.target.confidence[0] = float32(math.Inf(1))
+	if err := l.Suspect(); !errors.Is(err, ErrNotFinite) || !strings.Contains(err.Error(), "teacher/target") {
+		t.Errorf("have %v", err)
+	}
+}
+
+// TestFailedTerm: where a session cannot be built, what there is so far is closed
+// and the parameter named.
+func TestFailedTerm(t *testing.T) {
+	c := small()
+	l := &Learner{cfg: c, arch: Arch(c, 3), engine: enginetest.Open(t, engine.Options{}), log: zap.NewNop()}
+	var err error
+	if l.state, err = newState(l.arch, true, c.Train, c.Seed, onHost); err != nil {
+		t.Fatal(err)
+	}
+	l.owned = append(l.owned, l.state)
+	missing := l.state.specs[0].Name
+	delete(l.state.index, missing)
+	for what, build := range map[string]func() (any, error){
+		"pull":    func() (any, error) { return newPullTerm(l) },
+		"teacher": func() (any, error) { return newTeacher(l.engine, "teacher", l.arch, l.crops(), l.state, true, false) },
+		"shared":  func() (any, error) { return nil, l.buildShared(shapesSpace()) },
+	} {
+		if _, err := build(); err == nil || !strings.Contains(err.Error(), missing) {
+			t.Errorf("%s: have %v, want %s named", what, err, missing)
+		}
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+}

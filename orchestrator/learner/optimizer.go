@@ -1,0 +1,62 @@
+package learner
+
+import (
+	"io"
+
+	"t2sda/configs"
+	"t2sda/graphs/engine"
+)
+
+// optimizer moves a state: gradients to 0, the student by AdamW, the teacher
+// towards the student. What it computes does not depend on where the state lies.
+type optimizer interface {
+	clear() error // gradients
+	// step is AdamW's update number t, counted from 0, with the encoder's learning
+	// rate lr. It returns the gradients' Euclidean norm before clipping.
+	step(t int, lr float64) (norm float64, err error)
+	follow(alpha float64) error // teacher ← α·teacher + (1−α)·student
+	io.Closer
+}
+
+// newOptimizer returns loops over memory that the host may touch, or graphs that
+// run where the state lies.
+func newOptimizer(e *engine.Engine, s *state, c configs.Train) (optimizer, error) {
+	if s.student.Host() != nil {
+		return &hostOptimizer{s, newAdamW(c, s.spans)}, nil
+	}
+	return newGraphOptimizer(e, s, newAdamW(c, s.spans))
+}
+
+// hostOptimizer works on memory that the host may touch.
+type hostOptimizer struct {
+	s *state
+	*adamW
+}
+
+func (o *hostOptimizer) clear() error {
+	clear(o.s.grads.Host())
+	return nil
+}
+
+func (o *hostOptimizer) step(t int, lr float64) (norm float64, err error) {
+	s := o.s
+	return o.update(s.student.Host(), s.grads.Host(), s.moment1.Host(), s.moment2.Host(), t, lr), nil
+}
+
+func (o *hostOptimizer) follow(alpha float64) error {
+	emaUpdate(o.s.teacher.Host(), o.s.student.Host(), alpha)
+	return nil
+}
+
+func (o *hostOptimizer) Close() error { return nil }
+
+// emaUpdate moves teacher ← α·teacher + (1−α)·student.
+func emaUpdate(teacher, student []float32, alpha float64) {
+	a, b := float32(alpha), float32(1-alpha)
+	inParallel(0, len(teacher), func(from, to int) {
+		t, s := teacher[from:to], student[from:to]
+		for i := range t {
+			t[i] = a*t[i] + b*s[i]
+		}
+	})
+}

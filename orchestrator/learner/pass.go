@@ -1,0 +1,114 @@
+package learner
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+
+	"t2sda/graphs"
+	"t2sda/graphs/engine"
+	"t2sda/graphs/nets"
+	"t2sda/graphs/program"
+	"t2sda/internal/raster"
+)
+
+// pass is the student's way to one loss and back as a session: forward, loss and
+// gradient, which it adds to the gradient arena in place. Peak memory of an
+// iteration is that of its largest pass.
+type pass struct {
+	*program.Program
+	name  string
+	image []float32 // [B,3,H,W], RGB 0–255
+	loss  []float32 // one element
+	noise []noise
+	stats []batchStat
+}
+
+// noise is a random input of the graph: stochastic depth or dropout.
+type noise struct {
+	keep float64
+	data []float32
+}
+
+// batchStat is the batch's mean and variance at one batch norm, [C].
+type batchStat struct {
+	name           string
+	unbias         float32 // variance's factor
+	mean, variance []float32
+}
+
+// lossGraph builds a pass from the normalised image: the loss that is recorded,
+// and the objective whose gradient is added.
+type lossGraph func(p *program.Program, net *nets.Net, x *graphs.Value) (loss, objective *graphs.Value)
+
+// newPass builds, differentiates and opens one pass.
+func newPass(e *engine.Engine, name string, arch nets.Arch, size imageBatch, s *state, build lossGraph) (*pass, error) {
+	t := &pass{name: name}
+	var err error
+	t.Program, err = program.New(e, name, s.views(s.student), func(p *program.Program) {
+		g := p.Graph()
+		net := nets.New(g, arch, nets.Train, nil)
+		image, pixels := program.Input[float32](p, "image", size.N, 3, size.H, size.W)
+		t.image = pixels
+		loss, objective := build(p, net, net.Normalize(image))
+		t.loss = program.Output[float32](p, "loss", loss)
+		p.Differentiate(objective, s.views(s.grads))
+		for _, n := range net.Noise() {
+			t.noise = append(t.noise, noise{n.Keep, program.Feed[float32](p, n.Input)})
+		}
+		for _, b := range net.BatchStats() {
+			t.stats = append(t.stats, batchStat{
+				b.Name, float32(b.Unbias()),
+				program.Output[float32](p, "mean/"+b.Name, b.Mean), program.Output[float32](p, "var/"+b.Name, b.Var),
+			})
+		}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("term %w", err)
+	}
+	return t, nil
+}
+
+// run draws the noise, runs the session and returns the unscaled loss.
+// A loss that is not finite is an error.
+func (t *pass) run(ctx context.Context, r *rand.Rand) (float64, error) {
+	for _, n := range t.noise {
+		for i := range n.data {
+			n.data[i] = 0
+			if r.Float64() < n.keep {
+				n.data[i] = float32(1 / n.keep)
+			}
+		}
+	}
+	if err := t.Program.Run(ctx); err != nil {
+		return 0, fmt.Errorf("term %s: %w", t.name, err)
+	}
+	loss := t.loss[0]
+	if loss-loss != 0 {
+		return 0, NotFiniteError(fmt.Sprintf("term %s: its loss is %v", t.name, loss))
+	}
+	return float64(loss), nil
+}
+
+// updateRunning moves the running statistics towards the last batch's:
+// r ← (1−momentum)·r + momentum·batch, the variance unbiased as in PyTorch.
+func (t *pass) updateRunning(buffers map[string][]float32, momentum float64) {
+	m := float32(momentum)
+	for _, s := range t.stats {
+		mean, variance := buffers[s.name+".running_mean"], buffers[s.name+".running_var"]
+		for i := range mean {
+			mean[i] += m * (s.mean[i] - mean[i])
+			variance[i] += m * (s.variance[i]*s.unbias - variance[i])
+		}
+	}
+}
+
+// imageBatch is the shape of a batch of crops.
+type imageBatch struct{ N, H, W int }
+
+// fillImages copies pictures into a batch's buffer [B,3,H,W].
+func fillImages(dst []float32, images []*raster.Image) {
+	for _, m := range images {
+		dst = dst[copy(dst, m.Pix):]
+	}
+}

@@ -1,0 +1,112 @@
+package learner
+
+import (
+	"context"
+
+	"t2sda/configs"
+	"t2sda/graphs"
+	"t2sda/graphs/engine"
+	"t2sda/graphs/nets"
+	"t2sda/graphs/program"
+	"t2sda/internal/raster"
+	"t2sda/internal/rng"
+	"t2sda/losses"
+)
+
+// supervised is the student's pixel-weighted cross-entropy. One session serves
+// L_S and L_T: they differ in images, labels and weights only. With a frozen
+// encoder it also takes the distance from its features, where that has weights:
+// one forward pass of the student serves both.
+type supervised struct {
+	*pass
+	labels  []int64   // [B,H,W], void as 0
+	weights []float32 // [B,H,W], void 0; the denominator is in them
+}
+
+// newSupervised builds the session; f is nil without the feature distance.
+func newSupervised(e *engine.Engine, arch nets.Arch, size imageBatch, s *state, f *frozen) (*supervised, error) {
+	t := &supervised{}
+	var err error
+	t.pass, err = newPass(e, "supervised", arch, size, s, func(p *program.Program, net *nets.Net, x *graphs.Value) (loss, objective *graphs.Value) {
+		levels := net.Encode(x)
+		logits := net.Segment(levels)
+		labels, labelMemory := program.Input[int64](p, "labels", size.N, size.H, size.W)
+		weights, weightMemory := program.Input[float32](p, "weights", size.N, size.H, size.W)
+		t.labels, t.weights = labelMemory, weightMemory
+		loss = losses.CrossEntropy(logits, labels, weights)
+		if f == nil {
+			return loss, loss
+		}
+		return loss, p.Graph().Add(loss, f.distanceOf(p, levels))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// sourceTerm is L_S: the cross-entropy on source images, on pseudo-target ones, or
+// the mean of both. With it goes the feature distance.
+type sourceTerm struct {
+	l      *Learner
+	domain string // of its images
+}
+
+func newSourceTerm(l *Learner) (term, error) {
+	return &sourceTerm{l, l.cfg.CEDomain()}, nil
+}
+
+func (t *sourceTerm) stages() []stage {
+	return []stage{{Stage{"source", "loss on labelled images, and its gradient"}, always, t.learn}}
+}
+
+// Close has nothing to free: the sessions are shared.
+func (t *sourceTerm) Close() error { return nil }
+
+// learn adds the gradient of L_S.
+func (t *sourceTerm) learn(ctx context.Context, i *iteration) error {
+	switch t.domain {
+	case configs.DomainPseudo:
+		return t.learnOn(ctx, i, configs.DomainPseudo, i.batch.Pseudo, 1)
+	case configs.DomainBoth:
+		if err := t.learnOn(ctx, i, configs.DomainPseudo, i.batch.Pseudo, 0.5); err != nil {
+			return err
+		}
+		return t.learnOn(ctx, i, configs.DomainSource, i.batch.Source, 0.5)
+	}
+	return t.learnOn(ctx, i, configs.DomainSource, i.batch.Source, 1)
+}
+
+// learnOn adds the gradient of scale times the cross-entropy on images that bear
+// the batch's labels.
+func (t *sourceTerm) learnOn(ctx context.Context, i *iteration, domain string, images []*raster.Image, scale float64) error {
+	fillImages(t.l.supervised.image, images)
+	labels, denominator := flatten(i.batch.SourceLabels), losses.Denominator(t.l.cfg.Loss.CEDenominator)
+	err := losses.Encode(t.l.supervised.labels, t.l.supervised.weights, labels, t.l.arch.Classes, denominator, scale)
+	if err != nil {
+		return err
+	}
+	// Of both domains, the source's features are those to keep (DAFormer).
+	keeps := t.l.frozen != nil && (domain == configs.DomainSource || t.domain == domain)
+	if keeps {
+		if err := t.l.frozen.run(ctx, images, labels); err != nil {
+			return err
+		}
+	}
+	loss, err := t.l.supervised.run(ctx, rng.New(t.l.cfg.Seed, i.index, "noise/"+domain))
+	i.step.Losses[domain] = loss / scale
+	if keeps {
+		i.step.Losses["feature_distance"] = t.l.frozen.take()
+	}
+	t.l.supervised.updateRunning(t.l.state.buffers, t.l.cfg.Train.BNMomentum)
+	return err
+}
+
+// flatten joins the labels of a batch, [B,H,W].
+func flatten(labels []*raster.Labels) []uint8 {
+	var out []uint8
+	for _, l := range labels {
+		out = append(out, l.Pix...)
+	}
+	return out
+}

@@ -1,0 +1,87 @@
+package learner
+
+import (
+	"context"
+	"fmt"
+
+	"t2sda/graphs/engine"
+	"t2sda/graphs/nets"
+	"t2sda/graphs/program"
+	"t2sda/internal/raster"
+	"t2sda/losses"
+)
+
+// teacherStage is shared by all teachers of an iteration.
+var teacherStage = Stage{"teacher", "labels of target images, features of labelled ones"}
+
+// teacher is the momentum network on one batch.
+type teacher struct {
+	*program.Program
+	name string
+
+	image      []float32 // [B,3,H,W]
+	labels     []int64   // [B,H,W] arg max; nil when only features are wanted
+	pseudo     []uint8   // the same as train ids
+	confidence []float32 // [B,H,W] softmax maximum; nil likewise
+	features   []float32 // [B,D,h,w] ℓ2-normalised; nil without a projector
+	grid       losses.Grid
+}
+
+// newTeacher builds the teacher's forward pass: pseudo-labels and confidences
+// at the crop's resolution, features at the grid, as asked for.
+func newTeacher(e *engine.Engine, name string, arch nets.Arch, size imageBatch, s *state, wantLabels, wantFeatures bool) (*teacher, error) {
+	t := &teacher{name: name}
+	var err error
+	t.Program, err = program.New(e, name, s.views(s.teacher), func(p *program.Program) {
+		g := p.Graph()
+		net := nets.New(g, arch, nets.Teacher, nil)
+		image, pixels := program.Input[float32](p, "image", size.N, 3, size.H, size.W)
+		t.image = pixels
+		levels := net.Encode(net.Normalize(image))
+		if wantLabels {
+			logits := g.Resize(net.Segment(levels), size.H, size.W, "linear")
+			top := g.ReduceMax(logits, []int{1}, true)
+			// softmax at its maximum is 1 / Σ exp(z − max)
+			sum := g.ReduceSum(g.Exp(g.Sub(logits, top)), []int{1}, false)
+			t.confidence = program.Output[float32](p, "confidence", g.Reciprocal(sum))
+			t.labels = program.Output[int64](p, "labels", g.ArgMax(logits, 1, false))
+			t.pseudo = make([]uint8, len(t.labels))
+		}
+		if wantFeatures {
+			f := net.Project(levels)
+			t.grid = losses.Grid{N: f.Dim(0), D: f.Dim(1), H: f.Dim(2), W: f.Dim(3)}
+			t.features = program.Output[float32](p, "features", f)
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
+// run runs the teacher on the images and converts its pseudo-labels.
+func (t *teacher) run(ctx context.Context, images []*raster.Image) error {
+	fillImages(t.image, images)
+	if err := t.Run(ctx); err != nil {
+		return fmt.Errorf("%s: %w", t.name, err)
+	}
+	for i, v := range t.labels {
+		t.pseudo[i] = uint8(v)
+	}
+	return nil
+}
+
+// pseudoLabels returns a copy of image n's pseudo-labels.
+func (t *teacher) pseudoLabels(n, w, h int) *raster.Labels {
+	out := raster.NewLabels(w, h)
+	copy(out.Pix, t.pseudo[n*w*h:])
+	return out
+}
+
+// suspect is an [ErrNotFinite] where the last run gave what is no number.
+func (t *teacher) suspect() error {
+	if allFinite(t.confidence) && allFinite(t.features) {
+		return nil
+	}
+	return NotFiniteError(t.name + ": its output is not finite")
+}
