@@ -1,6 +1,7 @@
 package learner
 
 import (
+	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -100,7 +101,7 @@ func newStudentTerm(b *testing.B) *studentTerm {
 	for i := range t.image {
 		t.image[i] = 255 * r.Float32()
 	}
-	if _, err := t.run(b.Context(), r); err != nil { // draws the noise, too
+	if _, err := t.run(b.Context(), func(int) *rand.Rand { return r }); err != nil { // draws the noise, too
 		b.Fatal(err)
 	}
 	return t

@@ -4,10 +4,12 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"time"
 
 	"t2sda/configs"
 	"t2sda/datasets"
+	"t2sda/internal/rng"
 )
 
 // Step is what an iteration did, as it is recorded.
@@ -132,6 +134,13 @@ func (l *Learner) Iterate(ctx context.Context, index int, next func(ctx context.
 		i.step.Seconds[s.Name] += time.Since(start).Seconds()
 	}
 	return i.step, nil
+}
+
+// noise draws what is random about a pass of the student over the iteration's images.
+func (l *Learner) noise(i *iteration, loss string) draws {
+	return func(image int) *rand.Rand {
+		return rng.New(l.cfg.Seed, i.index, fmt.Sprintf("noise/%s/%d", loss, image))
+	}
 }
 
 // fetch waits for the batch: crops [B,3,H,W] of each domain, the source's also

@@ -92,6 +92,34 @@ func TestTensorsAreTheState(t *testing.T) {
 	}
 }
 
+// TestNoiseIsOfImages: an image's stochastic depth and dropout are the same in
+// whatever batch it is, and differ from its neighbour's.
+func TestNoiseIsOfImages(t *testing.T) {
+	c := small()
+	c.Method, c.Model.DropPath, c.Model.Dropout = configs.SourceOnly, 0.5, 0.5
+	drawn := func(images int) (rows [][]float32) {
+		c.Train.Batch = images
+		l := open(t, c, zap.NewNop())
+		train(t, l, 0, 1)
+		for i := range images {
+			var row []float32
+			for _, n := range l.supervised.noise {
+				size := len(n.data) / images
+				row = append(row, n.data[i*size:(i+1)*size]...)
+			}
+			rows = append(rows, row)
+		}
+		return rows
+	}
+	one, two := drawn(1), drawn(2)
+	if !slices.Equal(one[0], two[0]) || slices.Equal(two[0], two[1]) {
+		t.Errorf("alone %v, of two %v and %v", one[0], two[0], two[1])
+	}
+	if slices.Max(one[0]) != 2 || slices.Min(one[0]) != 0 {
+		t.Errorf("noise %v, want 0 and 1/0.5", one[0])
+	}
+}
+
 // TestBatchFails: an error of the loader comes back as it is, and changes nothing.
 func TestBatchFails(t *testing.T) {
 	l := open(t, small(), zap.NewNop())

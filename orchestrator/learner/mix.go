@@ -48,7 +48,7 @@ func (m *mixTerm) learn(ctx context.Context, i *iteration) error {
 	if err := mix.Encode(s.labels, s.weights); err != nil {
 		return err
 	}
-	loss, err := s.run(ctx, rng.New(m.cfg.Seed, i.index, "noise/mix"))
+	loss, err := s.run(ctx, m.l.noise(i, "mix"))
 	i.step.Losses["mix"] = loss / mix.Weight
 	s.updateRunning(m.l.state.buffers, m.cfg.Train.BNMomentum)
 	return err

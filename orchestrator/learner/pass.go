@@ -17,17 +17,18 @@ import (
 // iteration is that of its largest pass.
 type pass struct {
 	*program.Program
-	name  string
-	image []float32 // [B,3,H,W], RGB 0–255
-	loss  []float32 // one element
-	noise []noise
-	stats []batchStat
+	name   string
+	images int       // B
+	image  []float32 // [B,3,H,W], RGB 0–255
+	loss   []float32 // one element
+	noise  []noise
+	stats  []batchStat
 }
 
 // noise is a random input of the graph: stochastic depth or dropout.
 type noise struct {
 	keep float64
-	data []float32
+	data []float32 // [B,…]
 }
 
 // batchStat is the batch's mean and variance at one batch norm, [C].
@@ -43,7 +44,7 @@ type lossGraph func(p *program.Program, net *nets.Net, x *graphs.Value) (loss, o
 
 // newPass builds, differentiates and opens one pass.
 func newPass(e *engine.Engine, name string, arch nets.Arch, size imageBatch, s *state, build lossGraph) (*pass, error) {
-	t := &pass{name: name}
+	t := &pass{name: name, images: size.N}
 	var err error
 	t.Program, err = program.New(e, name, s.views(s.student), func(p *program.Program) {
 		g := p.Graph()
@@ -71,13 +72,10 @@ func newPass(e *engine.Engine, name string, arch nets.Arch, size imageBatch, s *
 
 // run draws the noise, runs the session and returns the unscaled loss.
 // A loss that is not finite is an error.
-func (t *pass) run(ctx context.Context, r *rand.Rand) (float64, error) {
-	for _, n := range t.noise {
-		for i := range n.data {
-			n.data[i] = 0
-			if r.Float64() < n.keep {
-				n.data[i] = float32(1 / n.keep)
-			}
+func (t *pass) run(ctx context.Context, draws draws) (float64, error) {
+	if len(t.noise) > 0 {
+		for image := range t.images {
+			t.draw(image, draws(image))
 		}
 	}
 	if err := t.Program.Run(ctx); err != nil {
@@ -88,6 +86,24 @@ func (t *pass) run(ctx context.Context, r *rand.Rand) (float64, error) {
 		return 0, NotFiniteError(fmt.Sprintf("term %s: its loss is %v", t.name, loss))
 	}
 	return float64(loss), nil
+}
+
+// draws gives the generator of what is random about one image of a batch, so that
+// it does not depend on the images beside it.
+type draws func(image int) *rand.Rand
+
+// draw draws the noise of one image.
+func (t *pass) draw(image int, r *rand.Rand) {
+	for _, n := range t.noise {
+		size := len(n.data) / t.images
+		for i := range size {
+			x := &n.data[image*size+i]
+			*x = 0
+			if r.Float64() < n.keep {
+				*x = float32(1 / n.keep)
+			}
+		}
+	}
 }
 
 // updateRunning moves the running statistics towards the last batch's:

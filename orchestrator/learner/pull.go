@@ -99,7 +99,7 @@ func (p *pullTerm) choose(_ context.Context, i *iteration) error {
 // learn adds the gradient of λ·L_pull.
 func (p *pullTerm) learn(ctx context.Context, i *iteration) (err error) {
 	fillImages(p.image, p.queryImages(i.batch))
-	i.step.Losses["pull"], err = p.run(ctx, rng.New(p.l.cfg.Seed, i.index, "noise/pull"))
+	i.step.Losses["pull"], err = p.run(ctx, p.l.noise(i, "pull"))
 	return err
 }
 

@@ -9,7 +9,6 @@ import (
 	"t2sda/graphs/nets"
 	"t2sda/graphs/program"
 	"t2sda/internal/raster"
-	"t2sda/internal/rng"
 	"t2sda/losses"
 )
 
@@ -93,7 +92,7 @@ func (t *sourceTerm) learnOn(ctx context.Context, i *iteration, domain string, i
 			return err
 		}
 	}
-	loss, err := t.l.supervised.run(ctx, rng.New(t.l.cfg.Seed, i.index, "noise/"+domain))
+	loss, err := t.l.supervised.run(ctx, t.l.noise(i, domain))
 	i.step.Losses[domain] = loss / scale
 	if keeps {
 		i.step.Losses["feature_distance"] = t.l.frozen.take()
