@@ -225,7 +225,7 @@ func TestDivergenceAtEvaluation(t *testing.T) {
 	}
 	defer log.close()
 	tr.progress.Iteration = 3
-	err = tr.conclude(t.Context(), log, Event{Step: learner.Step{Iteration: 2}})
+	err = tr.finishIteration(t.Context(), log, Event{Step: learner.Step{Iteration: 2}})
 	if err == nil || !strings.HasPrefix(err.Error(), "the loss diverged at iteration 2 (") || !strings.Contains(err.Error(), "logits are not finite: NaN") || !strings.Contains(err.Error(), "lower train.lr") {
 		t.Errorf("have %v", err)
 	}

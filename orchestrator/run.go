@@ -1,3 +1,6 @@
+// Package orchestrator runs trainings: a run's directory, data, checkpoints on disk,
+// evaluations, events, export and report around a [learner.Learner], which does the
+// learning; and several runs side by side, for comparisons.
 package orchestrator
 
 import (

@@ -10,6 +10,7 @@ import (
 	"t2sda/export"
 	"t2sda/export/predict"
 	"t2sda/export/score"
+	"t2sda/internal/finite"
 	"t2sda/internal/interrupt"
 	"t2sda/orchestrator/learner"
 )
@@ -32,9 +33,9 @@ func (t *trainer) evaluatePending(ctx context.Context, e *Event) error {
 	}
 }
 
-// catchUp makes the evaluation that an interrupt prevented and adds it to its
+// evaluateMissed makes the evaluation that an interrupt prevented and adds it to its
 // iteration's event.
-func (t *trainer) catchUp(ctx context.Context) error {
+func (t *trainer) evaluateMissed(ctx context.Context) error {
 	if !t.progress.EvalPending {
 		return nil
 	}
@@ -80,7 +81,7 @@ func (t *trainer) evaluateStudent(ctx context.Context, e *Event) error {
 	miou := float64(result.MIoU)
 	e.MIoU, e.IoU = &miou, map[string]float64{}
 	for _, c := range result.Classes {
-		if iou := float64(c.IoU); iou-iou == 0 { // JSON has no NaN
+		if iou := float64(c.IoU); finite.Is(iou) { // JSON has no NaN
 			e.IoU[c.Name] = iou
 		}
 	}

@@ -119,7 +119,7 @@ func (t *trainer) run(ctx context.Context) (err error) {
 	c := t.cfg.Train
 	t.meter.start(t.cfg.Method, t.progress.Iteration, c.Iterations)
 	defer t.meter.stop()
-	if err := t.catchUp(ctx); err != nil {
+	if err := t.evaluateMissed(ctx); err != nil {
 		return err
 	}
 	log, err := openEvents(t.dir, t.progress.Iteration)
@@ -139,17 +139,17 @@ func (t *trainer) run(ctx context.Context) (err error) {
 			return t.stopAt(it, err)
 		}
 		t.progress.Iteration = it + 1
-		if err := t.conclude(ctx, log, event); err != nil {
+		if err := t.finishIteration(ctx, log, event); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// conclude is what follows an iteration: evaluation and checkpoint, where they
+// finishIteration is what follows an iteration: evaluation and checkpoint, where they
 // are due, and the record of it. When ctx has ended it returns an error, with a
 // checkpoint saved.
-func (t *trainer) conclude(ctx context.Context, log *eventLog, e Event) error {
+func (t *trainer) finishIteration(ctx context.Context, log *eventLog, e Event) error {
 	c, done := t.cfg.Train, t.progress.Iteration
 	t.progress.EvalPending = due(done, c.EvalEvery, c)
 	if err := t.evaluatePending(ctx, &e); err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 
+	"t2sda/internal/finite"
 	"t2sda/internal/raster"
 )
 
@@ -66,7 +67,7 @@ func (m logitMap) argmax(w, h int) (*raster.Labels, error) {
 // that are masked, minus infinity, are none of that.
 func broken(best []float32, y int) error {
 	for x, v := range best {
-		if v-v != 0 {
+		if !finite.Is(v) {
 			return fmt.Errorf("%w: %v at column %d, row %d", ErrNotFinite, v, x, y)
 		}
 	}

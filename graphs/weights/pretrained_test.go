@@ -3,6 +3,8 @@ package weights
 import (
 	"strings"
 	"testing"
+
+	"t2sda/internal/finite"
 )
 
 func TestPretrained(t *testing.T) {
@@ -19,7 +21,7 @@ func TestPretrained(t *testing.T) {
 				t.Errorf("%s holds %s, which is no part of an encoder", name, w.Name)
 			}
 			for _, v := range w.Data {
-				if v-v != 0 {
+				if !finite.Is(v) {
 					t.Fatalf("%s: %s is not finite", name, w.Name)
 				}
 			}

@@ -3,6 +3,8 @@ package cli
 import (
 	"fmt"
 
+	"t2sda/internal/finite"
+
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
@@ -20,7 +22,7 @@ func finiteFlags(cmd *cobra.Command) (err error) {
 			numbers, _ = cmd.Flags().GetFloat64Slice(f.Name) // of this type
 		}
 		for _, x := range numbers {
-			if x-x != 0 && err == nil {
+			if !finite.Is(x) && err == nil {
 				err = usageError{fmt.Errorf("--%s %s: want a finite number, have %g", f.Name, f.Value, x)}
 			}
 		}

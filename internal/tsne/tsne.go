@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 
+	"t2sda/internal/finite"
 	"t2sda/internal/rng"
 )
 
@@ -84,7 +85,7 @@ func (o *Options) complete(x [][]float32) error {
 			return fmt.Errorf("point %d has %d dimensions, point 0 has %d", i, len(row), len(x[0]))
 		}
 		for _, v := range row {
-			if v-v != 0 {
+			if !finite.Is(v) {
 				return fmt.Errorf("point %d has a coordinate %v", i, v)
 			}
 		}

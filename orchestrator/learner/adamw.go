@@ -102,16 +102,6 @@ func norm2(x []float32) float64 {
 	return math.Sqrt(total)
 }
 
-// allFinite reports whether x holds neither NaN nor an infinity.
-func allFinite(x []float32) bool {
-	for _, v := range x {
-		if v-v != 0 {
-			return false
-		}
-	}
-	return true
-}
-
 // inParallel runs f on disjoint ranges that cover [from, to), one per core.
 // f must write only what belongs to its range's elements.
 func inParallel(from, to int, f func(from, to int)) {

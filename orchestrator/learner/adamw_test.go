@@ -107,14 +107,3 @@ func TestSchedules(t *testing.T) {
 		}
 	}
 }
-
-func TestAllFinite(t *testing.T) {
-	if !allFinite([]float32{0, -1, math.MaxFloat32}) {
-		t.Error("finite numbers were refused")
-	}
-	for _, bad := range []float64{math.NaN(), math.Inf(1), math.Inf(-1)} {
-		if allFinite([]float32{0, float32(bad)}) {
-			t.Errorf("%v passed", bad)
-		}
-	}
-}

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"t2sda/graphs/engine"
+	"t2sda/internal/finite"
 )
 
 // ErrNotFinite marks an error that says what is NaN or infinite. Loss, gradient
@@ -53,7 +54,7 @@ func (s *state) check() error {
 			continue
 		}
 		err := inChunks(a.arena, s.size, func(_ int, part []float32) error {
-			if !allFinite(part) {
+			if !finite.All(part) {
 				return NotFiniteError(a.name + " is not finite")
 			}
 			return nil
@@ -63,7 +64,7 @@ func (s *state) check() error {
 		}
 	}
 	for _, name := range s.order {
-		if !allFinite(s.buffers[name]) {
+		if !finite.All(s.buffers[name]) {
 			return NotFiniteError(name + " is not finite")
 		}
 	}

@@ -9,6 +9,7 @@ import (
 
 	"t2sda/configs"
 	"t2sda/datasets"
+	"t2sda/internal/finite"
 	"t2sda/internal/rng"
 )
 
@@ -155,7 +156,7 @@ func (l *Learner) update(_ context.Context, i *iteration) (err error) {
 	if i.step.GradNorm, err = l.optimizer.step(i.index, i.step.LR); err != nil {
 		return err
 	}
-	if i.step.GradNorm-i.step.GradNorm != 0 {
+	if !finite.Is(i.step.GradNorm) {
 		return NotFiniteError(fmt.Sprintf("the gradient's norm is %v", i.step.GradNorm))
 	}
 	return nil

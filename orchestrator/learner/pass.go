@@ -9,6 +9,7 @@ import (
 	"t2sda/graphs/engine"
 	"t2sda/graphs/nets"
 	"t2sda/graphs/program"
+	"t2sda/internal/finite"
 	"t2sda/internal/raster"
 )
 
@@ -82,7 +83,7 @@ func (t *pass) run(ctx context.Context, draws draws) (float64, error) {
 		return 0, fmt.Errorf("term %s: %w", t.name, err)
 	}
 	loss := t.loss[0]
-	if loss-loss != 0 {
+	if !finite.Is(loss) {
 		return 0, NotFiniteError(fmt.Sprintf("term %s: its loss is %v", t.name, loss))
 	}
 	return float64(loss), nil

@@ -7,6 +7,7 @@ import (
 	"t2sda/graphs/engine"
 	"t2sda/graphs/nets"
 	"t2sda/graphs/program"
+	"t2sda/internal/finite"
 	"t2sda/internal/raster"
 	"t2sda/losses"
 )
@@ -80,7 +81,7 @@ func (t *teacher) pseudoLabels(n, w, h int) *raster.Labels {
 
 // suspect is an [ErrNotFinite] where the last run gave what is no number.
 func (t *teacher) suspect() error {
-	if allFinite(t.confidence) && allFinite(t.features) {
+	if finite.All(t.confidence) && finite.All(t.features) {
 		return nil
 	}
 	return NotFiniteError(t.name + ": its output is not finite")
