@@ -5,7 +5,7 @@ package configs
 type Config struct {
 	Name   string `mapstructure:"name" yaml:"name"`     // name of the run; its directory is output/name
 	Output string `mapstructure:"output" yaml:"output"` // parent directory of run directories
-	Method string `mapstructure:"method" yaml:"method"` // one of [Methods]
+	Method Method `mapstructure:"method" yaml:"method"`
 	// Baseline trains source-only first, with the same iterations and seed, and
 	// reports the result against it.
 	Baseline bool   `mapstructure:"baseline" yaml:"baseline"`

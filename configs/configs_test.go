@@ -182,7 +182,7 @@ func TestHash(t *testing.T) {
 func TestMethodOfTerms(t *testing.T) {
 	c := Default()
 	c.Loss.CEDomain = DomainBoth
-	for name, trained := range map[string][]string{"source": {TermSource}, "source+mix": {TermSource, TermMix}, "source+pull": {TermSource, TermPull}, "source+pull+mix": Terms()} {
+	for name, trained := range map[Method][]string{"source": {TermSource}, "source+mix": {TermSource, TermMix}, "source+pull": {TermSource, TermPull}, "source+pull+mix": Terms()} {
 		c.Method = name
 		if _, err := methodOf(name); err != nil || c.LabelsTarget() || !c.UsesTarget() || c.CEDomain() != DomainBoth {
 			t.Errorf("%s: %v", name, err)
@@ -192,11 +192,20 @@ func TestMethodOfTerms(t *testing.T) {
 				t.Errorf("%s trains %s: %t", name, term, got)
 			}
 		}
-		if got := MethodSentence(name); !strings.Contains(got, strings.Join(trained, ", ")) {
+		if got := name.Sentence(); !strings.Contains(got, strings.Join(trained, ", ")) {
 			t.Errorf("%s: %s", name, got)
 		}
 	}
-	for _, name := range []string{"", "+", "mix", "pull+source", "source+source", "source+", "source+other"} {
+	for text, want := range map[string]Method{"method: {terms: [source, mix]}": "source+mix", "method:\n  terms: [source]": "source", "method: {terms: source}": "source", "method: source+pull": "source+pull"} {
+		path := filepath.Join(t.TempDir(), "c.yaml")
+		if err := os.WriteFile(path, []byte("extends: streets\n"+text+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if c, err := Load(path, nil); err != nil || c.Method != want {
+			t.Errorf("%s: method %q, %v", text, c.Method, err)
+		}
+	}
+	for _, name := range []Method{"", "+", "mix", "pull+source", "source+source", "source+", "source+other"} {
 		if _, err := methodOf(name); err == nil {
 			t.Errorf("%q is a method", name)
 		}
@@ -235,7 +244,7 @@ func TestHashOfUnreadSettings(t *testing.T) {
 	} {
 		for _, method := range all {
 			a := Default()
-			a.Method = method
+			a.Method = Method(method)
 			b := a
 			s.set(&b)
 			if changes := a.Hash() != b.Hash(); changes != slices.Contains(s.readers, method) {
@@ -269,7 +278,7 @@ func TestSettledByMethod(t *testing.T) {
 		{Generalise, DomainSource, DomainSource, DomainSource, DomainSource, true, false, true},
 	} {
 		cfg := Default()
-		cfg.Method, cfg.Loss.CEDomain, cfg.Loss.MixDomain = c.method, c.ce, c.mix
+		cfg.Method, cfg.Loss.CEDomain, cfg.Loss.MixDomain = Method(c.method), c.ce, c.mix
 		if cfg.CEDomain() != c.wantCE || cfg.MixDomain() != c.wantMix || cfg.UsesPseudo() != c.pseudo || cfg.UsesMix() != c.mixes || cfg.UsesTeacher() != c.teaches {
 			t.Errorf("%s: L_S on %s, mixed from %s, pseudo %v, mixes %v, teacher %v", c.method,
 				cfg.CEDomain(), cfg.MixDomain(), cfg.UsesPseudo(), cfg.UsesMix(), cfg.UsesTeacher())
@@ -299,6 +308,9 @@ func TestBadConfigurations(t *testing.T) {
 		{"not YAML", "a: [", "c.yaml: yaml:"},
 		{"no such base", "extends: nothing", `"nothing": neither a preset`},
 		{"own base", "extends: c.yaml", "extends itself"},
+		{"terms without source", "extends: streets\nmethod: {terms: [mix]}", `(source first, then of pull, mix), have "mix"`},
+		{"no terms", "extends: streets\nmethod: {terms: []}", "method: want a method, or {terms: [source, pull, mix]} with some of these: there are no terms"},
+		{"unknown key of a method", "extends: streets\nmethod: {term: [source]}", `with some of these: term: unknown key "term"`},
 		{"method", "extends: streets\nmethod: magic", `method: want one of source-only, translated, self-training, self-training+translated, t2s-mse, t2s, target-only, generalise, or terms of the loss joined by + (source first, then of pull, mix), have "magic"`},
 		{"no roots", "method: t2s", "data.source.root: is empty"},
 		{"no target", "extends: streets\ndata: {target: {root: \"\"}}", "data.target.root: is empty: method t2s needs target images"},

@@ -1,9 +1,13 @@
 package configs
 
 import (
+	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // The methods of a run.
@@ -37,9 +41,35 @@ const (
 // Terms lists every term.
 func Terms() []string { return []string{TermSource, TermPull, TermMix} }
 
+// Method is one of [Methods], or terms of the loss joined by +, as in source+mix. In
+// YAML terms may also be listed: {terms: [source, mix]}.
+type Method string
+
+// termsOf reads a list of terms.
+func termsOf(n *yaml.Node) (Method, error) {
+	var terms []string
+	err := pairs(n, func(key string, value *yaml.Node) error {
+		if key != "terms" {
+			return fmt.Errorf("unknown key %q", key)
+		}
+		list, err := readNode(reflect.TypeFor[[]string](), value)
+		if err == nil {
+			terms = list.([]string)
+		}
+		return err
+	})
+	if err == nil && len(terms) == 0 {
+		err = errors.New("there are no terms")
+	}
+	if err != nil {
+		return "", fmt.Errorf("want a method, or {terms: [%s]} with some of these: %w", strings.Join(Terms(), ", "), err)
+	}
+	return Method(strings.Join(terms, "+")), nil
+}
+
 // method says what a method learns from.
 type method struct {
-	name     string
+	name     Method
 	sentence string
 	labelled string   // domain of the images whose labels are read
 	target   bool     // unlabelled target images are read
@@ -93,11 +123,11 @@ var errMethod = fmt.Errorf("want one of %s, or terms of the loss joined by + (%s
 
 // methodOf returns a method's row. A name of terms, "source+mix", is a method of
 // these alone in the paper's setting: all else is as configured.
-func methodOf(name string) (method, error) {
+func methodOf(name Method) (method, error) {
 	if i := slices.IndexFunc(methods, func(m method) bool { return m.name == name }); i >= 0 {
 		return methods[i], nil
 	}
-	m := method{name: name, labelled: DomainSource, target: true, terms: strings.Split(name, "+")}
+	m := method{name: name, labelled: DomainSource, target: true, terms: strings.Split(string(name), "+")}
 	m.sentence = "the terms " + strings.Join(m.terms, ", ") + " of the loss, as configured"
 	for i, t := range m.terms {
 		if !slices.Contains(Terms(), t) || slices.Contains(m.terms[:i], t) || (i == 0) != (t == TermSource) {
@@ -111,15 +141,15 @@ func methodOf(name string) (method, error) {
 func Methods() []string {
 	names := make([]string, len(methods))
 	for i, m := range methods {
-		names[i] = m.name
+		names[i] = string(m.name)
 	}
 	return names
 }
 
-// MethodSentence says what a method learns from; empty for an unknown one.
-func MethodSentence(name string) string {
-	c := Config{Method: name}
-	return c.method().sentence
+// Sentence says what a method learns from; empty for an unknown one.
+func (m Method) Sentence() string {
+	row, _ := methodOf(m)
+	return row.sentence
 }
 
 // method returns the configured method's row; the zero value for an unknown one,

@@ -33,6 +33,8 @@ func readNode(t reflect.Type, n *yaml.Node) (any, error) {
 	switch {
 	case t == reflect.TypeFor[Engines]():
 		return enginesOf(n)
+	case t == reflect.TypeFor[Method]() && n.Kind == yaml.MappingNode:
+		return termsOf(n)
 	case t.Kind() == reflect.Slice && n.Kind == yaml.SequenceNode:
 		return readSequence(t, n)
 	case n.Kind != yaml.ScalarNode:

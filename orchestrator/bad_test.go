@@ -180,7 +180,7 @@ func TestDivergenceByMethod(t *testing.T) {
 	writeShapes(t, root)
 	for _, method := range []string{configs.SourceOnly, configs.SelfTraining, configs.T2S} {
 		c := shapesConfig(root, t.TempDir())
-		c.Method, c.Train.LR, c.Train.Iterations, c.Train.EvalEvery = method, 1e6, 20, 0
+		c.Method, c.Train.LR, c.Train.Iterations, c.Train.EvalEvery = configs.Method(method), 1e6, 20, 0
 		_, err := Run(t.Context(), c, quiet())
 		if err == nil || !strings.HasPrefix(err.Error(), "the loss diverged at iteration ") || !strings.Contains(err.Error(), "lower train.lr (now 1e+06)") {
 			t.Errorf("%s: have %v", method, err)

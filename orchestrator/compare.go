@@ -115,7 +115,7 @@ func (c CompareOptions) jobs(cfg configs.Config, dir string) []Job {
 	var jobs []Job
 	for _, seed := range c.Seeds {
 		for _, method := range c.Methods {
-			run := withMethod(cfg, method)
+			run := withMethod(cfg, configs.Method(method))
 			run.Seed, run.Output, run.Name = uint64(seed), dir, fmt.Sprintf("%s-seed%d", method, seed)
 			jobs = append(jobs, Job{method, run})
 		}
@@ -139,7 +139,7 @@ func (c CompareOptions) validate(cfg configs.Config) error {
 		if slices.Contains(c.Methods[:i], m) {
 			return fmt.Errorf("compare: method %s is there twice", m)
 		}
-		run := withMethod(cfg, m)
+		run := withMethod(cfg, configs.Method(m))
 		if err := run.Validate(); err != nil {
 			return fmt.Errorf("compare: method %s: %w", m, err)
 		}

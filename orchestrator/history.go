@@ -23,7 +23,7 @@ func (t *trainer) addHistory(d *report.Data, baseline *Outcome) error {
 	addLosses(d, events)
 	addClasses(d, events)
 	d.Why.Pulled = pulled(events)
-	addMetric(d, t.cfg.Method, events)
+	addMetric(d, string(t.cfg.Method), events)
 	if baseline != nil {
 		before, err := ReadEvents(filepath.Join(baseline.Dir, eventsFile))
 		if err != nil {

@@ -83,7 +83,7 @@ func (t *trainer) reportData(out *Outcome) (report.Data, error) {
 		Summary: out.summary(),
 		Facts:   t.facts(),
 		Space:   t.data.space,
-		Final:   out.Result, FinalName: t.cfg.Method, Baseline: out.Baseline, BaselineName: configs.SourceOnly,
+		Final:   out.Result, FinalName: string(t.cfg.Method), Baseline: out.Baseline, BaselineName: configs.SourceOnly,
 		Files: []report.Fact{
 			{Name: "model", Value: filepath.Join(t.dir, modelFile)},
 			{Name: "checkpoints", Value: filepath.Join(t.dir, checkpointDir)},
@@ -103,7 +103,7 @@ func (t *trainer) facts() []report.Fact {
 		init = "weights of " + c.Model.Init
 	}
 	facts := []report.Fact{
-		{Name: "method", Value: c.Method + ": " + configs.MethodSentence(c.Method)},
+		{Name: "method", Value: fmt.Sprintf("%s: %s", c.Method, c.Method.Sentence())},
 		{Name: "labelled images", Value: fmt.Sprintf("%d in %s", t.data.source.Len(), t.data.source.Root())},
 	}
 	images := fmt.Sprintf("%d labelled images", c.Train.Batch)

@@ -129,7 +129,7 @@ func Run(ctx context.Context, cfg configs.Config, o Options) (_ *Outcome, err er
 
 // withMethod returns cfg for one of several methods that are held against each
 // other.
-func withMethod(cfg configs.Config, method string) configs.Config {
+func withMethod(cfg configs.Config, method configs.Method) configs.Config {
 	cfg.Method, cfg.Baseline = method, false
 	return cfg
 }
@@ -181,7 +181,7 @@ func runOne(ctx context.Context, cfg configs.Config, dir string, baseline *Outco
 	if err := t.run(ctx); err != nil {
 		return nil, err
 	}
-	out := &Outcome{Method: cfg.Method, Seed: cfg.Seed, Iterations: cfg.Train.Iterations, ConfigHash: cfg.Hash(), Dir: dir, Skipped: t.progress.Skipped}
+	out := &Outcome{Method: string(cfg.Method), Seed: cfg.Seed, Iterations: cfg.Train.Iterations, ConfigHash: cfg.Hash(), Dir: dir, Skipped: t.progress.Skipped}
 	if baseline != nil {
 		out.Baseline = baseline.Result
 	}

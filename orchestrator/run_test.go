@@ -52,7 +52,7 @@ func TestRun(t *testing.T) {
 	for _, method := range configs.Methods() {
 		t.Run(method, func(t *testing.T) {
 			c := shapesConfig(root, t.TempDir())
-			c.Method = method
+			c.Method = configs.Method(method)
 			switch method {
 			case configs.TargetOnly:
 				c.Data.Target = c.Data.Eval

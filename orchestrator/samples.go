@@ -94,7 +94,7 @@ func (t *trainer) outputs(ctx context.Context, p *predict.Predictor, baseline *O
 	}
 	after := "prediction"
 	if baseline != nil {
-		after = "after: " + t.cfg.Method
+		after = "after: " + string(t.cfg.Method)
 	}
 	s.Columns, predictors = append(s.Columns, after, "truth"), append(predictors, p)
 	n := min(reportSamples, t.data.eval.Len())

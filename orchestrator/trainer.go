@@ -117,7 +117,7 @@ func (t *trainer) close() error { return t.learner.Close() }
 // the iteration, saves a checkpoint and returns the context's error.
 func (t *trainer) run(ctx context.Context) (err error) {
 	c := t.cfg.Train
-	t.meter.start(t.cfg.Method, t.progress.Iteration, c.Iterations)
+	t.meter.start(string(t.cfg.Method), t.progress.Iteration, c.Iterations)
 	defer t.meter.stop()
 	if err := t.evaluateMissed(ctx); err != nil {
 		return err

@@ -30,7 +30,7 @@ func TestWhyOfMethods(t *testing.T) {
 	} {
 		t.Run(c.method, func(t *testing.T) {
 			cfg := shapesConfig(root, t.TempDir())
-			cfg.Method = c.method
+			cfg.Method = configs.Method(c.method)
 			if c.engine != "" {
 				cfg.Translate.Engine = configs.Engines{c.engine: 1}
 			}

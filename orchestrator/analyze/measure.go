@@ -37,12 +37,12 @@ func (m *measurement) run(ctx context.Context, source, target *domain) (*Network
 	}
 	s, t, n := sides[0], sides[1], m.network
 	out := &Network{
-		Method: n.Config.Method, Dir: n.Dir, Checkpoint: n.Checkpoint, Iteration: n.Iteration,
+		Method: string(n.Config.Method), Dir: n.Dir, Checkpoint: n.Checkpoint, Iteration: n.Iteration,
 		Depth: s.depth, Classes: classes(n.Space.Names(), s, t),
 	}
 	out.Mean, out.Correlation = average(out.Classes), correlation(out.Classes)
 	var err error
-	if out.embedded, err = embed(ctx, append(s.points, t.points...), m.o.Perplexity, m.o.Seed, m.o.Progress(n.Config.Method+", t-SNE", "steps")); err != nil {
+	if out.embedded, err = embed(ctx, append(s.points, t.points...), m.o.Perplexity, m.o.Seed, m.o.Progress(string(n.Config.Method)+", t-SNE", "steps")); err != nil {
 		return nil, err
 	}
 	layout := out.embedded.tsne

@@ -196,8 +196,9 @@ func TestFeatureDistanceTakesOneDomain(t *testing.T) {
 func TestFeatureDistanceNeedsInitialWeights(t *testing.T) {
 	c := keeping()
 	for _, k := range []struct {
-		method, init string
-		warnings     int
+		method   configs.Method
+		init     string
+		warnings int
 	}{{configs.T2S, "", 1}, {configs.SourceOnly, "mit_nano", 0}, {configs.SourceOnly, "", 0}} {
 		c.Method, c.Model.Init = k.method, k.init
 		core, logs := observer.New(zap.WarnLevel)

@@ -20,7 +20,7 @@ import (
 
 // TestStages: what runs by every method, in which order, and what it records.
 func TestStages(t *testing.T) {
-	for method, want := range map[string]struct{ stages, losses string }{
+	for method, want := range map[configs.Method]struct{ stages, losses string }{
 		configs.SourceOnly:             {"data source update", "source"},
 		configs.Translated:             {"data source update", "pseudo"},
 		configs.SelfTraining:           {"data teacher source mix update ema", "mix source"},

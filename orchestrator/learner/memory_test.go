@@ -30,7 +30,7 @@ func guarded(n int) (engine.Arena, error) {
 // and through save and restore.
 func TestResidentState(t *testing.T) {
 	c := keeping()
-	for _, method := range []string{configs.SourceOnly, configs.T2S} {
+	for _, method := range []configs.Method{configs.SourceOnly, configs.T2S} {
 		c.Method = method
 		host, resident := open(t, c, zap.NewNop()), openIn(t, c, zap.NewNop(), guarded)
 		a, b := train(t, host, 0, 3), train(t, resident, 0, 3)

@@ -115,7 +115,7 @@ func (p *Plan) Print(w io.Writer) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", j, err)
 		}
-		method, said := j.Config.Method, "to be trained"
+		method, said := string(j.Config.Method), "to be trained"
 		if e == nil {
 			open = append(open, method)
 		} else {

@@ -80,7 +80,7 @@ func (s *store) seeds() []uint64 {
 func entryOf(j orchestrator.Job, r orchestrator.JobResult) Entry {
 	c := j.Config
 	e := Entry{
-		Row: j.Row, Method: c.Method, Seed: c.Seed, Hash: c.Hash(), Threads: c.Runtime.Threads, Iterations: c.Train.Iterations,
+		Row: j.Row, Method: string(c.Method), Seed: c.Seed, Hash: c.Hash(), Threads: c.Runtime.Threads, Iterations: c.Train.Iterations,
 		MIoU: missing,
 	}
 	if r.Err != nil {
