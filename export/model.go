@@ -92,7 +92,7 @@ func Build(o ModelOptions, weights func(name string) ([]float32, error)) ([]byte
 			pixels = g.Input(imageInput, graphs.Float32, 1, 3, o.Height, o.Width)
 		}
 		n := nets.New(g, o.Arch, nets.Deploy, weights)
-		logits := g.Resize(n.Segment(n.Encode(n.Normalize(pixels))), o.Height, o.Width, "linear")
+		logits := g.Resize(n.Logits(pixels), o.Height, o.Width, "linear")
 		if o.Output == predict.OutputLabels {
 			g.Output(predict.OutputLabels, g.Cast(g.ArgMax(logits, 1, false), graphs.Uint8))
 		} else {

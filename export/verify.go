@@ -144,7 +144,7 @@ func runTrained(ctx context.Context, e *engine.Engine, o ModelOptions, weights f
 	p, err := program.New(e, "verify.train", constant(weights), func(p *program.Program) {
 		n := nets.New(p.Graph(), o.Arch, nets.Train, nil)
 		image, memory := program.Input[float32](p, imageInput, len(images), 3, o.Height, o.Width)
-		y := n.Segment(n.Encode(n.Normalize(image)))
+		y := n.Logits(image)
 		pixels, logits, shape = memory, program.Output[float32](p, predict.OutputLogits, y), y.Shape()
 		for _, s := range n.BatchStats() {
 			mean, variance := s.Name+".running_mean", s.Name+".running_var"

@@ -49,7 +49,9 @@ func TestValidateNamesTheField(t *testing.T) {
 	}
 }
 
-// The counts are those of transformers 5.23.0: SegformerModel, and SegformerForSemanticSegmentation with 150 classes, at the public configurations (the paper's table 1 has 3.4, 13.1, 24.2, 44.0, 60.8 and 81.4 million).
+// The counts are those of transformers 5.23.0: SegformerModel, and
+// SegformerForSemanticSegmentation with 150 classes, at the public configurations (the paper's
+// table 1 has 3.4, 13.1, 24.2, 44.0, 60.8 and 81.4 million).
 func TestParameterCounts(t *testing.T) {
 	for _, c := range []struct {
 		encoder        string
@@ -129,7 +131,8 @@ func TestBuffers(t *testing.T) {
 	}
 }
 
-// TestInit checks every initialiser's mean and deviation over all of its draws, and that equal generators give equal parameters.
+// TestInit checks every initialiser's mean and deviation over all of its draws, and that equal
+// generators give equal parameters.
 func TestInit(t *testing.T) {
 	a := imageNet(Arch{Encoder: "mit_b0", Head: "daformer", Classes: 19, HeadWidth: 256})
 	specs, err := a.Params()

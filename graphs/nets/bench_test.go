@@ -24,7 +24,8 @@ var benchmarked = []struct {
 	{"mit_b0", "segformer", 256, 2, 512, 512},
 }
 
-// BenchmarkForward runs image to logits; one thread pool, both cores. GMAC counts multiplications of products and convolutions.
+// BenchmarkForward runs image to logits; one thread pool, both cores. GMAC counts multiplications
+// of products and convolutions.
 func BenchmarkForward(b *testing.B) { benchmark(b, false) }
 
 // BenchmarkForwardBackward runs image to logits to the gradients of all parameters.

@@ -19,7 +19,8 @@ import (
 
 const goldenTolerance = 1e-4
 
-// draw returns n numbers in [-1,1), the generator of golden.py: FNV-1a of the name, then SplitMix64 counted from it; the upper 24 bits.
+// draw returns n numbers in [-1,1), the generator of golden.py: FNV-1a of the name, then SplitMix64
+// counted from it; the upper 24 bits.
 func draw(name string, n int) []float64 {
 	h := uint64(0xcbf29ce484222325)
 	for _, b := range []byte(name) {
@@ -44,7 +45,8 @@ func drawFloats(name string, n int) []float32 {
 	return out
 }
 
-// goldenParam is golden.py's `weight`: scales near 1, shifts and biases small, weights of variance 1/fan_in.
+// goldenParam is golden.py's `weight`: scales near 1, shifts and biases small, weights of variance
+// 1/fan_in.
 func goldenParam(p ParamSpec) []float32 {
 	n := p.Shape.Size()
 	scale, offset := math.Sqrt(3*float64(p.Shape[0])/float64(n)), 0.0
@@ -92,7 +94,8 @@ func goldenCases() []goldenCase {
 	}
 }
 
-// TestGolden compares forward values, batch statistics and all gradients of MiT-B0 with both heads and the projector, on ONNX Runtime in float32, with PyTorch's in float64.
+// TestGolden compares forward values, batch statistics and all gradients of MiT-B0 with both heads
+// and the projector, on ONNX Runtime in float32, with PyTorch's in float64.
 func TestGolden(t *testing.T) {
 	tensors, _, err := weights.Load(filepath.Join("testdata", "golden.safetensors"))
 	if err != nil {
@@ -151,8 +154,10 @@ func runGolden(t *testing.T, e *engine.Engine, c goldenCase) map[string][]float3
 	return runGraph(t, e, g, inputs)
 }
 
-// check compares got with the case's golden values. Errors are relative to the norm of the tensor, but at least to 1e-4 of the largest among the gradients: that concerns the gradients that are exactly 0
-// (of what only shifts a batch norm's input: the SegFormer head's linear biases, the last stage's norm4.bias) and in float32 are rounding errors; all others are above 4e-4 of the largest.
+// check compares got with the case's golden values. Errors are relative to the norm of the tensor,
+// but at least to 1e-4 of the largest among the gradients: that concerns the gradients that are
+// exactly 0 (of what only shifts a batch norm's input: the SegFormer head's linear biases, the last
+// stage's norm4.bias) and in float32 are rounding errors; all others are above 4e-4 of the largest.
 func (c goldenCase) check(t *testing.T, got, want map[string][]float32) {
 	checked, largest, worst := 0, 0.0, 0.0
 	for name, w := range want {

@@ -6,106 +6,127 @@ import (
 	"t2sda/graphs"
 )
 
-// Layers: what several parts of the networks share.
+// Layers: what several parts of the networks share. Creating one declares its parameters, in the
+// order of arenas; applying it makes them appear in the graph, in the order of use.
 
-// bnEps is added to batch variances, as in PyTorch.
-const bnEps = 1e-5
+// linear is a linear layer: weight [out,in] and bias [out].
+type linear struct{ weight, bias tensor }
 
-// layerNorm normalises the last axis by the parameters called name.
+func (n *Net) linear(name string, out, in int, init initialiser) linear {
+	return linear{n.param(name+".weight", true, init, out, in), n.param(name+".bias", true, fill(0), out)}
+}
+
+// toMap applies the layer to tokens [N,L,in] and returns [N,out,L].
+func (l linear) toMap(x *value) *value {
+	n, bias := l.bias.net, l.bias.value()
+	return n.g.Add(n.product(l.weight.value(), x, false, true, 1), n.g.Reshape(bias, bias.Dim(0), 1))
+}
+
+// toTokens applies the layer to [N,in,L] and returns tokens [N,L,out].
+func (l linear) toTokens(x *value) *value {
+	n := l.bias.net
+	return n.g.Add(n.product(x, l.weight.value(), true, true, 1), l.bias.value())
+}
+
+// onMap applies the layer to a map [N,in,h,w] and returns [N,out,h,w].
+func (l linear) onMap(x *value) *value {
+	g, k := l.bias.net.g, l.weight.value()
+	return g.Conv(x, g.Reshape(k, k.Dim(0), k.Dim(1), 1, 1), l.bias.value(), graphs.ConvAttrs{})
+}
+
+// conv is a convolution with bias: weight [out,in/group,k,k] and bias [out].
+type conv struct {
+	weight, bias tensor
+	attrs        graphs.ConvAttrs
+}
+
+// conv declares a k×k convolution; attrs holds its strides, dilations, pads and groups.
+func (n *Net) conv(name string, out, in, k int, attrs graphs.ConvAttrs) conv {
+	return conv{n.kernel(name+".weight", out, in, k, attrs), n.param(name+".bias", true, fill(0), out), attrs}
+}
+
+// kernel declares the weight [out,in/group,k,k] of a convolution.
+func (n *Net) kernel(name string, out, in, k int, attrs graphs.ConvAttrs) tensor {
+	groups := max(attrs.Group, 1)
+	return n.param(name, true, fanOut(out, k, groups), out, in/groups, k, k)
+}
+
+func (c conv) apply(x *value) *value {
+	return c.bias.net.g.Conv(x, c.weight.value(), c.bias.value(), c.attrs)
+}
+
+// layerNorm declares a layer norm and normalises the last axis of x by it.
 func (n *Net) layerNorm(x *value, name string, eps float32) *value {
-	return n.g.LayerNormalization(x, n.param(name+".weight"), n.param(name+".bias"), eps)
+	c := x.Dim(-1)
+	scale, shift := n.param(name+".weight", false, fill(1), c), n.param(name+".bias", false, fill(0), c)
+	return n.g.LayerNormalization(x, scale.value(), shift.value(), eps)
 }
 
-// conv convolves with weight and bias called name.
-func (n *Net) conv(x *value, name string, attrs graphs.ConvAttrs) *value {
-	return n.g.Conv(x, n.param(name+".weight"), n.param(name+".bias"), attrs)
-}
-
-// linearToMap applies a linear layer to tokens [N,L,in] and returns [N,out,L].
-func (n *Net) linearToMap(x *value, name string) *value {
-	bias := n.param(name + ".bias")
-	return n.g.Add(n.matmul(n.param(name+".weight"), x, false, true, 1), n.g.Reshape(bias, bias.Dim(0), 1))
-}
-
-// linearToTokens applies a linear layer to [N,in,L] and returns tokens [N,L,out].
-func (n *Net) linearToTokens(x *value, name string) *value {
-	return n.g.Add(n.matmul(x, n.param(name+".weight"), true, true, 1), n.param(name+".bias"))
-}
-
-// matmul is FusedMatMul. A deployable model does with ONNX's own operators, so that any runtime takes it; ONNX Runtime fuses them again when it loads the model.
-func (n *Net) matmul(a, b *value, transA, transB bool, alpha float32) *value {
-	g := n.g
-	if n.mode != Deploy {
-		return g.FusedMatMul(a, b, transA, transB, alpha)
+// dropPath multiplies a residual branch by stochastic depth's noise, one draw per image.
+func (n *Net) dropPath(y *value, name string, rate float64) *value {
+	shape := graphs.Shape{y.Dim(0)}
+	for range y.Rank() - 1 {
+		shape = append(shape, 1)
 	}
-	if transA {
-		a = g.Transpose(a, swapLast(a)...)
-	}
-	if transB {
-		b = g.Transpose(b, swapLast(b)...)
-	}
-	return g.Mul(g.MatMul(a, b), g.Scalar(alpha))
+	return n.noisy(y, "drop_path."+name, rate, shape)
 }
 
-// swapLast returns the permutation that swaps the last two axes.
-func swapLast(v *value) []int {
-	perm := make([]int, v.Rank())
-	for i := range perm {
-		perm[i] = i
-	}
-	k := len(perm)
-	perm[k-2], perm[k-1] = k-1, k-2
-	return perm
+// dropout multiplies the channels of x [N,C,h,w], which a classifier reads, by noise.
+func (n *Net) dropout(x *value) *value {
+	return n.noisy(x, "dropout.decode_head", n.arch.Dropout, graphs.Shape{x.Dim(0), x.Dim(1), 1, 1})
 }
 
-// gelu is the exact GELU, x·Φ(x); for a deployable model from ONNX's own operators, in the form that ONNX Runtime fuses.
-func (n *Net) gelu(x *value) *value {
-	g := n.g
-	if n.mode != Deploy {
-		return g.Gelu(x)
-	}
-	phi := g.Add(g.Erf(g.Div(x, g.Scalar(math.Sqrt2))), g.Scalar(1))
-	return g.Mul(g.Mul(x, phi), g.Scalar(0.5))
-}
-
-// convBN is a convolution without bias ("name.conv"), batch norm ("name.bn") and ReLU. attrs.Pads keep the size where the kernel is larger than 1.
-func (n *Net) convBN(x *value, name string, attrs graphs.ConvAttrs) *value {
-	if n.mode == Deploy {
-		f := n.foldBN(name + ".bn")
-		w := f.scaleRows(n.data(name + ".conv.weight"))
-		return n.g.Relu(n.g.Conv(x, n.g.Floats(w, n.shapes[name+".conv.weight"]...), f.shiftValue(n.g), attrs))
-	}
-	return n.g.Relu(n.batchNorm(n.g.Conv(x, n.param(name+".conv.weight"), nil, attrs), name+".bn"))
-}
-
-// batchNorm normalises each channel of x [N,C,h,w] by the statistics of this batch. It is composed of reductions and elementwise operators: ONNX's BatchNormalization in training mode runs on the CPU only.
-func (n *Net) batchNorm(x *value, name string) *value {
-	g, c := n.g, x.Dim(1)
-	axes := []int{0, 2, 3}
-	mean := g.ReduceMean(x, axes, true) // [1,C,1,1]
-	d := g.Sub(x, mean)
-	variance := g.ReduceMean(g.Mul(d, d), axes, true)
-	scale := g.Div(g.Reshape(n.param(name+".weight"), 1, c, 1, 1), g.Sqrt(g.Add(variance, g.Scalar(bnEps))))
-	if n.mode == Train {
-		n.stats = append(n.stats, BatchStat{
-			Name: name, Count: x.Shape().Size() / c,
-			Mean: g.Reshape(mean, c), Var: g.Reshape(variance, c),
-		})
-	}
-	return g.Add(g.Mul(d, scale), g.Reshape(n.param(name+".bias"), 1, c, 1, 1))
-}
-
-// noisy multiplies x by a noise input of the given shape that is 0 with probability rate and 1/(1−rate) otherwise; in modes without randomness it returns x.
+// noisy multiplies x by noise of the given shape that is 0 with probability rate and 1/(1−rate)
+// otherwise.
 func (n *Net) noisy(x *value, name string, rate float64, shape graphs.Shape) *value {
-	if n.mode != Train || rate == 0 {
+	if rate == 0 {
 		return x
 	}
-	in := n.g.Input(n.unique(name), graphs.Float32, shape...)
-	n.noise = append(n.noise, Noise{in, 1 - rate})
-	return n.g.Mul(x, in)
+	return n.low.noisy(n, x, name, rate, shape)
 }
 
-// same returns the pads that keep a map's size under a 3×3 kernel of the given dilation.
+// product is alpha·a·b, with the last two axes of each swapped first where asked for.
+func (n *Net) product(a, b *value, transA, transB bool, alpha float32) *value {
+	return n.low.product(n.g, a, b, transA, transB, alpha)
+}
+
+// sumResized returns Σ_i resize(kernel_i · level_i) + bias at the first level's size, for kernels
+// [D,C_i] and bias [D] (nil: none).
+func (n *Net) sumResized(levels, kernels []*value, bias *value) *value {
+	g := n.g
+	var sum *value
+	for i, x := range levels {
+		k := kernels[i]
+		y := g.Conv(x, g.Reshape(k, k.Dim(0), k.Dim(1), 1, 1), bias, graphs.ConvAttrs{})
+		bias = nil
+		y = g.Resize(y, levels[0].Dim(2), levels[0].Dim(3), "linear")
+		if sum != nil {
+			y = g.Add(sum, y)
+		}
+		sum = y
+	}
+	return sum
+}
+
+// same returns the attributes of a 3×3 convolution of the given dilation that keeps a map's size.
 func same(dilation int) graphs.ConvAttrs {
 	return graphs.ConvAttrs{Dilations: [2]int{dilation, dilation}, Pads: [4]int{dilation, dilation, dilation, dilation}}
 }
+
+// strided returns the attributes of a convolution of that stride with pad elements on all sides.
+func strided(stride, pad int) graphs.ConvAttrs {
+	return graphs.ConvAttrs{Strides: [2]int{stride, stride}, Pads: [4]int{pad, pad, pad, pad}}
+}
+
+// channels returns the number of channels of each level.
+func channels(levels []*value) []int {
+	c := make([]int, len(levels))
+	for i, x := range levels {
+		c[i] = x.Dim(1)
+	}
+	return c
+}
+
+// defaultLinear is PyTorch's default initialisation of a linear layer's weight, U(±1/√in), at which
+// public heads leave their layers.
+func defaultLinear(in int) initialiser { return uniform(1 / math.Sqrt(float64(in))) }

@@ -19,7 +19,7 @@ import (
 )
 
 // tiny has all parts of an encoder at a size that finite differences can walk through.
-var tiny = encoder{
+var tiny = mit{
 	widths: [4]int{4, 4, 6, 8}, heads: [4]int{1, 2, 2, 4}, depths: [4]int{1, 1, 1, 1}, mlp: [4]int{2, 2, 2, 2},
 	ratios: [4]int{8, 4, 2, 1}, linearStd: publicLinearStd,
 }
@@ -33,18 +33,23 @@ func array(x []float32, dims ...int) graphtest.Array {
 	return a
 }
 
-// TestGradients checks the gradient of every parameter, and of the image, by finite differences in float64: both heads and both inputs of the projector, at a size at which reductions drop columns.
+// TestGradients checks the gradient of every parameter, and of the image, by finite differences in
+// float64: both heads and both inputs of the projector, at a size at which reductions drop columns.
 func TestGradients(t *testing.T) {
 	for _, c := range []struct{ head, input string }{{"segformer", ProjectConcat}, {"daformer", ProjectLast}} {
 		t.Run(c.head+"/"+c.input, func(t *testing.T) {
 			a := imageNet(Arch{Encoder: "mit_nano", Head: c.head, Classes: 3, HeadWidth: 3, ProjectorWidth: 4, ProjectorInput: c.input})
 			inputs := map[string]graphtest.Array{"image": graphtest.Uniform(rand.New(rand.NewPCG(1, 2)), -2, 2, 2, 3, 29, 33)}
-			for _, p := range a.specs(tiny).params {
+			n, err := declare(a, tiny)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range n.params {
 				inputs[p.Name] = array(goldenParam(p), p.Shape...)
 			}
 			build := func(g *graphs.Graph, in map[string]*graphs.Value) *graphs.Value {
-				net := newNet(g, a, tiny, Teacher, nil)
-				maps.Copy(net.params, in)
+				net := newNet(g, a, tiny, teacher{})
+				maps.Copy(net.values, in)
 				levels := net.Encode(in["image"])
 				logits, features := net.Segment(levels), net.Project(levels)
 				return g.Concat(0, g.Reshape(logits, -1), g.Reshape(features, -1))
@@ -139,7 +144,8 @@ func TestTeacherIsTrainWithoutNoise(t *testing.T) {
 	}
 }
 
-// TestNoise checks the inputs of stochastic depth and dropout: rates from 0 at the first block to DropPath at the last, and that noise 0 cuts a branch off.
+// TestNoise checks the inputs of stochastic depth and dropout: rates from 0 at the first block to
+// DropPath at the last, and that noise 0 cuts a branch off.
 func TestNoise(t *testing.T) {
 	a := nano()
 	a.DropPath = 0.3
@@ -150,7 +156,7 @@ func TestNoise(t *testing.T) {
 	}
 	want := []string{"dropout.decode_head [2,16,1,1] 0.90"}
 	i := 0
-	for s, depth := range encoders[a.Encoder].depths {
+	for s, depth := range mitNano.depths {
 		for k := range depth {
 			for _, branch := range []string{"attn", "mlp"} {
 				if i > 0 {
@@ -177,7 +183,8 @@ func TestNoise(t *testing.T) {
 	}
 }
 
-// TestDeployEqualsTrain runs both with running statistics that are the batch's: folding changes nothing, and the deployable model has ONNX's own operators and no parameters left.
+// TestDeployEqualsTrain runs both with running statistics that are the batch's: folding changes
+// nothing, and the deployable model has ONNX's own operators and no parameters left.
 func TestDeployEqualsTrain(t *testing.T) {
 	for _, head := range Heads() {
 		for _, input := range []string{ProjectConcat, ProjectLast} {
@@ -243,15 +250,12 @@ func TestDeployRuns(t *testing.T) {
 
 // γ = 2, β = 1, μ = 3, σ² + ε = 4: y = 2(x−3)/2 + 1 = x − 2.
 func TestFoldBN(t *testing.T) {
-	n := &Net{mode: Deploy, shapes: map[string]graphs.Shape{}}
 	content := map[string]float32{"b.weight": 2, "b.bias": 1, "b.running_mean": 3, "b.running_var": 4 - bnEps}
-	n.weights = func(name string) ([]float32, error) { return []float32{content[name]}, nil }
-	for name := range content {
-		n.shapes[name] = graphs.Shape{1}
-	}
-	f := n.foldBN("b")
-	if math.Abs(f.scale[0]-1) > 1e-7 || math.Abs(f.shift[0]+2) > 1e-6 {
-		t.Errorf("scale %g, shift %g", f.scale[0], f.shift[0])
+	d := deploy{func(name string) ([]float32, error) { return []float32{content[name]}, nil }}
+	n := newNet(nil, nano(), tiny, d)
+	f := d.fold(n.batchNorm("b", 1))
+	if math.Abs(f.scale[0]-1) > 1e-7 || math.Abs(f.offset[0]+2) > 1e-6 {
+		t.Errorf("scale %g, offset %g", f.scale[0], f.offset[0])
 	}
 	w := []float32{1, 2, 3, 4}
 	if got := (folded{scale: []float64{2, 10}}).scaleRows(w); !slices.Equal(got, []float32{2, 4, 30, 40}) || w[0] != 1 {
@@ -325,7 +329,7 @@ func TestErrors(t *testing.T) {
 		{"small", func(g *graphs.Graph) { New(g, nano(), Train, nil).Encode(image(g, 1, 3, 28, 64)) }, "smaller than mit_nano can take: 29×29 pixels at least"},
 		{"channels", func(g *graphs.Graph) { New(g, nano(), Train, nil).Encode(image(g, 1, 4, 64, 64)) }, "want float32 [N,3,H,W]"},
 		{"raw", func(g *graphs.Graph) { New(g, nano(), Train, nil).Normalize(image(g, 3, 64, 64)) }, "want float32 [N,3,H,W]"},
-		{"levels", func(g *graphs.Graph) { New(g, nano(), Train, nil).Segment([]*graphs.Value{image(g, 1, 16, 8, 8)}) }, "want the four levels of mit_nano"},
+		{"levels", func(g *graphs.Graph) { New(g, nano(), Train, nil).Segment([]*graphs.Value{image(g, 1, 16, 8, 8)}) }, "want the levels that Encode has returned for mit_nano"},
 		{"projector", func(g *graphs.Graph) {
 			a := nano()
 			a.ProjectorWidth = 0

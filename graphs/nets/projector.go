@@ -6,39 +6,47 @@ import (
 	"t2sda/graphs"
 )
 
-// projectorFloor is the least squared length that the ℓ2 normalisation divides by: features of length 0 (all of ReLU's outputs can be 0) stay 0 and get no gradient.
+// projectorFloor is the least squared length that the ℓ2 normalisation divides by: features of
+// length 0 (all of ReLU's outputs can be 0) stay 0 and get no gradient.
 const projectorFloor = 1e-12
 
-// projectorSpecs adds the T2S projector: two blocks of 1×1 convolution, batch norm and ReLU.
-func projectorSpecs(l *specList, a Arch, e encoder) {
-	in := e.widths[3]
-	if a.ProjectorInput == ProjectConcat {
-		in += e.widths[0] + e.widths[1] + e.widths[2]
+// Encoded returns what the projector reads, or would read, of Encode's levels, [N,D,h,w]: by the
+// architecture's ProjectorInput the last level, or all at the first one's size, concatenated.
+func (n *Net) Encoded(levels []*graphs.Value) *graphs.Value {
+	n.checkLevels("Encoded", levels)
+	if n.arch.ProjectorInput == ProjectLast {
+		return levels[len(levels)-1]
 	}
-	l.convBN("projector.0", a.ProjectorWidth, in, 1, 1)
-	l.convBN("projector.1", a.ProjectorWidth, a.ProjectorWidth, 1, 1)
+	resized := make([]*value, len(levels))
+	for i, l := range levels {
+		resized[i] = n.g.Resize(l, levels[0].Dim(2), levels[0].Dim(3), "linear")
+	}
+	return n.g.Concat(1, resized...)
 }
 
-// Project returns the features [N,ProjectorWidth,h,w] of unit length per position, for the four levels that Encode returns: at stride 4 from the concatenation of all levels (as a sum of
-// per-level products, see segformer), or at stride 32 from the last. It panics with *graphs.Error when the architecture has no projector.
-func (n *Net) Project(levels []*graphs.Value) *graphs.Value {
-	n.checkLevels("Project", levels)
-	if n.arch.ProjectorWidth == 0 {
-		panic(&graphs.Error{Op: "Project", Message: "the architecture has no projector (projector width 0)"})
+// project is the T2S projector: two blocks of 1×1 convolution, batch norm and ReLU, then ℓ2
+// normalisation. It reads the last level, or the concatenation of all levels at the first one's size;
+// its first product with that is a sum of products with the levels, see segformer.
+func (n *Net) project(levels []*value) *value {
+	g, d := n.g, n.arch.ProjectorWidth
+	last := n.arch.ProjectorInput == ProjectLast
+	if last {
+		levels = levels[len(levels)-1:]
 	}
-	g := n.g
+	widths, in := channels(levels), 0
+	for _, c := range widths {
+		in += c
+	}
+	first := n.convBN("projector.0", d, in, 1, graphs.ConvAttrs{})
+	second := n.convBN("projector.1", d, d, 1, graphs.ConvAttrs{})
 	var y *value
-	g.WithScope("projector", func() {
-		if n.arch.ProjectorInput == ProjectLast {
-			y = n.convBN(levels[3], "projector.0", graphs.ConvAttrs{})
-		} else {
-			weight := n.fusion("projector.0")
-			kernels := g.Split(g.Reshape(weight, weight.Dim(0), weight.Dim(1)), 1, n.enc.widths[:]...)
-			y = n.fusedBN(n.sumResized(levels, kernels, nil), "projector.0")
-		}
-		y = n.convBN(y, "projector.1", graphs.ConvAttrs{})
-		length := g.Sqrt(g.Clip(g.ReduceSum(g.Mul(y, y), []int{1}, true), projectorFloor, math.MaxFloat32))
-		y = g.Div(y, length)
-	})
-	return y
+	if last {
+		y = first.relu(levels[0])
+	} else {
+		kernels := g.Split(g.Reshape(first.weight(), d, in), 1, widths...)
+		y = g.Relu(first.finish(n.sumResized(levels, kernels, nil)))
+	}
+	y = second.relu(y)
+	length := g.Sqrt(g.Clip(g.ReduceSum(g.Mul(y, y), []int{1}, true), projectorFloor, math.MaxFloat32))
+	return g.Div(y, length)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 
 	"t2sda/export/predict"
-	"t2sda/graphs"
 	"t2sda/graphs/engine"
 	"t2sda/graphs/nets"
 	"t2sda/graphs/program"
@@ -15,11 +14,11 @@ import (
 
 // The kinds of features.
 const (
-	// Head: the last layer before the classifier, stride 4.
+	// Head: what the classifier reads.
 	Head = "head"
 	// Encoder: what the projector reads or would read, by the architecture's
-	// ProjectorInput: all levels resized to stride 4 and concatenated, or the last
-	// level at stride 32.
+	// ProjectorInput: all levels resized to the first one's size and concatenated,
+	// or the last level.
 	Encoder = "encoder"
 	// Projector: what the pull acts on, of unit length; only in networks that
 	// have one.
@@ -69,7 +68,7 @@ func Open(e *engine.Engine, n Network, kind string, width, height int) (*Extract
 		case Projector:
 			f = net.Project(levels)
 		case Encoder:
-			f = encoded(g, n.Arch.ProjectorInput, levels)
+			f = net.Encoded(levels)
 		}
 		x.depth, x.h, x.w = f.Dim(1), f.Dim(2), f.Dim(3)
 		logits := g.Resize(net.Classify(decoded), height, width, "linear")
@@ -79,18 +78,6 @@ func Open(e *engine.Engine, n Network, kind string, width, height int) (*Extract
 		return nil, err
 	}
 	return x, nil
-}
-
-// encoded returns the encoder's features [1,D,h,w] as the projector reads them.
-func encoded(g *graphs.Graph, input string, levels []*graphs.Value) *graphs.Value {
-	if input == nets.ProjectLast {
-		return levels[3]
-	}
-	resized := make([]*graphs.Value, len(levels))
-	for i, l := range levels {
-		resized[i] = g.Resize(l, levels[0].Dim(2), levels[0].Dim(3), "linear")
-	}
-	return g.Concat(1, resized...)
 }
 
 // Depth is the number of features at a position.

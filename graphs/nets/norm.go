@@ -1,0 +1,146 @@
+package nets
+
+import (
+	"math"
+
+	"t2sda/graphs"
+)
+
+// Batch norm. It always follows a convolution (or a product) without bias, and is written together
+// with it: under fixed statistics it is a part of the convolution.
+
+// bnEps is added to variances, as in PyTorch.
+const bnEps = 1e-5
+
+// batchNorm is a batch norm over C channels: scale, shift and running statistics, [C] each.
+type batchNorm struct {
+	name                         string
+	scale, shift, mean, variance tensor
+}
+
+// batchNorm declares a batch norm over c channels.
+func (n *Net) batchNorm(name string, c int) batchNorm {
+	return batchNorm{
+		name, n.param(name+".weight", false, fill(1), c), n.param(name+".bias", false, fill(0), c),
+		n.buffer(name+".running_mean", c, 0), n.buffer(name+".running_var", c, 1),
+	}
+}
+
+// convBN is a convolution without bias and a batch norm.
+type convBN struct {
+	kernel tensor
+	attrs  graphs.ConvAttrs
+	norm   batchNorm
+}
+
+// convBN declares a k×k convolution called "name.conv" and a batch norm called "name.bn".
+func (n *Net) convBN(name string, out, in, k int, attrs graphs.ConvAttrs) convBN {
+	return n.normed(name+".conv", name+".bn", out, in, k, attrs)
+}
+
+// normed is convBN with both names given.
+func (n *Net) normed(conv, bn string, out, in, k int, attrs graphs.ConvAttrs) convBN {
+	return convBN{n.kernel(conv+".weight", out, in, k, attrs), attrs, n.batchNorm(bn, out)}
+}
+
+// apply returns the normalised convolution of x.
+func (c convBN) apply(x *value) *value {
+	n := c.kernel.net
+	w := n.low.norm(c.norm)
+	return w.after(n.g.Conv(x, w.kernel(c.kernel), w.bias(), c.attrs))
+}
+
+// relu is apply and ReLU.
+func (c convBN) relu(x *value) *value { return c.kernel.net.g.Relu(c.apply(x)) }
+
+// weight returns the convolution's weight for a product that is written otherwise; finish makes of
+// that product what apply makes of the convolution.
+func (c convBN) weight() *value { return c.kernel.net.low.norm(c.norm).kernel(c.kernel) }
+
+func (c convBN) finish(y *value) *value {
+	n := c.kernel.net
+	w := n.low.norm(c.norm)
+	if b := w.bias(); b != nil {
+		y = n.g.Add(y, n.g.Reshape(b, 1, y.Dim(1), 1, 1))
+	}
+	return w.after(y)
+}
+
+// norm is how a batch norm is written: what becomes of the convolution's weight [C,…], a bias for
+// the convolution (nil: none), and what follows it.
+type norm interface {
+	kernel(w tensor) *value
+	bias() *value // [C]
+	after(y *value) *value
+}
+
+// overBatch normalises each channel of a map [N,C,h,w] by the statistics of the batch. It is
+// composed of reductions and elementwise operators: ONNX's BatchNormalization in training mode runs
+// on the CPU only.
+type overBatch struct {
+	batchNorm
+	keep bool // hands the statistics out
+}
+
+func (overBatch) kernel(w tensor) *value { return w.value() }
+
+func (overBatch) bias() *value { return nil }
+
+func (b overBatch) after(x *value) *value {
+	n, c := b.scale.net, x.Dim(1)
+	g, axes := n.g, []int{0, 2, 3}
+	mean := g.ReduceMean(x, axes, true) // [1,C,1,1]
+	d := g.Sub(x, mean)
+	variance := g.ReduceMean(g.Mul(d, d), axes, true)
+	scale := g.Div(g.Reshape(b.scale.value(), 1, c, 1, 1), g.Sqrt(g.Add(variance, g.Scalar(bnEps))))
+	if b.keep {
+		n.stats = append(n.stats, BatchStat{
+			Name: b.name, Count: x.Shape().Size() / c,
+			Mean: g.Reshape(mean, c), Var: g.Reshape(variance, c),
+		})
+	}
+	return g.Add(g.Mul(d, scale), g.Reshape(b.shift.value(), 1, c, 1, 1))
+}
+
+// folded is a batch norm under fixed, known statistics as what it is, y = scale·x + offset per
+// channel, inside of the convolution before it.
+type folded struct {
+	deploy
+	g             *graphs.Graph
+	scale, offset []float64
+}
+
+// fold returns b under its running statistics.
+func (d deploy) fold(b batchNorm) folded {
+	gamma, beta := d.data(b.scale), d.data(b.shift)
+	mean, variance := d.data(b.mean), d.data(b.variance)
+	f := folded{d, b.scale.net.g, make([]float64, len(gamma)), make([]float64, len(gamma))}
+	for c := range gamma {
+		f.scale[c] = float64(gamma[c]) / math.Sqrt(float64(variance[c])+bnEps)
+		f.offset[c] = float64(beta[c]) - f.scale[c]*float64(mean[c])
+	}
+	return f
+}
+
+// kernel returns the weight [C,…] with row c multiplied by the scale of channel c.
+func (f folded) kernel(w tensor) *value {
+	return f.g.Floats(f.scaleRows(f.data(w)), w.shape...)
+}
+
+func (f folded) scaleRows(w []float32) []float32 {
+	out, row := make([]float32, len(w)), len(w)/len(f.scale)
+	for i, x := range w {
+		out[i] = float32(float64(x) * f.scale[i/row])
+	}
+	return out
+}
+
+func (f folded) bias() *value {
+	b := make([]float32, len(f.offset))
+	for i, x := range f.offset {
+		b[i] = float32(x)
+	}
+	return f.g.Floats(b, len(b))
+}
+
+func (folded) after(y *value) *value { return y }

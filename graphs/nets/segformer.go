@@ -1,0 +1,69 @@
+package nets
+
+import (
+	"fmt"
+
+	"t2sda/graphs"
+)
+
+// classifierStd is the deviation of classifiers' normal initialisation.
+const classifierStd = 0.01
+
+// classifier declares a biased 1×1 convolution to the classes, and applies it to features
+// [N,C,h,w] after the channel dropout.
+func (n *Net) classifier(name string, features *value) *value {
+	weight := n.param(name+".weight", true, normal(classifierStd), n.arch.Classes, features.Dim(1), 1, 1)
+	bias := n.param(name+".bias", true, fill(0), n.arch.Classes)
+	return conv{weight, bias, graphs.ConvAttrs{}}.apply(n.dropout(features))
+}
+
+// checkHeadWidth refuses a head without channels inside.
+func (a Arch) checkHeadWidth() error {
+	if a.HeadWidth < 1 {
+		return fmt.Errorf("head width is %d, must be at least 1", a.HeadWidth)
+	}
+	return nil
+}
+
+// segformer is SegFormer's all-MLP head: a linear layer per level, 1×1 conv-BN-ReLU over the
+// concatenation, classifier.
+type segformer struct{}
+
+// decode is re-associated. Linear layer, bilinear resizing (whose weights sum to 1 at every
+// position) and 1×1 fusion are linear and act on different axes, so
+//
+//	fuse · concat_i resize(W_i x_i + b_i) = Σ_i resize(F_i W_i x_i) + Σ_i F_i b_i
+//
+// with F_i the fusion's columns for level i: the products F_i W_i are of weights only, and the wide
+// concatenation at the first level's size is never made. The public fusion takes the levels last to
+// first.
+func (segformer) decode(n *Net, levels []*value) *value {
+	g, d, count := n.g, n.arch.HeadWidth, len(levels)
+	embeds, widths := make([]linear, count), make([]int, count)
+	for s, x := range levels {
+		in := x.Dim(1)
+		embeds[s] = n.linear(fmt.Sprintf("decode_head.linear_c%d.proj", s+1), d, in, defaultLinear(in))
+		widths[s] = d
+	}
+	fuse := n.convBN("decode_head.linear_fuse", d, count*d, 1, graphs.ConvAttrs{})
+
+	columns := g.Split(g.Reshape(fuse.weight(), d, count*d), 1, widths...)
+	var kernels []*value
+	var bias *value
+	for s, embed := range embeds {
+		f := columns[count-1-s]
+		kernels = append(kernels, g.MatMul(f, embed.weight.value())) // [D,C_s]
+		b := g.MatMul(f, g.Reshape(embed.bias.value(), d, 1))
+		if bias != nil {
+			b = g.Add(bias, b)
+		}
+		bias = b
+	}
+	return g.Relu(fuse.finish(n.sumResized(levels, kernels, g.Reshape(bias, d))))
+}
+
+func (segformer) classify(n *Net, features *value) *value {
+	return n.classifier("decode_head.linear_pred", features)
+}
+
+func (segformer) check(a Arch) error { return a.checkHeadWidth() }

@@ -1,0 +1,52 @@
+package nets
+
+import (
+	"maps"
+	"slices"
+)
+
+// An encoder makes the levels of an image. It is a value: its numbers say everything.
+type encoder interface {
+	// encode returns the levels [N,C_i,h_i,w_i], finest first, of a normalised image [N,3,H,W].
+	encode(n *Net, x *value) []*value
+	// least is the smallest height and width that encode takes, in px.
+	least() int
+	// check refuses settings of a that the encoder does not read, or cannot fulfil.
+	check(a Arch) error
+}
+
+// encoders is the table of encoders; it is never modified.
+var encoders = map[string]struct {
+	encoder
+	published bool // ImageNet weights are public
+}{
+	"mit_nano": {mitNano, false},
+	"mit_b0":   {newMiT(32, [4]int{2, 2, 2, 2}), true},
+	"mit_b1":   {newMiT(64, [4]int{2, 2, 2, 2}), true},
+	"mit_b2":   {newMiT(64, [4]int{3, 4, 6, 3}), true},
+	"mit_b3":   {newMiT(64, [4]int{3, 4, 18, 3}), true},
+	"mit_b4":   {newMiT(64, [4]int{3, 8, 27, 3}), true},
+	"mit_b5":   {newMiT(64, [4]int{3, 6, 40, 3}), true},
+}
+
+// Encoders lists the names that Arch.Encoder accepts.
+func Encoders() []string { return slices.Sorted(maps.Keys(encoders)) }
+
+// A head makes logits of levels, in two steps, because what lies between is worth looking at.
+type head interface {
+	// decode returns what the classifier reads, [N,D,h,w], for an encoder's levels.
+	decode(n *Net, levels []*value) *value
+	// classify returns the logits [N,Classes,h,w] for what decode returned.
+	classify(n *Net, features *value) *value
+	// check refuses settings of a that the head does not read, or cannot fulfil.
+	check(a Arch) error
+}
+
+// heads is the table of heads; it is never modified.
+var heads = map[string]head{
+	"daformer":  daformer{},
+	"segformer": segformer{},
+}
+
+// Heads lists the names that Arch.Head accepts.
+func Heads() []string { return slices.Sorted(maps.Keys(heads)) }
