@@ -9,9 +9,12 @@ import (
 // Arch describes a network. It has no defaults: every field that Validate names must be set.
 type Arch struct {
 	Encoder        string     // one of [Encoders]
+	Stem           string     // of ResNets: "deep" (also if empty), V1c's; "plain", 7×7, torchvision's
+	EncoderBN      string     // of ResNets: "batch" (also if empty), "frozen"
 	Head           string     // one of [Heads]
 	Classes        int        // channels of the logits
-	HeadWidth      int        // channels inside of the head; public models: 256, SegFormer from B2 on 768
+	HeadWidth      int        // channels inside of the head, if there are; public: 256, SegFormer from B2 on 768
+	Dilations      []int      // of head deeplabv2; empty: 6, 12
 	ProjectorWidth int        // channels of the projected features; 0: no projector
 	ProjectorInput string     // "concat": all levels at the first one's size; "last": the last level
 	DropPath       float64    // stochastic depth's rate at the last block; linear from 0 at the first
@@ -23,6 +26,20 @@ type Arch struct {
 const (
 	ProjectConcat = "concat"
 	ProjectLast   = "last"
+)
+
+// Stem's values.
+const (
+	StemDeep  = "deep"
+	StemPlain = "plain"
+)
+
+// EncoderBN's values.
+const (
+	// BNBatch: batch norms of the encoder are trained, and normalise by the batch's statistics.
+	BNBatch = "batch"
+	// BNFrozen: they stay as they are, scale and shift too, and normalise by running statistics.
+	BNFrozen = "frozen"
 )
 
 // Validate reports the first field that is out of range, by name and with what would do.
@@ -64,6 +81,29 @@ func (a Arch) Validate() error {
 	return nil
 }
 
+// oneOf refuses a setting that is neither empty nor one of those wanted. Without any, nobody reads
+// it.
+func oneOf(setting, have string, want ...string) error {
+	switch {
+	case have == "" || slices.Contains(want, have):
+		return nil
+	case len(want) == 0:
+		return fmt.Errorf("there is no %s to choose: have %q, leave it empty", setting, have)
+	}
+	return fmt.Errorf("%s %q does not exist; there are %s", setting, have, strings.Join(want, ", "))
+}
+
+// checkHead refuses what heads with layers inside cannot use.
+func (a Arch) checkHead() error {
+	if a.HeadWidth < 1 {
+		return fmt.Errorf("head width is %d, must be at least 1", a.HeadWidth)
+	}
+	if len(a.Dilations) > 0 {
+		return fmt.Errorf("there are no dilations to choose: have %v, leave them empty", a.Dilations)
+	}
+	return nil
+}
+
 // MinSize returns the least height (and width) in pixels that the encoder takes.
 func (a Arch) MinSize() (int, error) {
 	if err := a.Validate(); err != nil {
@@ -90,8 +130,8 @@ func (a Arch) Params() ([]ParamSpec, error) {
 	return n.params, nil
 }
 
-// Buffers returns all tensors that are saved and never trained, in order of declaration: the
-// running statistics of batch norms, mean before variance.
+// Buffers returns all tensors that are saved and never trained, in order of declaration: of every
+// batch norm, its running mean and variance; of frozen ones, scale and shift before them.
 func (a Arch) Buffers() ([]BufferSpec, error) {
 	if err := a.Validate(); err != nil {
 		return nil, err

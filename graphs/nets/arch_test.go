@@ -23,8 +23,8 @@ func TestValidateNamesTheField(t *testing.T) {
 		change func(a *Arch)
 		want   []string
 	}{
-		{func(a *Arch) { a.Encoder = "resnet" }, []string{`encoder "resnet"`, "mit_b0", "mit_b5", "mit_nano"}},
-		{func(a *Arch) { a.Head = "fcn" }, []string{`head "fcn"`, "daformer, segformer"}},
+		{func(a *Arch) { a.Encoder = "resnet" }, []string{`encoder "resnet"`, "mit_b0", "mit_b5", "mit_nano", "resnet101"}},
+		{func(a *Arch) { a.Head = "fcn" }, []string{`head "fcn"`, "daformer, deeplabv2, segformer"}},
 		{func(a *Arch) { a.Classes = 0 }, []string{"classes is 0"}},
 		{func(a *Arch) { a.HeadWidth = -1 }, []string{"head width is -1"}},
 		{func(a *Arch) { a.ProjectorWidth = -1 }, []string{"projector width is -1"}},
@@ -32,6 +32,12 @@ func TestValidateNamesTheField(t *testing.T) {
 		{func(a *Arch) { a.DropPath = 1 }, []string{"drop path rate is 1"}},
 		{func(a *Arch) { a.Dropout = math.NaN() }, []string{"dropout rate is NaN"}},
 		{func(a *Arch) { a.Std[1] = 0 }, []string{"std[1] is 0"}},
+		{func(a *Arch) { a.Stem = StemPlain }, []string{`encoder mit_nano: there is no stem to choose: have "plain"`}},
+		{func(a *Arch) { a.EncoderBN = BNFrozen }, []string{`encoder mit_nano: there is no batch norm to choose: have "frozen"`}},
+		{func(a *Arch) { a.Dilations = []int{6} }, []string{"head segformer: there are no dilations to choose: have [6]"}},
+		{func(a *Arch) { a.Head, a.Dilations = "deeplabv2", []int{6, 0} }, []string{"head deeplabv2: dilations are [6 0]"}},
+		{func(a *Arch) { a.Encoder, a.Stem = "resnet50", "wide" }, []string{`encoder resnet50: stem "wide" does not exist; there are deep, plain`}},
+		{func(a *Arch) { a.Encoder, a.EncoderBN = "resnet50", "group" }, []string{`batch norm "group" does not exist; there are batch, frozen`}},
 	} {
 		a := nano()
 		c.change(&a)
@@ -75,6 +81,53 @@ func TestParameterCounts(t *testing.T) {
 		}
 		if sums[Encoder] != c.encoder1 || sums[Encoder]+sums[Head] != c.all1 {
 			t.Errorf("%s: %d parameters in the encoder, %d in all; want %d and %d", c.encoder, sums[Encoder], sums[Encoder]+sums[Head], c.encoder1, c.all1)
+		}
+	}
+}
+
+// torchvision 0.29.2's resnet50 and resnet101 have 25,557,032 and 44,549,160 parameters, without
+// their classifiers (fc, 2048·1000 + 1000) 23,508,032 and 42,500,160. The deep stem has three
+// convolutions in place of one,
+//
+//	9·(3·32 + 32·32 + 32·64) + 2·(32 + 32 + 64) − (49·3·64 + 2·64) = 28768 − 9536 = 19232 more,
+//
+// which makes the 25,576,264 with classifier that timm says of its resnet50c. Frozen batch norms
+// have no parameters: their four tensors are buffers.
+func TestResNetParameterCounts(t *testing.T) {
+	const norms50, norms101 = 53120, 105344 // scale and shift of all batch norms, of the plain stem
+	for _, c := range []struct {
+		encoder, stem, bn string
+		want              int
+	}{
+		{"resnet50", StemPlain, "", 23508032},
+		{"resnet101", StemPlain, "", 42500160},
+		{"resnet50", StemDeep, BNBatch, 23508032 + 19232},
+		{"resnet101", "", "", 42500160 + 19232},
+		{"resnet50", StemPlain, BNFrozen, 23508032 - norms50},
+		{"resnet101", StemPlain, BNFrozen, 42500160 - norms101},
+	} {
+		for _, dilations := range [][]int{nil, {6, 12, 18, 24}} {
+			a := imageNet(Arch{Encoder: c.encoder, Stem: c.stem, EncoderBN: c.bn, Head: "deeplabv2", Dilations: dilations, Classes: 19})
+			specs, err := a.Params()
+			if err != nil {
+				t.Fatal(err)
+			}
+			sums := map[Group]int{}
+			for _, p := range specs {
+				sums[p.Group] += p.Shape.Size()
+			}
+			branches := max(len(dilations), 2)
+			if head := branches * (9*2048*19 + 19); sums[Encoder] != c.want || sums[Head] != head {
+				t.Errorf("%s %s %s: %d parameters in the encoder, %d in the head; want %d and %d", c.encoder, c.stem, c.bn, sums[Encoder], sums[Head], c.want, head)
+			}
+		}
+	}
+}
+
+func TestPublished(t *testing.T) {
+	for _, e := range Encoders() {
+		if got := (Arch{Encoder: e}).Published(); got != (e != "mit_nano") {
+			t.Errorf("%s: %v", e, got)
 		}
 	}
 }
@@ -194,5 +247,10 @@ func TestMinSize(t *testing.T) {
 	// stage 1 needs 8 rows: (29+6−7)/4+1 = 8, then 4, 2, 1; with 28 rows it has 7
 	if got, err := nano().MinSize(); got != 29 || err != nil {
 		t.Errorf("got %d, %v", got, err)
+	}
+	a := nano()
+	a.Encoder = "resnet50"
+	if got, err := a.MinSize(); got != 1 || err != nil {
+		t.Errorf("ResNet: got %d, %v", got, err)
 	}
 }

@@ -41,4 +41,4 @@ func (daformer) classify(n *Net, features *value) *value {
 	return n.classifier("decode_head.conv_seg", features)
 }
 
-func (daformer) check(a Arch) error { return a.checkHeadWidth() }
+func (daformer) check(a Arch) error { return a.checkHead() }

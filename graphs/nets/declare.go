@@ -48,7 +48,7 @@ func (p ParamSpec) rank() int {
 }
 
 // BufferSpec describes a tensor that is saved with the parameters and never trained: a running
-// statistic of a batch norm, "….running_mean" or "….running_var".
+// statistic of a batch norm, "….running_mean" or "….running_var", or what else a frozen one has.
 type BufferSpec struct {
 	Name string
 	Len  int

@@ -1,5 +1,5 @@
-// Package nets builds the networks as graphs: encoders (Mix Transformer), heads (SegFormer's,
-// DAFormer's) and the T2S projector.
+// Package nets builds the networks as graphs: encoders (Mix Transformers, ResNets), heads
+// (SegFormer's, DAFormer's, DeepLabV2's) and the T2S projector.
 //
 // An encoder turns an image into levels: feature maps [N,C_i,h_i,w_i], any number of them with any
 // channels and strides, finest first. A head turns levels into what its classifier reads, and that
@@ -20,6 +20,6 @@
 // original code of the encoder, "decode_head." with those of the head's code, and "projector.",
 // which is ours. Linear weights are [out,in], convolution weights [out,in/groups,kh,kw].
 //
-// Sources: Xie et al., "SegFormer" (2021); Hoyer et al., "DAFormer" (2022); Wang et al., "Pulling
-// Target to Source" (2024).
+// Sources: Xie et al., "SegFormer" (2021); Hoyer et al., "DAFormer" (2022); He et al., "Deep Residual
+// Learning" (2016); Chen et al., "DeepLab" (2017); Wang et al., "Pulling Target to Source" (2024).
 package nets

@@ -75,8 +75,23 @@ func compact(name string, x []float32) (norm float64, projections [16]float64) {
 	return math.Sqrt(norm), projections
 }
 
+// goldenBuffer is golden_resnet.py's `buffer`: variances and scales near 1, means and shifts small.
+func goldenBuffer(name string, n int) []float32 {
+	scale, offset := 0.2, 0.0
+	if strings.HasSuffix(name, ".weight") || strings.HasSuffix(name, ".running_var") {
+		scale, offset = 0.3, 1
+	}
+	out := make([]float32, n)
+	for i, u := range draw(name, n) {
+		out[i] = float32(offset + scale*u)
+	}
+	return out
+}
+
 type goldenCase struct {
 	name    string
+	file    string // in testdata
+	enc     encoder
 	arch    Arch
 	n, h, w int
 }
@@ -86,30 +101,39 @@ func imageNet(a Arch) Arch {
 	return a
 }
 
+// reduced is golden_resnet.py's: torchvision's ResNet-50, narrower and shallower.
+var reduced = resnet{8, [4]int{1, 2, 2, 2}}
+
 func goldenCases() []goldenCase {
+	const mit, resnet = "golden.safetensors", "golden_resnet.safetensors"
+	b0 := encoders["mit_b0"].encoder
 	return []goldenCase{
-		{"daformer", imageNet(Arch{Encoder: "mit_b0", Head: "daformer", Classes: 19, HeadWidth: 64, ProjectorWidth: 32, ProjectorInput: ProjectConcat}), 2, 64, 96},
-		{"segformer", imageNet(Arch{Encoder: "mit_b0", Head: "segformer", Classes: 11, HeadWidth: 48, ProjectorWidth: 24, ProjectorInput: ProjectConcat}), 2, 53, 75},
-		{"last", imageNet(Arch{Encoder: "mit_b0", Head: "segformer", Classes: 3, HeadWidth: 32, ProjectorWidth: 16, ProjectorInput: ProjectLast}), 3, 37, 64},
+		{"daformer", mit, b0, Arch{Encoder: "mit_b0", Head: "daformer", Classes: 19, HeadWidth: 64, ProjectorWidth: 32, ProjectorInput: ProjectConcat}, 2, 64, 96},
+		{"segformer", mit, b0, Arch{Encoder: "mit_b0", Head: "segformer", Classes: 11, HeadWidth: 48, ProjectorWidth: 24, ProjectorInput: ProjectConcat}, 2, 53, 75},
+		{"last", mit, b0, Arch{Encoder: "mit_b0", Head: "segformer", Classes: 3, HeadWidth: 32, ProjectorWidth: 16, ProjectorInput: ProjectLast}, 3, 37, 64},
+		{"plain", resnet, reduced, Arch{Encoder: "resnet50", Stem: StemPlain, Head: "deeplabv2", Classes: 19, ProjectorWidth: 24, ProjectorInput: ProjectLast}, 2, 64, 96},
+		{"deep", resnet, reduced, Arch{Encoder: "resnet50", Head: "deeplabv2", Dilations: []int{6, 12, 18, 24}, Classes: 5, ProjectorWidth: 16, ProjectorInput: ProjectConcat}, 2, 53, 75},
+		{"frozen", resnet, reduced, Arch{Encoder: "resnet50", EncoderBN: BNFrozen, Head: "deeplabv2", Classes: 5, ProjectorWidth: 16, ProjectorInput: ProjectLast}, 2, 53, 75},
 	}
 }
 
 // TestGolden compares forward values, batch statistics and all gradients of MiT-B0 with both heads
-// and the projector, on ONNX Runtime in float32, with PyTorch's in float64.
+// and the projector, and of reduced ResNets with DeepLabV2's head, on ONNX Runtime in float32, with
+// PyTorch's in float64.
 func TestGolden(t *testing.T) {
-	tensors, _, err := weights.Load(filepath.Join("testdata", "golden.safetensors"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := map[string][]float32{}
-	for _, x := range tensors {
-		want[x.Name] = x.Data
-	}
 	e := enginetest.Open(t, engine.Options{})
 	for _, c := range goldenCases() {
 		t.Run(c.name, func(t *testing.T) {
-			got := runGolden(t, e, c)
-			c.check(t, got, want)
+			tensors, _, err := weights.Load(filepath.Join("testdata", c.file))
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := map[string][]float32{}
+			for _, x := range tensors {
+				want[x.Name] = x.Data
+			}
+			c.arch = imageNet(c.arch)
+			c.check(t, runGolden(t, e, c), want)
 		})
 	}
 }
@@ -117,8 +141,9 @@ func TestGolden(t *testing.T) {
 // runGolden returns all outputs of the case's graph.
 func runGolden(t *testing.T, e *engine.Engine, c goldenCase) map[string][]float32 {
 	t.Helper()
+	var net *Net
 	g, err := graphs.Build("golden", func(g *graphs.Graph) {
-		net := New(g, c.arch, Train, nil)
+		net = newNet(g, c.arch, c.enc, train{})
 		levels := net.Encode(net.Normalize(g.Input("image", graphs.Float32, c.n, 3, c.h, c.w)))
 		logits, features := net.Segment(levels), net.Project(levels)
 		loss := g.Add(weighted(g, logits, "cotangent.logits"), weighted(g, features, "cotangent.features"))
@@ -144,12 +169,11 @@ func runGolden(t *testing.T, e *engine.Engine, c goldenCase) map[string][]float3
 		image[i] = float32((u + 1) * 127.5)
 	}
 	inputs := map[string]*engine.Tensor{"image": enginetest.Tensor(t, image, c.n, 3, c.h, c.w)}
-	specs, err := c.arch.Params()
-	if err != nil {
-		t.Fatal(err)
+	for _, v := range g.Params() {
+		inputs[v.Name()] = enginetest.Tensor(t, goldenParam(ParamSpec{Name: v.Name(), Shape: v.Shape()}), v.Shape()...)
 	}
-	for _, p := range specs {
-		inputs[p.Name] = enginetest.Tensor(t, goldenParam(p), p.Shape...)
+	for _, v := range net.Buffers() {
+		inputs[v.Name()] = enginetest.Tensor(t, goldenBuffer(v.Name(), v.Shape().Size()), v.Shape()...)
 	}
 	return runGraph(t, e, g, inputs)
 }

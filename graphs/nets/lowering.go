@@ -56,7 +56,12 @@ type teacher struct{}
 
 // tensor is an input.
 func (teacher) tensor(t tensor) *value {
-	return t.net.g.Param(t.name, t.shape...)
+	if t.trained {
+		return t.net.g.Param(t.name, t.shape...)
+	}
+	v := t.net.g.Input(t.name, graphs.Float32, t.shape...)
+	t.net.inputs = append(t.net.inputs, v)
+	return v
 }
 
 func (teacher) product(g *graphs.Graph, a, b *value, transA, transB bool, alpha float32) *value {
@@ -67,7 +72,7 @@ func (teacher) gelu(g *graphs.Graph, x *value) *value { return g.Gelu(x) }
 
 func (teacher) noisy(_ *Net, x *value, _ string, _ float64, _ graphs.Shape) *value { return x }
 
-func (teacher) norm(b batchNorm) norm { return overBatch{b, false} }
+func (teacher) norm(b batchNorm) norm { return live(b, false) }
 
 // train is teacher with noise, and hands batch statistics out.
 type train struct{ teacher }
@@ -78,7 +83,15 @@ func (train) noisy(n *Net, x *value, name string, rate float64, shape graphs.Sha
 	return n.g.Mul(x, in)
 }
 
-func (train) norm(b batchNorm) norm { return overBatch{b, true} }
+func (train) norm(b batchNorm) norm { return live(b, true) }
+
+// live is how a batch norm is written while it is trained; keep hands its statistics out.
+func live(b batchNorm, keep bool) norm {
+	if b.frozen {
+		return fixed{b}
+	}
+	return overBatch{b, keep}
+}
 
 // deploy writes a model that any runtime takes; ONNX Runtime fuses products and GELUs again when it
 // loads it.

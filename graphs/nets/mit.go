@@ -71,7 +71,12 @@ func (m mit) least() int {
 	}
 }
 
-func (mit) check(Arch) error { return nil }
+func (mit) check(a Arch) error {
+	if err := oneOf("stem", a.Stem); err != nil {
+		return err
+	}
+	return oneOf("batch norm", a.EncoderBN)
+}
 
 func (m mit) encode(n *Net, x *value) []*value {
 	last := -1

@@ -53,6 +53,7 @@ type Net struct {
 	taken  map[string]int
 	stats  []BatchStat
 	noise  []Noise
+	inputs []*value // buffers
 }
 
 // New prepares a network. weights gives the content of a parameter or buffer by name; Deploy needs
@@ -141,6 +142,10 @@ func (n *Net) BatchStats() []BatchStat { return n.stats }
 
 // Noise returns the random inputs declared so far, in order; mode Train only.
 func (n *Net) Noise() []Noise { return n.noise }
+
+// Buffers returns the inputs that hold buffers, by their names: those of frozen batch norms built so
+// far, in order. Not in mode Deploy, where they are constants.
+func (n *Net) Buffers() []*graphs.Value { return n.inputs }
 
 // part builds a part of the network, whose parameters belong to the group.
 func (n *Net) part(group Group, scope string, build func() *value) *value {

@@ -69,9 +69,15 @@ type built struct {
 // whole builds image to levels, logits and features, with batch statistics where there are any.
 func whole(t *testing.T, a Arch, m Mode, w func(string) ([]float32, error), n, h, wd int) built {
 	t.Helper()
+	return wholeOf(t, a, encoders[a.Encoder], newLowering(m, w), n, h, wd)
+}
+
+// wholeOf is whole with another encoder than the architecture's.
+func wholeOf(t *testing.T, a Arch, e encoder, l lowering, n, h, wd int) built {
+	t.Helper()
 	var b built
 	g, err := graphs.Build("whole", func(g *graphs.Graph) {
-		b.net = New(g, a, m, w)
+		b.net = newNet(g, a, e, l)
 		levels := b.net.Encode(b.net.Normalize(g.Input("image", graphs.Float32, n, 3, h, wd)))
 		g.Output("logits", b.net.Segment(levels))
 		g.Output("features", b.net.Project(levels))
@@ -90,13 +96,16 @@ func whole(t *testing.T, a Arch, m Mode, w func(string) ([]float32, error), n, h
 	return b
 }
 
-// start returns the golden parameters and an image for b, and every noise input filled with v.
+// start returns the golden parameters and buffers and an image for b, and every noise input filled
+// with v.
 func (b built) start(v float64) map[string]graphtest.Array {
 	in := map[string]graphtest.Array{}
 	for _, x := range b.graph.Inputs() {
 		switch {
 		case x.IsParam():
 			in[x.Name()] = array(goldenParam(ParamSpec{Name: x.Name(), Shape: x.Shape()}), x.Shape()...)
+		case slices.Contains(b.net.Buffers(), x):
+			in[x.Name()] = array(goldenBuffer(x.Name(), x.Shape().Size()), x.Shape()...)
 		case x.Name() == "image":
 			in[x.Name()] = graphtest.Uniform(rand.New(rand.NewPCG(3, 4)), 0, 255, x.Shape()...)
 		default:
@@ -186,30 +195,47 @@ func TestNoise(t *testing.T) {
 // TestDeployEqualsTrain runs both with running statistics that are the batch's: folding changes
 // nothing, and the deployable model has ONNX's own operators and no parameters left.
 func TestDeployEqualsTrain(t *testing.T) {
+	type network struct {
+		name string
+		enc  encoder
+		arch Arch
+	}
+	var networks []network
 	for _, head := range Heads() {
 		for _, input := range []string{ProjectConcat, ProjectLast} {
-			t.Run(head+"/"+input, func(t *testing.T) {
-				a := nano()
-				a.Head, a.ProjectorInput = head, input
-				b := whole(t, a, Train, nil, 2, 30, 41)
-				start := b.start(1)
-				want := graphtest.Run(b.graph, start)
-				d := whole(t, a, Deploy, stored(start, want), 2, 30, 41)
-				if in := d.graph.Inputs(); len(in) != 1 {
-					t.Errorf("%d inputs", len(in))
-				}
-				for _, n := range d.graph.Nodes() {
-					if n.Domain() != "" {
-						t.Errorf("%s is no operator of ONNX's own", n.Op())
-					}
-				}
-				got := graphtest.Run(d.graph, map[string]graphtest.Array{"image": start["image"]})
-				for name, y := range got {
-					if e := relativeError(y.Data, want[name].Data); !(e < 1e-5) {
-						t.Errorf("%s: relative difference %g", name, e)
-					}
-				}
-			})
+			a := nano()
+			a.Head, a.ProjectorInput = head, input
+			networks = append(networks, network{"mit_nano/" + head + "/" + input, mitNano, a})
+			a.Encoder = "resnet50"
+			networks = append(networks, network{"resnet/" + head + "/" + input, reduced, a})
+		}
+	}
+	plain, frozen := nano(), nano()
+	plain.Encoder, plain.Stem = "resnet50", StemPlain
+	frozen.Encoder, frozen.EncoderBN, frozen.Head = "resnet50", BNFrozen, "deeplabv2"
+	networks = append(networks, network{"plain stem", reduced, plain}, network{"frozen", reduced, frozen})
+	for _, n := range networks {
+		t.Run(n.name, func(t *testing.T) { deployEqualsTrain(t, n.arch, n.enc) })
+	}
+}
+
+func deployEqualsTrain(t *testing.T, a Arch, e encoder) {
+	b := wholeOf(t, a, e, train{}, 2, 30, 41)
+	start := b.start(1)
+	want := graphtest.Run(b.graph, start)
+	d := wholeOf(t, a, e, deploy{stored(start, want)}, 2, 30, 41)
+	if in := d.graph.Inputs(); len(in) != 1 {
+		t.Errorf("%d inputs", len(in))
+	}
+	for _, n := range d.graph.Nodes() {
+		if n.Domain() != "" {
+			t.Errorf("%s is no operator of ONNX's own", n.Op())
+		}
+	}
+	got := graphtest.Run(d.graph, map[string]graphtest.Array{"image": start["image"]})
+	for name, y := range got {
+		if e := relativeError(y.Data, want[name].Data); !(e < 1e-5) {
+			t.Errorf("%s: relative difference %g", name, e)
 		}
 	}
 }
@@ -230,7 +256,8 @@ func stored(tensors ...map[string]graphtest.Array) func(string) ([]float32, erro
 	}
 }
 
-// TestDeployRuns compares the deployable model on ONNX Runtime, after its fusions, with the interpreter.
+// TestDeployRuns compares the deployable model on ONNX Runtime, after its fusions, with the
+// interpreter.
 func TestDeployRuns(t *testing.T) {
 	e := enginetest.Open(t, engine.Options{})
 	b := whole(t, nano(), Train, nil, 1, 64, 96)

@@ -2,6 +2,7 @@ package nets
 
 import (
 	"math"
+	"slices"
 
 	"t2sda/graphs"
 )
@@ -16,13 +17,22 @@ const bnEps = 1e-5
 type batchNorm struct {
 	name                         string
 	scale, shift, mean, variance tensor
+	frozen                       bool // normalises by running statistics when trained, too
 }
 
 // batchNorm declares a batch norm over c channels.
 func (n *Net) batchNorm(name string, c int) batchNorm {
 	return batchNorm{
 		name, n.param(name+".weight", false, fill(1), c), n.param(name+".bias", false, fill(0), c),
-		n.buffer(name+".running_mean", c, 0), n.buffer(name+".running_var", c, 1),
+		n.buffer(name+".running_mean", c, 0), n.buffer(name+".running_var", c, 1), false,
+	}
+}
+
+// frozenNorm declares a batch norm over c channels that training does not change.
+func (n *Net) frozenNorm(name string, c int) batchNorm {
+	return batchNorm{
+		name, n.buffer(name+".weight", c, 1), n.buffer(name+".bias", c, 0),
+		n.buffer(name+".running_mean", c, 0), n.buffer(name+".running_var", c, 1), true,
 	}
 }
 
@@ -101,6 +111,29 @@ func (b overBatch) after(x *value) *value {
 	}
 	return g.Add(g.Mul(d, scale), g.Reshape(b.shift.value(), 1, c, 1, 1))
 }
+
+// fixed is a frozen batch norm, y = scale·x + offset per channel, inside of the convolution before
+// it. Scale and offset are computed of its buffers, the weight's gradient goes through the scale.
+type fixed struct{ batchNorm }
+
+// factor returns scale/√(variance + ε) [C].
+func (b fixed) factor() *value {
+	g := b.scale.net.g
+	return g.Div(b.scale.value(), g.Sqrt(g.Add(b.variance.value(), g.Scalar(bnEps))))
+}
+
+func (b fixed) kernel(w tensor) *value {
+	g, rows := w.net.g, slices.Repeat([]int{1}, len(w.shape))
+	rows[0] = w.shape[0]
+	return g.Mul(w.value(), g.Reshape(b.factor(), rows...))
+}
+
+func (b fixed) bias() *value {
+	g := b.scale.net.g
+	return g.Sub(b.shift.value(), g.Mul(b.factor(), b.mean.value()))
+}
+
+func (fixed) after(y *value) *value { return y }
 
 // folded is a batch norm under fixed, known statistics as what it is, y = scale·x + offset per
 // channel, inside of the convolution before it.

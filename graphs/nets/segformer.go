@@ -17,14 +17,6 @@ func (n *Net) classifier(name string, features *value) *value {
 	return conv{weight, bias, graphs.ConvAttrs{}}.apply(n.dropout(features))
 }
 
-// checkHeadWidth refuses a head without channels inside.
-func (a Arch) checkHeadWidth() error {
-	if a.HeadWidth < 1 {
-		return fmt.Errorf("head width is %d, must be at least 1", a.HeadWidth)
-	}
-	return nil
-}
-
 // segformer is SegFormer's all-MLP head: a linear layer per level, 1×1 conv-BN-ReLU over the
 // concatenation, classifier.
 type segformer struct{}
@@ -66,4 +58,4 @@ func (segformer) classify(n *Net, features *value) *value {
 	return n.classifier("decode_head.linear_pred", features)
 }
 
-func (segformer) check(a Arch) error { return a.checkHeadWidth() }
+func (segformer) check(a Arch) error { return a.checkHead() }

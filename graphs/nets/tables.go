@@ -20,13 +20,15 @@ var encoders = map[string]struct {
 	encoder
 	published bool // ImageNet weights are public
 }{
-	"mit_nano": {mitNano, false},
-	"mit_b0":   {newMiT(32, [4]int{2, 2, 2, 2}), true},
-	"mit_b1":   {newMiT(64, [4]int{2, 2, 2, 2}), true},
-	"mit_b2":   {newMiT(64, [4]int{3, 4, 6, 3}), true},
-	"mit_b3":   {newMiT(64, [4]int{3, 4, 18, 3}), true},
-	"mit_b4":   {newMiT(64, [4]int{3, 8, 27, 3}), true},
-	"mit_b5":   {newMiT(64, [4]int{3, 6, 40, 3}), true},
+	"mit_nano":  {mitNano, false},
+	"mit_b0":    {newMiT(32, [4]int{2, 2, 2, 2}), true},
+	"mit_b1":    {newMiT(64, [4]int{2, 2, 2, 2}), true},
+	"mit_b2":    {newMiT(64, [4]int{3, 4, 6, 3}), true},
+	"mit_b3":    {newMiT(64, [4]int{3, 4, 18, 3}), true},
+	"mit_b4":    {newMiT(64, [4]int{3, 8, 27, 3}), true},
+	"mit_b5":    {newMiT(64, [4]int{3, 6, 40, 3}), true},
+	"resnet50":  {resnet{64, [4]int{3, 4, 6, 3}}, true},
+	"resnet101": {resnet{64, [4]int{3, 4, 23, 3}}, true},
 }
 
 // Encoders lists the names that Arch.Encoder accepts.
@@ -45,6 +47,7 @@ type head interface {
 // heads is the table of heads; it is never modified.
 var heads = map[string]head{
 	"daformer":  daformer{},
+	"deeplabv2": deeplabv2{},
 	"segformer": segformer{},
 }
 
