@@ -121,6 +121,16 @@ type Model struct {
 	DropPath       float64 `mapstructure:"drop_path" yaml:"drop_path"`             // of the last block, linear from 0
 	Dropout        float64 `mapstructure:"dropout" yaml:"dropout"`                 // channels before the classifier
 	Init           string  `mapstructure:"init" yaml:"init"`                       // weights to start from: a safetensors file, or a name of those in the program (mit_nano); empty: random
+
+	// Stem and EncoderBN are for encoders that have a choice, ResNets: the stem is
+	// deep (empty: likewise; mmsegmentation's V1c) or plain (torchvision's weights
+	// need it); batch norm is trained and takes the batch's statistics (batch;
+	// empty: likewise), or is as in model.init and takes running ones (frozen).
+	// Dilations are those of head deeplabv2; empty: 6, 12. None is written when
+	// empty, so that hashes from before there were these keys hold.
+	Stem      string `mapstructure:"stem" yaml:"stem,omitempty"`
+	EncoderBN string `mapstructure:"encoder_bn" yaml:"encoder_bn,omitempty"`
+	Dilations []int  `mapstructure:"dilations" yaml:"dilations,flow,omitempty"`
 }
 
 // Translate chooses the engines that make pseudo-target images.

@@ -101,6 +101,15 @@ func (c *Config) validateModel(v *validator) {
 	v.oneOf("model.projector_input", m.ProjectorInput, "concat", "last")
 	v.between("model.drop_path", m.DropPath, 0, 0.99)
 	v.between("model.dropout", m.Dropout, 0, 0.99)
+	if m.Stem != "" {
+		v.oneOf("model.stem", m.Stem, "deep", "plain")
+	}
+	if m.EncoderBN != "" {
+		v.oneOf("model.encoder_bn", m.EncoderBN, "batch", "frozen")
+	}
+	for _, d := range m.Dilations {
+		v.check("model.dilations", d >= 1 && d <= maxSide, "want numbers from 1 up, have %v", m.Dilations)
+	}
 }
 
 func (c *Config) validateTranslate(v *validator) {

@@ -151,6 +151,7 @@ func runTrained(ctx context.Context, e *engine.Engine, o ModelOptions, weights f
 			statistics[mean] = program.Output[float32](p, mean, s.Mean)
 			statistics[variance] = program.Output[float32](p, variance, s.Var)
 		}
+		p.Lend(n.Buffers(), constant(weights))
 		for _, noise := range n.Noise() { // that changes nothing
 			ones := program.Feed[float32](p, noise.Input)
 			for i := range ones {
@@ -180,7 +181,7 @@ func runTrained(ctx context.Context, e *engine.Engine, o ModelOptions, weights f
 	return labels, statistics, nil
 }
 
-// constant gives a program's parameters the memory that weights returns.
+// constant gives a program's parameters and buffers the memory that weights returns.
 func constant(weights func(name string) ([]float32, error)) program.Params {
 	return func(name string, shape graphs.Shape) (*engine.Tensor, error) {
 		data, err := weights(name)

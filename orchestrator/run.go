@@ -13,7 +13,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -171,7 +170,7 @@ func runOne(ctx context.Context, cfg configs.Config, dir string, baseline *Outco
 	if err := t.resume(); err != nil {
 		return nil, err
 	}
-	if strings.HasPrefix(cfg.Model.Encoder, "mit_b") && cfg.Model.Init == "" && t.progress.Iteration == 0 {
+	if t.learner.Arch().Published() && cfg.Model.Init == "" && t.progress.Iteration == 0 {
 		o.Log.Warn("model.init is empty: the encoder starts from random weights, the paper's from ImageNet's")
 	}
 	// Not before: a configuration that is refused must not replace the run's own.

@@ -30,6 +30,17 @@ func Feed[T engine.Element](p *Program, v *graphs.Value) []T {
 	return data
 }
 
+// Lend gives inputs that the graph has declared the memory that from has for each, where
+// it stays from run to run: buffers of a network. (Trainable parameters have theirs from
+// [New].)
+func (p *Program) Lend(inputs []*graphs.Value, from Params) {
+	for _, v := range inputs {
+		t, err := from(v.Name(), v.Shape())
+		p.check("program.Lend", v.Name(), err)
+		p.inputs[v.Name()] = t
+	}
+}
+
 // Output declares v as an output called name and makes its memory, which a run
 // fills.
 func Output[T engine.Element](p *Program, name string, v *graphs.Value) []T {

@@ -95,6 +95,32 @@ func TestFeed(t *testing.T) {
 	}
 }
 
+// TestLend gives inputs that the graph has declared memory that there is already.
+func TestLend(t *testing.T) {
+	memory := []float32{1, 2, 3}
+	var twice []float32
+	lend := func(name string, shape graphs.Shape) (*engine.Tensor, error) { return engine.NewTensor(memory, shape...) }
+	build := func(n int) (*Program, error) {
+		return New(enginetest.Open(t, engine.Options{}), "lend", nil, func(p *Program) {
+			in := p.Graph().Input("in", graphs.Float32, n)
+			p.Lend([]*graphs.Value{in}, lend)
+			twice = Output[float32](p, "twice", p.Graph().Add(in, in))
+		})
+	}
+	p, err := build(3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	memory[2] = 5
+	if err := p.Run(t.Context()); err != nil || !slices.Equal(twice, []float32{2, 4, 10}) {
+		t.Errorf("%v, %v", twice, err)
+	}
+	if _, err := build(4); err == nil || !strings.Contains(err.Error(), "program.Lend (in)") {
+		t.Errorf("memory of another size: %v", err)
+	}
+}
+
 // TestMistakes: each is an error that names what is wrong, before any run.
 func TestMistakes(t *testing.T) {
 	e := enginetest.Open(t, engine.Options{})

@@ -65,6 +65,7 @@ func newFrozen(e *engine.Engine, c configs.Config, arch nets.Arch, size imageBat
 		last := levels[len(levels)-1]
 		f.grid = losses.Grid{N: last.Dim(0), D: last.Dim(1), H: last.Dim(2), W: last.Dim(3)}
 		f.image, f.features = pixels, program.Output[float32](p, "features", last)
+		p.Lend(net.Buffers(), s.running)
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("frozen encoder: %w", err), f.encoder.Close())

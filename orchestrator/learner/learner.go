@@ -73,7 +73,7 @@ func Arch(cfg configs.Config, classes int) nets.Arch {
 	a := nets.Arch{
 		Encoder: m.Encoder, Head: m.Head, Classes: classes, HeadWidth: m.HeadWidth,
 		ProjectorWidth: m.ProjectorWidth, ProjectorInput: m.ProjectorInput,
-		DropPath: m.DropPath, Dropout: m.Dropout,
+		DropPath: m.DropPath, Dropout: m.Dropout, Stem: m.Stem, EncoderBN: m.EncoderBN, Dilations: m.Dilations,
 		Mean: [3]float32{123.675, 116.28, 103.53}, Std: [3]float32{58.395, 57.12, 57.375}, // ImageNet's
 	}
 	if !cfg.UsesPull() {

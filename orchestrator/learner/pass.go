@@ -55,6 +55,7 @@ func newPass(e *engine.Engine, name string, arch nets.Arch, size imageBatch, s *
 		loss, objective := build(p, net, net.Normalize(image))
 		t.loss = program.Output[float32](p, "loss", loss)
 		p.Differentiate(objective, s.views(s.grads))
+		p.Lend(net.Buffers(), s.running)
 		for _, n := range net.Noise() {
 			t.noise = append(t.noise, noise{n.Keep, program.Feed[float32](p, n.Input)})
 		}

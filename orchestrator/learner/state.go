@@ -155,6 +155,11 @@ func (s *state) views(a engine.Arena) program.Params {
 	}
 }
 
+// running gives buffers their memory, for sessions.
+func (s *state) running(name string, shape graphs.Shape) (*engine.Tensor, error) {
+	return engine.NewTensor(s.buffers[name], shape...)
+}
+
 // copyEncoder returns an arena with the student's encoder alone: parameters of the
 // first group, at the same offsets.
 func (s *state) copyEncoder() (engine.Arena, error) {

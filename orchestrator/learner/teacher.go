@@ -53,6 +53,7 @@ func newTeacher(e *engine.Engine, name string, arch nets.Arch, size imageBatch, 
 			t.grid = losses.Grid{N: f.Dim(0), D: f.Dim(1), H: f.Dim(2), W: f.Dim(3)}
 			t.features = program.Output[float32](p, "features", f)
 		}
+		p.Lend(net.Buffers(), s.running)
 	})
 	if err != nil {
 		return nil, err
