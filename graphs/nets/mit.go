@@ -26,7 +26,7 @@ const publicLinearStd = 0.02
 // and of 0.67 with 0.2.
 const nanoLinearStd = 0.1
 
-// mitNano is ours, for images of about 256×128 and training on a CPU.
+// mitNano is narrow and shallow, for training on a CPU.
 var mitNano = mit{
 	widths: [4]int{16, 32, 64, 128}, heads: [4]int{1, 2, 4, 8}, depths: [4]int{1, 2, 2, 2}, mlp: [4]int{4, 4, 4, 2},
 	ratios: [4]int{8, 4, 2, 1}, linearStd: nanoLinearStd,

@@ -206,9 +206,10 @@ func TestDeployEqualsTrain(t *testing.T) {
 			a := nano()
 			a.Head, a.ProjectorInput = head, input
 			networks = append(networks, network{"mit_nano/" + head + "/" + input, mitNano, a})
-			a.Encoder = "resnet50"
-			networks = append(networks, network{"resnet/" + head + "/" + input, reduced, a})
 		}
+		a := nano()
+		a.Encoder, a.Head = "resnet50", head
+		networks = append(networks, network{"resnet/" + head, reduced, a})
 	}
 	plain, frozen := nano(), nano()
 	plain.Encoder, plain.Stem = "resnet50", StemPlain

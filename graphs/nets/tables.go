@@ -15,20 +15,22 @@ type encoder interface {
 	check(a Arch) error
 }
 
-// encoders is the table of encoders; it is never modified.
+// encoders is the table of encoders; it is never modified. Those called nano are ours, for images of
+// about 256×128 and training on a CPU; the others are the public ones.
 var encoders = map[string]struct {
 	encoder
 	published bool // ImageNet weights are public
 }{
-	"mit_nano":  {mitNano, false},
-	"mit_b0":    {newMiT(32, [4]int{2, 2, 2, 2}), true},
-	"mit_b1":    {newMiT(64, [4]int{2, 2, 2, 2}), true},
-	"mit_b2":    {newMiT(64, [4]int{3, 4, 6, 3}), true},
-	"mit_b3":    {newMiT(64, [4]int{3, 4, 18, 3}), true},
-	"mit_b4":    {newMiT(64, [4]int{3, 8, 27, 3}), true},
-	"mit_b5":    {newMiT(64, [4]int{3, 6, 40, 3}), true},
-	"resnet50":  {resnet{64, [4]int{3, 4, 6, 3}}, true},
-	"resnet101": {resnet{64, [4]int{3, 4, 23, 3}}, true},
+	"mit_nano":    {mitNano, false},
+	"mit_b0":      {newMiT(32, [4]int{2, 2, 2, 2}), true},
+	"mit_b1":      {newMiT(64, [4]int{2, 2, 2, 2}), true},
+	"mit_b2":      {newMiT(64, [4]int{3, 4, 6, 3}), true},
+	"mit_b3":      {newMiT(64, [4]int{3, 4, 18, 3}), true},
+	"mit_b4":      {newMiT(64, [4]int{3, 8, 27, 3}), true},
+	"mit_b5":      {newMiT(64, [4]int{3, 6, 40, 3}), true},
+	"resnet_nano": {resnet{16, [4]int{1, 1, 1, 1}}, false},
+	"resnet50":    {resnet{64, [4]int{3, 4, 6, 3}}, true},
+	"resnet101":   {resnet{64, [4]int{3, 4, 23, 3}}, true},
 }
 
 // Encoders lists the names that Arch.Encoder accepts.
