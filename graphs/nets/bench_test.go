@@ -50,15 +50,15 @@ func benchmark(b *testing.B, backward bool) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			run(b, g, a)
+			timeRuns(b, g, a)
 			b.ReportMetric(float64(graphtest.MACs(g))/1e9, "GMAC")
 			b.ReportMetric(float64(len(g.Nodes())), "nodes")
 		})
 	}
 }
 
-// run binds g to fresh memory and times its runs.
-func run(b *testing.B, g *graphs.Graph, a Arch) {
+// timeRuns binds g to fresh memory and times its runs.
+func timeRuns(b *testing.B, g *graphs.Graph, a Arch) {
 	model, err := g.Marshal()
 	if err != nil {
 		b.Fatal(err)

@@ -1,11 +1,8 @@
 package nets
 
 import (
-	"context"
 	"fmt"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -13,6 +10,7 @@ import (
 	"t2sda/graphs/engine"
 	"t2sda/graphs/engine/enginetest"
 	"t2sda/graphs/graphtest"
+	"t2sda/internal/peaktest"
 	"t2sda/internal/rng"
 	"t2sda/losses"
 )
@@ -40,39 +38,39 @@ var networks = []struct {
 	{"resnet101", "deeplabv2", 0},
 }
 
-// BenchmarkNetworks makes the table of docs/networks.md, network by network, in two halves:
-// "counted" logs parameters and the GFLOP of one student term on 2 images of 512×512 (image to
-// cross-entropy to all gradients, added to those that are there); "run" logs its core-seconds and
-// its peak memory. It runs in a process of its own, twice; the second run is timed.
+// BenchmarkNetworks makes the table of docs/networks.md, network by network: "counted" says
+// parameters, and the GFLOP of one student term on 2 images of 512×512 (image to cross-entropy to
+// all gradients, added to those that are there); "run" what all cores spend on a term, in seconds,
+// after one that warms up; "peak" the memory of a process that runs two.
 func BenchmarkNetworks(b *testing.B) {
 	for _, c := range networks {
-		a := imageNet(Arch{Encoder: c.encoder, Head: c.head, Classes: 19, HeadWidth: c.width, DropPath: 0.1, Dropout: 0.1})
-		b.Run(c.encoder+"/"+c.head+"/counted", func(b *testing.B) {
-			specs, err := a.Params()
-			if err != nil {
-				b.Fatal(err)
-			}
-			millions := map[Group]float64{}
-			for _, p := range specs {
-				millions[p.Group] += float64(p.Shape.Size()) / 1e6
-			}
-			t := studentTerm{arch: a}
-			forward, whole := t.gflop(b, false), t.gflop(b, true)
-			b.Logf("%.2f + %.2f million parameters, %.0f + %.0f GFLOP", millions[Encoder], millions[Head], forward, whole-forward)
-			b.ReportMetric(0, "ns/op")
-		})
-		b.Run(c.encoder+"/"+c.head+"/run", func(b *testing.B) {
-			enginetest.Library(b) // or skips
-			if path := os.Getenv(measuredFile); path != "" {
-				(&studentTerm{arch: a}).measure(b, path)
-				return
-			}
+		t := studentTerm{arch: imageNet(Arch{Encoder: c.encoder, Head: c.head, Classes: 19, HeadWidth: c.width, DropPath: 0.1, Dropout: 0.1})}
+		name := c.encoder + "/" + c.head
+		b.Run(name+"/counted", t.count)
+		b.Run(name+"/run", func(b *testing.B) {
+			binding := t.bind(b)
+			run(b, binding)
+			before := processorSeconds(b)
 			for b.Loop() {
-				cores, mib := measured(b)
-				b.Logf("%.1f core-seconds, %.0f MiB", cores, mib)
+				run(b, binding)
 			}
-			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(0, "ns/op") // other work on the machine is in it
+			b.ReportMetric((processorSeconds(b)-before)/float64(b.N), "core-s/op")
 		})
+		b.Run(name+"/peak", func(b *testing.B) {
+			peaktest.Report(b, func() { enginetest.Library(b) }, func() {
+				binding := t.bind(b)
+				run(b, binding)
+				run(b, binding)
+			})
+		})
+	}
+}
+
+func run(b *testing.B, binding *engine.Binding) {
+	b.Helper()
+	if err := binding.Run(b.Context()); err != nil {
+		b.Fatal(err)
 	}
 }
 
@@ -110,49 +108,24 @@ func (t *studentTerm) build(b *testing.B, backward bool) *graphs.Graph {
 	return g
 }
 
-// gflop counts the products and convolutions, a multiplication and an addition each.
-func (t *studentTerm) gflop(b *testing.B, backward bool) float64 {
-	return 2 * float64(graphtest.MACs(t.build(b, backward))) / 1e9
-}
-
-// measuredFile is the variable that tells a child where to write its figures.
-const measuredFile = "T2SDA_NETWORKS_MEASURED"
-
-// measured runs this benchmark's case in a process of its own and returns core-seconds of a run, and
-// the peak in MiB.
-func measured(b *testing.B) (cores, mib float64) {
-	path := filepath.Join(b.TempDir(), "measured")
-	pattern := "^" + strings.ReplaceAll(b.Name(), "/", "$/^") + "$"
-	child := exec.CommandContext(b.Context(), os.Args[0], "-test.run=^$", "-test.bench="+pattern, "-test.benchtime=1x")
-	child.Env = append(os.Environ(), measuredFile+"="+path)
-	if out, err := child.CombinedOutput(); err != nil {
-		b.Fatalf("%v\n%s", err, out)
-	}
-	text, err := os.ReadFile(path)
+// count reports parameters and the work of products and convolutions, a multiplication and an
+// addition each.
+func (t *studentTerm) count(b *testing.B) {
+	specs, err := t.arch.Params()
 	if err != nil {
 		b.Fatal(err)
 	}
-	if _, err := fmt.Sscan(string(text), &cores, &mib); err != nil {
-		b.Fatal(err)
+	millions := map[Group]float64{}
+	for _, p := range specs {
+		millions[p.Group] += float64(p.Shape.Size()) / 1e6
 	}
-	return cores, mib
-}
-
-// measure runs the term twice and writes the second run's figures.
-func (t *studentTerm) measure(b *testing.B, path string) {
-	binding := t.bind(b)
-	run := func() {
-		if err := binding.Run(context.Background()); err != nil {
-			b.Fatal(err)
-		}
-	}
-	run() // the arena grows
-	before := processorSeconds(b)
-	run()
-	cores := processorSeconds(b) - before
-	if err := os.WriteFile(path, fmt.Appendln(nil, cores, peakMemory(b)), 0o644); err != nil {
-		b.Fatal(err)
-	}
+	gflop := func(backward bool) float64 { return 2 * float64(graphtest.MACs(t.build(b, backward))) / 1e9 }
+	forward := gflop(false)
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(millions[Encoder], "M-encoder")
+	b.ReportMetric(millions[Head], "M-head")
+	b.ReportMetric(forward, "GFLOP-forward")
+	b.ReportMetric(gflop(true)-forward, "GFLOP-backward")
 }
 
 // bind gives the term fresh memory; gradients are added in place.
@@ -179,8 +152,12 @@ func (t *studentTerm) bind(b *testing.B) *engine.Binding {
 	for i, u := range draw("image", inputs["image"].Len()) {
 		inputs["image"].Floats()[i] = float32((u + 1) * 127.5)
 	}
-	for _, n := range append(t.net.Noise(), Noise{Name: "weights", Keep: 1}) {
-		data := inputs[n.Name].Floats()
+	ones := []string{"weights"}
+	for _, n := range t.net.Noise() {
+		ones = append(ones, n.Input.Name())
+	}
+	for _, name := range ones {
+		data := inputs[name].Floats()
 		for i := range data {
 			data[i] = 1
 		}
@@ -201,30 +178,15 @@ func (t *studentTerm) bind(b *testing.B) *engine.Binding {
 // processorSeconds returns what all cores have spent on this process: the 14th and 15th field of
 // /proc/self/stat, in hundredths of a second. The second field is the program's name in brackets.
 func processorSeconds(b *testing.B) float64 {
-	_, after, _ := strings.Cut(procSelf(b, "stat"), ") ")
+	text, err := os.ReadFile("/proc/self/stat")
+	if err != nil {
+		b.Skip(err)
+	}
+	_, after, _ := strings.Cut(string(text), ") ")
 	fields := strings.Fields(after)
 	var user, system float64
 	if _, err := fmt.Sscan(fields[11]+" "+fields[12], &user, &system); err != nil {
 		b.Fatal(err)
 	}
 	return (user + system) / 100
-}
-
-// peakMemory returns the largest resident size of this process so far, MiB.
-func peakMemory(b *testing.B) float64 {
-	_, after, _ := strings.Cut(procSelf(b, "status"), "VmHWM:")
-	var kib float64
-	if _, err := fmt.Sscan(after, &kib); err != nil {
-		b.Fatal(err)
-	}
-	return kib / 1024
-}
-
-// procSelf reads what Linux says of this process. It skips the benchmark where nothing is said.
-func procSelf(b *testing.B, name string) string {
-	text, err := os.ReadFile("/proc/self/" + name)
-	if err != nil {
-		b.Skip(err)
-	}
-	return string(text)
 }

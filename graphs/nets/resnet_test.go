@@ -149,7 +149,7 @@ func TestResNetNoise(t *testing.T) {
 	b := wholeOf(t, a, reduced, train{}, 2, 16, 16)
 	var got []string
 	for _, n := range b.net.Noise() {
-		got = append(got, fmt.Sprintf("%s %v %.2f", n.Name, n.Shape, n.Keep))
+		got = append(got, fmt.Sprintf("%s %v %.2f", n.Input.Name(), n.Input.Shape(), n.Keep))
 	}
 	want := []string{
 		"drop_path.layer2.0 [2,1,1,1] 0.95", "drop_path.layer2.1 [2,1,1,1] 0.90", "drop_path.layer3.0 [2,1,1,1] 0.85",

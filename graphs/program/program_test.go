@@ -99,7 +99,9 @@ func TestFeed(t *testing.T) {
 func TestLend(t *testing.T) {
 	memory := []float32{1, 2, 3}
 	var twice []float32
-	lend := func(name string, shape graphs.Shape) (*engine.Tensor, error) { return engine.NewTensor(memory, shape...) }
+	lend := func(name string, shape graphs.Shape) (*engine.Tensor, error) {
+		return engine.NewTensor(memory, shape...)
+	}
 	build := func(n int) (*Program, error) {
 		return New(enginetest.Open(t, engine.Options{}), "lend", nil, func(p *Program) {
 			in := p.Graph().Input("in", graphs.Float32, n)
