@@ -12,8 +12,8 @@ import (
 )
 
 // TestRunResNet trains a ResNet with DeepLabV2's head end to end, by all terms, with batch norms
-// that are trained and with frozen ones: those are in the checkpoint as they began, and the exported
-// model agrees with the network.
+// that are trained and with frozen ones: those are in the checkpoint as they began, and the
+// exported model agrees with the network.
 func TestRunResNet(t *testing.T) {
 	enginetest.Isolate(t)
 	root := t.TempDir()

@@ -33,11 +33,11 @@ func TestValidateNamesTheField(t *testing.T) {
 		{func(a *Arch) { a.Dropout = math.NaN() }, []string{"dropout rate is NaN"}},
 		{func(a *Arch) { a.Std[1] = 0 }, []string{"std[1] is 0"}},
 		{func(a *Arch) { a.Stem = StemPlain }, []string{`encoder mit_nano: there is no stem to choose: have "plain"`}},
-		{func(a *Arch) { a.EncoderBN = BNFrozen }, []string{`encoder mit_nano: there is no batch norm to choose: have "frozen"`}},
+		{func(a *Arch) { a.EncoderBN = BNFrozen }, []string{`encoder mit_nano: there is no encoder_bn to choose: have "frozen"`}},
 		{func(a *Arch) { a.Dilations = []int{6} }, []string{"head segformer: there are no dilations to choose: have [6]"}},
 		{func(a *Arch) { a.Head, a.Dilations = "deeplabv2", []int{6, 0} }, []string{"head deeplabv2: dilations are [6 0]"}},
 		{func(a *Arch) { a.Encoder, a.Stem = "resnet50", "wide" }, []string{`encoder resnet50: stem "wide" does not exist; there are deep, plain`}},
-		{func(a *Arch) { a.Encoder, a.EncoderBN = "resnet50", "group" }, []string{`batch norm "group" does not exist; there are batch, frozen`}},
+		{func(a *Arch) { a.Encoder, a.EncoderBN = "resnet50", "group" }, []string{`encoder_bn "group" does not exist; there are batch, frozen`}},
 	} {
 		a := nano()
 		c.change(&a)

@@ -9,8 +9,8 @@ import (
 // several dilations, which are the classifiers, on the encoder's last level.
 type deeplabv2 struct{}
 
-// deeplabDilations are those of the public domain adaptation systems, from AdaptSegNet on, DAFormer's
-// rows of this head among them; the original has 6, 12, 18, 24.
+// deeplabDilations are those of the public domain adaptation systems, from AdaptSegNet on,
+// DAFormer's rows of this head among them; the original has 6, 12, 18, 24.
 var deeplabDilations = []int{6, 12}
 
 // decode: there is nothing before the classifiers.

@@ -20,6 +20,7 @@
 // original code of the encoder, "decode_head." with those of the head's code, and "projector.",
 // which is ours. Linear weights are [out,in], convolution weights [out,in/groups,kh,kw].
 //
-// Sources: Xie et al., "SegFormer" (2021); Hoyer et al., "DAFormer" (2022); He et al., "Deep Residual
-// Learning" (2016); Chen et al., "DeepLab" (2017); Wang et al., "Pulling Target to Source" (2024).
+// Sources: Xie et al., "SegFormer" (2021); Hoyer et al., "DAFormer" (2022); He et al., "Deep
+// Residual Learning" (2016); Chen et al., "DeepLab" (2017); Wang et al., "Pulling Target to
+// Source" (2024).
 package nets

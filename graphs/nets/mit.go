@@ -9,8 +9,8 @@ import (
 //
 // The residual stream is tokens, because LayerNormalization works on the last axis. Its branches
 // compute channel-major [N,C,L], which FusedMatMul reads and writes without a Transpose: queries,
-// keys, values, and the Mix-FFN's hidden map. So a stage transposes twice (after its patch embedding
-// and at its end) and a block not at all, but for the spatial reduction.
+// keys, values, and the Mix-FFN's hidden map. So a stage transposes twice (after its patch
+// embedding and at its end) and a block not at all, but for the spatial reduction.
 type mit struct {
 	widths, heads, depths, mlp [4]int // by stage
 	ratios                     [4]int // spatial reduction of keys and values
@@ -75,7 +75,7 @@ func (mit) check(a Arch) error {
 	if err := oneOf("stem", a.Stem); err != nil {
 		return err
 	}
-	return oneOf("batch norm", a.EncoderBN)
+	return oneOf("encoder_bn", a.EncoderBN)
 }
 
 func (m mit) encode(n *Net, x *value) []*value {

@@ -103,7 +103,8 @@ func (n *Net) Encode(x *graphs.Value) []*graphs.Value {
 }
 
 // Decode returns what the head's classifier reads, [N,D,h,w], for Encode's levels: the features of
-// the head's last layer, D = HeadWidth, or those of the encoder where the head is a classifier only.
+// the head's last layer, D = HeadWidth, or those of the encoder where the head is a classifier
+// only.
 func (n *Net) Decode(levels []*graphs.Value) *graphs.Value {
 	n.checkLevels("Decode", levels)
 	return n.part(Head, "head", func() *value { return n.head.decode(n, levels) })
@@ -143,8 +144,8 @@ func (n *Net) BatchStats() []BatchStat { return n.stats }
 // Noise returns the random inputs declared so far, in order; mode Train only.
 func (n *Net) Noise() []Noise { return n.noise }
 
-// Buffers returns the inputs that hold buffers, by their names: those of frozen batch norms built so
-// far, in order. Not in mode Deploy, where they are constants.
+// Buffers returns the inputs that hold buffers, by their names: those of frozen batch norms built
+// so far, in order. Not in mode Deploy, where they are constants.
 func (n *Net) Buffers() []*graphs.Value { return n.inputs }
 
 // part builds a part of the network, whose parameters belong to the group.

@@ -25,8 +25,8 @@ func (n *Net) Encoded(levels []*graphs.Value) *graphs.Value {
 }
 
 // project is the T2S projector: two blocks of 1×1 convolution, batch norm and ReLU, then ℓ2
-// normalisation. It reads the last level, or the concatenation of all levels at the first one's size;
-// its first product with that is a sum of products with the levels, see segformer.
+// normalisation. It reads the last level, or the concatenation of all levels at the first one's
+// size; its first product with that is a sum of products with the levels, see segformer.
 func (n *Net) project(levels []*value) *value {
 	g, d := n.g, n.arch.ProjectorWidth
 	last := n.arch.ProjectorInput == ProjectLast

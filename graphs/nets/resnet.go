@@ -6,9 +6,9 @@ import (
 	"t2sda/graphs"
 )
 
-// resnet is a ResNet of bottlenecks (He et al., "Deep Residual Learning", 2016), dilated as DeepLab
-// has it (Chen et al., "DeepLab", 2017): four levels, the first at stride 4, the others at stride 8.
-// The stride of a block is its 3×3 convolution's, as in torchvision and mmsegmentation.
+// resnet is a ResNet of bottlenecks (He et al., "Deep Residual Learning", 2016), dilated as
+// DeepLab has it (Chen et al., "DeepLab", 2017): four levels, the first at stride 4, the others at
+// stride 8. The stride of a block is its 3×3 convolution's, as in torchvision and mmsegmentation.
 type resnet struct {
 	width  int    // of the stem and of the first stage inside; the public ones have 64
 	depths [4]int // bottlenecks by stage
@@ -29,7 +29,7 @@ func (resnet) check(a Arch) error {
 	if err := oneOf("stem", a.Stem, StemDeep, StemPlain); err != nil {
 		return err
 	}
-	return oneOf("batch norm", a.EncoderBN, BNBatch, BNFrozen)
+	return oneOf("encoder_bn", a.EncoderBN, BNBatch, BNFrozen)
 }
 
 func (r resnet) encode(n *Net, x *value) []*value {

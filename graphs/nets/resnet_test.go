@@ -141,8 +141,8 @@ func TestFrozen(t *testing.T) {
 	}
 }
 
-// TestResNetNoise: stochastic depth multiplies a bottleneck's branch, from rate 0 at the first block
-// on, and dropout the map that the classifiers read.
+// TestResNetNoise: stochastic depth multiplies a bottleneck's branch, from rate 0 at the first
+// block on, and dropout the map that the classifiers read.
 func TestResNetNoise(t *testing.T) {
 	a := reducedArch()
 	a.DropPath, a.Dropout = 0.3, 0.1

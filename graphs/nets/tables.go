@@ -15,8 +15,8 @@ type encoder interface {
 	check(a Arch) error
 }
 
-// encoders is the table of encoders; it is never modified. Those called nano are ours, for images of
-// about 256×128 and training on a CPU; the others are the public ones.
+// encoders is the table of encoders; it is never modified. Those called nano are ours, for images
+// of about 256×128 and training on a CPU; the others are the public ones.
 var encoders = map[string]struct {
 	encoder
 	published bool // ImageNet weights are public
