@@ -127,6 +127,10 @@ func TestPaperPresets(t *testing.T) {
 		"gta5-cityscapes":    {Layout: "gta5", Root: "/GTA5_ROOT", Resize: Size{1280, 720}},
 		"synthia-cityscapes": {Layout: "synthia", Root: "/SYNTHIA_ROOT", Resize: Size{1280, 760}},
 	} {
+		cnn, err := Load(name+"-r101", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
 		c, err := Load(name, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -151,6 +155,12 @@ func TestPaperPresets(t *testing.T) {
 		want.Train.Warmup, want.Train.WarmupRatio, want.Train.Power = 1500, 1e-6, 1
 		if diff := cmp.Diff(want, c, cmpopts.EquateEmpty(), cmpopts.IgnoreUnexported(Config{})); diff != "" {
 			t.Errorf("%s: %s", name, diff)
+		}
+		// The paper's CNN differs in the network alone.
+		want.Name, want.Model.Encoder, want.Model.Head = name+"-r101", "resnet101", "deeplabv2"
+		want.Model.Dilations, want.Model.ProjectorInput, want.Model.DropPath, want.Model.Dropout = []int{6, 12}, "last", 0, 0
+		if diff := cmp.Diff(want, cnn, cmpopts.EquateEmpty(), cmpopts.IgnoreUnexported(Config{})); diff != "" {
+			t.Errorf("%s-r101: %s", name, diff)
 		}
 	}
 }

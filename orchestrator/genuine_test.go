@@ -6,6 +6,7 @@ import (
 	"image/color"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"go.uber.org/zap"
@@ -108,6 +109,8 @@ func genuine(t *testing.T, check func(t *testing.T, preset string)) {
 		"GTA5":             {"gta5-cityscapes", false},
 		"GTA5 as archives": {"gta5-cityscapes", true},
 		"SYNTHIA":          {"synthia-cityscapes", false},
+		"GTA5, CNN":        {"gta5-cityscapes-r101", false},
+		"SYNTHIA, CNN":     {"synthia-cityscapes-r101", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := t.TempDir()
@@ -115,7 +118,7 @@ func genuine(t *testing.T, check func(t *testing.T, preset string)) {
 				t.Setenv(set+"_ROOT", filepath.Join(root, set))
 			}
 			writeCityscapes(t, filepath.Join(root, "CITYSCAPES"))
-			if c.preset == "synthia-cityscapes" {
+			if strings.HasPrefix(c.preset, "synthia") {
 				writeSynthia(t, filepath.Join(root, "SYNTHIA"))
 			} else {
 				writeGTA5(t, filepath.Join(root, "GTA5"), c.archives)
@@ -123,6 +126,14 @@ func genuine(t *testing.T, check func(t *testing.T, preset string)) {
 			check(t, c.preset)
 		})
 	}
+}
+
+// small names the smallest encoder of the preset's family.
+func small(preset string) string {
+	if strings.HasSuffix(preset, "-r101") {
+		return "resnet_nano"
+	}
+	return "mit_nano"
 }
 
 // The presets' data sections give batches of the paper's sizes from the trees as
@@ -151,7 +162,7 @@ func TestGenuineBatches(t *testing.T) {
 				t.Errorf("the cache changes the batch, or nothing tells of it: %v", logs.All())
 			}
 			missing := logs.FilterMessageSnippet(`classes "terrain", "truck", "train"`).Len() > 0
-			if missing != (preset == "synthia-cityscapes") {
+			if missing != strings.HasPrefix(preset, "synthia") {
 				t.Errorf("classes that never occur: %v", logs.All())
 			}
 		}
@@ -181,16 +192,17 @@ func checkGenuine(t *testing.T, b *datasets.Batch) {
 	}
 }
 
-// Two iterations and an evaluation, with a network and sizes for a test.
+// The first twenty iterations of each preset and an evaluation, at sizes for a test,
+// by the smallest network of the preset's family.
 func TestGenuineTraining(t *testing.T) {
 	enginetest.Library(t)
 	genuine(t, func(t *testing.T, preset string) {
 		c, err := configs.Load(preset, []string{
-			"model.encoder=mit_nano", "model.head=segformer", "model.head_width=16", "model.projector_width=16",
+			"model.encoder=" + small(preset), "model.head_width=16", "model.projector_width=16",
 			"data.source.resize.width=128", "data.source.resize.height=72", "data.target.resize.width=102", "data.target.resize.height=51",
 			"data.eval.resize.width=102", "data.eval.resize.height=51", "data.crop.width=48", "data.crop.height=48", "data.rcs.min_pixels=10",
 			"loss.delta=0.1", "loss.pull.queries=8", "loss.pull.negatives=16", "loss.pull.block=8",
-			"train.iterations=2", "train.warmup=0", "train.log_every=1", "train.eval_every=0", "runtime.device=cpu",
+			"train.iterations=20", "train.warmup=0", "train.log_every=1", "train.eval_every=0", "runtime.device=cpu",
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -200,7 +212,7 @@ func TestGenuineTraining(t *testing.T) {
 			t.Errorf("scored %+v", scored)
 		}
 		events, err := ReadEvents(filepath.Join(dir, eventsFile))
-		if err != nil || len(events) != 2 {
+		if err != nil || len(events) != 20 {
 			t.Fatalf("%d events, %v", len(events), err)
 		}
 		for _, e := range events {

@@ -1,20 +1,24 @@
 package learner
 
 import (
+	"context"
 	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
 	"gonum.org/v1/gonum/stat"
 
 	"t2sda/configs"
+	"t2sda/datasets"
 	"t2sda/graphs/engine"
 	"t2sda/graphs/engine/enginetest"
 	"t2sda/graphs/graphtest"
 	"t2sda/graphs/nets"
 	"t2sda/graphs/program"
 	"t2sda/internal/peaktest"
+	"t2sda/internal/raster"
 	"t2sda/internal/rng"
 	"t2sda/losses"
 )
@@ -129,6 +133,97 @@ func (t *studentTerm) forward(b *testing.B) *program.Program {
 	}
 	b.Cleanup(func() { p.Close() })
 	return p
+}
+
+// papers are the presets whose iterations are measured at full size: 2 + 2 crops of
+// 512×512, 19 classes, method t2s.
+var papers = []string{"gta5-cityscapes", "gta5-cityscapes-r101"}
+
+// newPaperLearner makes a preset's learner. Its pictures are noise: what they show
+// costs nothing.
+func newPaperLearner(b *testing.B, preset string) (*Learner, *datasets.Batch) {
+	b.Helper()
+	for _, name := range []string{"GTA5_ROOT", "CITYSCAPES_ROOT"} {
+		b.Setenv(name, "unread")
+	}
+	c, err := configs.Load(preset, []string{"train.adapt_after=0"})
+	if err != nil {
+		b.Fatal(err)
+	}
+	l, err := New(enginetest.Open(b, engine.Options{}), Options{Config: c, Space: datasets.Cityscapes19(), Log: zap.NewNop()})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { l.Close() })
+	size, batch := c.Data.Crop.Width, &datasets.Batch{}
+	for i := range c.Train.Batch {
+		r := rng.New(1, i, "picture")
+		picture := func() *raster.Image {
+			m := raster.NewImage(size, size)
+			for p := range m.Pix {
+				m.Pix[p] = 255 * r.Float32()
+			}
+			return m
+		}
+		labels := raster.NewLabels(size, size)
+		for p := range labels.Pix {
+			labels.Pix[p] = uint8(p / size * 19 / size) // bands
+		}
+		batch.Source, batch.Pseudo, batch.Target = append(batch.Source, picture()), append(batch.Pseudo, picture()), append(batch.Target, picture())
+		batch.SourceLabels = append(batch.SourceLabels, labels)
+		batch.SourceIDs, batch.TargetIDs = append(batch.SourceIDs, "source"), append(batch.TargetIDs, "target")
+		batch.TargetRows = append(batch.TargetRows, datasets.Rows{Of: size})
+	}
+	return l, batch
+}
+
+// BenchmarkPaperIteration times a full-size iteration of the paper's presets after
+// one that warms up, and logs its stages.
+func BenchmarkPaperIteration(b *testing.B) {
+	for _, preset := range papers {
+		b.Run(preset, func(b *testing.B) {
+			l, batch := newPaperLearner(b, preset)
+			next := func(context.Context) (*datasets.Batch, error) { return batch, nil }
+			it, total := 0, map[string]float64{}
+			iterate := func() {
+				s, err := l.Iterate(b.Context(), it, next)
+				if err != nil {
+					b.Fatal(err)
+				}
+				for name, x := range s.Seconds {
+					total[name] += x
+				}
+				it++
+			}
+			iterate()
+			clear(total)
+			for b.Loop() {
+				iterate()
+			}
+			b.ReportMetric(0, "ns/op")
+			b.ReportMetric(b.Elapsed().Seconds()/float64(b.N), "s/step")
+			for _, s := range l.Stages() {
+				b.Logf("%s: %.2f s", s.Name, total[s.Name]/float64(b.N))
+			}
+		})
+	}
+}
+
+// BenchmarkPaperMemory measures a fresh process that runs two full-size iterations
+// of the paper's presets.
+func BenchmarkPaperMemory(b *testing.B) {
+	for _, preset := range papers {
+		b.Run(preset, func(b *testing.B) {
+			peaktest.Report(b, func() { enginetest.Isolate(b) }, func() {
+				l, batch := newPaperLearner(b, preset)
+				for it := range 2 {
+					if _, err := l.Iterate(b.Context(), it, func(context.Context) (*datasets.Batch, error) { return batch, nil }); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		})
+	}
 }
 
 // BenchmarkPeakMemory measures a fresh process that runs the student term of
