@@ -113,7 +113,15 @@ func TestCheckpointWithoutSums(t *testing.T) {
 func TestInitialWeightsAreVerified(t *testing.T) {
 	dir, _ := savedState(t)
 	path := filepath.Join(dir, studentFile)
-	if _, err := initialWeights(path); err != nil {
+	f, err := weights.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := f.Infos()
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := initialWeights(path, want); err != nil {
 		t.Fatal(err)
 	}
 	text, err := os.ReadFile(path)
@@ -125,7 +133,7 @@ func TestInitialWeightsAreVerified(t *testing.T) {
 	if _, _, err := weights.Load(path); err != nil {
 		t.Fatal(err) // or the sums would show nothing
 	}
-	if _, err := initialWeights(path); err == nil || !strings.Contains(err.Error(), path+" is damaged") {
+	if _, _, err := initialWeights(path, want); err == nil || !strings.Contains(err.Error(), path+" is damaged") {
 		t.Errorf("have %v", err)
 	}
 }

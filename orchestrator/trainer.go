@@ -5,10 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -18,7 +15,6 @@ import (
 	"t2sda/export/report"
 	"t2sda/export/score"
 	"t2sda/graphs/engine"
-	"t2sda/graphs/weights"
 	"t2sda/internal/interrupt"
 	"t2sda/orchestrator/learner"
 )
@@ -70,45 +66,12 @@ func newTrainer(cfg configs.Config, dir string, o Options, e *engine.Engine, d *
 func (t *trainer) build() (err error) {
 	o := learner.Options{Config: t.cfg, Space: t.data.space, Source: t.cfg.Model.Init, Log: t.log}
 	if o.Source != "" {
-		if o.Initial, err = initialWeights(o.Source); err != nil {
+		if o.Initial, err = t.initial(learner.Arch(t.cfg, len(o.Space.Classes))); err != nil {
 			return fmt.Errorf("model.init: %w", err)
 		}
 	}
 	t.learner, err = learner.New(t.engine, o)
 	return err
-}
-
-// initialWeights reads what training starts from, under our names: weights that
-// are part of the program, by name, or the tensors of a safetensors file under our
-// names or those of public checkpoints.
-func initialWeights(path string) ([]weights.Tensor, error) {
-	have, err := readInitial(path)
-	if err != nil {
-		return nil, err
-	}
-	if have, err = weights.FromPublic(have); err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	return have, nil
-}
-
-func readInitial(path string) ([]weights.Tensor, error) {
-	if slices.Contains(weights.Pretrained(), path) {
-		tensors, _, err := weights.LoadPretrained(path)
-		return tensors, err
-	}
-	want, err := digestBeside(path)
-	if err != nil {
-		return nil, err
-	}
-	tensors, err := loadSummed(path, want)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("%w (weights in the program: %s)", err, strings.Join(weights.Pretrained(), ", "))
-	}
-	if changed := changedError(""); errors.As(err, &changed) {
-		return nil, fmt.Errorf("%s is damaged, or changed: %w (%s says so)", path, err, filepath.Join(filepath.Dir(path), sumsFile))
-	}
-	return tensors, err
 }
 
 func (t *trainer) close() error { return t.learner.Close() }

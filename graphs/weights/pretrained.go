@@ -27,11 +27,25 @@ func Pretrained() []string {
 	return names
 }
 
-// LoadPretrained returns the tensors of that name and their metadata.
-func LoadPretrained(name string) ([]Tensor, map[string]string, error) {
+// openPretrained opens the weights of that name.
+func openPretrained(name string) (*File, error) {
 	data, err := pretrained.ReadFile("pretrained/" + name + pretrainedSuffix)
 	if err != nil {
-		return nil, nil, fmt.Errorf("no pretrained weights %q, there are: %s", name, strings.Join(Pretrained(), ", "))
+		return nil, fmt.Errorf("no pretrained weights %q, there are: %s", name, strings.Join(Pretrained(), ", "))
 	}
-	return Decode(name, bytes.NewReader(data), int64(len(data)))
+	f, err := newFile(name, unowned{bytes.NewReader(data)}, int64(len(data)))
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	return f, nil
+}
+
+// LoadPretrained returns the tensors of that name and their metadata.
+func LoadPretrained(name string) ([]Tensor, map[string]string, error) {
+	f, err := openPretrained(name)
+	if err != nil {
+		return nil, nil, err
+	}
+	tensors, err := f.all()
+	return tensors, f.Metadata(), err
 }

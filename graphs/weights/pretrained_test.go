@@ -9,11 +9,15 @@ import (
 
 func TestPretrained(t *testing.T) {
 	for _, name := range Pretrained() {
-		tensors, metadata, err := LoadPretrained(name)
+		f, err := openPretrained(name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if metadata["origin"] == "" {
+		tensors, err := f.all()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if f.Metadata()["origin"] == "" {
 			t.Errorf("%s does not say where it comes from", name)
 		}
 		for _, w := range tensors {
@@ -27,7 +31,7 @@ func TestPretrained(t *testing.T) {
 			}
 		}
 	}
-	_, _, err := LoadPretrained("resnet")
+	_, err := openPretrained("resnet")
 	if err == nil || !strings.Contains(err.Error(), `no pretrained weights "resnet", there are: mit_nano`) {
 		t.Errorf("have %v", err)
 	}

@@ -16,7 +16,7 @@ var words = []struct{ flag, key, usage string }{
 	{"iterations", "train.iterations", "to train"},
 	{"out", "output", "folder that the run's own, of its name, is made in"},
 	{"cache", "data.stats_cache", "folder in which the counts of classes and the target's looks are kept between runs"},
-	{"init", "model.init", "weights to start from: a safetensors file, or a name of those in the program"},
+	{"init", "model.init", "weights to start from: a file of safetensors, PyTorch or ONNX, or a name of those in the program"},
 }
 
 // wordFlags are the words of a command.

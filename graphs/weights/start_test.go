@@ -1,0 +1,122 @@
+package weights_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"t2sda/graphs/nets"
+	"t2sda/graphs/weights"
+	"t2sda/graphs/weights/fit"
+)
+
+// encoder returns the tensors of one of our encoders, zeros.
+func encoder(t *testing.T, name string) []weights.Tensor {
+	t.Helper()
+	infos, err := fit.Encoder(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []weights.Tensor
+	for _, i := range infos {
+		x := weights.Tensor{Name: i.Name, Shape: i.Shape}
+		x.Data = make([]float32, x.Size())
+		out = append(out, x)
+	}
+	return out
+}
+
+func file(t *testing.T, tensors []weights.Tensor) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "given.safetensors")
+	if err := weights.Save(path, tensors, nil); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func one(name string, shape ...int) weights.Tensor {
+	x := weights.Tensor{Name: name, Shape: shape}
+	x.Data = make([]float32, x.Size())
+	return x
+}
+
+// TestStartRefuses: what is not the encoder's is one error that says what the file
+// is and what to do.
+func TestStartRefuses(t *testing.T) {
+	empty := filepath.Join(t.TempDir(), "empty.pth")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	nano := encoder(t, "mit_nano")
+	for name, c := range map[string]struct{ path, want string }{
+		"width":     {file(t, encoder(t, "mit_b0")), "156 have another shape (backbone.patch_embed1.proj.weight: have [32 3 7 7], want [16 3 7 7], backbone.patch_embed1.proj.bias: have [32], want [16], "},
+		"width too": {file(t, encoder(t, "mit_b0")), "The file holds a Mix Transformer of 32·64·160·256 channels and 2·2·2·2 blocks; set model.encoder=mit_b0, or give weights of this encoder (t2sda weights show "},
+		"depth":     {file(t, append(slices.Clone(nano), one("backbone.block1.1.norm1.weight", 16))), "of the encoder's tensors 1 are unexpected (backbone.block1.1.norm1.weight)"},
+		"part":      {file(t, nano[1:]), "of the encoder's tensors 1 are missing (" + nano[0].Name + ")"},
+		"family":    {file(t, []weights.Tensor{one("conv1.weight", 64, 3, 7, 7), one("layer1.0.conv1.weight", 64, 64, 1, 1), one("layer1.0.conv3.weight", 64, 64, 1, 1)}), "156 are missing"},
+		"resnet":    {file(t, []weights.Tensor{one("conv1.weight", 64, 3, 7, 7), one("layer1.0.conv1.weight", 64, 64, 1, 1), one("layer1.0.conv3.weight", 64, 64, 1, 1)}), "The file holds a ResNet of 1 bottlenecks with a plain stem (conv1); no encoder here fits it: give weights of this one"},
+		"detector":  {file(t, []weights.Tensor{one("backbone.body.conv1.weight", 1), one("rpn.head.cls_logits.weight", 1)}), "The file holds a detector; no encoder here fits it"},
+		"moments":   {file(t, []weights.Tensor{one("m/backbone.norm1.weight", 16)}), "take student.safetensors or teacher.safetensors beside it"},
+		"other":     {file(t, []weights.Tensor{one("a", 1), one("b", 1)}), "The file holds a network that is not known here (its tensors: a, b …)"},
+		"empty":     {empty, "is empty: 0 bytes long, copy or download it again"},
+		"none":      {filepath.Join(t.TempDir(), "none.pth"), "no such file or directory"},
+	} {
+		want, err := fit.Encoder("mit_nano")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = weights.Start(c.path, want, fit.IsEncoder, fit.Encoders)
+		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), c.path) {
+			t.Errorf("%s: have %v, want the path and %q", name, err, c.want)
+		}
+	}
+}
+
+// TestStartTakesWhatFits: of a head of another number of classes only what is the same
+// is taken.
+func TestStartTakesWhatFits(t *testing.T) {
+	arch := func(classes int) []weights.Info {
+		infos, err := fit.Tensors(nets.Arch{Encoder: "mit_nano", Head: "segformer", Classes: classes, HeadWidth: 8, Std: [3]float32{1, 1, 1}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return infos
+	}
+	given := network(t, arch(5))
+	tensors, found, err := weights.Start(file(t, given), arch(3), fit.IsEncoder, fit.Encoders)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found.Misshapen) != 2 || len(tensors) != len(given)-2 {
+		t.Errorf("%d match, %v do not", len(tensors), found.Misshapen)
+	}
+	for _, x := range tensors {
+		i := slices.IndexFunc(given, func(g weights.Tensor) bool { return g.Name == x.Name })
+		if strings.HasPrefix(x.Name, "decode_head.linear_pred.") || i < 0 || !slices.Equal(given[i].Data, x.Data) {
+			t.Errorf("%s was taken, or changed", x.Name)
+		}
+	}
+}
+
+// TestFits: an encoder that is a part of a deeper one does not fit it.
+func TestFits(t *testing.T) {
+	for _, name := range []string{"mit_nano", "mit_b0", "mit_b2"} {
+		infos, err := fit.Encoder(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := open(t, network(t, infos))
+		if fits := f.Fits(fit.Encoders()); !slices.Equal(fits, []string{name}) {
+			t.Errorf("%s is taken for %v", name, fits)
+		}
+		if n, err := f.Encoder(fit.Encoders()); err != nil || n.Name != name {
+			t.Errorf("%s is %s, %v", name, n.Name, err)
+		}
+	}
+	if _, err := open(t, []weights.Tensor{one("cls_token", 1)}).Encoder(fit.Encoders()); err == nil || !strings.Contains(err.Error(), "no encoder here fits it. The file holds a Vision Transformer") {
+		t.Errorf("have %v", err)
+	}
+}
