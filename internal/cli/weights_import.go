@@ -135,7 +135,7 @@ func (m *weightsImport) network(f *weights.File) (weights.Network, error) {
 	if err != nil {
 		return weights.Network{}, usageError{err}
 	}
-	return weights.Network{Name: fmt.Sprintf("%s with head %s of width %d for %d classes", m.encoder, m.head, m.headWidth, m.classes), Tensors: tensors}, nil
+	return weights.Network{Name: fmt.Sprintf("%s with head %s for %d classes", m.encoder, m.head, m.classes), Tensors: tensors}, nil
 }
 
 // print says what matches and lists what does not.

@@ -55,7 +55,7 @@ func TestWeightsImport(t *testing.T) {
 	}
 
 	fail(t, exitFailure, "is not mit_b0: 20 are missing", "weights", "import", given, "--encoder", "mit_b0")
-	fail(t, exitFailure, "is not mit_nano with head segformer of width 256 for 19 classes: 15 are missing", "weights", "import", given, "--head", "segformer")
+	fail(t, exitFailure, "is not mit_nano with head segformer for 19 classes: 15 are missing", "weights", "import", given, "--head", "segformer")
 	succeed(t, "weights", "import", given, "--head", "segformer", "--allow", "missing")
 	fail(t, exitFailure, "nothing in it fits mit_b0: the file holds a network that is not known here", "weights", "import", "../../graphs/weights/testdata/module.pth", "--encoder", "mit_b0")
 	fail(t, exitFailure, "no encoder here fits it", "weights", "import", "../../graphs/weights/testdata/module.pth")
