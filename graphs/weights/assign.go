@@ -5,8 +5,11 @@ import (
 	"slices"
 )
 
-// Assign copies tensors into those of dst that have the same name. source (a file, usually) begins every error: a tensor that dst has and tensors lacks, one of another shape, one that dst does not
-// know, one that occurs twice. All is checked before anything is copied. Elements of dst keep their Data slices, so they may be views of an arena.
+// Assign copies tensors into those of dst that have the same name. source (a file,
+// usually) begins every error: a tensor that dst has and tensors lacks, one of
+// another shape, one that dst does not know, one that occurs twice. All is checked
+// before anything is copied. Elements of dst keep their Data slices, so they may be
+// views of an arena.
 func Assign(source string, dst, tensors []Tensor) error {
 	given := make(map[string]Tensor, len(tensors))
 	for _, t := range tensors {

@@ -31,12 +31,14 @@ func (t Tensor) Size() int {
 // reserved is the header's entry for metadata, which no tensor may be called.
 const reserved = "__metadata__"
 
-// Save writes what [Encode] gives to a file. The file appears under its name only when it is complete and synced; after an error path is as it was.
+// Save writes what [Encode] gives to a file. The file appears under its name only
+// when it is complete and synced; after an error path is as it was.
 func Save(path string, tensors []Tensor, metadata map[string]string) error {
 	return atomicfile.WriteFunc(path, func(w io.Writer) error { return Encode(w, tensors, metadata) })
 }
 
-// Encode writes the tensors and metadata (nil: none) in the form of a safetensors file, in order of their names.
+// Encode writes the tensors and metadata (nil: none) in the form of a safetensors
+// file, in order of their names.
 func Encode(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 	views := make(map[string]view, len(tensors))
 	for _, t := range tensors {

@@ -39,7 +39,7 @@ const (
 var harmful = map[string][]string{
 	"builtins": {"eval", "exec", "compile", "open", "__import__", "breakpoint", "input"},
 	"os":       nil, "posix": nil, "nt": nil, "subprocess": nil, "sys": nil, "socket": nil, "shutil": nil, "pty": nil, "runpy": nil,
-	"importlib": nil, "ctypes": nil, "code": nil, "webbrowser": nil, "commands": nil, "urllib": nil, "requests": nil, "pickle": nil, "timeit": nil,
+	"importlib": nil, "ctypes": nil, "pickle": nil,
 }
 
 // refuse refuses harmful names.
