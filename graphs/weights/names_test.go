@@ -3,7 +3,6 @@ package weights_test
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -39,28 +38,13 @@ func b0(t *testing.T, head string) []weights.Info {
 	return infos
 }
 
-// resnet lists the tensors of a ResNet of bottlenecks of the given depths under our
-// names, torchvision's with a prefix, or with the deep stem of mmsegmentation.
-func resnet(t *testing.T, name string, deep bool) []weights.Info {
+// resnet lists the tensors of a ResNet's encoder.
+func resnet(t *testing.T, name, stem string) []weights.Info {
 	t.Helper()
-	var infos []weights.Info
-	for n, shape := range public(t, "torchvision/"+name) {
-		switch {
-		case strings.HasPrefix(n, "fc."), strings.HasSuffix(n, "num_batches_tracked"):
-		case deep && (strings.HasPrefix(n, "conv1.") || strings.HasPrefix(n, "bn1.")):
-		default:
-			infos = append(infos, weights.Info{Name: "backbone." + n, Shape: shape})
-		}
+	infos, err := fit.Encoder(name, stem)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if deep {
-		for _, c := range []struct{ at, out, in int }{{0, 32, 3}, {3, 32, 32}, {6, 64, 32}} {
-			infos = append(infos, weights.Info{Name: fmt.Sprintf("backbone.stem.%d.weight", c.at), Shape: []int{c.out, c.in, 3, 3}})
-			for _, s := range []string{"weight", "bias", "running_mean", "running_var"} {
-				infos = append(infos, weights.Info{Name: fmt.Sprintf("backbone.stem.%d.%s", c.at+1, s), Shape: []int{c.out}})
-			}
-		}
-	}
-	slices.SortFunc(infos, func(a, b weights.Info) int { return strings.Compare(a.Name, b.Name) })
 	return infos
 }
 
@@ -120,11 +104,11 @@ func TestNamesAreInverse(t *testing.T) {
 		{"daformer", b0(t, "daformer"), "mmseg", ""},
 		{"daformer", b0(t, "daformer"), "hf", "decode_head."},
 		{"daformer", b0(t, "daformer"), "hrda", ""},
-		{"resnet50", resnet(t, "resnet50", false), "torchvision", ""},
-		{"resnet50", resnet(t, "resnet50", false), "mmseg", ""},
-		{"resnet101, deep", resnet(t, "resnet101", true), "timm", ""},
-		{"resnet101, deep", resnet(t, "resnet101", true), "openmmlab", ""},
-		{"resnet101, deep", append(resnet(t, "resnet101", true), dlv2...), "mmseg", ""},
+		{"resnet50", resnet(t, "resnet50", nets.StemPlain), "torchvision", ""},
+		{"resnet50", resnet(t, "resnet50", nets.StemPlain), "mmseg", ""},
+		{"resnet101, deep", resnet(t, "resnet101", nets.StemDeep), "timm", ""},
+		{"resnet101, deep", resnet(t, "resnet101", nets.StemDeep), "openmmlab", ""},
+		{"resnet101, deep", append(resnet(t, "resnet101", nets.StemDeep), dlv2...), "mmseg", ""},
 	} {
 		t.Run(c.network+"/"+c.convention, func(t *testing.T) {
 			ours := network(t, small(c.infos))
@@ -186,10 +170,10 @@ func TestPublicNames(t *testing.T) {
 	}{
 		{"hf/mit_b0", "hf", b0(t, "segformer")},
 		{"hf5/mit_b0", "hf5", b0(t, "segformer")},
-		{"torchvision/resnet50", "torchvision", resnet(t, "resnet50", false)},
-		{"torchvision/resnet101", "torchvision", resnet(t, "resnet101", false)},
-		{"timm/resnet50", "timm", resnet(t, "resnet50", true)},
-		{"timm/resnet101", "timm", resnet(t, "resnet101", true)},
+		{"torchvision/resnet50", "torchvision", resnet(t, "resnet50", nets.StemPlain)},
+		{"torchvision/resnet101", "torchvision", resnet(t, "resnet101", nets.StemPlain)},
+		{"timm/resnet50", "timm", resnet(t, "resnet50", nets.StemDeep)},
+		{"timm/resnet101", "timm", resnet(t, "resnet101", nets.StemDeep)},
 	} {
 		want := public(t, c.name)
 		for name := range want {

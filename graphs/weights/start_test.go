@@ -19,7 +19,8 @@ var encoders = sync.OnceValue(fit.Encoders)
 // encoder returns the tensors of one of our encoders, zeros.
 func encoder(t *testing.T, name string) []weights.Tensor {
 	t.Helper()
-	infos, err := fit.Encoder(name)
+	encoder, stem := fit.Split(name)
+	infos, err := fit.Encoder(encoder, stem)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,13 +63,14 @@ func TestStartRefuses(t *testing.T) {
 		"part":      {file(t, nano[1:]), "of the encoder's tensors 1 are missing (" + nano[0].Name + ")"},
 		"family":    {file(t, []weights.Tensor{one("conv1.weight", 64, 3, 7, 7), one("layer1.0.conv1.weight", 64, 64, 1, 1), one("layer1.0.conv3.weight", 64, 64, 1, 1)}), "156 are missing"},
 		"resnet":    {file(t, []weights.Tensor{one("conv1.weight", 64, 3, 7, 7), one("layer1.0.conv1.weight", 64, 64, 1, 1), one("layer1.0.conv3.weight", 64, 64, 1, 1)}), "The file holds a ResNet of 1 bottlenecks with a plain stem (conv1); no encoder here fits it: give weights of this one"},
+		"stem":      {file(t, encoder(t, "resnet_nano model.stem=plain")), "set model.encoder=resnet_nano model.stem=plain, or give weights"},
 		"detector":  {file(t, []weights.Tensor{one("backbone.body.conv1.weight", 1), one("rpn.head.cls_logits.weight", 1)}), "The file holds a detector; no encoder here fits it"},
 		"moments":   {file(t, []weights.Tensor{one("m/backbone.norm1.weight", 16)}), "take student.safetensors or teacher.safetensors beside it"},
 		"other":     {file(t, []weights.Tensor{one("a", 1), one("b", 1)}), "The file holds a network that is not known here (its tensors: a, b …)"},
 		"empty":     {empty, "is empty: 0 bytes long, copy or download it again"},
 		"none":      {filepath.Join(t.TempDir(), "none.pth"), "no such file or directory"},
 	} {
-		want, err := fit.Encoder("mit_nano")
+		want, err := fit.Encoder("mit_nano", "")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -107,8 +109,9 @@ func TestStartTakesWhatFits(t *testing.T) {
 
 // TestFits: an encoder that is a part of a deeper one does not fit it.
 func TestFits(t *testing.T) {
-	for _, name := range []string{"mit_nano", "mit_b0"} {
-		infos, err := fit.Encoder(name)
+	for _, name := range []string{"mit_nano", "mit_b0", "resnet_nano", "resnet_nano model.stem=plain"} {
+		encoder, stem := fit.Split(name)
+		infos, err := fit.Encoder(encoder, stem)
 		if err != nil {
 			t.Fatal(err)
 		}

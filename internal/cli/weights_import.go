@@ -18,6 +18,8 @@ import (
 // weightsImport is what the command import is asked for.
 type weightsImport struct {
 	config, encoder, head string
+	stem                  string
+	dilations             []int
 	headWidth, classes    int
 	part                  string
 	allow                 []string
@@ -45,8 +47,10 @@ example. Tensors that are missing, unexpected or of another shape are an error u
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&m.encoder, "encoder", "", "want this encoder: "+strings.Join(nets.Encoders(), ", "))
+	flags.StringVar(&m.stem, "stem", "", "of a ResNet: "+nets.StemDeep+" (the default) or "+nets.StemPlain)
 	flags.StringVar(&m.head, "head", "", "want this head, too: "+strings.Join(nets.Heads(), ", "))
 	flags.IntVar(&m.headWidth, "head-width", 256, "channels inside of the head")
+	flags.IntSliceVar(&m.dilations, "dilations", nil, "of head deeplabv2 (default: 6, 12)")
 	flags.IntVar(&m.classes, "classes", 19, "classes of the head")
 	flags.StringVarP(&m.config, "config", "c", "", "want encoder and head of this configuration, a preset or a YAML file")
 	flags.StringVar(&m.part, "part", "", "model in the file, by the prefix of its names (show lists them)")
@@ -56,6 +60,7 @@ example. Tensors that are missing, unexpected or of another shape are an error u
 	flags.String("json", "", "write what matches and what does not to this file")
 	cmd.MarkFlagsMutuallyExclusive("config", "encoder")
 	cmd.MarkFlagsMutuallyExclusive("config", "head")
+	cmd.MarkFlagsMutuallyExclusive("config", "stem")
 	return cmd
 }
 
@@ -111,7 +116,8 @@ func (m *weightsImport) configure() error {
 	if err != nil {
 		return usageError{err}
 	}
-	m.encoder, m.head, m.headWidth = cfg.Model.Encoder, cfg.Model.Head, cfg.Model.HeadWidth
+	n := cfg.Model
+	m.encoder, m.stem, m.head, m.headWidth, m.dilations = n.Encoder, n.Stem, n.Head, n.HeadWidth, n.Dilations
 	return nil
 }
 
@@ -122,20 +128,26 @@ func (m *weightsImport) network(f *weights.File) (weights.Network, error) {
 		if err != nil || m.head == "" {
 			return n, err
 		}
-		m.encoder = n.Name
+		m.encoder, m.stem = fit.Split(n.Name)
 	}
 	if m.head == "" {
-		tensors, err := fit.Encoder(m.encoder)
+		tensors, err := fit.Encoder(m.encoder, m.stem)
 		if err != nil {
 			return weights.Network{}, usageError{fmt.Errorf("--encoder: %w", err)}
 		}
 		return weights.Network{Name: m.encoder, Tensors: tensors}, nil
 	}
-	tensors, err := fit.Tensors(nets.Arch{Encoder: m.encoder, Head: m.head, Classes: m.classes, HeadWidth: m.headWidth, Std: [3]float32{1, 1, 1}})
+	tensors, err := fit.Tensors(nets.Arch{
+		Encoder: m.encoder, Stem: m.stem, Head: m.head, Classes: m.classes, HeadWidth: m.headWidth, Dilations: m.dilations, Std: [3]float32{1, 1, 1},
+	})
 	if err != nil {
 		return weights.Network{}, usageError{err}
 	}
-	return weights.Network{Name: fmt.Sprintf("%s with head %s for %d classes", m.encoder, m.head, m.classes), Tensors: tensors}, nil
+	name := fmt.Sprintf("%s with head %s for %d classes", m.encoder, m.head, m.classes)
+	if m.stem != "" {
+		name = fmt.Sprintf("%s (stem %s) with head %s for %d classes", m.encoder, m.stem, m.head, m.classes)
+	}
+	return weights.Network{Name: name, Tensors: tensors}, nil
 }
 
 // print says what matches and lists what does not.

@@ -4,6 +4,7 @@ package fit
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"t2sda/graphs/nets"
@@ -37,35 +38,39 @@ func Tensors(a nets.Arch) ([]weights.Info, error) {
 	return all, nil
 }
 
-// Encoder lists the tensors of the encoder called name.
-func Encoder(name string) ([]weights.Info, error) {
-	var fault error
-	for _, head := range nets.Heads() { // some head takes its levels
-		all, err := Tensors(nets.Arch{Encoder: name, Head: head, Classes: 1, HeadWidth: 1, Std: [3]float32{1, 1, 1}})
-		if err != nil {
-			fault = err
-			continue
-		}
-		var own []weights.Info
-		for _, t := range all {
-			if IsEncoder(t) {
-				own = append(own, t)
-			}
-		}
-		return own, nil
+// Encoder lists the tensors of the encoder called name, with the stem where it has a
+// choice (empty: its own).
+func Encoder(name, stem string) ([]weights.Info, error) {
+	// The head does not matter, but DeepLabV2's takes any levels and asks for no width.
+	all, err := Tensors(nets.Arch{Encoder: name, Stem: stem, Head: "deeplabv2", Classes: 1, Std: [3]float32{1, 1, 1}})
+	if err != nil {
+		return nil, err
 	}
-	return nil, fault
+	return slices.DeleteFunc(all, func(t weights.Info) bool { return !IsEncoder(t) }), nil
 }
 
-// Encoders lists all encoders with their tensors.
+// Encoders lists all encoders with their tensors. Those with a choice of stems stand
+// there once for each, by the name of encoder and setting.
 func Encoders() []weights.Network {
 	var all []weights.Network
 	for _, name := range nets.Encoders() {
-		tensors, err := Encoder(name)
+		tensors, err := Encoder(name, "")
 		if err != nil {
 			panic(fmt.Sprintf("encoder %s: %v", name, err)) // a mistake in package nets
 		}
 		all = append(all, weights.Network{Name: name, Tensors: tensors})
+		if plain, err := Encoder(name, nets.StemPlain); err == nil {
+			all = append(all, weights.Network{Name: name + stemSetting + nets.StemPlain, Tensors: plain})
+		}
 	}
 	return all
+}
+
+// stemSetting comes between the names of an encoder and of its stem.
+const stemSetting = " model.stem="
+
+// Split returns encoder and stem of a name that [Encoders] gives.
+func Split(name string) (encoder, stem string) {
+	encoder, stem, _ = strings.Cut(name, stemSetting)
+	return encoder, stem
 }
