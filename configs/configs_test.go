@@ -265,6 +265,13 @@ func TestHashOfUnreadSettings(t *testing.T) {
 			}
 		}
 	}
+	cnn := Default()
+	cnn.Model.Encoder, cnn.Model.Head = "resnet50", "deeplabv2"
+	same := cnn
+	same.Model.Stem, same.Model.EncoderBN, same.Model.Dilations, same.Model.HeadWidth = "deep", "batch", []int{6, 12}, 7
+	if cnn.Hash() != same.Hash() {
+		t.Error("what a CNN is anyhow changed the hash")
+	}
 	a := Default()
 	b := a
 	b.Loss.FeatureDistance.Classes, b.Loss.FeatureDistance.Ratio = []string{"person"}, 0.5

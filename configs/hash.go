@@ -3,6 +3,7 @@ package configs
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 )
 
 // Hash identifies what determines what is learned: a checkpoint of another hash
@@ -52,7 +53,26 @@ func (c *Config) clearUnread() {
 	if !(pulls && c.Loss.DRW == "pull" || mixes && c.Loss.DRW == "lt") {
 		c.Loss.DRW, c.Loss.DRWBeta = "", 0
 	}
+	c.clearUnreadModel()
 	if !mixes && !pulls { // no teacher
 		c.Train.AdaptAfter, c.Train.EMA = 0, 0
+	}
+}
+
+// clearUnreadModel does the same for the network: what is as it is when left out, and
+// what the head has no use for.
+func (c *Config) clearUnreadModel() {
+	m := &c.Model
+	if m.Stem == "deep" {
+		m.Stem = ""
+	}
+	if m.EncoderBN == "batch" {
+		m.EncoderBN = ""
+	}
+	if m.Head == "deeplabv2" {
+		m.HeadWidth = 0 // there is no layer inside
+		if slices.Equal(m.Dilations, []int{6, 12}) {
+			m.Dilations = nil
+		}
 	}
 }
