@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 )
@@ -40,8 +41,8 @@ func Report(b *testing.B, isolate func(), work func()) {
 // child runs the benchmark b in a process of its own and returns its peak.
 func child(b *testing.B) (mib float64) {
 	path := filepath.Join(b.TempDir(), "peak")
-	name, _, _ := strings.Cut(b.Name(), "-") // less the number of processors
-	run := exec.CommandContext(b.Context(), os.Args[0], "-test.run=^$", "-test.bench=^"+strings.ReplaceAll(name, "/", "$/^")+"$", "-test.benchtime=1x")
+	pattern := "^" + strings.ReplaceAll(regexp.QuoteMeta(b.Name()), "/", "$/^") + "$"
+	run := exec.CommandContext(b.Context(), os.Args[0], "-test.run=^$", "-test.bench="+pattern, "-test.benchtime=1x")
 	run.Env = append(os.Environ(), resultFile+"="+path)
 	if out, err := run.CombinedOutput(); err != nil {
 		b.Fatalf("%v\n%s", err, out)
