@@ -73,7 +73,11 @@ type candidate struct {
 // candidates returns the readings of the parts that word means.
 func (f *File) candidates(word string) ([]candidate, error) {
 	if f.parts == nil {
-		f.parts = partsOf(f.Infos())
+		parts, err := partsOf(f.Infos())
+		if err != nil {
+			return nil, err
+		}
+		f.parts = parts
 		for _, p := range f.parts {
 			for _, convention := range Conventions() {
 				f.readings = append(f.readings, p.read(convention))

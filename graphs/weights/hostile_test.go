@@ -287,3 +287,20 @@ func FuzzOpen(f *testing.F) {
 		w.Describe()
 	})
 }
+
+// TestManyModels: names of more models than any checkpoint holds are refused, before
+// each is read by every convention.
+func TestManyModels(t *testing.T) {
+	var infos []Info
+	for i := range maxParts {
+		infos = append(infos, Info{Name: strings.Repeat("model.", i) + "norm.weight", Shape: []int{1}})
+	}
+	parts, err := partsOf(infos)
+	if err != nil || len(parts) != maxParts {
+		t.Fatalf("%d parts, %v", len(parts), err)
+	}
+	infos = append(infos, Info{Name: strings.Repeat("net.", maxParts) + "norm.weight", Shape: []int{1}})
+	if _, err := partsOf(infos); err == nil || !strings.Contains(err.Error(), "more than 64 models") {
+		t.Errorf("have %v", err)
+	}
+}

@@ -30,9 +30,12 @@ type part struct {
 // name returns the prefix in words.
 func (p part) name() string { return strings.TrimSuffix(p.prefix, ".") }
 
+// maxParts is the largest number of models of a file; checkpoints hold a handful.
+const maxParts = 64
+
 // partsOf divides a file's tensors into the models that it holds, likeliest first.
 // What belongs to none, an optimiser's moments for example, is left.
-func partsOf(tensors []Info) []part {
+func partsOf(tensors []Info) ([]part, error) {
 	var parts []part
 	for _, t := range tensors {
 		first, _, _ := strings.Cut(t.Name, ".")
@@ -41,6 +44,9 @@ func partsOf(tensors []Info) []part {
 		}
 		prefix := prefixOf(t.Name)
 		i := slices.IndexFunc(parts, func(p part) bool { return p.prefix == prefix })
+		if i < 0 && len(parts) == maxParts {
+			return nil, fmt.Errorf("malformed: its names are those of more than %d models", maxParts)
+		}
 		if i < 0 {
 			i = len(parts)
 			parts = append(parts, part{prefix: prefix})
@@ -49,7 +55,7 @@ func partsOf(tensors []Info) []part {
 		parts[i].tensors = append(parts[i].tensors, t)
 	}
 	slices.SortStableFunc(parts, func(a, b part) int { return slices.Compare(a.ranks(), b.ranks()) })
-	return parts
+	return parts, nil
 }
 
 // prefixOf returns the wrappers that a name begins with. The last word of a name is
