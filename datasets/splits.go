@@ -17,8 +17,8 @@ import (
 // folders in the place of {split} in its layout's image folder (or in
 // Options.Images); Options.Split is not looked at. Folders there that hold no
 // image of the layout's (or Options') suffix, or none that Options.Include and
-// Exclude leave, are returned apart, unless none holds any. There are no splits in layouts without them and where images lie
-// directly in that place: [Open] then takes them with an empty split.
+// Exclude leave, are returned apart, unless none holds any. There are no splits in layouts without
+// them and where images lie directly in that place: [Open] then takes them with an empty split.
 func Splits(o Options) (splits, without []string, err error) {
 	l, err := findLayout(o.Layout)
 	if err != nil {

@@ -18,7 +18,9 @@ type variant struct {
 	build func(g *graphs.Graph, v []*graphs.Value) *graphs.Value
 }
 
-// benchmark runs the variants in turns on float operands of the given shapes, on all cores, and reports the fastest run of each in ms: turns and minima keep other work on the machine from favouring one.
+// benchmark runs the variants in turns on float operands of the given shapes, on all cores, and
+// reports the fastest run of each in ms: turns and minima keep other work on the machine from
+// favouring one.
 func benchmark(b *testing.B, shapes [][]int, variants ...variant) {
 	e := enginetest.Open(b, engine.Options{})
 	bindings := make([]*engine.Binding, len(variants))

@@ -2,7 +2,8 @@ package graphs
 
 // Convolutions over maps [N,C,H,W].
 
-// ConvAttrs are the attributes of convolutions and poolings. Zero strides, dilations and group mean 1.
+// ConvAttrs are the attributes of convolutions and poolings. Zero strides, dilations and group mean
+// 1.
 type ConvAttrs struct {
 	Strides, Dilations [2]int // vertical, horizontal
 	Pads               [4]int // top, left, bottom, right
@@ -18,7 +19,8 @@ func (a ConvAttrs) withDefaults() ConvAttrs {
 	return a
 }
 
-// outSize returns the size of the output along axis i for an input of size n and a kernel of size k.
+// outSize returns the size of the output along axis i for an input of size n and a kernel of size
+// k.
 func (a ConvAttrs) outSize(i, n, k int) int {
 	span := a.Dilations[i]*(k-1) + 1
 	room := n + a.Pads[i] + a.Pads[i+2] - span
@@ -28,7 +30,8 @@ func (a ConvAttrs) outSize(i, n, k int) int {
 	return room/a.Strides[i] + 1
 }
 
-// Conv returns the convolution of x [N,C,H,W] with w [M,C/group,kH,kW] plus the bias b [M], which may be nil.
+// Conv returns the convolution of x [N,C,H,W] with w [M,C/group,kH,kW] plus the bias b [M], which
+// may be nil.
 func (g *Graph) Conv(x, w, b *Value, attrs ConvAttrs) *Value {
 	a := attrs.withDefaults()
 	in := g.convOperands("Conv", x, w, b)
@@ -77,7 +80,8 @@ func (g *Graph) convInputGrad(dy, w *Value, x Shape, a ConvAttrs) *Value {
 	return g.Conv(dy, g.flipped(w, a.Group), nil, a)
 }
 
-// flipped returns the weights of the adjoint of a convolution with weights w [M,C/group,kH,kW] and stride 1: [C,M/group,kH,kW], turned by 180°.
+// flipped returns the weights of the adjoint of a convolution with weights w [M,C/group,kH,kW] and
+// stride 1: [C,M/group,kH,kW], turned by 180°.
 func (g *Graph) flipped(w *Value, group int) *Value {
 	m, c, kh, kw := w.shape[0]/group, w.shape[1], w.shape[2], w.shape[3]
 	turn := make([]int64, kh*kw)
@@ -91,7 +95,8 @@ func (g *Graph) flipped(w *Value, group int) *Value {
 	return g.Reshape(t, group*c, m, kh, kw)
 }
 
-// ConvTranspose returns the transposed convolution (the adjoint of Conv) of x [N,C,H,W] with w [C,M/group,kH,kW] plus the bias b [M], which may be nil.
+// ConvTranspose returns the transposed convolution (the adjoint of Conv) of x [N,C,H,W] with w
+// [C,M/group,kH,kW] plus the bias b [M], which may be nil.
 // outputPadding rows and columns are added at the bottom and right.
 func (g *Graph) ConvTranspose(x, w, b *Value, attrs ConvAttrs, outputPadding [2]int) *Value {
 	a := attrs.withDefaults()
@@ -116,7 +121,8 @@ func (g *Graph) ConvTranspose(x, w, b *Value, attrs ConvAttrs, outputPadding [2]
 	return g.add1("ConvTranspose", in, Float32, shape, a.list(w.shape, outputPadding[:])...)
 }
 
-// convTransposeGrad: ConvTranspose is the adjoint of Conv, so ∂x = Conv(dy, w), ∂w is Conv's weight gradient for the input dy and the cotangent x, ∂b = Σ dy over batch and map.
+// convTransposeGrad: ConvTranspose is the adjoint of Conv, so ∂x = Conv(dy, w), ∂w is Conv's weight
+// gradient for the input dy and the cotangent x, ∂b = Σ dy over batch and map.
 func convTransposeGrad(s *step) {
 	x, w, dy, a := s.in(0), s.in(1), s.fullDy(0), convAttrs(s.node)
 	if s.needs(2) {

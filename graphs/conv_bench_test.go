@@ -18,7 +18,9 @@ type convCase struct {
 	a       graphs.ConvAttrs
 }
 
-// BenchmarkConvWeightGrad compares the ways to the weight gradient of dense convolutions: the package's choice, a product per tap with channels first, and the cotangent as kernel of one convolution.
+// BenchmarkConvWeightGrad compares the ways to the weight gradient of dense convolutions: the
+// package's choice, a product per tap with channels first, and the cotangent as kernel of one
+// convolution.
 func BenchmarkConvWeightGrad(b *testing.B) {
 	one, ones := [2]int{1, 1}, [4]int{1, 1, 1, 1}
 	for _, c := range []convCase{
@@ -72,7 +74,9 @@ func (c convCase) asKernel(g *graphs.Graph, x, dy *graphs.Value) *graphs.Value {
 	return g.Transpose(g.Slice(d, []int{0, 0}, c.w[2:], []int{2, 3}, nil), 1, 0, 2, 3)
 }
 
-// BenchmarkDepthwiseWeightGrad compares the ways to the weight gradient of depthwise 3×3 convolutions: the package's choice, dot products per tap, products and sums per tap, and a convolution with one group per channel and image.
+// BenchmarkDepthwiseWeightGrad compares the ways to the weight gradient of depthwise 3×3
+// convolutions: the package's choice, dot products per tap, products and sums per tap, and a
+// convolution with one group per channel and image.
 func BenchmarkDepthwiseWeightGrad(b *testing.B) {
 	for _, c := range []convCase{
 		{name: "128at128x128", x: []int{2, 128, 128, 128}},

@@ -2,12 +2,18 @@ package graphs
 
 import "fmt"
 
-// The weight gradient of depthwise convolutions of stride 1. Tap (i,j) multiplies row h+t of x with row h of dy, where t = i·dilation − top, and column w+s with column w, where s = j·dilation − left.
-// So, for every column j of the kernel, dy moves by s columns; then the product of x's rows with dy's rows along the width holds, at [r,q] with r − q = t, what tap (i,j) sums.
-// Rows come in blocks, which bounds the useless part of the products; pairs of rows in adjacent blocks are added as dot products.
-// That is more arithmetic than a dot product per tap, but moves less memory (BenchmarkDepthwiseWeightGrad).
+// The weight gradient of depthwise convolutions of stride 1. Tap (i,j) multiplies row h+t of x with
+// row h of dy, where t = i·dilation − top, and column w+s with column w, where s = j·dilation −
+// left.
+// So, for every column j of the kernel, dy moves by s columns; then the product of x's rows with
+// dy's rows along the width holds, at [r,q] with r − q = t, what tap (i,j) sums.
+// Rows come in blocks, which bounds the useless part of the products; pairs of rows in adjacent
+// blocks are added as dot products.
+// That is more arithmetic than a dot product per tap, but moves less memory
+// (BenchmarkDepthwiseWeightGrad).
 
-// rowBlocks returns how many blocks of how many rows cover the given number of rows: about 16 rows to a block, with the least rest.
+// rowBlocks returns how many blocks of how many rows cover the given number of rows: about 16 rows
+// to a block, with the least rest.
 func rowBlocks(rows int) (count, height int) {
 	const fewest, usual, most = 12, 16, 24
 	if rows <= most {
@@ -22,7 +28,8 @@ func rowBlocks(rows int) (count, height int) {
 	return (rows + height - 1) / height, height
 }
 
-// byBlocks reports whether weightGradDepthwise applies: stride 1, and no tap that reaches beyond the adjacent block or past the map's width.
+// byBlocks reports whether weightGradDepthwise applies: stride 1, and no tap that reaches beyond
+// the adjacent block or past the map's width.
 func byBlocks(x, dy, w Shape, a ConvAttrs) bool {
 	_, height := rowBlocks(max(x[2], dy[2]))
 	first, last := -a.Pads[0], (w[2]-1)*a.Dilations[0]-a.Pads[0]
@@ -57,7 +64,8 @@ func (g *Graph) weightGradDepthwise(x, dy *Value, w Shape, a ConvAttrs) *Value {
 	return g.Reshape(g.sumAxes(d, []int{0}), w...)
 }
 
-// rowPairs returns the constant matrix [rows², k] that holds 1 where row r of x and row q of dy, r·rows + q in the product, belong to row i of the kernel.
+// rowPairs returns the constant matrix [rows², k] that holds 1 where row r of x and row q of dy,
+// r·rows + q in the product, belong to row i of the kernel.
 func (g *Graph) rowPairs(rows, k int, a ConvAttrs) *Value {
 	m := make([]float32, rows*rows*k)
 	for q := range rows {
@@ -71,7 +79,8 @@ func (g *Graph) rowPairs(rows, k int, a ConvAttrs) *Value {
 	return g.fold(key, "row_pairs", Float32, Shape{rows * rows, k}, &constant{floats: m})
 }
 
-// edgePairs sums the products of rows h+t of x with rows h of dy over all h for which the two lie in adjacent blocks; the result is [maps,1].
+// edgePairs sums the products of rows h+t of x with rows h of dy over all h for which the two lie
+// in adjacent blocks; the result is [maps,1].
 func (g *Graph) edgePairs(xs, dys *Value, t int) *Value {
 	maps, count, height := xs.shape[0], xs.shape[1], xs.shape[2]
 	upper := func(v *Value, rows int) *Value { // the last rows of all blocks but the last

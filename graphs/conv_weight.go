@@ -4,7 +4,8 @@ package graphs
 // ∂w[m,c,i,j] = Σ over n,h,w of dy[n,m,h,w] · x[n, c, h·stride+i·dilation, w·stride+j·dilation].
 // The benchmarks in conv_bench_test.go stand behind the choice among the ways below.
 
-// fewChannels is the number of input channels up to which dy is best used as a kernel itself: a product per tap has too few columns then.
+// fewChannels is the number of input channels up to which dy is best used as a kernel itself: a
+// product per tap has too few columns then.
 const fewChannels = 4
 
 // convWeightGrad returns ∂w, of shape w, for the input x and the cotangent dy.
@@ -21,7 +22,8 @@ func (g *Graph) convWeightGrad(x, dy *Value, w Shape, a ConvAttrs) *Value {
 	return g.weightGradByTaps(x, dy, w, a)
 }
 
-// weightGradOfPatches is for kernels that tile the map: x cut into patches is a matrix, and ∂w one product per image.
+// weightGradOfPatches is for kernels that tile the map: x cut into patches is a matrix, and ∂w one
+// product per image.
 func (g *Graph) weightGradOfPatches(x, dy *Value, w Shape) *Value {
 	n, m, c, kh, kw := x.shape[0], w[0], w[1], w[2], w[3]
 	h, wd := dy.shape[2], dy.shape[3]
@@ -37,7 +39,8 @@ func (g *Graph) weightGradOfPatches(x, dy *Value, w Shape) *Value {
 	return g.Reshape(g.sumAxes(d, []int{0}), w...)
 }
 
-// weightGradByConv is one convolution, of x with dy as kernel; batch and channels change places, and so do stride and dilation.
+// weightGradByConv is one convolution, of x with dy as kernel; batch and channels change places,
+// and so do stride and dilation.
 func (g *Graph) weightGradByConv(x, dy *Value, w Shape, a ConvAttrs) *Value {
 	a.Strides, a.Dilations = a.Dilations, a.Strides
 	d := g.Conv(g.Transpose(x, 1, 0, 2, 3), g.Transpose(dy, 1, 0, 2, 3), nil, a) // [C,M,kH+,kW+]
@@ -45,7 +48,8 @@ func (g *Graph) weightGradByConv(x, dy *Value, w Shape, a ConvAttrs) *Value {
 	return g.Transpose(d, 1, 0, 2, 3)
 }
 
-// weightGradByTaps multiplies, for every tap, dy with the elements of x that the tap sees, and sums over the batch.
+// weightGradByTaps multiplies, for every tap, dy with the elements of x that the tap sees, and sums
+// over the batch.
 // With channels last, slices copy long runs and the product needs no transposition.
 func (g *Graph) weightGradByTaps(x, dy *Value, w Shape, a ConvAttrs) *Value {
 	n, group := x.shape[0], a.Group

@@ -150,7 +150,8 @@ func erfGrad(s *step) {
 // Relu returns max(x, 0).
 func (g *Graph) Relu(x *Value) *Value { return g.unary("Relu", x) }
 
-// reluGrad: ∂x = dy where y > 0. A HardSigmoid of the steepest slope is that step: 1 for every positive normal number, in one pass instead of the two of Greater and Cast.
+// reluGrad: ∂x = dy where y > 0. A HardSigmoid of the steepest slope is that step: 1 for every
+// positive normal number, in one pass instead of the two of Greater and Cast.
 func reluGrad(s *step) { s.give(0, s.Mul(s.dy(), s.HardSigmoid(s.out(), 3e38, 0))) }
 
 // Sigmoid returns 1 / (1 + e⁻ˣ).
@@ -186,8 +187,10 @@ func (g *Graph) Gelu(x *Value) *Value {
 	return g.add("Gelu", microsoft, []*Value{x}, nil, 1, result{Float32, x.shape}).outputs[0]
 }
 
-// geluGrad: ∂x = dy·(Φ(x) + x·φ(x)) with the Gaussian density φ. For u = x/√2: Φ = ½ + ½·erf u, and x·φ = u·e^(−u²)/√π.
-// HardSigmoid computes ½ + ½·erf u in one pass (its limits 0 and 1 are erf's), and the exponent takes in the constant: e^(−u²)/√π = e^(−ln √π − u²).
+// geluGrad: ∂x = dy·(Φ(x) + x·φ(x)) with the Gaussian density φ. For u = x/√2: Φ = ½ + ½·erf u, and
+// x·φ = u·e^(−u²)/√π.
+// HardSigmoid computes ½ + ½·erf u in one pass (its limits 0 and 1 are erf's), and the exponent
+// takes in the constant: e^(−u²)/√π = e^(−ln √π − u²).
 func geluGrad(s *step) {
 	u := s.Mul(s.in(0), s.Scalar(math.Sqrt2/2))
 	cdf := s.HardSigmoid(s.Erf(u), 0.5, 0.5)

@@ -47,7 +47,8 @@ func BenchmarkSumRows(b *testing.B) {
 	}
 }
 
-// BenchmarkLayerNormalization compares ONNX Runtime's kernel with a composition, and times the gradient.
+// BenchmarkLayerNormalization compares ONNX Runtime's kernel with a composition, and times the
+// gradient.
 func BenchmarkLayerNormalization(b *testing.B) {
 	for _, d := range []int{32, 64, 160, 256} {
 		rows := (4 << 20) / d

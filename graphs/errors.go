@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// Error is a mistake in building or differentiating a graph. Builders panic with it; Build returns it.
+// Error is a mistake in building or differentiating a graph. Builders panic with it; Build returns
+// it.
 type Error struct {
 	Op      string  // the operator's ONNX name, or the function that found the mistake
 	Node    string  // the node's name, or the value's where there is no node
@@ -83,7 +84,8 @@ func (g *Graph) axis(op string, v *Value, ax int) int {
 	return a
 }
 
-// axes returns the axes counted from the front and in ascending order, all of them when none is given. It panics on one that is repeated or does not exist.
+// axes returns the axes counted from the front and in ascending order, all of them when none is
+// given. It panics on one that is repeated or does not exist.
 func (g *Graph) axes(op string, v *Value, list []int) []int {
 	marked := make([]bool, len(v.shape))
 	for _, ax := range list {

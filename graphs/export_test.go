@@ -1,6 +1,7 @@
 package graphs
 
-// RuleKind names an operator's entry in the rule table for tests: "rule", "none", "not differentiable" or "" when there is none.
+// RuleKind names an operator's entry in the rule table for tests: "rule", "none", "not
+// differentiable" or "" when there is none.
 func RuleKind(op string) string {
 	return map[kind]string{hasRule: "rule", noGradient: "none", notDifferentiable: "not differentiable"}[rules[op].kind]
 }

@@ -41,7 +41,8 @@ func gatherGrad(s *step) {
 	s.give(0, s.Transpose(s.ScatterND(zeros, tuples, s.Transpose(dy, toFront...), "add"), back...))
 }
 
-// GatherElements returns out[i][j][k] = x[idx[i][j][k]][j][k] for axis 0, and so on for other axes. Off axis, idx must not exceed x.
+// GatherElements returns out[i][j][k] = x[idx[i][j][k]][j][k] for axis 0, and so on for other axes.
+// Off axis, idx must not exceed x.
 func (g *Graph) GatherElements(x, idx *Value, axis int) *Value {
 	g.checkIndex("GatherElements", x, idx)
 	a := g.elementsAxis("GatherElements", x, idx, axis)
@@ -53,7 +54,8 @@ func gatherElementsGrad(s *step) {
 	s.give(0, s.ScatterElements(s.zeros(s.in(0).shape), s.in(1), s.fullDy(0), s.node.Int("axis"), "add"))
 }
 
-// ScatterElements returns data with data[idx[i][j]][j] = upd[i][j] for axis 0, and so on for other axes; reduction is "none" (indices must then be unique) or "add".
+// ScatterElements returns data with data[idx[i][j]][j] = upd[i][j] for axis 0, and so on for other
+// axes; reduction is "none" (indices must then be unique) or "add".
 func (g *Graph) ScatterElements(data, idx, upd *Value, axis int, reduction string) *Value {
 	g.checkIndex("ScatterElements", data, idx)
 	g.check("ScatterElements", upd)
@@ -81,7 +83,9 @@ func scatterElementsGrad(s *step) {
 	}
 }
 
-// ScatterND returns data with the slices data[idx[i…]] set to upd[i…] or, with reduction "add", increased by it; idx [..,k] holds indices into the first k axes. With reduction "none" indices must be unique.
+// ScatterND returns data with the slices data[idx[i…]] set to upd[i…] or, with reduction "add",
+// increased by it; idx [..,k] holds indices into the first k axes. With reduction "none" indices
+// must be unique.
 func (g *Graph) ScatterND(data, idx, upd *Value, reduction string) *Value {
 	g.checkIndex("ScatterND", data, idx)
 	g.check("ScatterND", upd)
@@ -100,7 +104,8 @@ func (g *Graph) ScatterND(data, idx, upd *Value, reduction string) *Value {
 	return g.add1("ScatterND", in, data.dtype, data.shape, Attr{"reduction", reduction})
 }
 
-// OneHot returns float32 with a new axis of length depth that holds 1 at the index and 0 elsewhere; an index out of range gives zeros only. Negative indices count from the end.
+// OneHot returns float32 with a new axis of length depth that holds 1 at the index and 0 elsewhere;
+// an index out of range gives zeros only. Negative indices count from the end.
 func (g *Graph) OneHot(idx *Value, depth, axis int) *Value {
 	g.check("OneHot", idx)
 	in := []*Value{idx}

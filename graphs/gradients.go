@@ -6,8 +6,10 @@ import (
 	"strings"
 )
 
-// Gradients appends the reverse sweep of loss (a float32 value of one element) to the graph and returns its derivative by every value of wrt, each of the value's shape.
-// Only nodes between wrt and loss take part. It panics with *Error when loss does not depend on one of wrt, naming it, or when an operator on the way is not differentiable.
+// Gradients appends the reverse sweep of loss (a float32 value of one element) to the graph and
+// returns its derivative by every value of wrt, each of the value's shape.
+// Only nodes between wrt and loss take part. It panics with *Error when loss does not depend on one
+// of wrt, naming it, or when an operator on the way is not differentiable.
 func Gradients(loss *Value, wrt ...*Value) []*Value {
 	g := loss.g
 	g.checkFloat("Gradients", loss)
@@ -37,7 +39,9 @@ func Gradients(loss *Value, wrt ...*Value) []*Value {
 	return out
 }
 
-// sweep is the state of one reverse sweep. A cotangent may have dimensions of 1 (or leave leading ones out) where its value has more: it is the same along them, and is expanded only by rules that need all its elements.
+// sweep is the state of one reverse sweep. A cotangent may have dimensions of 1 (or leave leading
+// ones out) where its value has more: it is the same along them, and is expanded only by rules that
+// need all its elements.
 type sweep struct {
 	*Graph
 	active     map[*Value]bool // float values that depend on wrt
@@ -100,7 +104,8 @@ func (s *step) needs(i int) bool { return i < len(s.node.inputs) && s.active[s.n
 // dy returns the cotangent of the first output, possibly to be broadcast.
 func (s *step) dy() *Value { return s.cotangents[s.out()] }
 
-// fullDy returns the cotangent of output i in the output's shape; nil when the loss does not reach it.
+// fullDy returns the cotangent of output i in the output's shape; nil when the loss does not reach
+// it.
 func (s *step) fullDy(i int) *Value {
 	d := s.cotangents[s.node.outputs[i]]
 	if d == nil {
@@ -121,7 +126,9 @@ func (s *step) give(i int, d *Value) {
 	s.cotangents[v] = d
 }
 
-// giveSum adds to the cotangent of operand i the sum of d over the axes along which the node broadcast that operand. It does nothing (and f is not called) when the operand needs no cotangent.
+// giveSum adds to the cotangent of operand i the sum of d over the axes along which the node
+// broadcast that operand. It does nothing (and f is not called) when the operand needs no
+// cotangent.
 func (s *step) giveSum(i int, f func() *Value) {
 	if s.needs(i) {
 		s.give(i, s.sumTo(f(), s.out().shape, s.in(i).shape))
@@ -153,7 +160,9 @@ func (g *Graph) sumTo(d *Value, full, target Shape) *Value {
 	return d
 }
 
-// sumAxes sums over axes, in ascending order, and keeps them as dimensions of 1. Sums over the leading axes are products with a row of ones, which ONNX Runtime computes several times faster than ReduceSum (BenchmarkSumRows).
+// sumAxes sums over axes, in ascending order, and keeps them as dimensions of 1. Sums over the
+// leading axes are products with a row of ones, which ONNX Runtime computes several times faster
+// than ReduceSum (BenchmarkSumRows).
 func (g *Graph) sumAxes(x *Value, axes []int) *Value {
 	k := len(axes)
 	rows, columns := x.shape[:k].Size(), x.shape[k:].Size()

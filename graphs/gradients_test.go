@@ -74,7 +74,8 @@ func TestSweepIsPruned(t *testing.T) {
 	})
 }
 
-// TestLinearLayerGradientIsOneProduct checks that batch and tokens are rows of one product, without a sum over the batch.
+// TestLinearLayerGradientIsOneProduct checks that batch and tokens are rows of one product, without
+// a sum over the batch.
 func TestLinearLayerGradientIsOneProduct(t *testing.T) {
 	build(t, func(g *graphs.Graph) {
 		x, w := g.Param("x", 2, 16, 8), g.Param("w", 4, 8)

@@ -31,10 +31,12 @@ type Output struct {
 	Value *Value
 }
 
-// smallConstant is the size in elements up to which constants are deduplicated by content; larger ones are weights, which are not worth hashing.
+// smallConstant is the size in elements up to which constants are deduplicated by content; larger
+// ones are weights, which are not worth hashing.
 const smallConstant = 64
 
-// Build creates a graph called name, lets f fill it and returns it. A builder's panic with *Error becomes the returned error; other panics pass through.
+// Build creates a graph called name, lets f fill it and returns it. A builder's panic with *Error
+// becomes the returned error; other panics pass through.
 func Build(name string, f func(g *Graph)) (g *Graph, err error) {
 	defer func() {
 		switch r := recover().(type) {
@@ -73,7 +75,8 @@ func (g *Graph) Nodes() []*Node { return slices.Clone(g.nodes) }
 // SetMetadata adds an entry to the model's metadata_props, or replaces it.
 func (g *Graph) SetMetadata(key, value string) { g.meta[key] = value }
 
-// WithScope prefixes the names of all nodes that f creates: "name/Conv_0", and "outer.name/Conv_0" inside of another scope.
+// WithScope prefixes the names of all nodes that f creates: "name/Conv_0", and "outer.name/Conv_0"
+// inside of another scope.
 func (g *Graph) WithScope(name string, f func()) {
 	outer := g.scope
 	defer func() { g.scope = outer }()
@@ -84,7 +87,8 @@ func (g *Graph) WithScope(name string, f func()) {
 	f()
 }
 
-// Input declares an input that the caller feeds at every run. It panics when the name is taken or a dimension is not positive.
+// Input declares an input that the caller feeds at every run. It panics when the name is taken or a
+// dimension is not positive.
 func (g *Graph) Input(name string, dt DType, dims ...int) *Value {
 	g.checkDims("Input", name, dims)
 	g.claim("Input", name)
@@ -93,14 +97,16 @@ func (g *Graph) Input(name string, dt DType, dims ...int) *Value {
 	return v
 }
 
-// Param declares a float32 input that is a trainable parameter. It panics when the name is taken or a dimension is not positive.
+// Param declares a float32 input that is a trainable parameter. It panics when the name is taken or
+// a dimension is not positive.
 func (g *Graph) Param(name string, dims ...int) *Value {
 	v := g.Input(name, Float32, dims...)
 	v.param = true
 	return v
 }
 
-// Floats returns a float32 constant. Small ones are deduplicated; data of large ones is referred to until Marshal and must not change. It panics when dims do not fit the data.
+// Floats returns a float32 constant. Small ones are deduplicated; data of large ones is referred to
+// until Marshal and must not change. It panics when dims do not fit the data.
 func (g *Graph) Floats(data []float32, dims ...int) *Value {
 	g.checkData("Floats", len(data), dims)
 	if len(data) > smallConstant {
@@ -126,7 +132,8 @@ func (g *Graph) Ints(data []int64, dims ...int) *Value {
 // Scalar returns a float32 constant of rank 0.
 func (g *Graph) Scalar(v float32) *Value { return g.Floats([]float32{v}) }
 
-// Output declares v as an output called name. The value takes that name; an Identity is inserted when v is an input, a constant or an output already. It panics when the name is taken.
+// Output declares v as an output called name. The value takes that name; an Identity is inserted
+// when v is an input, a constant or an output already. It panics when the name is taken.
 func (g *Graph) Output(name string, v *Value) {
 	g.check("Output", v)
 	if name == "" || g.names[name] {
@@ -157,7 +164,8 @@ type result struct {
 	shape Shape
 }
 
-// add returns the node that applies op, an equal one that exists already if there is one. Outputs from index optional on may be left out of the model when unread.
+// add returns the node that applies op, an equal one that exists already if there is one. Outputs
+// from index optional on may be left out of the model when unread.
 func (g *Graph) add(op, domain string, in []*Value, attrs []Attr, optional int, out ...result) *Node {
 	k := key(op, in, attrs)
 	if n := g.seen[k]; n != nil {

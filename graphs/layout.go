@@ -87,7 +87,8 @@ func transposeGrad(s *step) {
 	s.give(0, s.Transpose(dy, inverse...))
 }
 
-// movesNothing reports whether a permutation leaves the order of elements as it is: the axes longer than 1 keep their order.
+// movesNothing reports whether a permutation leaves the order of elements as it is: the axes longer
+// than 1 keep their order.
 func movesNothing(s Shape, perm []int) bool {
 	last := -1
 	for _, p := range perm {
@@ -214,7 +215,8 @@ func splitGrad(s *step) {
 }
 
 // Slice returns the elements starts[i], starts[i]+steps[i], … below ends[i] along axes[i].
-// Negative starts and ends count from the end; ends beyond the dimension are limited to it; nil axes mean the first ones, nil steps 1. Steps must be positive.
+// Negative starts and ends count from the end; ends beyond the dimension are limited to it; nil
+// axes mean the first ones, nil steps 1. Steps must be positive.
 func (g *Graph) Slice(x *Value, starts, ends, axes, steps []int) *Value {
 	g.check("Slice", x)
 	in := []*Value{x}
@@ -285,7 +287,8 @@ func bound(i, d int) int {
 	return min(max(i, 0), d)
 }
 
-// Pad surrounds x with value. pads holds, in ONNX order, the counts before every axis and then those after every axis; negative counts crop.
+// Pad surrounds x with value. pads holds, in ONNX order, the counts before every axis and then
+// those after every axis; negative counts crop.
 func (g *Graph) Pad(x *Value, pads []int, value float32) *Value {
 	g.checkFloat("Pad", x)
 	rank := len(x.shape)

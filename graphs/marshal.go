@@ -10,7 +10,8 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
-// Opset is the version of ONNX's operator set that models use: the first with LayerNormalization, and one for which all providers have kernels.
+// Opset is the version of ONNX's operator set that models use: the first with LayerNormalization,
+// and one for which all providers have kernels.
 const Opset = 17
 
 // IRVersion is the version of ONNX's file format that models use: the one that came with opset 17.
@@ -22,7 +23,8 @@ const microsoft = "com.microsoft"
 // maxModel is protobuf's limit for one message.
 const maxModel = math.MaxInt32
 
-// Marshal returns the graph as an ONNX ModelProto. Nodes and constants that no output needs are left out; inputs all stay.
+// Marshal returns the graph as an ONNX ModelProto. Nodes and constants that no output needs are
+// left out; inputs all stay.
 // It fails when there are no outputs or the model exceeds protobuf's 2 GiB.
 func (g *Graph) Marshal() ([]byte, error) {
 	if len(g.outputs) == 0 {
@@ -149,7 +151,8 @@ func attrProto(a Attr) []byte {
 	panic(fmt.Sprintf("graphs: attribute %s has type %T", a.Name, a.Value))
 }
 
-// appendTensor appends a constant as an initialiser (field 5 of GraphProto) with raw little-endian data, without an intermediate copy: constants may be large.
+// appendTensor appends a constant as an initialiser (field 5 of GraphProto) with raw little-endian
+// data, without an intermediate copy: constants may be large.
 func appendTensor(p []byte, c *Value) []byte {
 	var head []byte
 	for _, d := range c.shape {

@@ -79,7 +79,8 @@ func TestMarshalNeedsOutputs(t *testing.T) {
 	}
 }
 
-// TestModelInRuntime loads a model with inputs of all types, weights as large constants and metadata.
+// TestModelInRuntime loads a model with inputs of all types, weights as large constants and
+// metadata.
 func TestModelInRuntime(t *testing.T) {
 	e := enginetest.Open(t, engine.Options{})
 	weights := make([]float32, 100)

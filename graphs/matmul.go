@@ -2,7 +2,8 @@ package graphs
 
 // Matrix products: MatMul, FusedMatMul (com.microsoft) and Gemm.
 
-// MatMul returns the product of the last two dimensions, a [..,M,K] and b [..,K,N]; leading dimensions broadcast.
+// MatMul returns the product of the last two dimensions, a [..,M,K] and b [..,K,N]; leading
+// dimensions broadcast.
 func (g *Graph) MatMul(a, b *Value) *Value {
 	return g.add1("MatMul", []*Value{a, b}, Float32, g.matmulShape("MatMul", a, b, false, false))
 }
@@ -10,7 +11,8 @@ func (g *Graph) MatMul(a, b *Value) *Value {
 // matMulGrad: ∂a = dy·bᵀ, ∂b = aᵀ·dy.
 func matMulGrad(s *step) { s.productGrad(false, false, 1) }
 
-// FusedMatMul returns alpha · op(a) · op(b), where op transposes the last two dimensions if asked to; leading dimensions broadcast.
+// FusedMatMul returns alpha · op(a) · op(b), where op transposes the last two dimensions if asked
+// to; leading dimensions broadcast.
 func (g *Graph) FusedMatMul(a, b *Value, transA, transB bool, alpha float32) *Value {
 	shape := g.matmulShape("FusedMatMul", a, b, transA, transB)
 	if !transA && !transB && alpha == 1 {
@@ -20,13 +22,15 @@ func (g *Graph) FusedMatMul(a, b *Value, transA, transB bool, alpha float32) *Va
 	return g.add("FusedMatMul", microsoft, []*Value{a, b}, attrs, 1, result{Float32, shape}).outputs[0]
 }
 
-// fusedMatMulGrad: for y = α·op(a)·op(b), ∂op(a) = α·dy·op(b)ᵀ and ∂op(b) = α·op(a)ᵀ·dy, each transposed back if op transposes.
+// fusedMatMulGrad: for y = α·op(a)·op(b), ∂op(a) = α·dy·op(b)ᵀ and ∂op(b) = α·op(a)ᵀ·dy, each
+// transposed back if op transposes.
 func fusedMatMulGrad(s *step) {
 	n := s.node
 	s.productGrad(n.Int("transA") == 1, n.Int("transB") == 1, n.Float("alpha"))
 }
 
-// Gemm returns op(a) · op(b) + c for matrices a and b, where op transposes if asked to. c broadcasts to the product, or is nil.
+// Gemm returns op(a) · op(b) + c for matrices a and b, where op transposes if asked to. c
+// broadcasts to the product, or is nil.
 func (g *Graph) Gemm(a, b, c *Value, transA, transB bool) *Value {
 	in := []*Value{a, b}
 	g.checkFloat("Gemm", in...)
@@ -43,7 +47,8 @@ func (g *Graph) Gemm(a, b, c *Value, transA, transB bool) *Value {
 	return g.add1("Gemm", in, Float32, shape, Attr{"transA", flag(transA)}, Attr{"transB", flag(transB)})
 }
 
-// gemmGrad is fusedMatMulGrad with α = 1; ∂c = dy, summed over the axes along which c was broadcast.
+// gemmGrad is fusedMatMulGrad with α = 1; ∂c = dy, summed over the axes along which c was
+// broadcast.
 func gemmGrad(s *step) {
 	s.productGrad(s.node.Int("transA") == 1, s.node.Int("transB") == 1, 1)
 	s.giveSum(2, s.dy)

@@ -13,7 +13,8 @@ type Node struct {
 	inputs  []*Value // nil where an optional operand is absent
 	outputs []*Value
 	attrs   []Attr
-	// optional is the index from which on outputs may be left out of the model when nothing reads them.
+	// optional is the index from which on outputs may be left out of the model when nothing reads
+	// them.
 	optional int
 }
 
@@ -32,10 +33,12 @@ func (n *Node) Domain() string { return n.domain }
 // Name returns the node's name, "scope/Operator_n".
 func (n *Node) Name() string { return n.name }
 
-// Inputs returns the operands, nil where an optional one is absent. The caller must not modify the slice.
+// Inputs returns the operands, nil where an optional one is absent. The caller must not modify the
+// slice.
 func (n *Node) Inputs() []*Value { return n.inputs }
 
-// Outputs returns all results of the operator, whether read or not. The caller must not modify the slice.
+// Outputs returns all results of the operator, whether read or not. The caller must not modify the
+// slice.
 func (n *Node) Outputs() []*Value { return n.outputs }
 
 // Attrs returns the attributes. The caller must not modify the slice.

@@ -1,6 +1,7 @@
 package graphs
 
-// LayerNormalization normalises the last axis of x [..,D] to mean 0 and variance 1 (eps is added to the variance), then multiplies by scale [D] and adds bias [D].
+// LayerNormalization normalises the last axis of x [..,D] to mean 0 and variance 1 (eps is added to
+// the variance), then multiplies by scale [D] and adds bias [D].
 func (g *Graph) LayerNormalization(x, scale, bias *Value, eps float32) *Value {
 	in := []*Value{x, scale, bias}
 	g.checkFloat("LayerNormalization", in...)
@@ -15,9 +16,10 @@ func (g *Graph) LayerNormalization(x, scale, bias *Value, eps float32) *Value {
 	return n.outputs[0]
 }
 
-// layerNormalizationGrad: with z = x − mean, r = 1/σ, u = dy·scale and means ⟨·⟩ over the last axis,
-// ∂x = r·(u − ⟨u⟩ − z·r²·⟨u·z⟩), ∂scale = Σ dy·z·r, ∂bias = Σ dy.
-// The means are products with the vector scale, times 1/D; the sums over rows are products with r and with ones.
+// layerNormalizationGrad: with z = x − mean, r = 1/σ, u = dy·scale and means ⟨·⟩ over the last
+// axis, ∂x = r·(u − ⟨u⟩ − z·r²·⟨u·z⟩), ∂scale = Σ dy·z·r, ∂bias = Σ dy.
+// The means are products with the vector scale, times 1/D; the sums over rows are products with r
+// and with ones.
 func layerNormalizationGrad(s *step) {
 	scale, d := s.in(1), s.in(0).Dim(-1)
 	s.giveSum(2, s.dy)

@@ -41,7 +41,9 @@ func in(lo, hi float64, dims ...int) arg {
 // f is a float operand from [−1, 1).
 func f(dims ...int) arg { return in(-1, 1, dims...) }
 
-// apart is a float operand whose elements are spaced evenly, in random order and symmetric to 0: no two are equal, none is zero, so that kinks are far. Operands of different offset (a fraction of the spacing) have no element in common.
+// apart is a float operand whose elements are spaced evenly, in random order and symmetric to 0: no
+// two are equal, none is zero, so that kinks are far. Operands of different offset (a fraction of
+// the spacing) have no element in common.
 func apart(offset float64, dims ...int) arg {
 	return arg{dims, graphs.Float32, func(r *rand.Rand, n int) []float64 {
 		out := make([]float64, n)
@@ -95,7 +97,8 @@ func allRows() []row {
 	return slices.Concat(elementwiseRows(), logicRows(), layoutRows(), reduceRows(), matmulRows(), convRows(), poolRows(), normRows(), resizeRows(), gatherRows())
 }
 
-// operators returns the builders of Graph that are ONNX operators, by reflection: all methods but these.
+// operators returns the builders of Graph that are ONNX operators, by reflection: all methods but
+// these.
 func operators() (ops []string) {
 	others := []string{"Floats", "Input", "Inputs", "Ints", "Marshal", "Name", "Nodes", "Output", "Outputs", "Param", "Params", "Scalar", "SetMetadata", "WithScope"}
 	t := reflect.TypeFor[*graphs.Graph]()
@@ -137,7 +140,8 @@ func TestEveryOperatorIsChecked(t *testing.T) {
 	}
 }
 
-// cotangents are the forms in which a cotangent arrives at an operator: complete, or the same along axes, in which case the sweep does not expand it.
+// cotangents are the forms in which a cotangent arrives at an operator: complete, or the same along
+// axes, in which case the sweep does not expand it.
 var cotangents = map[string]func(g *graphs.Graph, y *graphs.Value) *graphs.Value{
 	"full":   func(_ *graphs.Graph, y *graphs.Value) *graphs.Value { return y },
 	"scalar": func(g *graphs.Graph, y *graphs.Value) *graphs.Value { return g.ReduceSum(y, nil, false) },
@@ -231,7 +235,8 @@ func (w row) graph(t testing.TB) *graphs.Graph {
 	return g
 }
 
-// TestInterpreterAgainstRuntime runs every row and its gradients in ONNX Runtime and in the interpreter; together they must contain every operator.
+// TestInterpreterAgainstRuntime runs every row and its gradients in ONNX Runtime and in the
+// interpreter; together they must contain every operator.
 func TestInterpreterAgainstRuntime(t *testing.T) {
 	e := enginetest.Open(t, engine.Options{IntraOpThreads: 1})
 	ran := map[string]bool{}

@@ -47,7 +47,8 @@ func (g *Graph) AveragePool(x *Value, kernel [2]int, attrs ConvAttrs) *Value {
 	return g.add("AveragePool", "", []*Value{x}, list, 1, result{Float32, shape}).outputs[0]
 }
 
-// averagePoolGrad: the mean is separable, y = A·x·Bᵀ with the matrices of one-dimensional means, so ∂x = Aᵀ·dy·B.
+// averagePoolGrad: the mean is separable, y = A·x·Bᵀ with the matrices of one-dimensional means, so
+// ∂x = Aᵀ·dy·B.
 func averagePoolGrad(s *step) {
 	x, k, a := s.in(0).shape, s.node.Ints("kernel_shape"), convAttrs(s.node)
 	if k[0] == x[2] && k[1] == x[3] && a.Pads == [4]int{} { // one window
@@ -57,7 +58,8 @@ func averagePoolGrad(s *step) {
 	s.give(0, s.separable(s.means(a, 0, x[2], k[0]), s.fullDy(0), s.means(a, 1, x[3], k[1])))
 }
 
-// means returns the matrix [windows, n] that takes the means of windows of k elements along axis i of a map, not counting the padding.
+// means returns the matrix [windows, n] that takes the means of windows of k elements along axis i
+// of a map, not counting the padding.
 func (g *Graph) means(a ConvAttrs, i, n, k int) *Value {
 	out := a.outSize(i, n, k)
 	m := make([]float32, out*n)

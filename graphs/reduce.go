@@ -43,7 +43,8 @@ func reduceMeanGrad(s *step) {
 	s.give(0, s.keep(s.Mul(s.dy(), s.Scalar(1/float32(n))), s.node.Ints("axes")))
 }
 
-// ReduceMax returns the largest element over axes. Equal largest elements share the cotangent in equal parts.
+// ReduceMax returns the largest element over axes. Equal largest elements share the cotangent in
+// equal parts.
 func (g *Graph) ReduceMax(x *Value, axes []int, keepDims bool) *Value {
 	return g.reduce("ReduceMax", x, axes, keepDims)
 }
@@ -55,7 +56,8 @@ func reduceMaxGrad(s *step) {
 	s.give(0, s.Mul(hit, s.Div(s.keep(s.dy(), axes), s.ReduceSum(hit, axes, true))))
 }
 
-// reduce applies a reduction that takes its axes as an attribute (all but ReduceSum do before opset 18).
+// reduce applies a reduction that takes its axes as an attribute (all but ReduceSum do before opset
+// 18).
 func (g *Graph) reduce(op string, x *Value, axes []int, keepDims bool) *Value {
 	g.checkFloat(op, x)
 	list := g.axes(op, x, axes)
@@ -74,7 +76,8 @@ func (g *Graph) ArgMax(x *Value, axis int, keepDims bool) *Value {
 	return g.add1("ArgMax", []*Value{x}, Int64, shape, Attr{"axis", a}, Attr{"keepdims", flag(keepDims)}, Attr{"select_last_index", 0})
 }
 
-// reduced returns the shape after a reduction and whether all reduced dimensions are 1, so that it only reshapes.
+// reduced returns the shape after a reduction and whether all reduced dimensions are 1, so that it
+// only reshapes.
 func reduced(s Shape, axes []int, keepDims bool) (out Shape, trivial bool) {
 	gone := make([]bool, len(s))
 	trivial = true

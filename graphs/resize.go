@@ -5,8 +5,10 @@ import (
 	"math"
 )
 
-// Resize samples the maps x [N,C,H,W] at another size h×w, with half-pixel centres (align_corners false).
-// mode is "linear" (bilinear, no antialiasing, clamped at the border) or "nearest" (round half down).
+// Resize samples the maps x [N,C,H,W] at another size h×w, with half-pixel centres (align_corners
+// false).
+// mode is "linear" (bilinear, no antialiasing, clamped at the border) or "nearest" (round half
+// down).
 func (g *Graph) Resize(x *Value, h, w int, mode string) *Value {
 	in := []*Value{x}
 	g.checkFloat("Resize", x)

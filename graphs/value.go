@@ -65,7 +65,8 @@ func (s Shape) String() string {
 	return "[" + strings.Join(parts, ",") + "]"
 }
 
-// Value is one tensor of a graph. Values are created by the graph's builders only and are compared by identity.
+// Value is one tensor of a graph. Values are created by the graph's builders only and are compared
+// by identity.
 type Value struct {
 	g     *Graph
 	id    int
@@ -105,7 +106,8 @@ func (v *Value) Node() *Node { return v.node }
 // IsParam reports whether the value is a trainable parameter.
 func (v *Value) IsParam() bool { return v.param }
 
-// Constant returns the content of a constant: float32 or int64, the other slice nil. Both are nil for values that are no constants. The caller must not modify them.
+// Constant returns the content of a constant: float32 or int64, the other slice nil. Both are nil
+// for values that are no constants. The caller must not modify them.
 func (v *Value) Constant() (floats []float32, ints []int64) {
 	if v.data == nil {
 		return nil, nil
@@ -113,7 +115,8 @@ func (v *Value) Constant() (floats []float32, ints []int64) {
 	return v.data.floats, v.data.ints
 }
 
-// Dim returns dimension i, counted from the end when negative. It panics when there is no such dimension.
+// Dim returns dimension i, counted from the end when negative. It panics when there is no such
+// dimension.
 func (v *Value) Dim(i int) int {
 	j := i
 	if j < 0 {

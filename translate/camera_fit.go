@@ -115,8 +115,8 @@ const mostVignette = 0.5
 const largestGain = 3
 
 // fitColours sets the maps that give the source's pixels, of the given
-// distribution of luma and moments of chroma, the target's: the tone and, per rank of luma, the chroma's mean and
-// deviation (Reinhard et al., IEEE CG&A 2001), less what noise adds to it.
+// distribution of luma and moments of chroma, the target's: the tone and, per rank of luma, the
+// chroma's mean and deviation (Reinhard et al., IEEE CG&A 2001), less what noise adds to it.
 func (m *CameraModel) fitColours(share []float64, chroma [2]Moments) {
 	source, target := newCurve(share), newCurve(m.Target.Luma)
 	m.Tone = toneMap(source, target)

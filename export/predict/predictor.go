@@ -42,8 +42,8 @@ func Open(e *engine.Engine, path string) (*Predictor, error) { return OpenWith(e
 
 // OpenWith opens a segmentation model: one that t2sda exported, which describes
 // itself in its metadata, or any other that takes one RGB image and gives logits
-// of any stride, scores of one channel or a label map. Close frees it. Errors name the file and what is
-// wrong with it.
+// of any stride, scores of one channel or a label map. Close frees it. Errors name the file and
+// what is wrong with it.
 func OpenWith(e *engine.Engine, path string, o Options) (*Predictor, error) {
 	var chosen []string
 	if o.Output != "" {

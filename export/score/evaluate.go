@@ -31,8 +31,8 @@ type Options struct {
 	Progress func(done, total int)
 	// KeepGoing leaves out images that cannot be read or scored and lists them
 	// in [Result.Skipped], instead of stopping at the first. A failing model, or one
-	// whose logits are not finite, stops all the same. What the data set left out when it was opened is listed in any
-	// case.
+	// whose logits are not finite, stops all the same. What the data set left out when it was opened
+	// is listed in any case.
 	KeepGoing bool
 	// Worst is the number of images with the lowest pixel accuracy to list.
 	Worst int

@@ -7,7 +7,8 @@ import (
 	"t2sda/graphs"
 )
 
-// Array is a dense tensor in row-major order. Elements of all types are held as float64: booleans as 0 and 1, integers exactly.
+// Array is a dense tensor in row-major order. Elements of all types are held as float64: booleans
+// as 0 and 1, integers exactly.
 type Array struct {
 	Shape graphs.Shape
 	Data  []float64
@@ -60,7 +61,8 @@ func (a Array) broadcastAt(index []int) float64 {
 	return a.Data[o]
 }
 
-// each calls f with every index of the shape in row-major order; k counts them. f must not keep the slice.
+// each calls f with every index of the shape in row-major order; k counts them. f must not keep the
+// slice.
 func each(s graphs.Shape, f func(k int, index []int)) {
 	index := make([]int, len(s))
 	for k := range s.Size() {

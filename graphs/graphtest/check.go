@@ -31,12 +31,16 @@ func Seed(seed uint64) Option { return func(o *options) { o.seed = seed } }
 // Step sets the step of the central differences (default 1e-5).
 func Step(h float64) Option { return func(o *options) { o.step = h } }
 
-// Samples sets how many elements of an input are checked one by one (default 64; inputs with fewer are checked completely).
+// Samples sets how many elements of an input are checked one by one (default 64; inputs with fewer
+// are checked completely).
 // The others are checked together, by the derivative along one random direction.
 func Samples(n int) Option { return func(o *options) { o.samples = n } }
 
-// CheckGradients builds a graph with the given inputs, multiplies what build returns by a random cotangent, and compares the gradients by the inputs named in wrt with central differences in float64.
-// An element passes when |analytic − numeric| ≤ tol·max(1, |numeric|). Inputs named in wrt are declared as parameters, the others as inputs of type float32 unless Typed says otherwise.
+// CheckGradients builds a graph with the given inputs, multiplies what build returns by a random
+// cotangent, and compares the gradients by the inputs named in wrt with central differences in
+// float64.
+// An element passes when |analytic − numeric| ≤ tol·max(1, |numeric|). Inputs named in wrt are
+// declared as parameters, the others as inputs of type float32 unless Typed says otherwise.
 func CheckGradients(t testing.TB, build func(g *graphs.Graph, in map[string]*graphs.Value) *graphs.Value, inputs map[string]Array, wrt []string, tol float64, opts ...Option) {
 	t.Helper()
 	o := options{dtypes: map[string]graphs.DType{}, seed: 1, step: 1e-5, samples: 64}
@@ -131,7 +135,8 @@ func (c *checker) elements(name string, analytic Array, tol float64) {
 	}
 }
 
-// direction checks the derivative along a random direction, in which every element takes part, when not all were checked singly.
+// direction checks the derivative along a random direction, in which every element takes part, when
+// not all were checked singly.
 func (c *checker) direction(name string, analytic Array, tol float64) {
 	c.Helper()
 	n := len(analytic.Data)

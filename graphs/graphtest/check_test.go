@@ -34,7 +34,9 @@ func TestCheckGradientsPasses(t *testing.T) {
 	}, inputs, []string{"x", "w"}, 1e-6, graphtest.Typed("labels", graphs.Int64), graphtest.Samples(10), graphtest.Seed(3))
 }
 
-// TestCheckGradientsFails makes the function that is differentiated differ from the one that runs, by means of an operator whose gradient is wrong on purpose: the sweep sees no gradient through Floor.
+// TestCheckGradientsFails makes the function that is differentiated differ from the one that runs,
+// by means of an operator whose gradient is wrong on purpose: the sweep sees no gradient through
+// Floor.
 func TestCheckGradientsFails(t *testing.T) {
 	x := graphtest.Array{Shape: graphs.Shape{2}, Data: []float64{0.999999, 0.5}}
 	r := &recorder{TB: t}

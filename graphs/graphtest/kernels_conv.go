@@ -6,7 +6,8 @@ import (
 	"t2sda/graphs"
 )
 
-// window visits what a kernel of size k sees at output (oh, ow) of a map of size h×w: tap (i,j) and the position (y,x) in the map.
+// window visits what a kernel of size k sees at output (oh, ow) of a map of size h×w: tap (i,j) and
+// the position (y,x) in the map.
 func window(n *graphs.Node, dilations []int, h, w, oh, ow int, f func(i, j, y, x int)) {
 	k, s, p := n.Ints("kernel_shape"), n.Ints("strides"), n.Ints("pads")
 	for i := range k[0] {
@@ -88,7 +89,8 @@ func averagePool(n *graphs.Node, in []Array) []Array {
 	return one(y)
 }
 
-// resize samples at half-pixel centres: bilinearly, clamped at the border, or at the nearest element (halves go down).
+// resize samples at half-pixel centres: bilinearly, clamped at the border, or at the nearest
+// element (halves go down).
 func resize(n *graphs.Node, in []Array) []Array {
 	x := in[0]
 	y := New(n.Outputs()[0].Shape()...)
@@ -103,7 +105,8 @@ func resize(n *graphs.Node, in []Array) []Array {
 	return one(y)
 }
 
-// sample returns the two elements that output i of an axis lies between and its distance from the first.
+// sample returns the two elements that output i of an axis lies between and its distance from the
+// first.
 func sample(i, from, to int, nearest bool) (lo, hi int, frac float64) {
 	at := (float64(i)+0.5)*float64(from)/float64(to) - 0.5
 	if nearest {

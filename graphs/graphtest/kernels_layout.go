@@ -61,7 +61,8 @@ func split(n *graphs.Node, in []Array) (out []Array) {
 	return out
 }
 
-// slice handles bounds that count from the start and steps of either sign, as package graphs emits them.
+// slice handles bounds that count from the start and steps of either sign, as package graphs emits
+// them.
 func slice(n *graphs.Node, in []Array) []Array {
 	starts, axes, steps := in[1].ints(), in[3].ints(), in[4].ints()
 	y := New(n.Outputs()[0].Shape()...)

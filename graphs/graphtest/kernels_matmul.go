@@ -25,7 +25,8 @@ func product(n *graphs.Node, a, b Array, transA, transB bool, alpha float64) Arr
 	return y
 }
 
-// setPair sets the last two indices to row and column, the other way round when the matrix is transposed.
+// setPair sets the last two indices to row and column, the other way round when the matrix is
+// transposed.
 func setPair(index []int, row, col int, transposed bool) {
 	if transposed {
 		row, col = col, row

@@ -7,7 +7,8 @@ import (
 	"t2sda/graphs"
 )
 
-// fold combines the elements over axes, starting from init; the result has the shape of the node's output.
+// fold combines the elements over axes, starting from init; the result has the shape of the node's
+// output.
 func fold(n *graphs.Node, x Array, axes []int, init float64, f func(acc, x float64) float64) Array {
 	y := New(n.Outputs()[0].Shape()...)
 	for i := range y.Data {

@@ -2,7 +2,9 @@ package graphtest
 
 import "t2sda/graphs"
 
-// MACs counts the multiplications of the graph's matrix products and convolutions, those that its outputs need: the work that benchmarks divide by time. Each is a multiplication and an addition, two FLOP; all other operators count as nothing.
+// MACs counts the multiplications of the graph's matrix products and convolutions, those that its
+// outputs need: the work that benchmarks divide by time. Each is a multiplication and an addition,
+// two FLOP; all other operators count as nothing.
 func MACs(g *graphs.Graph) int {
 	needed := map[*graphs.Value]bool{}
 	for _, o := range g.Outputs() {

@@ -6,10 +6,12 @@ import (
 	"t2sda/graphs"
 )
 
-// kernel computes the outputs of a node from its operands; absent operands are zero Arrays. Kernels never modify operands and may return them.
+// kernel computes the outputs of a node from its operands; absent operands are zero Arrays. Kernels
+// never modify operands and may return them.
 type kernel func(n *graphs.Node, in []Array) []Array
 
-// Run evaluates the graph in float64 and returns its outputs by name. Inputs that no output needs may be missing. It panics when another input is missing or of the wrong shape.
+// Run evaluates the graph in float64 and returns its outputs by name. Inputs that no output needs
+// may be missing. It panics when another input is missing or of the wrong shape.
 func Run(g *graphs.Graph, inputs map[string]Array) map[string]Array {
 	var values []*graphs.Value
 	for _, o := range g.Outputs() {
@@ -22,7 +24,8 @@ func Run(g *graphs.Graph, inputs map[string]Array) map[string]Array {
 	return out
 }
 
-// Evaluate returns the given values of the graph, computing only what they need. It panics as Run does.
+// Evaluate returns the given values of the graph, computing only what they need. It panics as Run
+// does.
 func Evaluate(g *graphs.Graph, inputs map[string]Array, values ...*graphs.Value) []Array {
 	needed := map[*graphs.Value]bool{}
 	for _, v := range values {
@@ -60,7 +63,8 @@ func mark(needed map[*graphs.Value]bool, list []*graphs.Value) {
 	}
 }
 
-// apply runs one node and stores its outputs, whose shapes it checks against those that the builder inferred.
+// apply runs one node and stores its outputs, whose shapes it checks against those that the builder
+// inferred.
 func apply(n *graphs.Node, known map[*graphs.Value]Array, inputs map[string]Array) {
 	k := kernels[n.Op()]
 	if k == nil {
