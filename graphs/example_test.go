@@ -42,8 +42,7 @@ func ExampleBuild_error() {
 		})
 	})
 	fmt.Println(err)
-	// Output: building "net": graphs: MatMul (head/MatMul_0) of [8,64] and [32,19]: inner dimensions
-	// 64 and 32 differ
+	// Output: building "net": graphs: MatMul (head/MatMul_0) of [8,64] and [32,19]: inner dimensions 64 and 32 differ
 }
 
 // Gradients refuses parameters that the loss does not reach.
