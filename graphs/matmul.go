@@ -102,12 +102,12 @@ func (g *Graph) matmulShape(op string, a, b *Value, transA, transB bool) Shape {
 	if ka != kb {
 		g.fail(op, in, "inner dimensions %d and %d differ", ka, kb)
 	}
-	lead := g.broadcast(op, stub(a), stub(b))
+	lead := g.broadcast(op, leading(a), leading(b))
 	return append(lead, m, n)
 }
 
-// stub returns a shape-only value with the leading dimensions of a matrix, for broadcast.
-func stub(v *Value) *Value {
+// leading returns a shape-only value with the leading dimensions of a matrix, for broadcast.
+func leading(v *Value) *Value {
 	return &Value{name: v.name, dtype: v.dtype, shape: v.shape[:len(v.shape)-2]}
 }
 

@@ -29,12 +29,10 @@ func (l *Learner) Suspect() error {
 		return err
 	}
 	for _, c := range l.owned {
-		s, ok := c.(interface{ suspect() error })
-		if !ok {
-			continue
-		}
-		if err := s.suspect(); err != nil {
-			return err
+		if t, ok := c.(*teacher); ok {
+			if err := t.suspect(); err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -58,14 +58,11 @@ func newFrozen(e *engine.Engine, c configs.Config, arch nets.Arch, size imageBat
 	if f.encoder, err = s.copyEncoder(); err != nil {
 		return nil, err
 	}
-	f.Program, err = program.New(e, "frozen", s.views(f.encoder), func(p *program.Program) {
-		net := nets.New(p.Graph(), arch, nets.Teacher, nil)
-		image, pixels := program.Input[float32](p, "image", size.N, 3, size.H, size.W)
+	f.Program, f.image, err = s.onImages(e, "frozen", f.encoder, arch, nets.Teacher, size, func(p *program.Program, net *nets.Net, image *graphs.Value) {
 		levels := net.Encode(net.Normalize(image))
 		last := levels[len(levels)-1]
 		f.grid = losses.Grid{N: last.Dim(0), D: last.Dim(1), H: last.Dim(2), W: last.Dim(3)}
-		f.image, f.features = pixels, program.Output[float32](p, "features", last)
-		p.Lend(net.Buffers(), s.running)
+		f.features = program.Output[float32](p, "features", last)
 	})
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("frozen encoder: %w", err), f.encoder.Close())

@@ -3,7 +3,6 @@ package learner
 import (
 	"context"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"time"
 
@@ -52,22 +51,16 @@ type iteration struct {
 func always(*iteration) bool     { return true }
 func adapting(i *iteration) bool { return i.adapts }
 
-// term is a loss of the student: it contributes its stages to an iteration, and
-// adds its gradient in one of them.
-type term interface {
-	stages() []stage
-	io.Closer
-}
-
 // terms has one row for each loss that a method may be made of, in the order of
-// an iteration.
+// an iteration. A term contributes its stages, in one of which it adds its gradient;
+// what it opens for them is the learner's to close.
 var terms = []struct {
-	name  string
-	build func(l *Learner) (term, error)
+	name   string
+	stages func(l *Learner) ([]stage, error)
 }{
-	{configs.TermSource, newSourceTerm}, // L_S
-	{configs.TermPull, newPullTerm},     // λ·L_pull
-	{configs.TermMix, newMixTerm},       // L_T
+	{configs.TermSource, sourceStages}, // L_S
+	{configs.TermPull, pullStages},     // λ·L_pull
+	{configs.TermMix, mixStages},       // L_T
 }
 
 // buildStages makes the configured terms and lists an iteration's stages.
@@ -84,12 +77,11 @@ func (l *Learner) buildStages() error {
 		if !l.cfg.Trains(row.name) {
 			continue
 		}
-		t, err := row.build(l)
+		stages, err := row.stages(l)
 		if err != nil {
 			return err
 		}
-		l.owned = append(l.owned, t)
-		l.stages = append(l.stages, t.stages()...)
+		l.stages = append(l.stages, stages...)
 	}
 	l.stages = append(l.stages, stage{Stage{"update", "AdamW"}, always, l.update})
 	if l.state.teacher != nil {

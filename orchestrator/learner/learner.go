@@ -90,7 +90,7 @@ func (l *Learner) build(o Options) (err error) {
 	if l.state, err = newState(l.arch, l.cfg.UsesTeacher(), l.cfg.Train, l.cfg.Seed, o.arena()); err != nil {
 		return err
 	}
-	l.owned = append(l.owned, l.state)
+	l.own(l.state)
 	if o.Initial != nil {
 		if err := l.state.initialise(o.Source, o.Initial, l.log); err != nil {
 			return fmt.Errorf("model.init: %w", err)
@@ -99,7 +99,7 @@ func (l *Learner) build(o Options) (err error) {
 	if l.optimizer, err = newOptimizer(l.engine, l.state, l.cfg.Train); err != nil {
 		return err
 	}
-	l.owned = append(l.owned, l.optimizer)
+	l.own(l.optimizer)
 	if err := l.buildShared(o.Space); err != nil {
 		return err
 	}
@@ -113,19 +113,19 @@ func (l *Learner) buildShared(space datasets.Space) (err error) {
 		return err
 	}
 	if l.frozen != nil {
-		l.owned = append(l.owned, l.frozen)
+		l.own(l.frozen)
 	}
 	if l.supervised, err = newSupervised(l.engine, l.arch, size, l.state, l.frozen); err != nil {
 		return err
 	}
-	l.owned = append(l.owned, l.supervised)
+	l.own(l.supervised)
 	if !l.cfg.UsesTarget() || !l.cfg.UsesTeacher() {
 		return nil
 	}
 	if l.target, err = newTeacher(l.engine, "teacher/target", l.arch, size, l.state, true, l.cfg.UsesPull()); err != nil {
 		return err
 	}
-	l.owned = append(l.owned, l.target)
+	l.own(l.target)
 	return nil
 }
 
@@ -133,6 +133,9 @@ func (l *Learner) buildShared(space datasets.Space) (err error) {
 func (l *Learner) crops() imageBatch {
 	return imageBatch{l.cfg.Train.Batch, l.cfg.Data.Crop.Height, l.cfg.Data.Crop.Width}
 }
+
+// own lets Close close c.
+func (l *Learner) own(c io.Closer) { l.owned = append(l.owned, c) }
 
 // Close frees sessions and memory.
 func (l *Learner) Close() error {

@@ -171,7 +171,7 @@ func TestFailedTerm(t *testing.T) {
 	missing := l.state.specs[0].Name
 	delete(l.state.index, missing)
 	for what, build := range map[string]func() (any, error){
-		"pull":    func() (any, error) { return newPullTerm(l) },
+		"pull":    func() (any, error) { return pullStages(l) },
 		"teacher": func() (any, error) { return newTeacher(l.engine, "teacher", l.arch, l.crops(), l.state, true, false) },
 		"shared":  func() (any, error) { return nil, l.buildShared(shapesSpace()) },
 	} {

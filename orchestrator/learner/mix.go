@@ -21,17 +21,10 @@ type mixTerm struct {
 	augment translate.StrongAugment
 }
 
-func newMixTerm(l *Learner) (term, error) {
+func mixStages(l *Learner) ([]stage, error) {
 	m := &mixTerm{l: l, cfg: l.cfg, augment: translate.DefaultStrongAugment()}
-	return m, m.augment.Validate()
+	return []stage{{Stage{"mix", "loss on mixed target images, and its gradient"}, adapting, m.learn}}, m.augment.Validate()
 }
-
-func (m *mixTerm) stages() []stage {
-	return []stage{{Stage{"mix", "loss on mixed target images, and its gradient"}, adapting, m.learn}}
-}
-
-// Close has nothing to free: the sessions are shared.
-func (m *mixTerm) Close() error { return nil }
 
 // learn adds the gradient of L_T.
 func (m *mixTerm) learn(ctx context.Context, i *iteration) error {

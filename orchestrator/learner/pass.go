@@ -39,23 +39,31 @@ type batchStat struct {
 	mean, variance []float32
 }
 
-// lossGraph builds a pass from the normalised image: the loss that is recorded,
-// and the objective whose gradient is added.
-type lossGraph func(p *program.Program, net *nets.Net, x *graphs.Value) (loss, objective *graphs.Value)
+// onImages opens a program that build makes of a network on a batch of images, whose
+// memory [B,3,H,W] it returns; parameters lie in a.
+func (s *state) onImages(e *engine.Engine, name string, a engine.Arena, arch nets.Arch, m nets.Mode, size imageBatch, build func(p *program.Program, net *nets.Net, image *graphs.Value)) (opened *program.Program, pixels []float32, err error) {
+	opened, err = program.New(e, name, s.views(a), func(p *program.Program) {
+		net := nets.New(p.Graph(), arch, m, nil)
+		image, memory := program.Input[float32](p, "image", size.N, 3, size.H, size.W)
+		pixels = memory
+		build(p, net, image)
+		p.Lend(net.Buffers(), s.running)
+	})
+	return opened, pixels, err
+}
+
+// lossGraph builds a pass from the image, RGB 0–255: the loss that is recorded, and
+// the objective whose gradient is added.
+type lossGraph func(p *program.Program, net *nets.Net, image *graphs.Value) (loss, objective *graphs.Value)
 
 // newPass builds, differentiates and opens one pass.
 func newPass(e *engine.Engine, name string, arch nets.Arch, size imageBatch, s *state, build lossGraph) (*pass, error) {
 	t := &pass{name: name, images: size.N}
 	var err error
-	t.Program, err = program.New(e, name, s.views(s.student), func(p *program.Program) {
-		g := p.Graph()
-		net := nets.New(g, arch, nets.Train, nil)
-		image, pixels := program.Input[float32](p, "image", size.N, 3, size.H, size.W)
-		t.image = pixels
-		loss, objective := build(p, net, net.Normalize(image))
+	t.Program, t.image, err = s.onImages(e, name, s.student, arch, nets.Train, size, func(p *program.Program, net *nets.Net, image *graphs.Value) {
+		loss, objective := build(p, net, image)
 		t.loss = program.Output[float32](p, "loss", loss)
 		p.Differentiate(objective, s.views(s.grads))
-		p.Lend(net.Buffers(), s.running)
 		for _, n := range net.Noise() {
 			t.noise = append(t.noise, noise{n.Keep, program.Feed[float32](p, n.Input)})
 		}

@@ -2,7 +2,6 @@ package learner
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"slices"
 
@@ -33,16 +32,21 @@ type pullTerm struct {
 	reweight   []float64 // [C]; nil unless DRW acts on L_pull
 }
 
-func newPullTerm(l *Learner) (term, error) {
+func pullStages(l *Learner) ([]stage, error) {
 	p := &pullTerm{l: l, cfg: l.cfg.Loss, size: l.crops()}
 	var err error
 	if p.keys, err = newTeacher(l.engine, "teacher/keys", l.arch, p.size, l.state, false, true); err != nil {
 		return nil, err
 	}
+	l.own(p.keys)
 	if err := p.build(); err != nil {
-		return nil, errors.Join(err, p.keys.Close())
+		return nil, err
 	}
-	return p, nil
+	return []stage{
+		{teacherStage, adapting, func(ctx context.Context, i *iteration) error { return p.keys.run(ctx, p.labelledImages(i.batch)) }},
+		{Stage{"plan", "prototypes, negatives, queries, class weights"}, adapting, p.choose},
+		{Stage{"pull", "pull loss, and its gradient"}, adapting, p.learn},
+	}, nil
 }
 
 // build allocates the plan and opens the pass that it feeds.
@@ -60,25 +64,16 @@ func (p *pullTerm) build() (err error) {
 	if p.cfg.DRW == string(losses.ReweightPull) {
 		p.reweight = make([]float64, classes)
 	}
-	p.pass, err = newPass(p.l.engine, "pull", p.l.arch, p.size, p.l.state, func(b *program.Program, net *nets.Net, x *graphs.Value) (loss, objective *graphs.Value) {
-		loss = p.planned.Loss(b, net.Project(net.Encode(x)))
+	p.pass, err = newPass(p.l.engine, "pull", p.l.arch, p.size, p.l.state, func(b *program.Program, net *nets.Net, image *graphs.Value) (loss, objective *graphs.Value) {
+		loss = p.planned.Loss(b, net.Features(image))
 		return loss, b.Graph().Mul(loss, b.Graph().Scalar(float32(o.Weight)))
 	})
-	return err
-}
-
-func (p *pullTerm) stages() []stage {
-	return []stage{
-		{teacherStage, adapting, func(ctx context.Context, i *iteration) error { return p.keys.run(ctx, p.labelledImages(i.batch)) }},
-		{Stage{"plan", "prototypes, negatives, queries, class weights"}, adapting, p.choose},
-		{Stage{"pull", "pull loss, and its gradient"}, adapting, p.learn},
+	if err != nil {
+		return err
 	}
+	p.l.own(p.pass)
+	return nil
 }
-
-// Close frees both sessions.
-func (p *pullTerm) Close() error { return errors.Join(p.pass.Close(), p.keys.Close()) }
-
-func (p *pullTerm) suspect() error { return p.keys.suspect() }
 
 // choose plans queries, keys and weights.
 func (p *pullTerm) choose(_ context.Context, i *iteration) error {

@@ -26,8 +26,8 @@ type supervised struct {
 func newSupervised(e *engine.Engine, arch nets.Arch, size imageBatch, s *state, f *frozen) (*supervised, error) {
 	t := &supervised{}
 	var err error
-	t.pass, err = newPass(e, "supervised", arch, size, s, func(p *program.Program, net *nets.Net, x *graphs.Value) (loss, objective *graphs.Value) {
-		levels := net.Encode(x)
+	t.pass, err = newPass(e, "supervised", arch, size, s, func(p *program.Program, net *nets.Net, image *graphs.Value) (loss, objective *graphs.Value) {
+		levels := net.Encode(net.Normalize(image))
 		logits := net.Segment(levels)
 		labels, labelMemory := program.Input[int64](p, "labels", size.N, size.H, size.W)
 		weights, weightMemory := program.Input[float32](p, "weights", size.N, size.H, size.W)
@@ -51,16 +51,10 @@ type sourceTerm struct {
 	domain string // of its images
 }
 
-func newSourceTerm(l *Learner) (term, error) {
-	return &sourceTerm{l, l.cfg.CEDomain()}, nil
+func sourceStages(l *Learner) ([]stage, error) {
+	t := &sourceTerm{l, l.cfg.CEDomain()}
+	return []stage{{Stage{"source", "loss on labelled images, and its gradient"}, always, t.learn}}, nil
 }
-
-func (t *sourceTerm) stages() []stage {
-	return []stage{{Stage{"source", "loss on labelled images, and its gradient"}, always, t.learn}}
-}
-
-// Close has nothing to free: the sessions are shared.
-func (t *sourceTerm) Close() error { return nil }
 
 // learn adds the gradient of L_S.
 func (t *sourceTerm) learn(ctx context.Context, i *iteration) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"t2sda/graphs"
 	"t2sda/graphs/engine"
 	"t2sda/graphs/nets"
 	"t2sda/graphs/program"
@@ -33,11 +34,8 @@ type teacher struct {
 func newTeacher(e *engine.Engine, name string, arch nets.Arch, size imageBatch, s *state, wantLabels, wantFeatures bool) (*teacher, error) {
 	t := &teacher{name: name}
 	var err error
-	t.Program, err = program.New(e, name, s.views(s.teacher), func(p *program.Program) {
+	t.Program, t.image, err = s.onImages(e, name, s.teacher, arch, nets.Teacher, size, func(p *program.Program, net *nets.Net, image *graphs.Value) {
 		g := p.Graph()
-		net := nets.New(g, arch, nets.Teacher, nil)
-		image, pixels := program.Input[float32](p, "image", size.N, 3, size.H, size.W)
-		t.image = pixels
 		levels := net.Encode(net.Normalize(image))
 		if wantLabels {
 			logits := g.Resize(net.Segment(levels), size.H, size.W, "linear")
@@ -53,7 +51,6 @@ func newTeacher(e *engine.Engine, name string, arch nets.Arch, size imageBatch, 
 			t.grid = losses.Grid{N: f.Dim(0), D: f.Dim(1), H: f.Dim(2), W: f.Dim(3)}
 			t.features = program.Output[float32](p, "features", f)
 		}
-		p.Lend(net.Buffers(), s.running)
 	})
 	if err != nil {
 		return nil, err
