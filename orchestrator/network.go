@@ -36,7 +36,7 @@ type Network struct {
 	// it is.
 	Unverified error
 
-	tensors map[string][]float32 // parameters and running statistics
+	tensors []weights.Tensor // parameters and running statistics
 }
 
 // OpenNetwork reads the student or teacher of a run: of its last checkpoint
@@ -70,7 +70,7 @@ func OpenNetwork(run, checkpoint, which string) (*Network, error) {
 	}
 	n := &Network{
 		Config: cfg, Dir: run, Checkpoint: filepath.Base(dir), Iteration: p.Iteration,
-		Arch: learner.Arch(cfg, len(p.Space.Classes)), Space: p.Space, tensors: map[string][]float32{},
+		Arch: learner.Arch(cfg, len(p.Space.Classes)), Space: p.Space,
 	}
 	if from.unsummed != nil {
 		n.Unverified = fmt.Errorf("checkpoint %s: %w", dir, from.unsummed)
@@ -103,11 +103,13 @@ func (n *Network) read(from *saved, which string) error {
 			return err
 		}
 	}
-	for _, t := range want {
-		n.tensors[t.Name] = t.Data
-	}
+	n.tensors = want
 	return nil
 }
+
+// Tensors lists all tensors: parameters in the order of their arena, then running
+// statistics. They share the network's memory.
+func (n *Network) Tensors() []weights.Tensor { return slices.Clone(n.tensors) }
 
 // Features says what features are taken of.
 func (n *Network) Features() features.Network {
@@ -117,8 +119,8 @@ func (n *Network) Features() features.Network {
 // Lookup returns a parameter or running statistic by name, as [nets.New] asks
 // for it.
 func (n *Network) Lookup(name string) ([]float32, error) {
-	if t, ok := n.tensors[name]; ok {
-		return t, nil
+	if i := slices.IndexFunc(n.tensors, func(t weights.Tensor) bool { return t.Name == name }); i >= 0 {
+		return n.tensors[i].Data, nil
 	}
 	return nil, fmt.Errorf("the network has no parameter or buffer %q", name)
 }

@@ -135,7 +135,7 @@ func (r *Found) rest(p part, given map[string]renamed) {
 		for _, piece := range given[name].pieces {
 			unexpected[piece.source] = true
 		}
-		if strings.HasPrefix(name, encoderPrefix) {
+		if IsEncoder(given[name].Info) {
 			r.excess = append(r.excess, given[name].Info)
 		}
 	}

@@ -324,6 +324,9 @@ func Rename(convention string, tensors []Tensor) (public []Tensor, left []string
 // encoderPrefix begins our names of an encoder's tensors.
 const encoderPrefix = "backbone."
 
+// IsEncoder reports whether a tensor is, by our name, one of the encoder's.
+func IsEncoder(t Info) bool { return strings.HasPrefix(t.Name, encoderPrefix) }
+
 // conventionsFor lists the conventions that name some tensor of the encoder.
 func conventionsFor(ours []Info) []string {
 	return slices.DeleteFunc(Conventions(), func(convention string) bool {

@@ -74,7 +74,7 @@ func TestStartRefuses(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, _, err = weights.Start(c.path, want, fit.IsEncoder, encoders)
+		_, _, err = weights.Start(c.path, want, weights.IsEncoder, encoders)
 		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), c.path) {
 			t.Errorf("%s: have %v, want the path and %q", name, err, c.want)
 		}
@@ -92,7 +92,7 @@ func TestStartTakesWhatFits(t *testing.T) {
 		return infos
 	}
 	given := network(t, arch(5))
-	tensors, found, err := weights.Start(file(t, given), arch(3), fit.IsEncoder, encoders)
+	tensors, found, err := weights.Start(file(t, given), arch(3), weights.IsEncoder, encoders)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"t2sda/graphs/weights"
-	"t2sda/graphs/weights/fit"
 	"t2sda/orchestrator"
 )
 
@@ -66,11 +65,7 @@ func (e weightsExport) export(cmd *cobra.Command) error {
 	if n.Unverified != nil {
 		warnings(cmd)(n.Unverified)
 	}
-	ours, err := tensorsOf(n)
-	if err != nil {
-		return err
-	}
-	named, left, err := weights.Rename(e.names, ours)
+	named, left, err := weights.Rename(e.names, n.Tensors())
 	if err != nil {
 		return fmt.Errorf("--names: %w", err)
 	}
@@ -90,21 +85,4 @@ func (e weightsExport) metadata(n *orchestrator.Network) map[string]string {
 		"format": "pt", "program": "t2sda " + version(), "encoder": n.Arch.Encoder, "head": n.Arch.Head,
 		"names": e.names, "weights": e.weights, "iteration": strconv.Itoa(n.Iteration), "classes": strings.Join(n.Space.Names(), ","),
 	}
-}
-
-// tensorsOf lists all tensors of a run's network.
-func tensorsOf(n *orchestrator.Network) ([]weights.Tensor, error) {
-	infos, err := fit.Tensors(n.Arch)
-	if err != nil {
-		return nil, err
-	}
-	tensors := make([]weights.Tensor, len(infos))
-	for i, t := range infos {
-		data, err := n.Lookup(t.Name)
-		if err != nil {
-			return nil, err
-		}
-		tensors[i] = weights.Tensor{Name: t.Name, Shape: t.Shape, Data: data}
-	}
-	return tensors, nil
 }

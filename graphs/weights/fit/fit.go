@@ -11,12 +11,6 @@ import (
 	"t2sda/graphs/weights"
 )
 
-// encoderPrefix begins the names of an encoder's tensors.
-const encoderPrefix = "backbone."
-
-// IsEncoder reports whether a tensor is one of the encoder's.
-func IsEncoder(t weights.Info) bool { return strings.HasPrefix(t.Name, encoderPrefix) }
-
 // Tensors lists all tensors of a network: parameters in the order of their arena,
 // then running statistics.
 func Tensors(a nets.Arch) ([]weights.Info, error) {
@@ -46,7 +40,7 @@ func Encoder(name, stem string) ([]weights.Info, error) {
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(all, func(t weights.Info) bool { return !IsEncoder(t) }), nil
+	return slices.DeleteFunc(all, func(t weights.Info) bool { return !weights.IsEncoder(t) }), nil
 }
 
 // Encoders lists all encoders with their tensors. Those with a choice of stems stand
