@@ -3,14 +3,10 @@ package engine
 import (
 	"errors"
 	"fmt"
-	"slices"
-	"sync"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
-
-var errArenaClosed = errors.New("the arena is closed")
 
 // Arena is one contiguous piece of zeroed float32 memory that sessions use where it
 // lies. Whether the host may touch it is the arena's affair: everybody else views,
@@ -78,20 +74,20 @@ func NewGuardedArena(n int) (*GuardedArena, error) {
 // Host returns nil.
 func (a *GuardedArena) Host() []float32 { return nil }
 
-// mapping is the memory of an arena.
+// mapping is the memory of an arena of the host's.
 type mapping struct {
+	holders
 	bytes  []byte
 	floats []float32
 
-	mu      sync.Mutex
-	bound   int // open bindings that hold views
-	closed  bool
 	guarded bool // readable only while inside > 0
 	inside  int
 }
 
+// maxFloats is the largest number of values whose bytes can be counted.
+const maxFloats = int(^uint(0)>>1) / 4
+
 func newMapping(n int) (*mapping, error) {
-	const maxFloats = int(^uint(0)>>1) / 4
 	if n <= 0 || n > maxFloats {
 		return nil, fmt.Errorf("arena of %d values: the size must be positive and addressable", n)
 	}
@@ -99,37 +95,22 @@ func newMapping(n int) (*mapping, error) {
 	if err != nil {
 		return nil, fmt.Errorf("arena of %d values (%d MiB): %w", n, 4*n>>20, err)
 	}
-	return &mapping{bytes: m, floats: unsafe.Slice((*float32)(unsafe.Pointer(&m[0])), n)}, nil
+	a := &mapping{bytes: m, floats: unsafe.Slice((*float32)(unsafe.Pointer(&m[0])), n)}
+	a.give = a.unmap
+	return a, nil
 }
 
 // Len returns the number of values.
-func (m *mapping) Len() int { return len(m.floats) }
+func (m *mapping) Len() int { return len(m.bytes) / 4 }
 
 // View implements [Arena].
 func (m *mapping) View(offset int, dims ...int) (*Tensor, error) {
-	n, err := size(dims)
-	if err != nil {
-		return nil, fmt.Errorf("view %v at %d: %w", dims, offset, err)
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	err = m.check(offset, n)
-	if m.closed {
-		err = errArenaClosed
-	}
-	if err != nil {
-		return nil, fmt.Errorf("view %v at %d: %w", dims, offset, err)
-	}
-	data := m.floats[offset : offset+n : offset+n]
-	return &Tensor{dims: slices.Clone(dims), data: values[float32](data), arena: m}, nil
-}
-
-// check tells why there are no n values from offset on.
-func (m *mapping) check(offset, n int) error {
-	if offset < 0 || offset > len(m.floats) || n > len(m.floats)-offset {
-		return fmt.Errorf("outside of the arena of %d values", len(m.floats))
-	}
-	return nil
+	return view(m, dims, offset, func(n int) (storage, error) {
+		if err := within(offset, n, len(m.bytes)/4); err != nil {
+			return nil, err
+		}
+		return values[float32](m.floats[offset : offset+n : offset+n]), nil
+	})
 }
 
 // Read implements [Arena].
@@ -144,72 +125,26 @@ func (m *mapping) Write(src []float32, offset int) error {
 
 // access lets f touch n values from offset on.
 func (m *mapping) access(offset, n int, f func(part []float32)) (err error) {
-	if err := m.retain(); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, m.release()) }()
-	m.mu.Lock()
-	err = m.check(offset, n)
-	m.mu.Unlock()
-	if err != nil {
-		return fmt.Errorf("%d values at %d: %w", n, offset, err)
-	}
-	if err := m.enter(); err != nil {
-		return err
-	}
-	f(m.floats[offset : offset+n])
-	return m.leave()
+	return access(m, offset, n, len(m.bytes)/4, func() error {
+		if err := m.enter(); err != nil {
+			return err
+		}
+		f(m.floats[offset : offset+n])
+		return m.leave()
+	})
 }
 
-// Close implements [Arena].
-func (m *mapping) Close() error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.closed {
-		return nil
-	}
-	m.closed = true
-	return m.unmapIfFree()
-}
-
-// hostMayTouch tells why views give no memory away.
 func (m *mapping) hostMayTouch() error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	switch {
-	case m.closed:
-		return errArenaClosed
-	case m.guarded:
-		return errors.New("the arena's memory is not the host's")
+	if err := m.open(); err != nil || !m.guarded {
+		return err
 	}
-	return nil
+	return errNotHosts
 }
 
-// retain keeps the memory mapped until release.
-func (m *mapping) retain() error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.closed {
-		return errArenaClosed
-	}
-	m.bound++
-	return nil
-}
+// usableBy has nothing against any engine: host memory is copied where it must be.
+func (m *mapping) usableBy(*Engine) error { return nil }
 
-func (m *mapping) release() error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.bound--
-	if !m.closed {
-		return nil
-	}
-	return m.unmapIfFree()
-}
-
-func (m *mapping) unmapIfFree() error {
-	if m.bound > 0 {
-		return nil
-	}
+func (m *mapping) unmap() error {
 	m.floats = nil
 	if err := unix.Munmap(m.bytes); err != nil {
 		return fmt.Errorf("arena: %w", err)

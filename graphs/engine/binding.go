@@ -23,9 +23,11 @@ type Binding struct {
 	inputs  []*Tensor  // in the session's order
 	outputs []*Tensor  // the same; nil where ONNX Runtime shall allocate
 	values  map[*Tensor]ort.Value
-	arenas  map[*mapping]struct{}
+	arenas  map[memory]struct{}
 	pins    runtime.Pinner
 	closed  bool
+
+	in, out int64 // bytes that each run moves between host and device
 }
 
 // Bind checks the tensors against the session and ties them to it. Every input
@@ -50,7 +52,7 @@ func (s *Session) Bind(inputs, outputs map[string]*Tensor) (*Binding, error) {
 // bind may leave out outputs when free is set; a run then lets ONNX Runtime
 // allocate them.
 func (s *Session) bind(inputs, outputs map[string]*Tensor, free bool) (_ *Binding, err error) {
-	b := &Binding{session: s, values: map[*Tensor]ort.Value{}, arenas: map[*mapping]struct{}{}}
+	b := &Binding{session: s, values: map[*Tensor]ort.Value{}, arenas: map[memory]struct{}{}}
 	if b.inputs, err = match("input", s.inputs, inputs, false); err != nil {
 		return nil, err
 	}
@@ -70,6 +72,7 @@ func (s *Session) bind(inputs, outputs map[string]*Tensor, free bool) (_ *Bindin
 			return nil, errors.Join(err, b.free())
 		}
 	}
+	b.in, b.out = crossing(b.inputs), crossing(b.outputs)
 	s.bindingsMu.Lock()
 	defer s.bindingsMu.Unlock()
 	s.bindings[b] = struct{}{}
@@ -88,15 +91,18 @@ func (b *Binding) own(t *Tensor) error {
 	}
 	if t.arena != nil {
 		if _, ok := b.arenas[t.arena]; !ok {
+			if err := t.arena.usableBy(b.session.engine); err != nil {
+				return err
+			}
 			if err := t.arena.retain(); err != nil {
 				return err
 			}
 			b.arenas[t.arena] = struct{}{}
 		}
-	} else if p := t.data.pointer(); p != nil {
-		b.pins.Pin(p)
+	} else {
+		t.data.pin(&b.pins)
 	}
-	if len(t.dims) == 0 {
+	if t.copied() {
 		return nil // made at each run
 	}
 	v, err := t.data.value(t.dims)
@@ -208,7 +214,7 @@ func checkOverlap(s *Session, inputs, outputs []*Tensor) error {
 			if t == nil || t.Len() == 0 {
 				continue
 			}
-			from := uintptr(t.data.pointer())
+			from := t.data.address()
 			spans = append(spans, span{from, from + uintptr(t.data.bytes()), output, infos[i].Name})
 		}
 	}

@@ -15,12 +15,13 @@
 //   - A [Binding] ties tensors to the inputs and outputs of a session, once, for
 //     many runs without copies. It keeps its tensors alive and pinned.
 //
-// Closing an engine closes its sessions, closing a session closes its bindings.
+// Closing an engine closes its sessions and device arenas, closing a session closes its bindings.
 // Close may be called twice; anything else on a closed object is an error.
 //
 // # Devices
 //
-// Tensors are host memory. On the CPU a run reads and writes them in place. On
-// another device every run copies the bound inputs to the device and the outputs
-// back, so that a change in host memory between two runs is always seen.
+// Tensors are host memory, but for views of a [DeviceArena]. On the CPU a run reads
+// and writes them in place. On another device every run copies the bound inputs to
+// the device and the outputs back, so that a change in host memory between two runs is
+// always seen; what a device arena holds stays where it is.
 package engine

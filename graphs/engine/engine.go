@@ -63,15 +63,21 @@ var errEngineClosed = errors.New("the engine is closed")
 type Engine struct {
 	options Options
 	file    string
+	api     *api
 	device  device
 
-	profiles atomic.Int64 // numbers the profiles of sessions
+	profiles              atomic.Int64 // numbers the profiles of sessions
+	crossedIn, crossedOut atomic.Int64 // bytes to and from the device
 
 	mu     sync.RWMutex // held for reading while the library is in use
 	closed bool
 
 	sessionsMu sync.Mutex
 	sessions   map[*Session]struct{}
+
+	arenasMu sync.Mutex
+	arenas   map[*DeviceArena]struct{}
+	memory   *deviceMemory // nil before the first arena
 }
 
 // Info describes an engine.
@@ -102,10 +108,11 @@ func Open(o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := acquireEnvironment(file); err != nil {
+	api, err := acquireEnvironment(file)
+	if err != nil {
 		return nil, err
 	}
-	e := &Engine{options: o, file: file, sessions: map[*Session]struct{}{}}
+	e := &Engine{options: o, file: file, api: api, sessions: map[*Session]struct{}{}, arenas: map[*DeviceArena]struct{}{}}
 	if e.device, err = e.choose(request); err != nil {
 		return nil, errors.Join(err, releaseEnvironment())
 	}
@@ -134,8 +141,21 @@ func (e *Engine) Info() Info {
 	return info
 }
 
-// Close closes the engine's sessions, waiting for runs under way, and unloads the
-// library when no other engine of the process uses it.
+// HasOwnMemory reports whether the device has memory that the host does not see.
+func (e *Engine) HasOwnMemory() bool { return e.device.kind != "cpu" }
+
+// Crossed returns how many bytes runs of the engine's sessions have moved to the device
+// and from it so far: their inputs and outputs in host memory, with what device arenas
+// have read and written. On the CPU, where nothing moves, it is what would.
+func (e *Engine) Crossed() (in, out int64) { return e.crossedIn.Load(), e.crossedOut.Load() }
+
+func (e *Engine) count(in, out int64) {
+	e.crossedIn.Add(in)
+	e.crossedOut.Add(out)
+}
+
+// Close closes the engine's sessions and device arenas, waiting for runs under way,
+// and unloads the library when no other engine of the process uses it.
 func (e *Engine) Close() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -147,6 +167,7 @@ func (e *Engine) Close() error {
 	for _, s := range e.openSessions() {
 		errs = append(errs, s.Close())
 	}
+	errs = append(errs, e.closeArenas())
 	return errors.Join(append(errs, releaseEnvironment())...)
 }
 

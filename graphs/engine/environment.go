@@ -16,33 +16,39 @@ var environment struct {
 	sync.Mutex
 	users int
 	file  string // library in use while users > 0
+	api   *api   // of that library
 }
 
 // acquireEnvironment loads the library, or joins the engines that already use
-// the same file, and registers the arena that all sessions share.
-func acquireEnvironment(file string) error {
+// the same file, and registers the arena that all sessions share. It returns the
+// library's C API, good until releaseEnvironment.
+func acquireEnvironment(file string) (*api, error) {
 	environment.Lock()
 	defer environment.Unlock()
 	if environment.users > 0 {
 		if !sameFile(environment.file, file) {
-			return fmt.Errorf("this process already runs the ONNX Runtime library %s: close its engines before opening %s", environment.file, file)
+			return nil, fmt.Errorf("this process already runs the ONNX Runtime library %s: close its engines before opening %s", environment.file, file)
 		}
 		environment.users++
-		return nil
+		return environment.api, nil
 	}
 	if err := inspect(file); err != nil {
-		return err
+		return nil, err
 	}
 	ort.SetSharedLibraryPath(file)
 	// Statuses carry every error to Go; the log would print each a second time.
 	if err := ort.InitializeEnvironment(ort.WithLogLevelFatal()); err != nil {
-		return &LibraryError{File: file, Reason: fmt.Sprintf("cannot be loaded (%v)", err)}
+		return nil, &LibraryError{File: file, Reason: fmt.Sprintf("cannot be loaded (%v)", err)}
 	}
 	if err := setUpEnvironment(file); err != nil {
-		return errors.Join(err, ort.DestroyEnvironment())
+		return nil, errors.Join(err, ort.DestroyEnvironment())
 	}
-	environment.users, environment.file = 1, file
-	return nil
+	a, err := openAPI(file)
+	if err != nil {
+		return nil, errors.Join(err, ort.DestroyEnvironment())
+	}
+	environment.users, environment.file, environment.api = 1, file, a
+	return a, nil
 }
 
 // setUpEnvironment checks the loaded version and registers the shared CPU arena.
@@ -75,8 +81,9 @@ func releaseEnvironment() error {
 	if environment.users > 0 {
 		return nil
 	}
-	environment.file = ""
-	if err := ort.DestroyEnvironment(); err != nil {
+	closed := environment.api.close()
+	environment.file, environment.api = "", nil
+	if err := errors.Join(closed, ort.DestroyEnvironment()); err != nil {
 		return fmt.Errorf("unload ONNX Runtime: %w", err)
 	}
 	return nil

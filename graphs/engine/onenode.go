@@ -7,7 +7,7 @@ import (
 )
 
 // oneNode serialises a model of one float32 node with the named inputs, all of
-// shape dims, and the output "y" of the same shape. Probing a device and
+// shape dims (negative ones are free), and the output "y" of the same shape. Probing a device and
 // measuring the machine need no more than that.
 func oneNode(op string, dims []int, inputs ...string) []byte {
 	var node, graph []byte
@@ -31,11 +31,15 @@ func oneNode(op string, dims []int, inputs ...string) []byte {
 	return appendBytes(model, 8, opsetID)
 }
 
-// floatInfo is a ValueInfoProto of a float32 tensor.
+// floatInfo is a ValueInfoProto of a float32 tensor. Free dimensions are one.
 func floatInfo(name string, dims []int) []byte {
 	var shape []byte
 	for _, d := range dims {
-		shape = appendBytes(shape, 1, appendVarint(nil, 1, uint64(d)))
+		dim := appendVarint(nil, 1, uint64(d))
+		if d < 0 {
+			dim = appendBytes(nil, 2, []byte("n"))
+		}
+		shape = appendBytes(shape, 1, dim)
 	}
 	tensor := appendVarint(nil, 1, uint64(Float32))
 	tensor = appendBytes(tensor, 2, shape)

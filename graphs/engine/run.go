@@ -88,8 +88,9 @@ func (b *Binding) run(ctx context.Context) (_ map[string]*Tensor, err error) {
 	if err := b.inside(func() error { return s.call(ctx, in, out) }); err != nil {
 		return nil, err
 	}
+	s.engine.count(b.in, b.out)
 	for _, t := range b.outputs {
-		if t != nil && len(t.dims) == 0 {
+		if t != nil && t.copied() {
 			t.data.load(scalars[t])
 		}
 	}
@@ -114,7 +115,7 @@ func (b *Binding) ortValues(tensors []*Tensor, scalars map[*Tensor]ort.Value) ([
 		if t == nil {
 			continue
 		}
-		if len(t.dims) > 0 {
+		if !t.copied() {
 			list[i] = b.values[t]
 			continue
 		}
@@ -145,6 +146,9 @@ func (b *Binding) collect(out []ort.Value) (fresh map[string]*Tensor, err error)
 			fresh = map[string]*Tensor{}
 		}
 		fresh[name] = made
+		if made != nil {
+			b.session.engine.count(0, made.crossing())
+		}
 		// Frees ONNX Runtime's handle; the Go slice lives on in the tensor.
 		err = errors.Join(err, out[i].Destroy())
 	}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"runtime"
 	"slices"
 	"unsafe"
 
@@ -52,12 +53,13 @@ func DTypeOf[T Element]() DType {
 	return Bool
 }
 
-// Tensor is a shape over host memory that its maker keeps and may read and write
-// between runs. Tensors are immutable themselves and safe to share.
+// Tensor is a shape over memory that its maker keeps and may read and write between
+// runs: the host's, or that of an arena on a device. Tensors are immutable themselves
+// and safe to share.
 type Tensor struct {
 	dims  []int
 	data  storage
-	arena *mapping // nil for a Go slice
+	arena memory // nil for a Go slice
 }
 
 // NewTensor makes a tensor over data without copying. The length of data must be
@@ -73,6 +75,16 @@ func NewTensor[T Element](data []T, dims ...int) (*Tensor, error) {
 	return &Tensor{dims: slices.Clone(dims), data: values[T](data)}, nil
 }
 
+// crossing sums up [Tensor.crossing]. Tensors may be nil.
+func crossing(tensors []*Tensor) (bytes int64) {
+	for _, t := range tensors {
+		if t != nil {
+			bytes += t.crossing()
+		}
+	}
+	return bytes
+}
+
 // Shape returns a copy of the tensor's dimensions, empty for a scalar.
 func (t *Tensor) Shape() []int { return slices.Clone(t.dims) }
 
@@ -85,8 +97,7 @@ func (t *Tensor) Len() int { return t.data.len() }
 // Data returns the memory of a tensor, row-major, or an error when its elements
 // are not of type T, or its arena has been closed or is not the host's to touch.
 func Data[T Element](t *Tensor) ([]T, error) {
-	v, ok := t.data.(values[T])
-	if !ok {
+	if t.DType() != DTypeOf[T]() {
 		return nil, fmt.Errorf("tensor %v holds %v, not %v", t.dims, t.DType(), DTypeOf[T]())
 	}
 	if t.arena != nil {
@@ -94,7 +105,7 @@ func Data[T Element](t *Tensor) ([]T, error) {
 			return nil, fmt.Errorf("tensor %v: %w", t.dims, err)
 		}
 	}
-	return v, nil
+	return t.data.(values[T]), nil // whatever the host may touch is a slice
 }
 
 // Floats returns the memory of a float32 tensor, row-major. It panics where
@@ -127,12 +138,26 @@ type storage interface {
 	dtype() DType
 	len() int
 	bytes() int
-	pointer() unsafe.Pointer // of the first element, nil if there is none
-	// value makes ONNX Runtime's view of the memory. A scalar's value is a copy,
-	// because onnxruntime_go has no scalar over foreign memory.
+	address() uintptr    // of the first element, 0 if there is none
+	pin(*runtime.Pinner) // keeps the collector from moving the memory
+	// value makes ONNX Runtime's view of the memory. A scalar's value of the host's is
+	// a copy, because onnxruntime_go has no scalar over foreign memory.
 	value(dims []int) (ort.Value, error)
 	// load copies a scalar's value back into the memory.
 	load(scalar ort.Value)
+	resident() bool // whether the memory is a device's
+}
+
+// copied reports whether the tensor is a scalar whose value each run copies.
+func (t *Tensor) copied() bool { return len(t.dims) == 0 && !t.data.resident() }
+
+// crossing is the number of bytes that a run on a device moves between it and the
+// host for the tensor.
+func (t *Tensor) crossing() int64 {
+	if t.data.resident() {
+		return 0
+	}
+	return int64(t.data.bytes())
 }
 
 // values is the storage of elements of type T.
@@ -147,12 +172,15 @@ func (v values[T]) bytes() int {
 	return len(v) * int(unsafe.Sizeof(e))
 }
 
-func (v values[T]) pointer() unsafe.Pointer {
-	if len(v) == 0 {
-		return nil
+func (v values[T]) address() uintptr { return uintptr(unsafe.Pointer(unsafe.SliceData(v))) }
+
+func (v values[T]) pin(p *runtime.Pinner) {
+	if len(v) > 0 {
+		p.Pin(&v[0])
 	}
-	return unsafe.Pointer(&v[0])
 }
+
+func (values[T]) resident() bool { return false }
 
 func (v values[T]) value(dims []int) (ort.Value, error) {
 	if len(dims) == 0 {
