@@ -182,3 +182,18 @@ func TestDeviceArenaEnds(t *testing.T) {
 		}
 	}
 }
+
+// TestPlaced: a session tells where its nodes run; on the CPU that is no fallback.
+func TestPlaced(t *testing.T) {
+	var told []engine.Placement
+	e := enginetest.Open(t, engine.Options{Placed: func(p engine.Placement) { told = append(told, p) }, Strict: true})
+	scaled(t, e, 3)
+	if len(told) != 1 || told[0].Session != "scaled" || len(told[0].Providers) != 1 || told[0].Fallback != nil {
+		t.Fatalf("told %v", told)
+	}
+	for _, n := range told[0].Providers {
+		if n != 1 {
+			t.Errorf("%d nodes, want 1", n)
+		}
+	}
+}

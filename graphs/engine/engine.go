@@ -29,6 +29,12 @@ type Options struct {
 	// Vet is asked before a model file is handed to ONNX Runtime, where a malformed
 	// one may abort the process; its error refuses the file. Nil: all are taken.
 	Vet func(path string, model []byte) error
+	// Placed is told of every new session which providers run its nodes. Nil: nobody
+	// asks.
+	Placed func(Placement)
+	// Strict refuses sessions of which the CPU would have to run nodes although the
+	// device is another, see [Placement.Fallback].
+	Strict bool
 }
 
 // OptimizationLevel says which graph optimisations ONNX Runtime applies.

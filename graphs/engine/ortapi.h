@@ -17,30 +17,30 @@
 
 typedef struct {
   void *first[2];
-  const char *(*GetErrorMessage)(const void *status); // 2
+  const char *(*GetErrorMessage)(const void *status);
   t2sda_skip(2, 49);
   void *(*CreateTensorWithDataAsOrtValue)(const void *info, void *data, size_t bytes, const int64_t *shape,
-                                          size_t dims, int type, void **out); // 49
+                                          size_t dims, int type, void **out);
   t2sda_skip(49, 68);
-  void *(*CreateMemoryInfo)(const char *name, int allocator, int id, int kind, void **out); // 68
+  void *(*CreateMemoryInfo)(const char *name, int allocator, int id, int kind, void **out);
   t2sda_skip(68, 75);
-  void *(*AllocatorAlloc)(void *allocator, size_t bytes, void **out); // 75
-  void *(*AllocatorFree)(void *allocator, void *memory);              // 76
+  void *(*AllocatorAlloc)(void *allocator, size_t bytes, void **out);
+  void *(*AllocatorFree)(void *allocator, void *memory);
   t2sda_skip(76, 93);
-  void (*ReleaseStatus)(void *);     // 93
-  void (*ReleaseMemoryInfo)(void *); // 94
+  void (*ReleaseStatus)(void *);
+  void (*ReleaseMemoryInfo)(void *);
   t2sda_skip(94, 96);
-  void (*ReleaseValue)(void *); // 96
+  void (*ReleaseValue)(void *);
   t2sda_skip(96, 131);
-  void *(*CreateAllocator)(const void *session, const void *info, void **out); // 131
-  void (*ReleaseAllocator)(void *);                                            // 132
+  void *(*CreateAllocator)(const void *session, const void *info, void **out);
+  void (*ReleaseAllocator)(void *);
   t2sda_skip(132, 407);
-  void *(*Session_GetEpGraphAssignmentInfo)(const void *session, const void *const **subgraphs, size_t *n); // 407
-  void *(*EpAssignedSubgraph_GetEpName)(const void *subgraph, const char **out);                           // 408
-  void *(*EpAssignedSubgraph_GetNodes)(const void *subgraph, const void *const **nodes, size_t *n);        // 409
-  void *(*EpAssignedNode_GetName)(const void *node, const char **out);                                     // 410
+  void *(*Session_GetEpGraphAssignmentInfo)(const void *session, const void *const **subgraphs, size_t *n);
+  void *(*EpAssignedSubgraph_GetEpName)(const void *subgraph, const char **out);
+  void *(*EpAssignedSubgraph_GetNodes)(const void *subgraph, const void *const **nodes, size_t *n);
+  void *(*EpAssignedNode_GetName)(const void *node, const char **out);
   t2sda_skip(410, 412);
-  void *(*EpAssignedNode_GetOperatorType)(const void *node, const char **out); // 412
+  void *(*EpAssignedNode_GetOperatorType)(const void *node, const char **out);
 } t2sda_api;
 
 // OrtApiBase, of which OrtGetApiBase returns one.

@@ -120,6 +120,11 @@ func (e *Engine) newSession(name string, model []byte, path string, o SessionOpt
 	if s.metadata, err = metadata(s.session); err != nil {
 		return nil, errors.Join(fmt.Errorf("metadata: %w", err), s.session.Destroy())
 	}
+	if e.keepsPlacements() {
+		if err := s.place(); err != nil {
+			return nil, errors.Join(err, s.session.Destroy())
+		}
+	}
 	e.sessionsMu.Lock()
 	defer e.sessionsMu.Unlock()
 	e.sessions[s] = struct{}{}
@@ -193,6 +198,9 @@ func (e *Engine) sessionOptions(o SessionOptions, profilePrefix string) (_ *ort.
 		options.SetGraphOptimizationLevel(level),
 		options.SetLogSeverityLevel(ort.LoggingLevelFatal),
 		e.appendDevice(options, e.device),
+	}
+	if e.keepsPlacements() {
+		steps = append(steps, options.AddSessionConfigEntry("session.record_ep_graph_assignment_info", "1"))
 	}
 	if profilePrefix != "" {
 		steps = append(steps, options.EnableProfiling(profilePrefix))
