@@ -77,7 +77,7 @@ const (
 // exports the student, scores the exported file and writes the report. It
 // returns the context's error, after saving a checkpoint, when ctx ends.
 func Run(ctx context.Context, cfg configs.Config, o Options) (_ *Outcome, err error) {
-	e, err := openVetting(cfg, o.Vet)
+	e, err := openVetting(cfg, o.Vet, o.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -212,19 +212,33 @@ func prepare(ctx context.Context, cfg configs.Config, dir string, e *engine.Engi
 }
 
 // openEngine translates the runtime's configuration.
-func openEngine(cfg configs.Config) (*engine.Engine, error) { return openVetting(cfg, nil) }
+func openEngine(cfg configs.Config) (*engine.Engine, error) {
+	return openVetting(cfg, nil, zap.NewNop())
+}
 
-// openVetting is openEngine with [Options.Vet].
-func openVetting(cfg configs.Config, vet func(path string, model []byte) error) (*engine.Engine, error) {
+// openVetting is openEngine with [Options.Vet], and with a log of what runs where.
+func openVetting(cfg configs.Config, vet func(path string, model []byte) error, log *zap.Logger) (*engine.Engine, error) {
 	r := cfg.Runtime
 	return engine.Open(engine.Options{
-		Vet:     vet,
+		Vet: vet, Placed: func(p engine.Placement) { logPlacement(log, p) }, Strict: r.Strict,
 		Library: r.Library, Device: r.Device, IntraOpThreads: r.Threads, AllowSpinning: r.Spinning, ProfilePrefix: r.Profile,
 		CUDA: engine.CUDAOptions{
 			TF32: r.CUDA.TF32, ConvAlgoSearch: r.CUDA.ConvAlgoSearch,
 			ArenaExtendStrategy: r.CUDA.ArenaExtendStrategy, MemoryLimit: r.CUDA.MemoryLimitMB << 20,
 		},
 	})
+}
+
+// logPlacement tells which providers run a session's nodes, where that can be asked.
+func logPlacement(log *zap.Logger, p engine.Placement) {
+	if p.OnCPU() {
+		return
+	}
+	log.Info("session", zap.String("name", p.Session), zap.String("nodes by provider", p.String()))
+	if len(p.Fallback) > 0 {
+		log.Warn("operators that the device lacks run on the CPU, and their data cross at every run (runtime.strict makes this an error)",
+			zap.String("session", p.Session), zap.Strings("operators", p.Fallback))
+	}
 }
 
 // readOutcome returns a complete run's outcome, nil when dir holds none. One of

@@ -27,6 +27,9 @@ func (p Placement) String() string {
 	return strings.Join(parts, ", ")
 }
 
+// OnCPU reports whether the CPU runs all nodes.
+func (p Placement) OnCPU() bool { return len(p.Providers) == 1 && p.Providers[cpuProvider] > 0 }
+
 const cpuProvider = "CPUExecutionProvider"
 
 // shapeOperators are those that ONNX Runtime moves to the CPU where they work on

@@ -24,6 +24,9 @@ type Step struct {
 	// QueryWeights are those of one query of each class in L_pull.
 	QueryWeights []float64          `json:"query_weights,omitempty"`
 	Seconds      map[string]float64 `json:"seconds,omitempty"` // wall time per stage
+	// What moved between host and device, in bytes; 0 where there is no such thing.
+	ToDevice   int64 `json:"h2d,omitempty"`
+	FromDevice int64 `json:"d2h,omitempty"`
 }
 
 // Stage is a part of an iteration whose time is taken.
@@ -106,12 +109,19 @@ func (l *Learner) Stages() []Stage {
 // Iterate trains iteration index, counted from 0, on the batch that next returns.
 // An error of next is returned as it is, with nothing changed. After any other the
 // state is undefined; one that is [ErrNotFinite] says that training has diverged.
-func (l *Learner) Iterate(ctx context.Context, index int, next func(ctx context.Context) (*datasets.Batch, error)) (Step, error) {
+func (l *Learner) Iterate(ctx context.Context, index int, next func(ctx context.Context) (*datasets.Batch, error)) (step Step, err error) {
 	c := l.cfg.Train
 	i := &iteration{
 		index: index, next: next,
 		adapts: float64(index) >= c.AdaptAfter*float64(c.Phase(0)),
 		step:   Step{Iteration: index, LR: LearningRate(c, index), Losses: map[string]float64{}, Seconds: map[string]float64{}},
+	}
+	if l.countsBytes() {
+		in, out := l.engine.Crossed()
+		defer func() {
+			toDevice, fromDevice := l.engine.Crossed()
+			step.ToDevice, step.FromDevice = toDevice-in, fromDevice-out
+		}()
 	}
 	if err := l.optimizer.clear(); err != nil {
 		return i.step, err
@@ -127,6 +137,11 @@ func (l *Learner) Iterate(ctx context.Context, index int, next func(ctx context.
 		i.step.Seconds[s.Name] += time.Since(start).Seconds()
 	}
 	return i.step, nil
+}
+
+// countsBytes reports whether state or sessions are elsewhere than on the host.
+func (l *Learner) countsBytes() bool {
+	return l.engine.HasOwnMemory() || l.state.student.Host() == nil
 }
 
 // noise draws what is random about a pass of the student over the iteration's images.

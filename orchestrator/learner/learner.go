@@ -44,14 +44,18 @@ type Options struct {
 	Initial []weights.Tensor
 	Source  string
 	Log     *zap.Logger
-	// Arena makes the memory of parameters, gradients, moments and teacher; nil: the
-	// host's.
+	// Arena makes the memory of parameters, gradients, moments and teacher; nil: as
+	// runtime.state says.
 	Arena func(n int) (engine.Arena, error)
 }
 
-func (o Options) arena() newArena {
-	if o.Arena != nil {
+func (o Options) arena(e *engine.Engine) newArena {
+	state := o.Config.Runtime.State
+	switch {
+	case o.Arena != nil:
 		return o.Arena
+	case state == "device", state != "host" && e.HasOwnMemory():
+		return onDevice(e)
 	}
 	return onHost
 }
@@ -87,7 +91,7 @@ func (l *Learner) build(o Options) (err error) {
 	if err := l.arch.Validate(); err != nil {
 		return fmt.Errorf("model: %w", err)
 	}
-	if l.state, err = newState(l.arch, l.cfg.UsesTeacher(), l.cfg.Train, l.cfg.Seed, o.arena()); err != nil {
+	if l.state, err = newState(l.arch, l.cfg.UsesTeacher(), l.cfg.Train, l.cfg.Seed, o.arena(l.engine)); err != nil {
 		return err
 	}
 	l.own(l.state)

@@ -19,7 +19,7 @@ type graphOptimizer struct {
 	zero, norm, ema *program.Program
 	adam            []spanProgram // one per span
 
-	squares [][]float32 // sums of squares of blocks of gradients
+	squares [][]float32 // sums of squares of parts of the gradients
 	alpha   []float32   // α, 1 − α
 }
 
@@ -29,7 +29,7 @@ type spanProgram struct {
 	scalars []float32 // grad, keep, rate, rsqrtC
 }
 
-// normBlock is the number of squares that are summed in float32.
+// normBlock is the number of squares that are summed first.
 const normBlock = 1 << 14
 
 func newGraphOptimizer(e *engine.Engine, s *state, a *adamW) (_ *graphOptimizer, err error) {
@@ -76,12 +76,13 @@ func (o *graphOptimizer) buildZero(p *program.Program, s *state) {
 	p.Store("grads", p.Graph().Expand(zero, s.size), view(s.grads, 0, s.size))
 }
 
-// buildNorm sums the gradients' squares in blocks; the host adds those up.
+// buildNorm sums the gradients' squares, block by block and then all, so that few
+// numbers are far apart where they are added.
 func (o *graphOptimizer) buildNorm(p *program.Program, s *state) {
 	g := p.Graph()
 	add := func(name string, offset int, dims ...int) {
 		x := p.Resident(name, view(s.grads, offset, dims...))
-		o.squares = append(o.squares, program.Output[float32](p, name+"²", g.ReduceSum(g.Mul(x, x), []int{1}, false)))
+		o.squares = append(o.squares, program.Output[float32](p, name+"²", g.ReduceSum(g.ReduceSum(g.Mul(x, x), []int{1}, false), nil, false)))
 	}
 	blocks := s.size / normBlock
 	if blocks > 0 {
@@ -129,10 +130,8 @@ func (o *graphOptimizer) step(t int, lr float64) (norm float64, err error) {
 	if err := o.norm.Run(context.Background()); err != nil {
 		return 0, err
 	}
-	for _, blocks := range o.squares {
-		for _, x := range blocks {
-			norm += float64(x)
-		}
+	for _, sum := range o.squares {
+		norm += float64(sum[0])
 	}
 	norm = math.Sqrt(norm)
 	for i, part := range o.spans {

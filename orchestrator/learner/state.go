@@ -45,6 +45,17 @@ func onHost(n int) (engine.Arena, error) {
 	return a, nil
 }
 
+// onDevice is memory of the engine's device.
+func onDevice(e *engine.Engine) newArena {
+	return func(n int) (engine.Arena, error) {
+		a, err := e.NewDeviceArena(n)
+		if err != nil {
+			return nil, err // not a typed nil
+		}
+		return a, nil
+	}
+}
+
 // newState allocates the state for arch and draws initial weights from seed.
 func newState(arch nets.Arch, withTeacher bool, c configs.Train, seed uint64, arena newArena) (*state, error) {
 	specs, err := arch.Params()

@@ -22,8 +22,7 @@ type teacher struct {
 	name string
 
 	image      []float32 // [B,3,H,W]
-	labels     []int64   // [B,H,W] arg max; nil when only features are wanted
-	pseudo     []uint8   // the same as train ids
+	pseudo     []uint8   // [B,H,W] arg max; nil when only features are wanted
 	confidence []float32 // [B,H,W] softmax maximum; nil likewise
 	features   []float32 // [B,D,h,w] ℓ2-normalised; nil without a projector
 	grid       losses.Grid
@@ -43,8 +42,7 @@ func newTeacher(e *engine.Engine, name string, arch nets.Arch, size imageBatch, 
 			// softmax at its maximum is 1 / Σ exp(z − max)
 			sum := g.ReduceSum(g.Exp(g.Sub(logits, top)), []int{1}, false)
 			t.confidence = program.Output[float32](p, "confidence", g.Reciprocal(sum))
-			t.labels = program.Output[int64](p, "labels", g.ArgMax(logits, 1, false))
-			t.pseudo = make([]uint8, len(t.labels))
+			t.pseudo = program.Output[uint8](p, "labels", g.Cast(g.ArgMax(logits, 1, false), graphs.Uint8))
 		}
 		if wantFeatures {
 			f := net.Project(levels)
@@ -58,14 +56,11 @@ func newTeacher(e *engine.Engine, name string, arch nets.Arch, size imageBatch, 
 	return t, nil
 }
 
-// run runs the teacher on the images and converts its pseudo-labels.
+// run runs the teacher on the images.
 func (t *teacher) run(ctx context.Context, images []*raster.Image) error {
 	fillImages(t.image, images)
 	if err := t.Run(ctx); err != nil {
 		return fmt.Errorf("%s: %w", t.name, err)
-	}
-	for i, v := range t.labels {
-		t.pseudo[i] = uint8(v)
 	}
 	return nil
 }

@@ -3,7 +3,9 @@
 package enginetest
 
 import (
+	"cmp"
 	"errors"
+	"os"
 	"testing"
 
 	"t2sda/graphs"
@@ -32,11 +34,23 @@ func Isolate(t testing.TB) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 }
 
-// Open returns an engine that is closed when the test ends. It skips the test
-// where the library is not installed.
+// DeviceEnv is the environment variable that names the device on which tests run,
+// such as cuda; empty: the CPU.
+const DeviceEnv = "T2SDA_TEST_DEVICE"
+
+// Device returns the device on which tests run.
+func Device() string { return cmp.Or(os.Getenv(DeviceEnv), "cpu") }
+
+// OnDevice reports whether tests run elsewhere than on the CPU, where equal runs need
+// not be equal bit by bit, and may differ from other ways to compute the same.
+func OnDevice() bool { return Device() != "cpu" }
+
+// Open returns an engine that is closed when the test ends, on [Device] unless o names
+// another. It skips the test where the library is not installed.
 func Open(t testing.TB, o engine.Options) *engine.Engine {
 	t.Helper()
 	Library(t)
+	o.Device = cmp.Or(o.Device, Device())
 	e, err := engine.Open(o)
 	if err != nil {
 		t.Fatal(err)
