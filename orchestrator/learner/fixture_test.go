@@ -2,6 +2,8 @@ package learner
 
 import (
 	"context"
+	"maps"
+	"math"
 	"testing"
 
 	"go.uber.org/zap"
@@ -63,6 +65,28 @@ func openIn(t testing.TB, c configs.Config, log *zap.Logger, arena newArena) *Le
 	})
 	return l
 }
+
+// content returns an arena's values, those of the host where it may touch them.
+func content(t testing.TB, a engine.Arena) []float32 {
+	t.Helper()
+	x, err := values(a, 0, a.Len())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return x
+}
+
+// near reports whether b is a: bit by bit on the CPU. A device adds up in no fixed
+// order, and a step of AdamW may turn with a gradient's last digit.
+func near(a, b float64) bool {
+	if enginetest.OnDevice() {
+		return math.Abs(a-b) <= 1e-2*math.Abs(a)
+	}
+	return a == b
+}
+
+// nearLosses is near for all terms.
+func nearLosses(a, b map[string]float64) bool { return maps.EqualFunc(a, b, near) }
 
 // batch draws iteration it's crops: a box and a disc in noise, the target darker.
 func batch(c configs.Config, it int) *datasets.Batch {

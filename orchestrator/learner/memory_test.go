@@ -2,7 +2,6 @@ package learner
 
 import (
 	"errors"
-	"maps"
 	"math"
 	"slices"
 	"testing"
@@ -25,47 +24,135 @@ func guarded(n int) (engine.Arena, error) {
 	return a, nil
 }
 
-// TestResidentState trains with the state in guarded memory, where graphs do what
-// loops do on the host: to the same losses, bit by bit, with the feature distance,
-// and through save and restore.
+// memories opens c's learner with its state where only sessions touch it: in guarded
+// memory, and in the device's.
+var memories = map[string]func(t testing.TB, c configs.Config) *Learner{
+	"guarded": func(t testing.TB, c configs.Config) *Learner { return openIn(t, c, zap.NewNop(), guarded) },
+	"device": func(t testing.TB, c configs.Config) *Learner {
+		c.Runtime.State = "device"
+		return open(t, c, zap.NewNop())
+	},
+}
+
+// onHostMemory opens c's learner with its state in the host's memory.
+func onHostMemory(t testing.TB, c configs.Config) *Learner {
+	c.Runtime.State = "host"
+	return open(t, c, zap.NewNop())
+}
+
+// TestResidentState trains with the state in memory that is not the host's, where
+// graphs do what loops do on the host: to the same losses, bit by bit, with the feature
+// distance, and through save and restore.
 func TestResidentState(t *testing.T) {
 	c := keeping()
-	for _, method := range []configs.Method{configs.SourceOnly, configs.T2S} {
-		c.Method = method
-		host, resident := open(t, c, zap.NewNop()), openIn(t, c, zap.NewNop(), guarded)
-		a, b := train(t, host, 0, 3), train(t, resident, 0, 3)
-		again := openIn(t, c, zap.NewNop(), guarded)
-		for i, part := range resident.Parts() {
-			want, have := tensors(t, host.Parts()[i]), tensors(t, part)
-			for k, w := range want {
-				if have[k].Name != w.Name || !slices.Equal(have[k].Data, w.Data) {
-					t.Errorf("%s, %s: tensor %s differs", method, part.Name, w.Name)
-				}
-			}
-			if err := again.Parts()[i].Restore("resident", have); err != nil {
-				t.Fatal(err)
-			}
-		}
-		a, b = append(a, train(t, host, 3, 4)...), append(b, train(t, resident, 3, 4)...)
-		for i := range a {
-			if !maps.Equal(a[i].Losses, b[i].Losses) {
-				t.Errorf("%s, iteration %d: losses %v in guarded memory, %v on the host", method, i, b[i].Losses, a[i].Losses)
-			}
-			if have, want := b[i].GradNorm, a[i].GradNorm; math.Abs(have-want) > 1e-6*want {
-				t.Errorf("%s, iteration %d: the gradient's norm is %g in guarded memory, %g on the host", method, i, have, want)
-			}
-		}
-		if r := train(t, again, 3, 4)[0]; !maps.Equal(r.Losses, b[3].Losses) || r.GradNorm != b[3].GradNorm {
-			t.Errorf("%s: restored: %v, %g; uninterrupted: %v, %g", method, r.Losses, r.GradNorm, b[3].Losses, b[3].GradNorm)
-		}
-		first := tensors(t, resident.Parts()[0])[0]
-		if have, err := resident.Student(first.Name); err != nil || !slices.Equal(have, first.Data) {
-			t.Errorf("%s: %s for export differs (%v)", method, first.Name, err)
-		}
-		if err := resident.Check(); err != nil {
-			t.Error(err)
+	for name, openThere := range memories {
+		for _, method := range []configs.Method{configs.SourceOnly, configs.T2S} {
+			c.Method = method
+			t.Run(name+"/"+string(method), func(t *testing.T) { testResident(t, c, openThere) })
 		}
 	}
+}
+
+func testResident(t *testing.T, c configs.Config, openThere func(t testing.TB, c configs.Config) *Learner) {
+	host, resident := onHostMemory(t, c), openThere(t, c)
+	a, b := train(t, host, 0, 3), train(t, resident, 0, 3)
+	again := openThere(t, c)
+	for i, part := range resident.Parts() {
+		want, have := tensors(t, host.Parts()[i]), tensors(t, part)
+		for k, w := range want {
+			if have[k].Name != w.Name || !enginetest.OnDevice() && !slices.Equal(have[k].Data, w.Data) {
+				t.Errorf("%s: tensor %s differs", part.Name, w.Name)
+			}
+		}
+		if err := again.Parts()[i].Restore("resident", have); err != nil {
+			t.Fatal(err)
+		}
+		for k, restored := range tensors(t, again.Parts()[i]) {
+			if !slices.Equal(restored.Data, have[k].Data) {
+				t.Errorf("%s: tensor %s differs after it was restored", part.Name, restored.Name)
+			}
+		}
+	}
+	a, b = append(a, train(t, host, 3, 4)...), append(b, train(t, resident, 3, 4)...)
+	for i := range a {
+		if !nearLosses(a[i].Losses, b[i].Losses) {
+			t.Errorf("iteration %d: losses %v, %v on the host", i, b[i].Losses, a[i].Losses)
+		}
+		if have, want := b[i].GradNorm, a[i].GradNorm; !near(want, have) && math.Abs(have-want) > 1e-6*want {
+			t.Errorf("iteration %d: the gradient's norm is %g, %g on the host", i, have, want)
+		}
+	}
+	if r := train(t, again, 3, 4)[0]; !nearLosses(r.Losses, b[3].Losses) || !near(r.GradNorm, b[3].GradNorm) {
+		t.Errorf("restored: %v, %g; uninterrupted: %v, %g", r.Losses, r.GradNorm, b[3].Losses, b[3].GradNorm)
+	}
+	first := tensors(t, resident.Parts()[0])[0]
+	if have, err := resident.Student(first.Name); err != nil || !slices.Equal(have, first.Data) {
+		t.Errorf("%s for export differs (%v)", first.Name, err)
+	}
+	if err := resident.Check(); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestResidentLosses: 50 iterations have the host's losses.
+func TestResidentLosses(t *testing.T) {
+	c := small()
+	c.Train.Iterations = 50
+	tolerance := 1e-6
+	if enginetest.OnDevice() {
+		tolerance = 0.1 // two ways to round part in the course of training
+	}
+	host, resident := onHostMemory(t, c), memories["device"](t, c)
+	for i, a := range train(t, host, 0, c.Train.Iterations) {
+		b := train(t, resident, i, i+1)[0]
+		for term, want := range a.Losses {
+			if have := b.Losses[term]; math.Abs(have-want) > tolerance*math.Abs(want) {
+				t.Errorf("iteration %d: %s is %.9g, %.9g on the host", i, term, have, want)
+			}
+		}
+	}
+}
+
+// TestCrossing counts what a device's sessions move: with the state on the device
+// nothing that grows with the parameters, but the batch's mean and variance of each
+// channel; with the host's state parameters and gradients at every run.
+func TestCrossing(t *testing.T) {
+	type crossing struct{ parameters, channels, in, out int64 }
+	measure := func(state string, width int) crossing {
+		c := small()
+		c.Model.HeadWidth, c.Model.Dropout, c.Runtime.State = width, 0, state
+		l := open(t, c, zap.NewNop())
+		train(t, l, 0, 1) // allocates nothing later
+		in, out := l.engine.Crossed()
+		step := train(t, l, 1, 2)[0]
+		toDevice, fromDevice := l.engine.Crossed()
+		k := crossing{parameters: int64(l.state.size), in: toDevice - in, out: fromDevice - out}
+		if l.countsBytes() && (step.ToDevice != k.in || step.FromDevice != k.out) {
+			t.Errorf("recorded %d bytes to and %d from the device, want %d and %d", step.ToDevice, step.FromDevice, k.in, k.out)
+		}
+		for _, s := range l.supervised.stats {
+			k.channels += int64(len(s.mean))
+		}
+		return k
+	}
+	narrow, wide := measure("device", 16), measure("device", 128)
+	more := wide.parameters - narrow.parameters
+	if more < narrow.parameters/10 {
+		t.Fatalf("%d parameters, %d in the wider network", narrow.parameters, wide.parameters)
+	}
+	runs := int64(2) // of the supervised session: L_S, L_T
+	if d := wide.out - narrow.out; d != runs*2*4*(wide.channels-narrow.channels) {
+		t.Errorf("%d bytes from the device, %d with %d more parameters and %d more channels", narrow.out, wide.out, more, wide.channels-narrow.channels)
+	}
+	if wide.in != narrow.in {
+		t.Errorf("%d bytes to the device, %d with %d more parameters", narrow.in, wide.in, more)
+	}
+	t.Logf("state on the device: %+v, %+v", narrow, wide)
+	narrow, wide = measure("host", 16), measure("host", 128)
+	if wide.in-narrow.in < 4*more || wide.out-narrow.out < 4*more {
+		t.Errorf("the host's state: %+v, %+v", narrow, wide)
+	}
+	t.Logf("the host's state: %+v, %+v", narrow, wide)
 }
 
 // TestOptimizers: loops and graphs make the same of the same numbers; with clipped
@@ -77,7 +164,7 @@ func TestOptimizers(t *testing.T) {
 		c.ClipNorm = clip
 		var states [2]*state
 		var optimizers [2]optimizer
-		for i, arena := range []newArena{onHost, guarded} {
+		for i, arena := range []newArena{onHost, guarded} { // the device's memory takes the same graphs
 			s, err := newState(Arch(small(), 3), true, c, 5, arena)
 			if err != nil {
 				t.Fatal(err)
