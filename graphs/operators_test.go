@@ -236,15 +236,20 @@ func (w row) graph(t testing.TB) *graphs.Graph {
 }
 
 // TestInterpreterAgainstRuntime runs every row and its gradients in ONNX Runtime and in the
-// interpreter; together they must contain every operator.
+// interpreter; together they must contain every operator, and the device must have kernels for
+// all of them.
 func TestInterpreterAgainstRuntime(t *testing.T) {
-	e := enginetest.Open(t, engine.Options{IntraOpThreads: 1})
+	var placement engine.Placement
+	e := enginetest.Open(t, engine.Options{IntraOpThreads: 1, Placed: func(p engine.Placement) { placement = p }})
 	ran := map[string]bool{}
 	for _, w := range allRows() {
 		t.Run(w.name(), func(t *testing.T) {
 			g := w.graph(t)
 			inputs := w.inputs(rand.New(rand.NewPCG(4, 5)))
 			compareRuns(t, runtimeRun(t, e, g, inputs), graphtest.Run(g, inputs))
+			if len(placement.Fallback) > 0 {
+				t.Errorf("the CPU runs %v (%s)", placement.Fallback, placement)
+			}
 			for _, n := range g.Nodes() {
 				ran[n.Op()] = true
 			}
@@ -265,7 +270,7 @@ func compareRuns(t *testing.T, got, want map[string]graphtest.Array) {
 			t.Fatalf("%s is %v in ONNX Runtime, %v in the interpreter", name, b.Shape, a.Shape)
 		}
 		for i, x := range a.Data {
-			if d := math.Abs(x - b.Data[i]); !(d <= 2e-5*max(1, math.Abs(x))) {
+			if d := math.Abs(x - b.Data[i]); !(d <= enginetest.Tolerance(2e-5)*max(1, math.Abs(x))) {
 				t.Fatalf("%s[%d] is %g in ONNX Runtime, %g in the interpreter", name, i, b.Data[i], x)
 			}
 		}

@@ -50,7 +50,7 @@ func compare(t *testing.T, e *engine.Engine, g *graphs.Graph, arrays map[string]
 			scale = max(scale, math.Abs(v))
 		}
 		for i, v := range out[name].Floats() {
-			if !(math.Abs(float64(v)-want.Data[i]) <= 2e-5*scale) {
+			if !(math.Abs(float64(v)-want.Data[i]) <= enginetest.Tolerance(2e-5)*scale) {
 				t.Fatalf("%s: %s[%d] is %g in ONNX Runtime, %g in the interpreter", g.Name(), name, i, v, want.Data[i])
 			}
 		}

@@ -207,7 +207,7 @@ func (c goldenCase) check(t *testing.T, got, want map[string][]float32) {
 			e = projectedError(name, g, w, largest*1e-4)
 		}
 		worst = max(worst, e)
-		if !(e <= goldenTolerance) {
+		if !(e <= enginetest.Tolerance(goldenTolerance)) {
 			t.Errorf("%s: relative error %.2g", name, e)
 		}
 	}

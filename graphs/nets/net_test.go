@@ -270,7 +270,7 @@ func TestDeployRuns(t *testing.T) {
 	}
 	got := runGraph(t, e, d.graph, map[string]*engine.Tensor{"image": enginetest.Tensor(t, image, 1, 3, 64, 96)})
 	for name, y := range graphtest.Run(d.graph, map[string]graphtest.Array{"image": array(image, 1, 3, 64, 96)}) {
-		if e := relativeError(array(got[name], y.Shape...).Data, y.Data); !(e < 1e-4) {
+		if e := relativeError(array(got[name], y.Shape...).Data, y.Data); !(e < enginetest.Tolerance(1e-4)) {
 			t.Errorf("%s: relative difference %g", name, e)
 		}
 	}

@@ -155,6 +155,30 @@ func TestCrossing(t *testing.T) {
 	t.Logf("the host's state: %+v, %+v", narrow, wide)
 }
 
+// TestPlacement: of a learner's sessions no device leaves anything to the CPU.
+func TestPlacement(t *testing.T) {
+	var sessions []string
+	e := enginetest.Open(t, engine.Options{Placed: func(p engine.Placement) {
+		sessions = append(sessions, p.Session)
+		t.Logf("%s: %s", p.Session, p)
+		if len(p.Fallback) > 0 {
+			t.Errorf("%s: the CPU runs %v", p.Session, p.Fallback)
+		}
+	}})
+	c := small()
+	c.Runtime.State = "device"
+	l, err := New(e, Options{Config: c, Space: shapesSpace(), Log: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Error(err)
+	}
+	if !slices.Contains(sessions, "supervised") || !slices.Contains(sessions, "adamw0") {
+		t.Errorf("placements of %v", sessions)
+	}
+}
+
 // TestOptimizers: loops and graphs make the same of the same numbers; with clipped
 // gradients, whose norm they sum in different orders, to the last digits.
 func TestOptimizers(t *testing.T) {

@@ -45,6 +45,15 @@ func Device() string { return cmp.Or(os.Getenv(DeviceEnv), "cpu") }
 // not be equal bit by bit, and may differ from other ways to compute the same.
 func OnDevice() bool { return Device() != "cpu" }
 
+// Tolerance returns x on the CPU and ten times as much elsewhere, where products and
+// sums are rounded in another order, and functions are other approximations.
+func Tolerance(x float64) float64 {
+	if OnDevice() {
+		return 10 * x
+	}
+	return x
+}
+
 // Open returns an engine that is closed when the test ends, on [Device] unless o names
 // another. It skips the test where the library is not installed.
 func Open(t testing.TB, o engine.Options) *engine.Engine {
