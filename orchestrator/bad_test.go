@@ -73,6 +73,9 @@ func TestBadInput(t *testing.T) {
 		{"nothing to resume", func(_ *testing.T, _ string, c *configs.Config) { c.Name = "other" }, "nothing to resume"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
+			if c.name == "no CUDA" && enginetest.OnDevice() {
+				t.Skip("there is one")
+			}
 			root := t.TempDir()
 			writeShapes(t, root)
 			cfg := shapesConfig(root, t.TempDir())

@@ -101,6 +101,9 @@ func (e Event) scalars() []tbevent.Scalar {
 	if e.LR > 0 {
 		out = append(out, tbevent.Scalar{Tag: "train/lr", Value: e.LR}, tbevent.Scalar{Tag: "train/grad_norm", Value: e.GradNorm})
 	}
+	if e.ToDevice+e.FromDevice > 0 {
+		out = append(out, tbevent.Scalar{Tag: "device/h2d", Value: float64(e.ToDevice)}, tbevent.Scalar{Tag: "device/d2h", Value: float64(e.FromDevice)})
+	}
 	if len(e.Quality) > 0 {
 		out = append(out, tbevent.Scalar{Tag: "train/q", Value: mean(e.Quality)})
 	}
