@@ -76,13 +76,13 @@ func openAPI(file string) (*api, error) {
 	defer C.free(unsafe.Pointer(symbol))
 	a := &api{library: C.dlopen(name, C.RTLD_LAZY)}
 	if a.library == nil {
-		return nil, fmt.Errorf("C API of %s: %s", file, C.GoString(C.dlerror()))
+		return nil, fmt.Errorf("the C API of %s: %s", file, C.GoString(C.dlerror()))
 	}
 	if get := C.dlsym(a.library, symbol); get != nil {
 		a.table = C.api_of(get)
 	}
 	if a.table == nil {
-		return nil, errors.Join(fmt.Errorf("C API of %s: it has no version %d", file, C.T2SDA_API_VERSION), a.close())
+		return nil, errors.Join(fmt.Errorf("the C API of %s: it has no version %d", file, C.T2SDA_API_VERSION), a.close())
 	}
 	return a, nil
 }
