@@ -259,7 +259,8 @@ type CUDA struct {
 	TF32                bool   `mapstructure:"tf32" yaml:"tf32"`
 	ConvAlgoSearch      string `mapstructure:"conv_algo_search" yaml:"conv_algo_search"`
 	ArenaExtendStrategy string `mapstructure:"arena_extend_strategy" yaml:"arena_extend_strategy"`
-	MemoryLimitMB       int64  `mapstructure:"memory_limit_mb" yaml:"memory_limit_mb"` // 0: none
+	MemoryLimitMB       int64  `mapstructure:"memory_limit_mb" yaml:"memory_limit_mb"`     // 0: none
+	SharedArena         bool   `mapstructure:"shared_arena" yaml:"shared_arena,omitempty"` // one arena for all sessions
 }
 
 // Default returns the paper's configuration: T2S-InfoNCE on the DAFormer

@@ -224,7 +224,7 @@ func openVetting(cfg configs.Config, vet func(path string, model []byte) error, 
 		Library: r.Library, Device: r.Device, IntraOpThreads: r.Threads, AllowSpinning: r.Spinning, ProfilePrefix: r.Profile,
 		CUDA: engine.CUDAOptions{
 			TF32: r.CUDA.TF32, ConvAlgoSearch: r.CUDA.ConvAlgoSearch,
-			ArenaExtendStrategy: r.CUDA.ArenaExtendStrategy, MemoryLimit: r.CUDA.MemoryLimitMB << 20,
+			ArenaExtendStrategy: r.CUDA.ArenaExtendStrategy, MemoryLimit: r.CUDA.MemoryLimitMB << 20, SharedArena: r.CUDA.SharedArena,
 		},
 	})
 }

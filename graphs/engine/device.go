@@ -19,6 +19,10 @@ type CUDAOptions struct {
 	ConvAlgoSearch      string // EXHAUSTIVE | HEURISTIC | DEFAULT
 	ArenaExtendStrategy string // kNextPowerOfTwo | kSameAsRequested
 	MemoryLimit         int64  // bytes of device memory; 0: no limit
+	// SharedArena makes all sessions of the process share one memory arena on the
+	// device, as they do on the CPU, so that sessions run in turn cost the memory of
+	// the largest, not of their sum.
+	SharedArena bool
 }
 
 func (c CUDAOptions) validate() error {

@@ -119,7 +119,10 @@ func Open(o Options) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{options: o, file: file, api: api, sessions: map[*Session]struct{}{}, arenas: map[*DeviceArena]struct{}{}}
-	if e.device, err = e.choose(request); err != nil {
+	if e.device, err = e.choose(request); err == nil {
+		err = e.shareDeviceArena()
+	}
+	if err != nil {
 		return nil, errors.Join(err, releaseEnvironment())
 	}
 	return e, nil

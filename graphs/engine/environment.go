@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"sync"
+	"unsafe"
 
 	ort "github.com/yalue/onnxruntime_go"
 )
@@ -17,6 +18,8 @@ var environment struct {
 	users int
 	file  string // library in use while users > 0
 	api   *api   // of that library
+
+	shared map[device]bool // devices with an arena that all sessions share
 }
 
 // acquireEnvironment loads the library, or joins the engines that already use
@@ -72,6 +75,43 @@ func setUpEnvironment(file string) error {
 	return nil
 }
 
+// shareDeviceArena registers the arena that all sessions on the device share, where
+// that is asked for and not done yet.
+func (e *Engine) shareDeviceArena() error {
+	environment.Lock()
+	defer environment.Unlock()
+	if !e.HasOwnMemory() || !e.options.CUDA.SharedArena || environment.shared[e.device] {
+		return nil
+	}
+	info, err := e.api.memoryInfo(e.device)
+	if err != nil {
+		return fmt.Errorf("shared arena on %s: %w", e.device, err)
+	}
+	defer e.api.releaseMemoryInfo(info)
+	host, err := ort.GetMemoryInfo()
+	if err != nil {
+		return fmt.Errorf("shared arena on %s: %w", e.device, err)
+	}
+	const sameAsRequested = 1
+	cfg, err := ort.NewArenaCfg(int(e.options.CUDA.MemoryLimit), sameAsRequested, -1, -1)
+	if err != nil {
+		return fmt.Errorf("shared arena on %s: %w", e.device, err)
+	}
+	defer cfg.Destroy()
+	err = ort.CreateAndRegisterAllocatorV2("CUDAExecutionProvider", sameType(host, unsafe.Pointer(info)), cfg, e.options.CUDA.settings(e.device.ordinal))
+	if err != nil {
+		return fmt.Errorf("shared arena on %s: %w", e.device, err)
+	}
+	if environment.shared == nil {
+		environment.shared = map[device]bool{}
+	}
+	environment.shared[e.device] = true
+	return nil
+}
+
+// sameType gives a handle the pointer type of another, which has no name here.
+func sameType[P any](_ P, handle unsafe.Pointer) P { return *(*P)(unsafe.Pointer(&handle)) }
+
 // releaseEnvironment is the end of one engine; the last one frees the shared
 // arena and unloads the library.
 func releaseEnvironment() error {
@@ -82,7 +122,7 @@ func releaseEnvironment() error {
 		return nil
 	}
 	closed := environment.api.close()
-	environment.file, environment.api = "", nil
+	environment.file, environment.api, environment.shared = "", nil, nil
 	if err := errors.Join(closed, ort.DestroyEnvironment()); err != nil {
 		return fmt.Errorf("unload ONNX Runtime: %w", err)
 	}
