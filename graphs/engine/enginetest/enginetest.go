@@ -60,6 +60,7 @@ func Open(t testing.TB, o engine.Options) *engine.Engine {
 	t.Helper()
 	Library(t)
 	o.Device = cmp.Or(o.Device, Device())
+	o.CUDA.ConvAlgoSearch = cmp.Or(o.CUDA.ConvAlgoSearch, "HEURISTIC") // a search for each small convolution is most of a test's time
 	e, err := engine.Open(o)
 	if err != nil {
 		t.Fatal(err)
