@@ -10,7 +10,7 @@ import (
 type Arch struct {
 	Encoder        string     // one of [Encoders]
 	Stem           string     // of ResNets: "deep" (also if empty), V1c's; "plain", 7×7, torchvision's
-	EncoderBN      string     // of ResNets: "batch" (also if empty), "frozen"
+	EncoderBN      string     // of encoders with batch norm: "batch" (also if empty), "frozen"
 	Head           string     // one of [Heads]
 	Classes        int        // channels of the logits
 	HeadWidth      int        // channels inside of the head, if there are; public: 256, SegFormer from B2 on 768
@@ -19,7 +19,7 @@ type Arch struct {
 	ProjectorInput string     // "concat": all levels at the first one's size; "last": the last level
 	DropPath       float64    // stochastic depth's rate at the last block; linear from 0 at the first
 	Dropout        float64    // rate of the channel dropout before the classifier
-	Mean, Std      [3]float32 // of the input, RGB, on the scale 0–255
+	Mean, Std      [3]float32 // of the input, RGB, on the scale 0–255; see [Input]
 }
 
 // ProjectorInput's values.

@@ -210,6 +210,8 @@ func TestDeployEqualsTrain(t *testing.T) {
 		a := nano()
 		a.Encoder, a.Head = "resnet50", head
 		networks = append(networks, network{"resnet/" + head, reduced, a})
+		a.Encoder = "mobilenet_v2"
+		networks = append(networks, network{"inverted/" + head, small(false), a}, network{"same/" + head, small(true), a})
 	}
 	plain, frozen := nano(), nano()
 	plain.Encoder, plain.Stem = "resnet50", StemPlain

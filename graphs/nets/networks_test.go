@@ -36,6 +36,10 @@ var networks = []struct {
 	{"resnet_nano", "deeplabv2", 0},
 	{"resnet50", "deeplabv2", 0},
 	{"resnet101", "deeplabv2", 0},
+	{"mobilenet_v2", "lraspp", 128},
+	{"mobilenet_v2", "segformer", 256},
+	{"efficientnet_lite0", "lraspp", 128},
+	{"efficientnet_lite0", "segformer", 256},
 }
 
 // BenchmarkNetworks makes the table of docs/networks.md, network by network: "counted" says

@@ -10,21 +10,22 @@ import (
 // Batch norm. It always follows a convolution (or a product) without bias, and is written together
 // with it: under fixed statistics it is a part of the convolution.
 
-// bnEps is added to variances, as in PyTorch.
+// bnEps is added to variances, as in PyTorch, where a network has nothing else.
 const bnEps = 1e-5
 
 // batchNorm is a batch norm over C channels: scale, shift and running statistics, [C] each.
 type batchNorm struct {
 	name                         string
 	scale, shift, mean, variance tensor
-	frozen                       bool // normalises by running statistics when trained, too
+	eps                          float64 // is added to variances
+	frozen                       bool    // normalises by running statistics when trained, too
 }
 
 // batchNorm declares a batch norm over c channels.
 func (n *Net) batchNorm(name string, c int) batchNorm {
 	return batchNorm{
 		name, n.param(name+".weight", false, fill(1), c), n.param(name+".bias", false, fill(0), c),
-		n.buffer(name+".running_mean", c, 0), n.buffer(name+".running_var", c, 1), false,
+		n.buffer(name+".running_mean", c, 0), n.buffer(name+".running_var", c, 1), bnEps, false,
 	}
 }
 
@@ -32,8 +33,16 @@ func (n *Net) batchNorm(name string, c int) batchNorm {
 func (n *Net) frozenNorm(name string, c int) batchNorm {
 	return batchNorm{
 		name, n.buffer(name+".weight", c, 1), n.buffer(name+".bias", c, 0),
-		n.buffer(name+".running_mean", c, 0), n.buffer(name+".running_var", c, 1), true,
+		n.buffer(name+".running_mean", c, 0), n.buffer(name+".running_var", c, 1), bnEps, true,
 	}
+}
+
+// encoderNorm declares a batch norm of an encoder over c channels, as the architecture has it.
+func (n *Net) encoderNorm(name string, c int) batchNorm {
+	if n.arch.EncoderBN == BNFrozen {
+		return n.frozenNorm(name, c)
+	}
+	return n.batchNorm(name, c)
 }
 
 // convBN is a convolution without bias and a batch norm.
@@ -102,7 +111,7 @@ func (b overBatch) after(x *value) *value {
 	mean := g.ReduceMean(x, axes, true) // [1,C,1,1]
 	d := g.Sub(x, mean)
 	variance := g.ReduceMean(g.Mul(d, d), axes, true)
-	scale := g.Div(g.Reshape(b.scale.value(), 1, c, 1, 1), g.Sqrt(g.Add(variance, g.Scalar(bnEps))))
+	scale := g.Div(g.Reshape(b.scale.value(), 1, c, 1, 1), g.Sqrt(g.Add(variance, g.Scalar(float32(b.eps)))))
 	if b.keep {
 		n.stats = append(n.stats, BatchStat{
 			Name: b.name, Count: x.Shape().Size() / c,
@@ -119,7 +128,7 @@ type fixed struct{ batchNorm }
 // factor returns scale/√(variance + ε) [C].
 func (b fixed) factor() *value {
 	g := b.scale.net.g
-	return g.Div(b.scale.value(), g.Sqrt(g.Add(b.variance.value(), g.Scalar(bnEps))))
+	return g.Div(b.scale.value(), g.Sqrt(g.Add(b.variance.value(), g.Scalar(float32(b.eps)))))
 }
 
 func (b fixed) kernel(w tensor) *value {
@@ -149,7 +158,7 @@ func (d deploy) fold(b batchNorm) folded {
 	mean, variance := d.data(b.mean), d.data(b.variance)
 	f := folded{d, b.scale.net.g, make([]float64, len(gamma)), make([]float64, len(gamma))}
 	for c := range gamma {
-		f.scale[c] = float64(gamma[c]) / math.Sqrt(float64(variance[c])+bnEps)
+		f.scale[c] = float64(gamma[c]) / math.Sqrt(float64(variance[c])+b.eps)
 		f.offset[c] = float64(beta[c]) - f.scale[c]*float64(mean[c])
 	}
 	return f

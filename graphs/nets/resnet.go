@@ -104,9 +104,5 @@ func (r resnet) block(n *Net, s, i int, x *value, rate float64) *value {
 
 // unit declares a convolution and its batch norm, as the architecture has it.
 func (r resnet) unit(n *Net, conv, bn string, out, in, k int, attrs graphs.ConvAttrs) convBN {
-	kernel := n.kernel(conv+".weight", out, in, k, attrs)
-	if n.arch.EncoderBN == BNFrozen {
-		return convBN{kernel, attrs, n.frozenNorm(bn, out)}
-	}
-	return convBN{kernel, attrs, n.batchNorm(bn, out)}
+	return convBN{n.kernel(conv+".weight", out, in, k, attrs), attrs, n.encoderNorm(bn, out)}
 }

@@ -193,8 +193,11 @@ func TestAnyLevels(t *testing.T) {
 				size := []int{32 / e.stride, 48 / e.stride}
 				last := []int{32 / e.least(), 48 / e.least()}
 				logits, features := size, size
-				if head == "deeplabv2" {
+				switch {
+				case head == "deeplabv2":
 					logits = last
+				case head == "lraspp" && e.levels > 1:
+					logits = []int{16 / e.stride, 24 / e.stride}
 				}
 				if input == ProjectLast {
 					features = last

@@ -15,12 +15,32 @@ type encoder interface {
 	check(a Arch) error
 }
 
+// scaling is what becomes of an image's channels, RGB on the scale 0–255: (value − mean) / std.
+type scaling struct{ mean, std [3]float32 }
+
+// imageNetScaling is what most public weights were trained with.
+var imageNetScaling = scaling{[3]float32{123.675, 116.28, 103.53}, [3]float32{58.395, 57.12, 57.375}}
+
+// Input returns the mean and deviation per channel, RGB on the scale 0–255, by which images are
+// normalised for an encoder: what its public weights were trained with, ImageNet's unless the
+// encoder says otherwise.
+func Input(encoder string) (mean, std [3]float32) {
+	s := imageNetScaling
+	if e, ok := encoders[encoder].encoder.(interface{ input() scaling }); ok {
+		s = e.input()
+	}
+	return s.mean, s.std
+}
+
 // encoders is the table of encoders; it is never modified. Those called nano are ours, for images
 // of about 256×128 and training on a CPU; the others are the public ones.
 var encoders = map[string]struct {
 	encoder
 	published bool // ImageNet weights are public
 }{
+	"efficientnet_lite0": {efficientNetLite0, true},
+	"mobilenet_v2":       {mobileNetV2, true},
+
 	"mit_nano":    {mitNano, false},
 	"mit_b0":      {newMiT(32, [4]int{2, 2, 2, 2}), true},
 	"mit_b1":      {newMiT(64, [4]int{2, 2, 2, 2}), true},
@@ -50,6 +70,7 @@ type head interface {
 var heads = map[string]head{
 	"daformer":  daformer{},
 	"deeplabv2": deeplabv2{},
+	"lraspp":    lraspp{},
 	"segformer": segformer{},
 }
 

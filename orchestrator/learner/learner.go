@@ -78,8 +78,8 @@ func Arch(cfg configs.Config, classes int) nets.Arch {
 		Encoder: m.Encoder, Head: m.Head, Classes: classes, HeadWidth: m.HeadWidth,
 		ProjectorWidth: m.ProjectorWidth, ProjectorInput: m.ProjectorInput,
 		DropPath: m.DropPath, Dropout: m.Dropout, Stem: m.Stem, EncoderBN: m.EncoderBN, Dilations: m.Dilations,
-		Mean: [3]float32{123.675, 116.28, 103.53}, Std: [3]float32{58.395, 57.12, 57.375}, // ImageNet's
 	}
+	a.Mean, a.Std = nets.Input(m.Encoder)
 	if !cfg.UsesPull() {
 		a.ProjectorWidth = 0
 	}
