@@ -167,7 +167,7 @@ func (r *Found) LeaveHeadsOut() {
 
 // superfluousPrefixes begin the names of what public checkpoints hold beside an
 // encoder or a segmentation network: classifiers of images, auxiliary heads.
-var superfluousPrefixes = []string{"head.", "classifier.", "fc.", "aux_classifier.", "auxiliary_head."}
+var superfluousPrefixes = []string{"head.", "classifier.", "fc.", "_fc.", "aux_classifier.", "auxiliary_head."}
 
 // unusedClassifier is carried along by the original SegFormer head, which
 // classifies by linear_pred.

@@ -6,8 +6,9 @@ import (
 	"strings"
 )
 
-// Our names are those of the original code of SegFormer and DAFormer and of
-// mmsegmentation's ResNets, with "backbone." before the encoder's. A convention is
+// Our names are those of the original code of SegFormer and DAFormer, of
+// mmsegmentation's ResNets, of torchvision's MobileNetV2 and of EfficientNet-PyTorch,
+// with "backbone." before the encoder's. A convention is
 // another way to name the same tensors; each network has a table per convention
 // (names_*.go), which is read in both directions.
 
@@ -52,7 +53,7 @@ func Conventions() []string {
 const Ours = "ours"
 
 // tables has one entry per network and convention.
-var tables = slices.Concat(mitTables, resnetTables)
+var tables = slices.Concat(mitTables, resnetTables, invertedTables)
 
 // tablesOf returns a convention's tables; ours has none.
 func tablesOf(convention string) ([]table, error) {

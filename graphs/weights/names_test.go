@@ -38,8 +38,8 @@ func b0(t *testing.T, head string) []weights.Info {
 	return infos
 }
 
-// resnet lists the tensors of a ResNet's encoder.
-func resnet(t *testing.T, name, stem string) []weights.Info {
+// encoderOf lists an encoder's tensors.
+func encoderOf(t *testing.T, name, stem string) []weights.Info {
 	t.Helper()
 	infos, err := fit.Encoder(name, stem)
 	if err != nil {
@@ -104,11 +104,16 @@ func TestNamesAreInverse(t *testing.T) {
 		{"daformer", b0(t, "daformer"), "mmseg", ""},
 		{"daformer", b0(t, "daformer"), "hf", "decode_head."},
 		{"daformer", b0(t, "daformer"), "hrda", ""},
-		{"resnet50", resnet(t, "resnet50", nets.StemPlain), "torchvision", ""},
-		{"resnet50", resnet(t, "resnet50", nets.StemPlain), "mmseg", ""},
-		{"resnet101, deep", resnet(t, "resnet101", nets.StemDeep), "timm", ""},
-		{"resnet101, deep", resnet(t, "resnet101", nets.StemDeep), "openmmlab", ""},
-		{"resnet101, deep", append(resnet(t, "resnet101", nets.StemDeep), dlv2...), "mmseg", ""},
+		{"resnet50", encoderOf(t, "resnet50", nets.StemPlain), "torchvision", ""},
+		{"resnet50", encoderOf(t, "resnet50", nets.StemPlain), "mmseg", ""},
+		{"resnet101, deep", encoderOf(t, "resnet101", nets.StemDeep), "timm", ""},
+		{"resnet101, deep", encoderOf(t, "resnet101", nets.StemDeep), "openmmlab", ""},
+		{"mobilenet_v2", encoderOf(t, "mobilenet_v2", ""), "torchvision", ""},
+		{"mobilenet_v2", encoderOf(t, "mobilenet_v2", ""), "tonylins", ""},
+		{"mobilenet_v2", encoderOf(t, "mobilenet_v2", ""), "timm-mobilenet", ""},
+		{"efficientnet_lite0", encoderOf(t, "efficientnet_lite0", ""), "lukemelas", ""},
+		{"efficientnet_lite0", encoderOf(t, "efficientnet_lite0", ""), "timm-efficientnet", ""},
+		{"resnet101, deep", append(encoderOf(t, "resnet101", nets.StemDeep), dlv2...), "mmseg", ""},
 	} {
 		t.Run(c.network+"/"+c.convention, func(t *testing.T) {
 			ours := network(t, small(c.infos))
@@ -170,14 +175,18 @@ func TestPublicNames(t *testing.T) {
 	}{
 		{"hf/mit_b0", "hf", b0(t, "segformer")},
 		{"hf5/mit_b0", "hf5", b0(t, "segformer")},
-		{"torchvision/resnet50", "torchvision", resnet(t, "resnet50", nets.StemPlain)},
-		{"torchvision/resnet101", "torchvision", resnet(t, "resnet101", nets.StemPlain)},
-		{"timm/resnet50", "timm", resnet(t, "resnet50", nets.StemDeep)},
-		{"timm/resnet101", "timm", resnet(t, "resnet101", nets.StemDeep)},
+		{"torchvision/resnet50", "torchvision", encoderOf(t, "resnet50", nets.StemPlain)},
+		{"torchvision/resnet101", "torchvision", encoderOf(t, "resnet101", nets.StemPlain)},
+		{"timm/resnet50", "timm", encoderOf(t, "resnet50", nets.StemDeep)},
+		{"timm/resnet101", "timm", encoderOf(t, "resnet101", nets.StemDeep)},
+		{"torchvision/mobilenet_v2", "torchvision", encoderOf(t, "mobilenet_v2", "")},
+		{"timm/mobilenetv2_100", "timm-mobilenet", encoderOf(t, "mobilenet_v2", "")},
+		{"timm/tf_efficientnet_lite0", "timm-efficientnet", encoderOf(t, "efficientnet_lite0", "")},
+		{"efficientnet-lite-pytorch/efficientnet-lite0", "lukemelas", encoderOf(t, "efficientnet_lite0", "")},
 	} {
 		want := public(t, c.name)
 		for name := range want {
-			if strings.HasSuffix(name, "num_batches_tracked") || strings.HasPrefix(name, "fc.") {
+			if strings.HasSuffix(name, "num_batches_tracked") || slices.ContainsFunc([]string{"fc.", "_fc.", "classifier."}, func(p string) bool { return strings.HasPrefix(name, p) }) {
 				delete(want, name)
 			}
 		}

@@ -109,7 +109,7 @@ func TestStartTakesWhatFits(t *testing.T) {
 
 // TestFits: an encoder that is a part of a deeper one does not fit it.
 func TestFits(t *testing.T) {
-	for _, name := range []string{"mit_nano", "mit_b0", "resnet_nano", "resnet_nano model.stem=plain"} {
+	for _, name := range []string{"mit_nano", "mit_b0", "resnet_nano", "resnet_nano model.stem=plain", "mobilenet_v2", "efficientnet_lite0"} {
 		encoder, stem := fit.Split(name)
 		infos, err := fit.Encoder(encoder, stem)
 		if err != nil {

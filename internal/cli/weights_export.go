@@ -24,16 +24,21 @@ func weightsExportCommand() *cobra.Command {
 		Long: `Write the weights of a run's student, or its teacher, as a safetensors file whose
 tensors bear the names of a library, so that it loads them as its own:
 
-  ours         the original code of SegFormer and DAFormer, mmsegmentation's ResNets
-  original     the same with the encoder as in its ImageNet files (no "backbone.")
-  hf           Hugging Face transformers (from_pretrained, or load_state_dict before 5)
-  hf5          the same, load_state_dict since version 5
-  mmseg        mmsegmentation from 0.13 on
-  hrda         HRDA and MIC
-  smp          segmentation_models.pytorch
-  torchvision  its ResNets, and timm's with a plain stem
-  timm         its ResNets with a deep stem (resnet101c)
-  openmmlab    open-mmlab's ResNet backbones alone
+  ours               the original code of SegFormer and DAFormer, mmsegmentation's
+                     ResNets, torchvision and EfficientNet-PyTorch with "backbone."
+  original           the same with the encoder as in its ImageNet files (no "backbone.")
+  hf                 Hugging Face transformers (from_pretrained, or load_state_dict before 5)
+  hf5                the same, load_state_dict since version 5
+  mmseg              mmsegmentation from 0.13 on
+  hrda               HRDA and MIC
+  smp                segmentation_models.pytorch
+  torchvision        its ResNets and MobileNetV2, and timm's ResNets with a plain stem
+  timm               its ResNets with a deep stem (resnet101c)
+  openmmlab          open-mmlab's ResNet backbones alone
+  tonylins           pytorch-mobilenet-v2
+  lukemelas          EfficientNet-PyTorch, efficientnet-lite-pytorch
+  timm-mobilenet     timm's mobilenetv2_100
+  timm-efficientnet  timm's tf_efficientnet_lite0
 
 Tensors that a library has no name for, the projector for one, are left out and
 listed. Batch norm is not folded, and running statistics come along.`,

@@ -3,7 +3,7 @@
 Run once, by hand, in this directory; the files beside it are the result, and neither the build nor
 the tests run this file:
 
-    python golden.py        # Python 3, torch 2.15.0, torchvision 0.29.2, timm 1.0.31, transformers 5.24.0, onnx 1.23.2, safetensors 0.8.0
+    python golden.py        # Python 3, torch 2.15.0, torchvision 0.29.2, timm 1.0.31, efficientnet-lite-pytorch 0.1.0, transformers 5.24.0, onnx 1.23.2, safetensors 0.8.0
 
 values.safetensors holds what the tensors of the other files are, as float32 and contiguous.
 names.json holds names and shapes of public networks, as their own code makes them.
@@ -117,6 +117,7 @@ def names():
     """Names and shapes of public networks' state dictionaries; nothing has elements here."""
     import timm
     import torchvision
+    from efficientnet_lite_pytorch import EfficientNet
     from transformers import SegformerConfig, SegformerForSemanticSegmentation
 
     out = {}
@@ -126,6 +127,8 @@ def names():
             "hf5/mit_b0": b0,
             "torchvision/resnet50": torchvision.models.resnet50(), "torchvision/resnet101": torchvision.models.resnet101(),
             "timm/resnet50": timm.create_model("resnet50c"), "timm/resnet101": timm.create_model("resnet101c"),
+            "torchvision/mobilenet_v2": torchvision.models.mobilenet_v2(), "timm/mobilenetv2_100": timm.create_model("mobilenetv2_100"),
+            "timm/tf_efficientnet_lite0": timm.create_model("tf_efficientnet_lite0"), "efficientnet-lite-pytorch/efficientnet-lite0": EfficientNet.from_name("efficientnet-lite0"),
         }
     for k, m in models.items():
         out[k] = {n: list(v.shape) for n, v in m.state_dict().items()}
