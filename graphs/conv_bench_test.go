@@ -75,7 +75,7 @@ func (c convCase) asKernel(g *graphs.Graph, x, dy *graphs.Value) *graphs.Value {
 }
 
 // BenchmarkDepthwiseWeightGrad compares the ways to the weight gradient of depthwise 3×3
-// convolutions: the package's choice, dot products per tap, products and sums per tap, and a
+// convolutions, of stride 1 and 2: the package's choice, dot products per tap, products and sums per tap, and a
 // convolution with one group per channel and image.
 func BenchmarkDepthwiseWeightGrad(b *testing.B) {
 	for _, c := range []convCase{
@@ -84,10 +84,14 @@ func BenchmarkDepthwiseWeightGrad(b *testing.B) {
 		{name: "640at32x32", x: []int{2, 640, 32, 32}},
 		{name: "1024at16x16", x: []int{2, 1024, 16, 16}},
 		{name: "64at32x64", x: []int{4, 64, 32, 64}},
+		{name: "96at256x256stride2", x: []int{2, 96, 256, 256}, a: graphs.ConvAttrs{Strides: [2]int{2, 2}}},
+		{name: "144at128x128stride2", x: []int{2, 144, 128, 128}, a: graphs.ConvAttrs{Strides: [2]int{2, 2}}},
+		{name: "576at32x32stride2", x: []int{2, 576, 32, 32}, a: graphs.ConvAttrs{Strides: [2]int{2, 2}}},
 	} {
-		n, ch, h, w := c.x[0], c.x[1], c.x[2], c.x[3]
-		c.w, c.y = []int{ch, 1, 3, 3}, c.x
-		c.a = graphs.ConvAttrs{Strides: [2]int{1, 1}, Dilations: [2]int{1, 1}, Pads: [4]int{1, 1, 1, 1}, Group: ch}
+		n, ch, stride := c.x[0], c.x[1], max(c.a.Strides[0], 1)
+		h, w := c.x[2]/stride, c.x[3]/stride
+		c.w, c.y = []int{ch, 1, 3, 3}, []int{n, ch, h, w}
+		c.a = graphs.ConvAttrs{Strides: [2]int{stride, stride}, Dilations: [2]int{1, 1}, Pads: [4]int{1, 1, 1, 1}, Group: ch}
 		perTap := func(g *graphs.Graph, x *graphs.Value, f func(seen *graphs.Value) *graphs.Value) *graphs.Value {
 			var parts []*graphs.Value
 			for t := range 9 {
@@ -96,7 +100,7 @@ func BenchmarkDepthwiseWeightGrad(b *testing.B) {
 			return g.Reshape(g.ReduceSum(g.Concat(2, parts...), []int{0}, false), c.w...)
 		}
 		b.Run(c.name, func(b *testing.B) {
-			benchmark(b, [][]int{c.x, c.w, c.x},
+			benchmark(b, [][]int{c.x, c.w, c.y},
 				variant{"forward", func(g *graphs.Graph, v []*graphs.Value) *graphs.Value { return g.Conv(v[0], v[1], nil, c.a) }},
 				variant{"input", func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
 					return gradient(g, v[0], v[2], func(x *graphs.Value) *graphs.Value { return g.Conv(x, v[1], nil, c.a) })
@@ -116,8 +120,9 @@ func BenchmarkDepthwiseWeightGrad(b *testing.B) {
 					})
 				}},
 				variant{"grouped", func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
-					a := graphs.ConvAttrs{Group: n * ch, Pads: c.a.Pads}
-					d := g.Conv(g.Reshape(v[0], 1, n*ch, h, w), g.Reshape(v[2], n*ch, 1, h, w), nil, a)
+					a := graphs.ConvAttrs{Group: n * ch, Dilations: c.a.Strides, Pads: c.a.Pads}
+					d := g.Conv(g.Reshape(v[0], 1, n*ch, c.x[2], c.x[3]), g.Reshape(v[2], n*ch, 1, h, w), nil, a)
+					d = g.Slice(d, []int{0, 0}, []int{3, 3}, []int{2, 3}, nil)
 					return g.Reshape(g.ReduceSum(g.Reshape(d, n, ch, 9), []int{0}, false), c.w...)
 				}},
 			)

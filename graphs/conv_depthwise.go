@@ -2,7 +2,7 @@ package graphs
 
 import "fmt"
 
-// The weight gradient of depthwise convolutions of stride 1. Tap (i,j) multiplies row h+t of x with
+// The weight gradient of depthwise convolutions. Of stride 1: tap (i,j) multiplies row h+t of x with
 // row h of dy, where t = i·dilation − top, and column w+s with column w, where s = j·dilation −
 // left.
 // So, for every column j of the kernel, dy moves by s columns; then the product of x's rows with
@@ -101,34 +101,14 @@ func (g *Graph) edgePairs(xs, dys *Value, t int) *Value {
 	return g.Reshape(products, maps, 1)
 }
 
-// byPhases reports whether weightGradByPhases applies: strides without dilations, and phases that
-// byBlocks takes.
-func byPhases(dy, w Shape, a ConvAttrs) bool {
-	_, height := rowBlocks(dy[2] + (w[2]-1)/a.Strides[0])
-	return a.Strides != [2]int{1, 1} && a.Dilations == [2]int{1, 1} && (w[2]-1)/a.Strides[0] < height
-}
-
-// weightGradByPhases returns ∂w [C,1,kH,kW] for strides. Rows and columns of x that are congruent
-// by the stride meet the same taps, as those of a convolution of stride 1.
-func (g *Graph) weightGradByPhases(x, dy *Value, w Shape, a ConvAttrs) *Value {
-	padded := g.Pad(x, []int{0, 0, a.Pads[0], a.Pads[1], 0, 0, a.Pads[2], a.Pads[3]}, 0)
-	var parts []*Value // [C,taps]
-	at := make([]int64, w[2]*w[3])
-	done := int64(0)
-	for p := range min(a.Strides[0], w[2]) {
-		for q := range min(a.Strides[1], w[3]) {
-			k := Shape{w[0], 1, (w[2]-1-p)/a.Strides[0] + 1, (w[3]-1-q)/a.Strides[1] + 1}
-			ends := []int{p + (dy.shape[2]+k[2]-2)*a.Strides[0] + 1, q + (dy.shape[3]+k[3]-2)*a.Strides[1] + 1}
-			seen := g.Slice(padded, []int{p, q}, ends, []int{2, 3}, a.Strides[:])
-			d := g.weightGradDepthwise(seen, dy, k, ConvAttrs{}.withDefaults())
-			parts = append(parts, g.Reshape(d, w[0], k[2]*k[3]))
-			for i := range k[2] {
-				for j := range k[3] {
-					at[(p+i*a.Strides[0])*w[3]+q+j*a.Strides[1]] = done
-					done++
-				}
-			}
-		}
-	}
-	return g.Reshape(g.Gather(g.Concat(1, parts...), g.Ints(at, len(at)), 1), w...)
+// weightGradByChannels returns ∂w [C,1,kH,kW] of a depthwise convolution: a convolution of every
+// channel of every image of x with its dy as kernel, in which stride and dilation change places.
+// Where a stride thins out what dy moves over, that is less work than the blocks of rows, for which
+// x would have to be sorted by the stride first.
+func (g *Graph) weightGradByChannels(x, dy *Value, w Shape, a ConvAttrs) *Value {
+	maps := x.shape[0] * x.shape[1]
+	a.Strides, a.Dilations, a.Group = a.Dilations, a.Strides, maps
+	d := g.Conv(g.Reshape(x, 1, maps, x.shape[2], x.shape[3]), g.Reshape(dy, maps, 1, dy.shape[2], dy.shape[3]), nil, a)
+	d = g.Slice(d, []int{0, 0}, []int{w[2], w[3]}, []int{2, 3}, nil)
+	return g.Reshape(g.sumAxes(g.Reshape(d, x.shape[0], w[0], w[2], w[3]), []int{0}), w...)
 }

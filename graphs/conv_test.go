@@ -40,7 +40,7 @@ func convRows() (rows []row) {
 		{"depthwise, several blocks, stride 2", []int{1, 2, 38, 5}, []int{2, 1, 5, 3}, graphs.ConvAttrs{Group: 2, Strides: [2]int{2, 2}, Pads: [4]int{2, 1, 2, 1}}, false},
 		{"depthwise, stride 2", []int{2, 3, 7, 6}, []int{3, 1, 3, 3}, graphs.ConvAttrs{Group: 3, Strides: [2]int{2, 2}, Pads: [4]int{1, 1, 1, 1}}, false},
 		{"depthwise, stride 2, pads below only", []int{2, 2, 6, 8}, []int{2, 1, 3, 5}, graphs.ConvAttrs{Group: 2, Strides: [2]int{2, 2}, Pads: [4]int{0, 1, 1, 2}}, false},
-		{"depthwise, stride 1×3, a tap without its phase", []int{1, 2, 20, 7}, []int{2, 1, 3, 2}, graphs.ConvAttrs{Group: 2, Strides: [2]int{1, 3}, Pads: [4]int{1, 0, 1, 0}}, false},
+		{"depthwise, stride 1×3", []int{1, 2, 20, 7}, []int{2, 1, 3, 2}, graphs.ConvAttrs{Group: 2, Strides: [2]int{1, 3}, Pads: [4]int{1, 0, 1, 0}}, false},
 		{"depthwise, stride and dilation", []int{1, 2, 9, 8}, []int{2, 1, 3, 3}, graphs.ConvAttrs{Group: 2, Strides: [2]int{2, 2}, Dilations: [2]int{2, 2}, Pads: [4]int{2, 2, 2, 2}}, false},
 		{"depthwise, dilation", []int{1, 3, 9, 8}, []int{3, 1, 3, 3}, graphs.ConvAttrs{Group: 3, Dilations: [2]int{2, 2}, Pads: [4]int{2, 2, 2, 2}}, false},
 		{"depthwise, one-sided pads", []int{2, 3, 4, 5}, []int{3, 1, 2, 3}, graphs.ConvAttrs{Group: 3, Pads: [4]int{0, 2, 1, 0}}, false},

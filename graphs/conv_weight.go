@@ -18,8 +18,8 @@ func (g *Graph) convWeightGrad(x, dy *Value, w Shape, a ConvAttrs) *Value {
 		return g.weightGradByConv(x, dy, w, a)
 	case a.Group == w[0] && w[1] == 1 && byBlocks(x.shape, dy.shape, w, a):
 		return g.weightGradDepthwise(x, dy, w, a)
-	case a.Group == w[0] && w[1] == 1 && byPhases(dy.shape, w, a):
-		return g.weightGradByPhases(x, dy, w, a)
+	case a.Group == w[0] && w[1] == 1 && a.Strides != [2]int{1, 1}:
+		return g.weightGradByChannels(x, dy, w, a)
 	}
 	return g.weightGradByTaps(x, dy, w, a)
 }
