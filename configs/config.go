@@ -122,10 +122,11 @@ type Model struct {
 	Dropout        float64 `mapstructure:"dropout" yaml:"dropout"`                 // channels before the classifier
 	Init           string  `mapstructure:"init" yaml:"init"`                       // weights to start from: a file (safetensors, PyTorch, ONNX), or a name of those in the program (mit_nano); empty: random
 
-	// Stem and EncoderBN are for encoders that have a choice, ResNets: the stem is
+	// Stem and EncoderBN are for encoders that have a choice: of ResNets, the stem is
 	// deep (empty: likewise; mmsegmentation's V1c) or plain (torchvision's weights
-	// need it); batch norm is trained and takes the batch's statistics (batch;
-	// empty: likewise), or is as in model.init and takes running ones (frozen).
+	// need it); of all with batch norm, that is trained and takes the batch's
+	// statistics (batch; empty: likewise), or is as in model.init and takes running
+	// ones (frozen).
 	// Dilations are those of head deeplabv2; empty: 6, 12. None is written when
 	// empty, so that hashes from before there were these keys hold.
 	Stem      string `mapstructure:"stem" yaml:"stem,omitempty"`

@@ -220,9 +220,11 @@ func (g *Graph) Clip(x *Value, lo, hi float32) *Value {
 	return g.add1("Clip", []*Value{x, g.Scalar(lo), g.Scalar(hi)}, Float32, x.shape)
 }
 
-// clipGrad: ∂x = dy where y = x.
+// clipGrad: ∂x = dy where lo < y < hi. It asks y alone, which what follows keeps anyway.
 func clipGrad(s *step) {
-	s.give(0, s.Where(s.Equal(s.in(0), s.out()), s.dy(), s.Scalar(0)))
+	y := s.out()
+	inside := s.Mul(s.Sub(y, s.in(1)), s.Sub(s.in(2), y))
+	s.give(0, s.Where(s.Greater(inside, s.Scalar(0)), s.dy(), s.Scalar(0)))
 }
 
 func (g *Graph) unary(op string, x *Value) *Value {

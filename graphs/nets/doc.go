@@ -1,5 +1,6 @@
-// Package nets builds the networks as graphs: encoders (Mix Transformers, ResNets), heads
-// (SegFormer's, DAFormer's, DeepLabV2's) and the T2S projector.
+// Package nets builds the networks as graphs: encoders (Mix Transformers, ResNets, MobileNetV2,
+// EfficientNet-Lite0), heads (SegFormer's, DAFormer's, DeepLabV2's, Lite R-ASPP) and the T2S
+// projector.
 //
 // An encoder turns an image into levels: feature maps [N,C_i,h_i,w_i], any number of them with any
 // channels and strides, finest first. A head turns levels into what its classifier reads, and that
@@ -21,6 +22,7 @@
 // which is ours. Linear weights are [out,in], convolution weights [out,in/groups,kh,kw].
 //
 // Sources: Xie et al., "SegFormer" (2021); Hoyer et al., "DAFormer" (2022); He et al., "Deep
-// Residual Learning" (2016); Chen et al., "DeepLab" (2017); Wang et al., "Pulling Target to
-// Source" (2024).
+// Residual Learning" (2016); Chen et al., "DeepLab" (2017); Sandler et al., "MobileNetV2" (2018);
+// Tan and Le, "EfficientNet" (2019); Howard et al., "Searching for MobileNetV3" (2019);
+// Wang et al., "Pulling Target to Source" (2024).
 package nets

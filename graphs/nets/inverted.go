@@ -23,8 +23,13 @@ type invertedStage struct{ expand, width, blocks, stride, k int }
 var mobileNetV2 = inverted{
 	names: mobileNetNames{}, stem: 32, top: 1280, eps: bnEps, scaling: imageNetScaling,
 	stages: []invertedStage{
-		{1, 16, 1, 1, 3}, {6, 24, 2, 2, 3}, {6, 32, 3, 2, 3}, {6, 64, 4, 2, 3},
-		{6, 96, 3, 1, 3}, {6, 160, 3, 2, 3}, {6, 320, 1, 1, 3},
+		{1, 16, 1, 1, 3},
+		{6, 24, 2, 2, 3},
+		{6, 32, 3, 2, 3},
+		{6, 64, 4, 2, 3},
+		{6, 96, 3, 1, 3},
+		{6, 160, 3, 2, 3},
+		{6, 320, 1, 1, 3},
 	},
 }
 
@@ -35,8 +40,13 @@ var efficientNetLite0 = inverted{
 	names: efficientNetNames{}, stem: 32, top: 1280, same: true, eps: 1e-3,
 	scaling: scaling{[3]float32{127, 127, 127}, [3]float32{128, 128, 128}},
 	stages: []invertedStage{
-		{1, 16, 1, 1, 3}, {6, 24, 2, 2, 3}, {6, 40, 2, 2, 5}, {6, 80, 3, 2, 3},
-		{6, 112, 3, 1, 5}, {6, 192, 4, 2, 5}, {6, 320, 1, 1, 3},
+		{1, 16, 1, 1, 3},
+		{6, 24, 2, 2, 3},
+		{6, 40, 2, 2, 5},
+		{6, 80, 3, 2, 3},
+		{6, 112, 3, 1, 5},
+		{6, 192, 4, 2, 5},
+		{6, 320, 1, 1, 3},
 	},
 }
 

@@ -32,7 +32,8 @@ func (lraspp) classify(n *Net, features *value) *value {
 	classifier := func(name string, in int) conv {
 		return conv{
 			n.param(name+".weight", true, normal(classifierStd), classes, in, 1, 1),
-			n.param(name+".bias", true, fill(0), classes), graphs.ConvAttrs{},
+			n.param(name+".bias", true, fill(0), classes),
+			graphs.ConvAttrs{},
 		}
 	}
 	low := classifier("decode_head.low_classifier", features.Dim(1)-d)

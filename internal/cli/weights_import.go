@@ -37,9 +37,9 @@ command says more, and chooses.) Without --head the network is the encoder alone
 without --encoder it is the one that the file fits.
 
 Names may be those of SegFormer, DAFormer, HRDA, MIC, mmsegmentation, Hugging Face
-transformers, torchvision, timm or segmentation_models.pytorch. Of checkpoints that
-hold several models the trained one is taken; --part names another, ema_model for
-example. Tensors that are missing, unexpected or of another shape are an error unless
+transformers, torchvision, timm, pytorch-mobilenet-v2, EfficientNet-PyTorch or
+segmentation_models.pytorch. Of checkpoints that hold several models the trained one
+is taken; --part names another, ema_model for example. Tensors that are missing, unexpected or of another shape are an error unless
 --allow names them; classifiers of images, auxiliary heads and counters never are.
 ` + weightsFiles,
 		Args: cobra.ExactArgs(1),
