@@ -2,9 +2,9 @@ package graphs
 
 import "fmt"
 
-// The weight gradient of depthwise convolutions. Of stride 1: tap (i,j) multiplies row h+t of x with
-// row h of dy, where t = i·dilation − top, and column w+s with column w, where s = j·dilation −
-// left.
+// The weight gradient of depthwise convolutions. Of stride 1: tap (i,j) multiplies row h+t of x
+// with row h of dy, where t = i·dilation − top, and column w+s with column w, where
+// s = j·dilation − left.
 // So, for every column j of the kernel, dy moves by s columns; then the product of x's rows with
 // dy's rows along the width holds, at [r,q] with r − q = t, what tap (i,j) sums.
 // Rows come in blocks, which bounds the useless part of the products; pairs of rows in adjacent

@@ -64,9 +64,7 @@ func (v inverted) input() scaling { return v.scaling }
 
 func (v inverted) encode(n *Net, x *value) []*value {
 	var levels []*value
-	n.g.WithScope("encoder.stem", func() {
-		x = v.relu6(n, v.unit(n, v.names.stem(), v.stem, x, 3, 2, 1), x)
-	})
+	n.g.WithScope("encoder.stem", func() { x = v.unit(n, v.names.stem(), v.stem, x, 3, 2, 1).relu6(x) })
 	count := 0
 	for _, s := range v.stages {
 		count += s.blocks
@@ -82,9 +80,7 @@ func (v inverted) encode(n *Net, x *value) []*value {
 			block++
 		}
 	}
-	n.g.WithScope("encoder.top", func() {
-		x = v.relu6(n, v.unit(n, v.names.top(count), v.top, x, 1, 1, 1), x)
-	})
+	n.g.WithScope("encoder.top", func() { x = v.unit(n, v.names.top(count), v.top, x, 1, 1, 1).relu6(x) })
 	return append(levels, x)
 }
 
@@ -97,9 +93,9 @@ func (v inverted) block(n *Net, s invertedStage, i, b int, x *value, rate float6
 	expand, depthwise, project := v.names.block(b, s.expand > 1)
 	y := x
 	if s.expand > 1 {
-		y = v.relu6(n, v.unit(n, expand, inside, y, 1, 1, 1), y)
+		y = v.unit(n, expand, inside, y, 1, 1, 1).relu6(y)
 	}
-	y = v.relu6(n, v.unit(n, depthwise, inside, y, s.k, stride, inside), y)
+	y = v.unit(n, depthwise, inside, y, s.k, stride, inside).relu6(y)
 	y = v.unit(n, project, s.width, y, 1, 1, 1).apply(y)
 	if stride > 1 || x.Dim(1) != s.width {
 		return y
@@ -118,9 +114,6 @@ func (v inverted) unit(n *Net, name unitName, out int, x *value, k, stride, grou
 	c.norm.eps = v.eps
 	return c
 }
-
-// relu6 is what c makes of x, limited to [0, 6].
-func (inverted) relu6(n *Net, c convBN, x *value) *value { return n.g.Clip(c.apply(x), 0, 6) }
 
 // samePads are TensorFlow's SAME: along each axis as much as ⌈size/stride⌉ windows need, the odd
 // one of it at the end. So what a position sees depends on the size of the map.

@@ -72,6 +72,9 @@ func (c convBN) apply(x *value) *value {
 // relu is apply and ReLU.
 func (c convBN) relu(x *value) *value { return c.kernel.net.g.Relu(c.apply(x)) }
 
+// relu6 is apply, limited to [0, 6].
+func (c convBN) relu6(x *value) *value { return c.kernel.net.g.Clip(c.apply(x), 0, 6) }
+
 // weight returns the convolution's weight for a product that is written otherwise; finish makes of
 // that product what apply makes of the convolution.
 func (c convBN) weight() *value { return c.kernel.net.low.norm(c.norm).kernel(c.kernel) }
