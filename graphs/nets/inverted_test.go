@@ -32,35 +32,33 @@ func smallArch() Arch {
 }
 
 // TestInvertedGradients checks the gradient of every parameter, and of the image, by finite
-// differences in float64, under both ways to pad and on maps of odd and even sizes.
+// differences in float64, under both ways to pad and to normalise, on maps of odd and even sizes.
 func TestInvertedGradients(t *testing.T) {
-	for _, same := range []bool{false, true} {
-		for _, frozen := range []string{BNBatch, BNFrozen} {
-			t.Run(fmt.Sprint(same, " ", frozen), func(t *testing.T) {
-				a := smallArch()
-				a.EncoderBN, a.ProjectorInput = frozen, ProjectLast
-				inputs := map[string]graphtest.Array{"image": graphtest.Uniform(rand.New(rand.NewPCG(1, 2)), -2, 2, 2, 3, 38, 43)}
-				n, err := declare(a, small(same))
-				if err != nil {
-					t.Fatal(err)
-				}
-				for _, p := range n.params {
-					inputs[p.Name] = array(goldenParam(p), p.Shape...)
-				}
-				wrt := slices.Sorted(maps.Keys(inputs))
-				for _, b := range n.buffers {
-					inputs[b.Name] = array(goldenBuffer(b.Name, b.Len), b.Len)
-				}
-				build := func(g *graphs.Graph, in map[string]*graphs.Value) *graphs.Value {
-					net := newNet(g, a, small(same), teacher{})
-					maps.Copy(net.values, in)
-					levels := net.Encode(in["image"])
-					logits, features := net.Segment(levels), net.Project(levels)
-					return g.Concat(0, g.Reshape(logits, -1), g.Reshape(features, -1))
-				}
-				graphtest.CheckGradients(t, build, inputs, wrt, 1e-4, graphtest.Samples(1), graphtest.Step(1e-6))
-			})
-		}
+	for same, bn := range map[bool]string{false: BNFrozen, true: BNBatch} {
+		t.Run(bn, func(t *testing.T) {
+			a := smallArch()
+			a.EncoderBN, a.ProjectorInput = bn, ProjectLast
+			inputs := map[string]graphtest.Array{"image": graphtest.Uniform(rand.New(rand.NewPCG(1, 2)), -2, 2, 2, 3, 38, 43)}
+			n, err := declare(a, small(same))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, p := range n.params {
+				inputs[p.Name] = array(goldenParam(p), p.Shape...)
+			}
+			wrt := slices.Sorted(maps.Keys(inputs))
+			for _, b := range n.buffers {
+				inputs[b.Name] = array(goldenBuffer(b.Name, b.Len), b.Len)
+			}
+			build := func(g *graphs.Graph, in map[string]*graphs.Value) *graphs.Value {
+				net := newNet(g, a, small(same), teacher{})
+				maps.Copy(net.values, in)
+				levels := net.Encode(in["image"])
+				logits, features := net.Segment(levels), net.Project(levels)
+				return g.Concat(0, g.Reshape(logits, -1), g.Reshape(features, -1))
+			}
+			graphtest.CheckGradients(t, build, inputs, wrt, 1e-4, graphtest.Samples(1), graphtest.Step(1e-6))
+		})
 	}
 }
 
