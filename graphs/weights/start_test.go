@@ -63,6 +63,8 @@ func TestStartRefuses(t *testing.T) {
 		"part":      {file(t, nano[1:]), "of the encoder's tensors 1 are missing (" + nano[0].Name + ")"},
 		"family":    {file(t, []weights.Tensor{one("conv1.weight", 64, 3, 7, 7), one("layer1.0.conv1.weight", 64, 64, 1, 1), one("layer1.0.conv3.weight", 64, 64, 1, 1)}), "156 are missing"},
 		"resnet":    {file(t, []weights.Tensor{one("conv1.weight", 64, 3, 7, 7), one("layer1.0.conv1.weight", 64, 64, 1, 1), one("layer1.0.conv3.weight", 64, 64, 1, 1)}), "The file holds a ResNet of 1 bottlenecks with a plain stem (conv1); no encoder here fits it: give weights of this one"},
+		"mobilenet": {file(t, encoder(t, "mobilenet_v2")), "The file holds a MobileNetV2; set model.encoder=mobilenet_v2, or give weights of this encoder"},
+		"lite":      {file(t, encoder(t, "efficientnet_lite0")), "The file holds an EfficientNet; set model.encoder=efficientnet_lite0, or give weights of this encoder"},
 		"stem":      {file(t, encoder(t, "resnet_nano model.stem=plain")), "set model.encoder=resnet_nano model.stem=plain, or give weights"},
 		"detector":  {file(t, []weights.Tensor{one("backbone.body.conv1.weight", 1), one("rpn.head.cls_logits.weight", 1)}), "The file holds a detector; no encoder here fits it"},
 		"moments":   {file(t, []weights.Tensor{one("m/backbone.norm1.weight", 16)}), "take student.safetensors or teacher.safetensors beside it"},
