@@ -2,17 +2,15 @@ package engine
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
 
 	"t2sda/internal/atomicfile"
+	"t2sda/internal/packages"
 )
 
 // InstallOptions says where the library comes from and where it goes.
@@ -68,8 +66,8 @@ func (in *installer) install(ctx context.Context) (string, error) {
 			return file, nil
 		}
 		failures = append(failures, fmt.Errorf("with %s: %w", method, err))
-		var digest *digestError
-		if ctx.Err() != nil || errors.As(err, &digest) || !isClientFailure(err) {
+		var digest *packages.DigestError
+		if ctx.Err() != nil || errors.As(err, &digest) || !packages.IsClientFailure(err) {
 			break // another client would not help, or must not paper over it
 		}
 		in.say("%s did not deliver: %v", method, err)
@@ -114,11 +112,11 @@ func (in *installer) installed(methods []string) (string, bool) {
 		whole := true
 		members := in.pins[method+" "+in.platform].members
 		for _, m := range members {
-			sum, err := fileSHA256(filepath.Join(in.Dir, m.as))
-			whole = whole && err == nil && sum == m.sha256
+			sum, err := packages.FileSHA256(filepath.Join(in.Dir, m.As))
+			whole = whole && err == nil && sum == m.SHA256
 		}
 		if whole {
-			return filepath.Join(in.Dir, members[0].as), true
+			return filepath.Join(in.Dir, members[0].As), true
 		}
 	}
 	return "", false
@@ -132,24 +130,24 @@ func (in *installer) from(ctx context.Context, method string) (_ string, err err
 		return "", err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(temp)) }()
-	in.say("fetching %s %s with %s", src.archive.name, Version, method)
+	in.say("fetching %s %s with %s", src.archive.Name, Version, method)
 	var file string
 	if method == "npm" {
-		file, err = npmPack(ctx, temp, src)
+		file, err = packages.NPM(ctx, temp, src.archive)
 	} else {
-		file, err = pipDownload(ctx, temp, src)
+		file, err = packages.Pip(ctx, temp, src.archive, packages.Wheel{Python: pythonTag, Platform: src.tag})
 	}
 	if err != nil {
 		return "", err
 	}
-	if err := src.archive.check(file); err != nil {
+	if err := src.archive.Check(file); err != nil {
 		return "", err
 	}
 	in.say("unpacking %s", filepath.Base(file))
-	if err := unpack(ctx, file, src.members, in.Dir); err != nil {
+	if err := packages.Unpack(ctx, file, src.members, in.Dir); err != nil {
 		return "", err
 	}
-	return filepath.Join(in.Dir, src.members[0].as), nil
+	return filepath.Join(in.Dir, src.members[0].As), nil
 }
 
 func (in *installer) say(format string, args ...any) {
@@ -157,31 +155,4 @@ func (in *installer) say(format string, args ...any) {
 		// Progress is for the eye; a closed terminal must not stop the work.
 		_, _ = fmt.Fprintf(in.Progress, format+"\n", args...)
 	}
-}
-
-// digestError reports content that is not what was pinned.
-type digestError struct{ what, got, want string }
-
-func (e *digestError) Error() string {
-	return fmt.Sprintf("%s has the digest %.16s…, pinned is %.16s…: it is not the package this program was built for, nothing was installed", e.what, e.got, e.want)
-}
-
-func fileSHA256(path string) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer f.Close() // only read
-	info, err := f.Stat()
-	if err != nil {
-		return "", err
-	}
-	if !info.Mode().IsRegular() {
-		return "", &fs.PathError{Op: "hash", Path: path, Err: errors.New("not a regular file")}
-	}
-	h := sha256.New()
-	if _, err := io.Copy(h, f); err != nil {
-		return "", err
-	}
-	return hex.EncodeToString(h.Sum(nil)), nil
 }

@@ -16,6 +16,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"t2sda/internal/packages"
 )
 
 const (
@@ -70,13 +72,15 @@ func newFixture(t *testing.T, npm, pip []byte) *fixture {
 	must(t, os.WriteFile(filepath.Join(dir, "pkg.tgz"), npm, 0o644))
 	must(t, os.WriteFile(filepath.Join(dir, "pkg.whl"), pip, 0o644))
 	sum := sha512.Sum512(npm)
-	lib := func(path string) member { return member{path, "lib.so.1", sha256Hex([]byte(testLibrary))} }
+	lib := func(path string) packages.Member {
+		return packages.Member{Path: path, As: "lib.so.1", SHA256: sha256Hex([]byte(testLibrary))}
+	}
 	f.platform, f.Dir, f.Progress = "test/cpu", filepath.Join(dir, "cache", "deep"), &f.progress
 	f.pins = map[string]source{
-		"npm test/cpu": {archive: archive{name: "node-pkg", sha512: hex.EncodeToString(sum[:])}, members: []member{lib("package/bin/lib.so.1")}},
-		"pip test/cpu": {archive: archive{name: "pip-pkg", sha256: sha256Hex(pip)}, tag: "some_linux", members: []member{lib("capi/lib.so")}},
-		"pip-cuda test/cpu": {archive: archive{name: "gpu-pkg", sha256: sha256Hex(pip)}, tag: "some_linux", members: []member{
-			lib("capi/lib.so"), {"capi/cuda.so", "cuda.so", sha256Hex([]byte(testProvider))},
+		"npm test/cpu": {archive: packages.Archive{Name: "node-pkg", Version: Version, SHA512: hex.EncodeToString(sum[:])}, members: []packages.Member{lib("package/bin/lib.so.1")}},
+		"pip test/cpu": {archive: packages.Archive{Name: "pip-pkg", Version: Version, SHA256: sha256Hex(pip)}, tag: "some_linux", members: []packages.Member{lib("capi/lib.so")}},
+		"pip-cuda test/cpu": {archive: packages.Archive{Name: "gpu-pkg", Version: Version, SHA256: sha256Hex(pip)}, tag: "some_linux", members: []packages.Member{
+			lib("capi/lib.so"), {Path: "capi/cuda.so", As: "cuda.so", SHA256: sha256Hex([]byte(testProvider))},
 		}},
 	}
 	return f
@@ -265,19 +269,19 @@ func TestPinsAreWhole(t *testing.T) {
 	}
 	for key, src := range pins() {
 		client, platform, _ := strings.Cut(key, " ")
-		if len(src.archive.sha256) != 64 && len(src.archive.sha512) != 128 {
-			t.Errorf("%s: archive digest %q %q", key, src.archive.sha256, src.archive.sha512)
+		if len(src.archive.SHA256) != 64 && len(src.archive.SHA512) != 128 {
+			t.Errorf("%s: archive digest %q %q", key, src.archive.SHA256, src.archive.SHA512)
 		}
 		if (client == "npm") != (src.tag == "") {
 			t.Errorf("%s: platform tag %q", key, src.tag)
 		}
 		goos, _, _ := strings.Cut(platform, "/")
-		if src.members[0].as != libraryName(goos) {
-			t.Errorf("%s: discovery looks for %s, not for %s", key, libraryName(goos), src.members[0].as)
+		if src.members[0].As != libraryName(goos) {
+			t.Errorf("%s: discovery looks for %s, not for %s", key, libraryName(goos), src.members[0].As)
 		}
 		for _, m := range src.members {
-			if len(m.sha256) != 64 {
-				t.Errorf("%s: digest of %s", key, m.path)
+			if len(m.SHA256) != 64 {
+				t.Errorf("%s: digest of %s", key, m.Path)
 			}
 		}
 	}

