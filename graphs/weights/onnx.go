@@ -45,9 +45,11 @@ func isONNX(head []byte) bool {
 	return len(head) > 8 && head[0] == 8 && head[1] < 0x80 && head[2]&7 <= 2 && head[8] != '{'
 }
 
-// readONNX lists the initialisers of the main graph.
+// readONNX lists the initialisers of the main graph, matrices of linear layers by
+// the names of their layers.
 func (f *File) readONNX(r io.ReaderAt) error {
 	f.form = "ONNX"
+	layers := linearLayers{products: map[string]string{}, biases: map[string]string{}}
 	found := false
 	err := eachField(io.NewSectionReader(r, 0, f.size), func(v field) error {
 		if v.num != modelGraph || v.bytes == nil {
@@ -55,15 +57,21 @@ func (f *File) readONNX(r io.ReaderAt) error {
 		}
 		found = true
 		return eachField(v.bytes, func(v field) error {
-			if v.num != graphInitializer || v.bytes == nil {
+			switch {
+			case v.bytes == nil:
 				return nil
+			case v.num == graphInitializer:
+				return f.initialiser(v.bytes)
+			case v.num == graphNode:
+				return layers.node(v)
 			}
-			return f.initialiser(v.bytes)
+			return nil
 		})
 	})
 	if err == nil && !found {
 		err = errors.New("there is no graph in it")
 	}
+	layers.name(f.tensors)
 	return err
 }
 
