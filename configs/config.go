@@ -120,7 +120,7 @@ type Model struct {
 	ProjectorInput string  `mapstructure:"projector_input" yaml:"projector_input"` // concat | last
 	DropPath       float64 `mapstructure:"drop_path" yaml:"drop_path"`             // of the last block, linear from 0
 	Dropout        float64 `mapstructure:"dropout" yaml:"dropout"`                 // channels before the classifier
-	Init           string  `mapstructure:"init" yaml:"init"`                       // weights to start from: a file (safetensors, PyTorch, ONNX), or a name of those in the program (mit_nano); empty: random
+	Init           string  `mapstructure:"init" yaml:"init"`                       // weights to start from: a file (safetensors, PyTorch, ONNX), a name of those in the program (mit_nano), or fetch:NAME (t2sda weights list); empty: random
 
 	// Stem and EncoderBN are for encoders that have a choice: of ResNets, the stem is
 	// deep (empty: likewise; mmsegmentation's V1c) or plain (torchvision's weights

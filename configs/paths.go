@@ -37,7 +37,7 @@ func (c *Config) paths() []path {
 		{"data.stats_cache", &d.StatsCache, true, false},
 		{"translate.folder", &c.Translate.Folder, true, false},
 		{"translate.model", &c.Translate.Model, true, false},
-		{"model.init", &c.Model.Init, true, true},
+		{initField, &c.Model.Init, true, true},
 		{"runtime.library", &c.Runtime.Library, true, false},
 		{"runtime.profile", &c.Runtime.Profile, true, false},
 		{"output", &c.Output, true, false},
@@ -51,9 +51,14 @@ func relative(field, text string) bool {
 }
 
 func (p path) isRelative(text string) bool {
-	name := p.named && !strings.ContainsAny(text, `/.`)
+	name := p.named && (!strings.ContainsAny(text, `/.`) || p.field == initField && strings.HasPrefix(text, FetchPrefix))
 	return text != "" && !name && !filepath.IsAbs(text) && !strings.HasPrefix(text, "${") && !shellOnly.MatchString(text)
 }
+
+const initField = "model.init"
+
+// FetchPrefix begins a model.init that names weights to fetch, which no path does.
+const FetchPrefix = "fetch:"
 
 // shellOnly is the beginning of a path that a shell would have expanded: a home,
 // or a variable without braces.

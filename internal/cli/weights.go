@@ -10,7 +10,8 @@ import (
 )
 
 func weightsCommand() *cobra.Command {
-	return group("weights", "Look at files of weights, import and export them", weightsShowCommand(), weightsImportCommand(), weightsExportCommand())
+	return group("weights", "Fetch files of weights, look at them, import and export them",
+		weightsListCommand(), weightsFetchCommand(), weightsShowCommand(), weightsImportCommand(), weightsExportCommand())
 }
 
 // weightsFiles says what files of weights are read.
