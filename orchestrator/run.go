@@ -43,6 +43,9 @@ type Options struct {
 	// none.
 	Vet  func(path string, model []byte) error
 	home string // directory that keeps the command for a run and its baseline; empty: each run's own
+	// start is what the network starts from; nil: model.init, a file or what is in the
+	// program.
+	start *start
 }
 
 // Outcome is what a run leaves behind, besides files.
@@ -195,6 +198,11 @@ func runOne(ctx context.Context, cfg configs.Config, dir string, baseline *Outco
 // close, the trainer first.
 func prepare(ctx context.Context, cfg configs.Config, dir string, e *engine.Engine, o Options) (*trainer, error) {
 	began := time.Now()
+	var err error
+	if o.start, err = findStart(ctx, cfg, dir, o.Log); err != nil { // before the data: it takes no time, or the network
+		return nil, fmt.Errorf("model.init: %w", err)
+	}
+	defer func() { _ = o.start.remove() }() // of the system's folder for such things
 	cache, err := statsFolder(cfg, o.Log)
 	if err != nil {
 		return nil, err

@@ -56,17 +56,20 @@ func newTrainer(cfg configs.Config, dir string, o Options, e *engine.Engine, d *
 	if text := t.progress.Skipped.summary(); text != "" {
 		t.log.Warn(text)
 	}
-	if err := t.build(); err != nil {
+	if o.start == nil {
+		o.start = &start{file: cfg.Model.Init}
+	}
+	if err := t.build(o.start.file); err != nil {
 		return nil, err
 	}
 	return t, nil
 }
 
-// build makes the learner, from the configured weights if there are any.
-func (t *trainer) build() (err error) {
+// build makes the learner, from the weights in a file if there is one.
+func (t *trainer) build(file string) (err error) {
 	o := learner.Options{Config: t.cfg, Space: t.data.space, Source: t.cfg.Model.Init, Log: t.log}
-	if o.Source != "" {
-		if o.Initial, err = t.initial(learner.Arch(t.cfg, len(o.Space.Classes))); err != nil {
+	if file != "" {
+		if o.Initial, err = t.initial(file, learner.Arch(t.cfg, len(o.Space.Classes))); err != nil {
 			return fmt.Errorf("model.init: %w", err)
 		}
 	}

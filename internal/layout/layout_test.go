@@ -30,6 +30,7 @@ var allowed = map[string][]string{
 	"t2sda/graphs/graphtest":         {"t2sda/graphs", "t2sda/internal/…"},
 	"t2sda/graphs/nets":              {"t2sda/graphs", "t2sda/internal/…"},
 	"t2sda/graphs/weights":           {"t2sda/graphs/weights/pickle", "t2sda/internal/…"},
+	"t2sda/graphs/weights/fetch":     {"t2sda/graphs/weights", "t2sda/internal/…"},
 	"t2sda/graphs/weights/pickle":    {},
 	"t2sda/graphs/weights/fit":       {"t2sda/graphs/nets", "t2sda/graphs/weights"},
 	"t2sda/graphs/program":           {"t2sda/graphs", "t2sda/graphs/engine"},

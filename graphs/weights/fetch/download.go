@@ -27,7 +27,8 @@ type remote struct {
 	refuse func(*response) error // explains a refusal; nil: [response.refusal]
 }
 
-// failuresInARow ends a download: so often the server has been asked without a byte.
+// failuresInARow ends a download: so often the server has been asked and nothing came
+// that had not come before.
 const failuresInARow = 4
 
 // download puts a file into the job's folder under a name, whole and compared with
@@ -39,11 +40,12 @@ func (j *job) download(ctx context.Context, r remote, name string) error {
 	host := hostOf(r.url)
 	t := &transfer{j: j, remote: r, name: name, part: filepath.Join(j.dir, name+partSuffix), state: filepath.Join(j.dir, name+stateSuffix)}
 	for failures := 0; ; {
-		got, err := t.once(ctx)
+		before := t.reached
+		err := t.once(ctx)
 		if err == nil {
 			break
 		}
-		if got {
+		if t.reached > before {
 			failures = 0
 		}
 		failures++
@@ -100,6 +102,7 @@ type transfer struct {
 	name        string
 	part, state string // what has come, and what that is
 	total       int64  // bytes of the whole file; 0: unknown
+	reached     int64  // the most of its bytes that have come in this download
 	resumed     bool   // on what an earlier answer has left
 }
 
@@ -124,14 +127,14 @@ func (t *transfer) begun() (int64, string) {
 	return st.Size(), s.ETag
 }
 
-// once asks for what is missing and appends what comes; got says whether any did.
-func (t *transfer) once(ctx context.Context) (got bool, err error) {
+// once asks for what is missing and appends what comes.
+func (t *transfer) once(ctx context.Context) error {
 	from, tag := t.begun()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	resp, err := t.j.ask(ctx, http.MethodGet, t.remote, from, tag)
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer resp.Body.Close() // only read
 	switch resp.StatusCode {
@@ -139,22 +142,22 @@ func (t *transfer) once(ctx context.Context) (got bool, err error) {
 		from = 0
 	case http.StatusPartialContent:
 		if !resp.continues(from) {
-			return false, t.forget(errors.New("the server sent another part than was asked for"))
+			return t.forget(errors.New("the server sent another part than was asked for"))
 		}
 	case http.StatusRequestedRangeNotSatisfiable:
-		return false, t.forget(errors.New("the server's file is shorter than what had come of it"))
+		return t.forget(errors.New("the server's file is shorter than what had come of it"))
 	default:
 		if t.refuse != nil {
-			return false, t.refuse(resp)
+			return t.refuse(resp)
 		}
-		return false, resp.refusal()
+		return resp.refusal()
 	}
 	t.resumed, t.total = from > 0, 0
 	if resp.ContentLength >= 0 {
 		t.total = from + resp.ContentLength
 	}
 	if t.size >= 0 && t.total > 0 && t.total != t.size {
-		return false, fmt.Errorf("the server sends %d bytes, the file has %d", t.total, t.size)
+		return fmt.Errorf("the server sends %d bytes, the file has %d", t.total, t.size)
 	}
 	return t.append(cancel, resp, from)
 }
@@ -172,17 +175,17 @@ func removeIfThere(path string) error {
 }
 
 // append writes the answer's body behind the first from bytes.
-func (t *transfer) append(cancel context.CancelCauseFunc, resp *response, from int64) (got bool, err error) {
+func (t *transfer) append(cancel context.CancelCauseFunc, resp *response, from int64) (err error) {
 	f, err := os.OpenFile(t.part, os.O_RDWR|os.O_CREATE, 0o666)
 	if err != nil {
-		return false, err
+		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	if err := f.Truncate(from); err != nil {
-		return false, err
+		return err
 	}
 	if err := atomicfile.WriteJSON(t.state, partState{t.url, strongTag(resp.Header.Get("ETag"))}); err != nil {
-		return false, err
+		return err
 	}
 	if from > 0 {
 		t.j.sayf("%s: going on after %s", t.name, megabytes(from))
@@ -191,16 +194,17 @@ func (t *transfer) append(cancel context.CancelCauseFunc, resp *response, from i
 	body.start()
 	defer body.stop()
 	n, err := io.Copy(io.NewOffsetWriter(f, from), body)
+	t.reached = max(t.reached, from+n)
 	if errors.Is(err, errStalled) || err != nil && body.failed {
-		return n > 0, &passingError{fmt.Errorf("the connection broke after %s: %w", sizeOf(from+n, t.total), err)}
+		return &passingError{fmt.Errorf("the connection broke after %s: %w", sizeOf(from+n, t.total), err)}
 	}
 	if err != nil {
-		return n > 0, err // of the disk
+		return err // of the disk
 	}
 	if t.total > 0 && from+n != t.total {
-		return n > 0, &passingError{fmt.Errorf("the connection ended after %s", sizeOf(from+n, t.total))}
+		return &passingError{fmt.Errorf("the connection ended after %s", sizeOf(from+n, t.total))}
 	}
-	return n > 0, f.Sync()
+	return f.Sync()
 }
 
 func (t *transfer) progress() func(done, total int) {
