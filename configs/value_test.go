@@ -235,6 +235,24 @@ func TestSuggestions(t *testing.T) {
 	}
 }
 
+// TestFetchedInitIsNoPath: names to fetch stay as they are, in a file, in a run's own
+// file and in the hash.
+func TestFetchedInitIsNoPath(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, name := range []string{"fetch:mobilenet_v2", "fetch:hf:nvidia/mit-b0@v1.0:a/b.bin", "fetch:https://host/net-0123abcd.pth"} {
+		if err := os.WriteFile("mine.yaml", []byte("extends: streets\nmodel: {init: '"+name+"'}\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		c, err := Load("mine.yaml", nil)
+		if err != nil || c.Model.Init != name {
+			t.Errorf("%s became %s, %v", name, c.Model.Init, err)
+		}
+	}
+	if !relative("output", "fetch:here") {
+		t.Error("fetch:here is a folder like any other, but for model.init")
+	}
+}
+
 // TestRelativePaths: of a file, to the file; of presets and settings, to the
 // working directory; of a run's own file, to where the run began, and the hash is
 // the same from everywhere.

@@ -63,7 +63,7 @@ func Start(source string, want []Info, required func(Info) bool, encoders func()
 	}
 	f, err := open(source)
 	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("%w (weights in the program: %s)", err, strings.Join(Pretrained(), ", "))
+		err = fmt.Errorf("%w (weights in the program: %s; t2sda weights list shows those that model.init=fetch:NAME gets)", err, strings.Join(Pretrained(), ", "))
 	}
 	if err != nil {
 		return nil, nil, err

@@ -1,13 +1,18 @@
 package cli
 
 import (
+	"bytes"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"t2sda/graphs/engine/enginetest"
 	"t2sda/graphs/weights"
+	"t2sda/graphs/weights/fetch"
 )
 
 const nanoFile = "../../graphs/weights/pretrained/mit_nano.safetensors"
@@ -25,6 +30,43 @@ func TestWeightsShow(t *testing.T) {
 	wantText(t, succeed(t, "weights", "show", "../../graphs/weights/testdata/checkpoint.pth"),
 		"models    state_dict.model, state_dict.ema_model", "argparse.Namespace", "PyTorch, ZIP archive")
 	fail(t, exitFailure, "no such file", "weights", "show", "none.pth")
+}
+
+// TestWeightsFetch prints the cached file, or writes it, with and without a cache, and
+// lists what there is.
+func TestWeightsFetch(t *testing.T) {
+	nano, err := os.ReadFile(nanoFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hub := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(nano) }))
+	defer hub.Close()
+	t.Setenv("HF_ENDPOINT", hub.URL)
+	dir := t.TempDir()
+	t.Setenv("XDG_CACHE_HOME", filepath.Join(dir, "cache"))
+	file := strings.TrimSpace(succeed(t, "weights", "fetch", "mit_b0"))
+	if have, err := os.ReadFile(file); err != nil || !bytes.Equal(have, nano) {
+		t.Errorf("%q: %d bytes, %v", file, len(have), err)
+	}
+	out := filepath.Join(dir, "list.json")
+	wantText(t, succeed(t, "weights", "list", "--json", out), "mit_b0                                        mit_b0    14 MB     yes",
+		"mit_b0, mit_b1, mit_b2, mit_b3, mit_b4, mit_b5\n  origin   NVIDIA's", "licence  NVIDIA Source Code License")
+	var known []fetch.Known
+	readJSON(t, out, &known)
+	for _, k := range known {
+		if want := k.Name == "mit_b0"; (k.Cached == file) != want {
+			t.Errorf("%s: cached %q", k.Name, k.Cached)
+		}
+	}
+
+	t.Setenv("XDG_CACHE_HOME", filepath.Join(file, "cache"))
+	fail(t, exitFailure, "weights cannot be cached", "weights", "fetch", "mit_b1")
+	out = filepath.Join(dir, "out.safetensors")
+	wantText(t, succeed(t, "weights", "fetch", "fetch:mit_b1", "--out", out), "train with model.init="+out)
+	if have, err := os.ReadFile(out); err != nil || !bytes.Equal(have, nano) {
+		t.Errorf("%d bytes, %v", len(have), err)
+	}
+	fail(t, exitFailure, `no weights are called "b7"`, "weights", "fetch", "b7")
 }
 
 // TestWeightsImport takes a file under public names and refuses what does not fit.

@@ -18,6 +18,7 @@ import (
 
 	"t2sda/graphs/weights"
 	"t2sda/internal/packages"
+	"t2sda/internal/texttable"
 )
 
 func must(t *testing.T, err error) {
@@ -496,4 +497,42 @@ func TestPip(t *testing.T) {
 	must(t, os.Remove(filepath.Join(bin, "pip3")))
 	got, err = get()
 	f.wantFetched(t, got, err, content)
+}
+
+// TestTable: every row says what it is and is pinned where it can be, and
+// docs/weights.md has the table.
+func TestTable(t *testing.T) {
+	rows := [][]string{{"name", "`model.encoder`", "size", "from", "whose weights", "licence"}}
+	names := map[string]bool{}
+	for _, k := range table() {
+		if k.Name == "" || names[k.Name] || k.Encoder == "" || k.Bytes == 0 || k.Licence == "" || k.From == "" || k.Origin == "" {
+			t.Errorf("row %+v", k)
+		}
+		names[k.Name] = true
+		switch s := k.source.(type) {
+		case pip:
+			if len(s.archive.SHA256) != 64 || len(s.member.SHA256) != 64 || s.archive.Version == "" {
+				t.Errorf("%s: %+v", k.Name, s)
+			}
+		case web:
+			if again, err := parseURL(s.url, digest{}); err != nil || again != s || len(s.want.sha256) < 8 {
+				t.Errorf("%s: %v, %v", k.Name, s, err)
+			}
+		case hub:
+			if again, err := parseHub(k.From, digest{}); err != nil || again != s {
+				t.Errorf("%s: %v, %v", k.Name, s, err)
+			}
+		}
+		from := "`" + k.From + "`"
+		if strings.HasPrefix(k.From, torchvisionURL) {
+			from = "`…/" + strings.TrimPrefix(k.From, torchvisionURL) + "`"
+		}
+		encoder := "`" + strings.ReplaceAll(k.Encoder, " ", "`, `") + "`"
+		rows = append(rows, []string{"`" + k.Name + "`", encoder, fmt.Sprintf("%.0f MB", float64(k.Bytes)/1e6), from, k.Origin, k.Licence})
+	}
+	text, err := os.ReadFile("../../../docs/weights.md")
+	must(t, err)
+	if want := texttable.Markdown(rows); !strings.Contains(string(text), want) {
+		t.Errorf("docs/weights.md lacks\n%s", want)
+	}
 }

