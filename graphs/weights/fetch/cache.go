@@ -24,11 +24,16 @@ const (
 	// sumsFile makes a folder of the cache an entry: it comes last, and holds the
 	// digests of all files, the one to open first, as sha256sum writes them.
 	sumsFile = "SHA256SUMS"
-	lockFile = "lock"
+	lockFile = ".lock"
 	// partSuffix and stateSuffix end the names of what has come of a file so far, and
 	// of what that is.
 	partSuffix, stateSuffix = ".part", ".part.json"
 )
+
+// ours reports whether a file name is taken by what the cache itself keeps.
+func ours(name string) bool {
+	return strings.HasPrefix(name, ".") || name == sumsFile || strings.HasSuffix(name, partSuffix) || strings.HasSuffix(name, stateSuffix)
+}
 
 // CacheDir returns the folder of fetched weights: <user's cache>/t2sda/weights.
 func CacheDir() (string, error) {

@@ -44,7 +44,7 @@ var hubName = regexp.MustCompile(`^hf:([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:
 
 func parseHub(name string, want digest) (source, error) {
 	m := hubName.FindStringSubmatch(name)
-	if m == nil || m[3] != "" && !filepath.IsLocal(m[3]) {
+	if m == nil || m[3] != "" && (!filepath.IsLocal(m[3]) || ours(path.Base(m[3]))) {
 		return nil, fmt.Errorf("weights %q: want %sOWNER/NAME, %[2]sOWNER/NAME@REVISION or %[2]sOWNER/NAME:FILE", name, hubPrefix)
 	}
 	return hub{m[1], cmp.Or(m[2], hubRevision), m[3], want}, nil
@@ -168,7 +168,7 @@ func shardsOf(file string) ([]string, error) {
 	}
 	var shards []string
 	for _, name := range index.WeightMap {
-		if name != filepath.Base(name) || !filepath.IsLocal(name) || strings.HasPrefix(name, ".") {
+		if name != filepath.Base(name) || !filepath.IsLocal(name) || ours(name) {
 			return nil, fmt.Errorf("%s: names %q, want files beside it", file, name)
 		}
 		shards = append(shards, name)

@@ -1,8 +1,6 @@
 package fetch
 
 import (
-	"archive/zip"
-	"bytes"
 	"crypto/sha1"
 	"encoding/hex"
 	"fmt"
@@ -106,12 +104,12 @@ func TestHubShards(t *testing.T) {
 	}
 	small := map[string][]byte{"model.safetensors.index.json": index("a.safetensors", "b.safetensors")}
 	h := newHub(t, small, map[string][]byte{"a.safetensors": one, "b.safetensors": two})
-	got, err := h.fetch(t, "hf:o/n")
+	_, err := h.fetch(t, "hf:o/n")
 	// The second shard has no tensor x: all is there, and is not weights.
 	wantError(t, err, "what was fetched is not weights, and not kept")
 	h.wantNothing(t)
 	small["model.safetensors.index.json"] = fmt.Appendf(nil, `{"weight_map": {"w": "a.safetensors"}}`)
-	got, err = h.fetch(t, "hf:o/n")
+	got, err := h.fetch(t, "hf:o/n")
 	h.wantFetched(t, got, err, small["model.safetensors.index.json"])
 	sums, err := readSums(filepath.Dir(got))
 	must(t, err)
@@ -195,16 +193,4 @@ func TestHubByHand(t *testing.T) {
 			t.Errorf("%s: cached %q", k.Name, k.Cached)
 		}
 	}
-}
-
-func zipped(t *testing.T, name string, content []byte) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	w, err := z.Create(name)
-	must(t, err)
-	_, err = w.Write(content)
-	must(t, err)
-	must(t, z.Close())
-	return b.Bytes()
 }

@@ -87,8 +87,8 @@ func parseURL(text string, want digest) (source, error) {
 	if u.Scheme != "https" || u.Host == "" || u.User != nil {
 		return nil, fmt.Errorf("weights %q: want https://HOST/FILE, without a user's name (a file of this machine is read as it is: model.init=FILE)", text)
 	}
-	if base := path.Base(u.Path); base == "/" || base == "." {
-		return nil, fmt.Errorf("weights %q: the URL names no file", text)
+	if base := path.Base(u.Path); base == "/" || ours(base) {
+		return nil, fmt.Errorf("weights %q: the URL names no file of weights", text)
 	}
 	w := web{text, want}
 	if !want.known() {
