@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"t2sda/internal/atomicfile"
+	"t2sda/internal/interrupt"
 )
 
 // remote is a file to download.
@@ -230,12 +231,15 @@ func (t *transfer) finish() error {
 	return removeIfThere(t.state)
 }
 
-// sayKept says of an error how much has come, so that nobody fears for it.
+// sayKept says of an error, or an interrupt, how much has come, so that nobody fears
+// for it.
 func (t *transfer) sayKept(err error) error {
-	if from, _ := t.begun(); from > 0 {
-		return fmt.Errorf("%w (%s have come and are kept: the same command goes on from there)", err, megabytes(from))
+	from, _ := t.begun()
+	if from == 0 {
+		return err
 	}
-	return err
+	kept := fmt.Sprintf("%s of %s have come and are kept: the same command goes on from there", megabytes(from), t.name)
+	return interrupt.Explain(fmt.Errorf("%w (%s)", err, kept), "interrupted; %s", kept)
 }
 
 // strongTag is an entity tag that stands for these very bytes; weak ones do not.

@@ -3,7 +3,6 @@ package fetch
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
@@ -11,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"t2sda/internal/interrupt"
 )
 
 // TestResume continues what broke off, within a call and in a later one, and begins
@@ -55,8 +56,9 @@ func TestResume(t *testing.T) {
 		})
 		slow.Dir = f.Dir
 		_, err := Fetch(ctx, slow.URL+"/net.safetensors", slow.Options)
-		if !errors.Is(err, context.Canceled) {
-			t.Errorf("%v", err)
+		const want = "interrupted; 0.2 MB of net.safetensors have come and are kept: the same command goes on from there"
+		if text, ok := interrupt.Text(err); !ok || text != want {
+			t.Errorf("%v: %q", err, text)
 		}
 		slow.wantNothing(t)
 		return slow.URL

@@ -63,7 +63,7 @@ func (h hub) address(revision, file string) string {
 
 func (h hub) byHand(dir string) string {
 	file := cmp.Or(h.file, hubFiles[0])
-	return fmt.Sprintf("fetch %s (or another of the model's files) elsewhere, put it as %s into %s and say the same again", h.address(h.revision, file), path.Base(file), dir)
+	return fmt.Sprintf("fetch %s (or another of the model's files) elsewhere, put it as %s into %s and run the same command again", h.address(h.revision, file), path.Base(file), dir)
 }
 
 func (h hub) get(ctx context.Context, j *job) ([]string, error) {

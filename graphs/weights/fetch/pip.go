@@ -89,5 +89,5 @@ func (j *job) pip(ctx context.Context, dir string, p pip) (string, error) {
 }
 
 func (p pip) byHand(dir string) string {
-	return fmt.Sprintf("run `pip download --no-deps %s==%s` elsewhere, put %s into %s and say the same again", p.archive.Name, p.archive.Version, p.wheel, dir)
+	return fmt.Sprintf("run `pip download --no-deps %s==%s` elsewhere, put %s into %s and run the same command again", p.archive.Name, p.archive.Version, p.wheel, dir)
 }

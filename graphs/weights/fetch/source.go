@@ -116,5 +116,5 @@ func (w web) get(ctx context.Context, j *job) ([]string, error) {
 }
 
 func (w web) byHand(dir string) string {
-	return fmt.Sprintf("fetch %s elsewhere, put it as %s into %s and say the same again", w.url, w.base(), dir)
+	return fmt.Sprintf("fetch %s elsewhere, put it as %s into %s and run the same command again", w.url, w.base(), dir)
 }
