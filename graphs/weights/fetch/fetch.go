@@ -74,20 +74,6 @@ func Fetch(ctx context.Context, name string, o Options) (string, error) {
 	return file, err
 }
 
-// Cached returns the file of the weights called name if it is in the cache and what
-// was fetched, else an error.
-func Cached(name string, o Options) (string, error) {
-	src, err := parse(name, o.SHA256)
-	if err != nil {
-		return "", err
-	}
-	j, err := o.job(src)
-	if err != nil {
-		return "", err
-	}
-	return cached(j.dir)
-}
-
 // job is the fetching of one source into its folder of the cache.
 type job struct {
 	Options
