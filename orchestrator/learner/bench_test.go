@@ -141,16 +141,17 @@ var papers = []string{"gta5-cityscapes", "gta5-cityscapes-r101"}
 
 // newPaperLearner makes a preset's learner. Its pictures are noise: what they show
 // costs nothing.
-func newPaperLearner(b *testing.B, preset string) (*Learner, *datasets.Batch) {
+func newPaperLearner(b *testing.B, preset, state string) (*Learner, *datasets.Batch) {
 	b.Helper()
 	for _, name := range []string{"GTA5_ROOT", "CITYSCAPES_ROOT"} {
 		b.Setenv(name, "unread")
 	}
-	c, err := configs.Load(preset, []string{"train.adapt_after=0"})
+	c, err := configs.Load(preset, []string{"train.adapt_after=0", "runtime.state=" + state})
 	if err != nil {
 		b.Fatal(err)
 	}
-	l, err := New(enginetest.Open(b, engine.Options{}), Options{Config: c, Space: datasets.Cityscapes19(), Log: zap.NewNop()})
+	cuda := engine.CUDAOptions{TF32: c.Runtime.CUDA.TF32, ConvAlgoSearch: c.Runtime.CUDA.ConvAlgoSearch, ArenaExtendStrategy: c.Runtime.CUDA.ArenaExtendStrategy}
+	l, err := New(enginetest.Open(b, engine.Options{CUDA: cuda}), Options{Config: c, Space: datasets.Cityscapes19(), Log: zap.NewNop()})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -178,34 +179,48 @@ func newPaperLearner(b *testing.B, preset string) (*Learner, *datasets.Batch) {
 }
 
 // BenchmarkPaperIteration times a full-size iteration of the paper's presets after
-// one that warms up, and logs its stages.
+// one that warms up, and logs its stages; on a device with the state there, and with
+// the state on the host.
 func BenchmarkPaperIteration(b *testing.B) {
+	states := []string{"auto"}
+	if enginetest.OnDevice() {
+		states = []string{"device", "host"}
+	}
 	for _, preset := range papers {
-		b.Run(preset, func(b *testing.B) {
-			l, batch := newPaperLearner(b, preset)
-			next := func(context.Context) (*datasets.Batch, error) { return batch, nil }
-			it, total := 0, map[string]float64{}
-			iterate := func() {
-				s, err := l.Iterate(b.Context(), it, next)
-				if err != nil {
-					b.Fatal(err)
-				}
-				for name, x := range s.Seconds {
-					total[name] += x
-				}
-				it++
-			}
-			iterate()
-			clear(total)
-			for b.Loop() {
-				iterate()
-			}
-			b.ReportMetric(0, "ns/op")
-			b.ReportMetric(b.Elapsed().Seconds()/float64(b.N), "s/step")
-			for _, s := range l.Stages() {
-				b.Logf("%s: %.2f s", s.Name, total[s.Name]/float64(b.N))
-			}
-		})
+		for _, state := range states {
+			b.Run(preset+"/"+state, func(b *testing.B) { paperIteration(b, preset, state) })
+		}
+	}
+}
+
+func paperIteration(b *testing.B, preset, state string) {
+	b.Helper()
+	l, batch := newPaperLearner(b, preset, state)
+	next := func(context.Context) (*datasets.Batch, error) { return batch, nil }
+	it, total, moved := 0, map[string]float64{}, 0.0
+	iterate := func() {
+		s, err := l.Iterate(b.Context(), it, next)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for name, x := range s.Seconds {
+			total[name] += x
+		}
+		moved = float64(s.ToDevice+s.FromDevice) / 1e6
+		it++
+	}
+	iterate()
+	clear(total)
+	for b.Loop() {
+		iterate()
+	}
+	b.ReportMetric(0, "ns/op")
+	b.ReportMetric(b.Elapsed().Seconds()/float64(b.N), "s/step")
+	for _, s := range l.Stages() {
+		b.Logf("%s: %.4g s", s.Name, total[s.Name]/float64(b.N))
+	}
+	if moved > 0 {
+		b.ReportMetric(moved, "MB-moved/step")
 	}
 }
 
@@ -215,7 +230,7 @@ func BenchmarkPaperMemory(b *testing.B) {
 	for _, preset := range papers {
 		b.Run(preset, func(b *testing.B) {
 			peaktest.Report(b, func() { enginetest.Isolate(b) }, func() {
-				l, batch := newPaperLearner(b, preset)
+				l, batch := newPaperLearner(b, preset, "auto")
 				for it := range 2 {
 					if _, err := l.Iterate(b.Context(), it, func(context.Context) (*datasets.Batch, error) { return batch, nil }); err != nil {
 						b.Fatal(err)
