@@ -19,6 +19,9 @@ type Arch struct {
 	ProjectorInput string     // "concat": all levels at the first one's size; "last": the last level
 	DropPath       float64    // stochastic depth's rate at the last block; linear from 0 at the first
 	Dropout        float64    // rate of the channel dropout before the classifier
+	EncoderTrain   string     // what of the encoder is trained: "all" (also if empty), "frozen", "lora"
+	LoRARank       int        // r of encoder_train lora
+	LoRAAlpha      float64    // α of encoder_train lora: adapters count α/r
 	Mean, Std      [3]float32 // of the input, RGB, on the scale 0–255; see [Input]
 }
 
@@ -75,6 +78,9 @@ func (a Arch) Validate() error {
 	if err := e.check(a); err != nil {
 		return fmt.Errorf("encoder %s: %w", a.Encoder, err)
 	}
+	if err := a.checkTrain(e.encoder); err != nil {
+		return fmt.Errorf("encoder %s: %w", a.Encoder, err)
+	}
 	if err := h.check(a); err != nil {
 		return fmt.Errorf("head %s: %w", a.Head, err)
 	}
@@ -98,6 +104,11 @@ func (a Arch) checkHead() error {
 	if a.HeadWidth < 1 {
 		return fmt.Errorf("head width is %d, must be at least 1", a.HeadWidth)
 	}
+	return a.checkDilations()
+}
+
+// checkDilations refuses dilations, for heads that have none.
+func (a Arch) checkDilations() error {
 	if len(a.Dilations) > 0 {
 		return fmt.Errorf("there are no dilations to choose: have %v, leave them empty", a.Dilations)
 	}
@@ -116,7 +127,7 @@ func (a Arch) MinSize() (int, error) {
 // start from.
 func (a Arch) Published() bool { return encoders[a.Encoder].published }
 
-// Params returns all parameters in arena order: encoder with decay, encoder without, head with,
+// Params returns all parameters that are trained, in arena order: encoder with decay, encoder without, head with,
 // head without; within these, in order of declaration.
 func (a Arch) Params() ([]ParamSpec, error) {
 	if err := a.Validate(); err != nil {
@@ -130,7 +141,20 @@ func (a Arch) Params() ([]ParamSpec, error) {
 	return n.params, nil
 }
 
-// Buffers returns all tensors that are saved and never trained, in order of declaration: of every
+// Fixed returns the tensors of an encoder that is not trained, or by adapters only, in order of
+// declaration: its parameters, were it trained.
+func (a Arch) Fixed() ([]ParamSpec, error) {
+	if err := a.Validate(); err != nil {
+		return nil, err
+	}
+	n, err := declare(a, encoders[a.Encoder])
+	if err != nil {
+		return nil, err
+	}
+	return n.fixed, nil
+}
+
+// Buffers returns all other tensors that are saved and never trained, in order of declaration: of every
 // batch norm, its running mean and variance; of frozen ones, scale and shift before them.
 func (a Arch) Buffers() ([]BufferSpec, error) {
 	if err := a.Validate(); err != nil {

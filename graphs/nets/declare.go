@@ -73,8 +73,20 @@ func (t tensor) value() *value {
 	return v
 }
 
-// param declares a trainable parameter. Parts that are applied again declare theirs again.
+// param declares a parameter, which is trained unless the encoder is fixed and this is its. Parts
+// that are applied again declare theirs again.
 func (n *Net) param(name string, decay bool, init initialiser, shape ...int) tensor {
+	if !n.fixes() {
+		return n.trained(name, decay, init, shape...)
+	}
+	if n.isNew(name, shape) {
+		n.fixed = append(n.fixed, ParamSpec{Name: name, Shape: shape, Group: n.group, Init: init})
+	}
+	return tensor{n, name, shape, false}
+}
+
+// trained declares a parameter that is trained in any case.
+func (n *Net) trained(name string, decay bool, init initialiser, shape ...int) tensor {
 	if n.isNew(name, shape) {
 		n.params = append(n.params, ParamSpec{Name: name, Shape: shape, Group: n.group, Decay: decay, Init: init})
 	}

@@ -62,8 +62,12 @@ func (n *Net) layerNorm(x *value, name string, eps float32) *value {
 	return n.g.LayerNormalization(x, scale.value(), shift.value(), eps)
 }
 
-// dropPath multiplies a residual branch by stochastic depth's noise, one draw per image.
+// dropPath multiplies a residual branch by stochastic depth's noise, one draw per image. An encoder
+// that nothing trains has none.
 func (n *Net) dropPath(y *value, name string, rate float64) *value {
+	if n.arch.EncoderTrain == TrainFrozen {
+		return y
+	}
 	shape := graphs.Shape{y.Dim(0)}
 	for range y.Rank() - 1 {
 		shape = append(shape, 1)

@@ -78,6 +78,8 @@ func (mit) check(a Arch) error {
 	return oneOf("encoder_bn", a.EncoderBN)
 }
 
+func (mit) attends() {}
+
 func (m mit) encode(n *Net, x *value) []*value {
 	last := -1
 	for _, d := range m.depths {
@@ -131,10 +133,11 @@ func (m mit) attention(n *Net, x *value, s int, name string, h, w int) *value {
 
 	heads := m.heads[s]
 	d := c / heads
-	q := g.Reshape(query.toMap(x), batch, heads, d, l)
+	q := g.Reshape(n.adapted(query.toMap(x), x, name+".q", query.weight, 0), batch, heads, d, l)
 	reduced := n.reduce(x, m.ratios[s], name, h, w) // [N,M,C]
 	r := reduced.Dim(1)
 	kv := g.Split(keyValue.toMap(reduced), 1, c, c)
+	kv[1] = n.adapted(kv[1], reduced, name+".v", keyValue.weight, c)
 	k, v := g.Reshape(kv[0], batch, heads, d, r), g.Reshape(kv[1], batch, heads, d, r)
 
 	weights := g.Softmax(n.product(q, k, true, false, float32(1/math.Sqrt(float64(d)))), -1) // [N,heads,L,M]

@@ -46,7 +46,9 @@ type Net struct {
 	group    Group                   // of what is declared now
 	declared map[string]graphs.Shape // parameters and buffers
 	params   []ParamSpec
+	fixed    []ParamSpec // of an encoder that is not trained
 	buffers  []BufferSpec
+	adapters []adapter
 
 	values map[string]*value // of parameters and buffers, as far as they are used
 	levels []int             // channels of the encoder's levels
@@ -62,6 +64,12 @@ type Net struct {
 func New(g *graphs.Graph, a Arch, m Mode, weights func(name string) ([]float32, error)) *Net {
 	if err := a.Validate(); err != nil {
 		panic(&graphs.Error{Op: "nets.New", Message: err.Error()})
+	}
+	if m == Deploy && weights != nil {
+		var err error
+		if a, weights, err = a.Deployed(weights); err != nil {
+			panic(&graphs.Error{Op: "nets.New", Message: err.Error()})
+		}
 	}
 	return newNet(g, a, encoders[a.Encoder], newLowering(m, weights))
 }
@@ -144,8 +152,9 @@ func (n *Net) BatchStats() []BatchStat { return n.stats }
 // Noise returns the random inputs declared so far, in order; mode Train only.
 func (n *Net) Noise() []Noise { return n.noise }
 
-// Buffers returns the inputs that hold buffers, by their names: those of frozen batch norms built
-// so far, in order. Not in mode Deploy, where they are constants.
+// Buffers returns the inputs that hold what is not trained, by their names: tensors of a fixed
+// encoder and of frozen batch norms built so far, in order. Not in mode Deploy, where they are
+// constants.
 func (n *Net) Buffers() []*graphs.Value { return n.inputs }
 
 // part builds a part of the network, whose parameters belong to the group.

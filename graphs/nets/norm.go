@@ -7,8 +7,8 @@ import (
 	"t2sda/graphs"
 )
 
-// Batch norm. It always follows a convolution (or a product) without bias, and is written together
-// with it: under fixed statistics it is a part of the convolution.
+// Batch norm. As a rule it follows a convolution (or a product) without bias, and is written
+// together with it: under fixed statistics it is a part of the convolution.
 
 // bnEps is added to variances, as in PyTorch, where a network has nothing else.
 const bnEps = 1e-5
@@ -21,13 +21,17 @@ type batchNorm struct {
 	frozen                       bool    // normalises by running statistics when trained, too
 }
 
-// batchNorm declares a batch norm over c channels.
+// batchNorm declares a batch norm over c channels, which takes running statistics where the encoder
+// is fixed and it is its.
 func (n *Net) batchNorm(name string, c int) batchNorm {
 	return batchNorm{
 		name, n.param(name+".weight", false, fill(1), c), n.param(name+".bias", false, fill(0), c),
-		n.buffer(name+".running_mean", c, 0), n.buffer(name+".running_var", c, 1), bnEps, false,
+		n.buffer(name+".running_mean", c, 0), n.buffer(name+".running_var", c, 1), bnEps, n.fixes(),
 	}
 }
+
+// alone normalises a map x [N,C,h,w] by a batch norm that follows no convolution.
+func (b batchNorm) alone(x *value) *value { return b.scale.net.low.norm(b).alone(x) }
 
 // frozenNorm declares a batch norm over c channels that training does not change.
 func (n *Net) frozenNorm(name string, c int) batchNorm {
@@ -94,6 +98,7 @@ type norm interface {
 	kernel(w tensor) *value
 	bias() *value // [C]
 	after(y *value) *value
+	alone(x *value) *value // all of it, on a map without a convolution before
 }
 
 // overBatch normalises each channel of a map [N,C,h,w] by the statistics of the batch. It is
@@ -107,6 +112,8 @@ type overBatch struct {
 func (overBatch) kernel(w tensor) *value { return w.value() }
 
 func (overBatch) bias() *value { return nil }
+
+func (b overBatch) alone(x *value) *value { return b.after(x) }
 
 func (b overBatch) after(x *value) *value {
 	n, c := b.scale.net, x.Dim(1)
@@ -147,6 +154,14 @@ func (b fixed) bias() *value {
 
 func (fixed) after(y *value) *value { return y }
 
+func (b fixed) alone(x *value) *value { return affine(b.scale.net.g, x, b.factor(), b.bias()) }
+
+// affine is scale·x + offset per channel of a map x [N,C,h,w].
+func affine(g *graphs.Graph, x, scale, offset *value) *value {
+	c := x.Dim(1)
+	return g.Add(g.Mul(x, g.Reshape(scale, 1, c, 1, 1)), g.Reshape(offset, 1, c, 1, 1))
+}
+
 // folded is a batch norm under fixed, known statistics as what it is, y = scale·x + offset per
 // channel, inside of the convolution before it.
 type folded struct {
@@ -180,12 +195,17 @@ func (f folded) scaleRows(w []float32) []float32 {
 	return out
 }
 
-func (f folded) bias() *value {
-	b := make([]float32, len(f.offset))
-	for i, x := range f.offset {
-		b[i] = float32(x)
+func (f folded) bias() *value { return f.channels(f.offset) }
+
+// channels is a constant [C].
+func (f folded) channels(x []float64) *value {
+	b := make([]float32, len(x))
+	for i, v := range x {
+		b[i] = float32(v)
 	}
 	return f.g.Floats(b, len(b))
 }
+
+func (f folded) alone(x *value) *value { return affine(f.g, x, f.channels(f.scale), f.bias()) }
 
 func (folded) after(y *value) *value { return y }

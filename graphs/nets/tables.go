@@ -36,10 +36,18 @@ func Input(encoder string) (mean, std [3]float32) {
 // of about 256×128 and training on a CPU; the others are the public ones.
 var encoders = map[string]struct {
 	encoder
-	published bool // ImageNet weights are public
+	published bool // weights of it are public: ImageNet's, DINOv2's
 }{
 	"efficientnet_lite0": {efficientNetLite0, true},
 	"mobilenet_v2":       {mobileNetV2, true},
+
+	"dinov2_nano":       {dinov2Nano, false},
+	"dinov2_vits14":     {newDINOv2(384, 12, 0), true},
+	"dinov2_vits14_reg": {newDINOv2(384, 12, 4), true},
+	"dinov2_vitb14":     {newDINOv2(768, 12, 0), true},
+	"dinov2_vitb14_reg": {newDINOv2(768, 12, 4), true},
+	"dinov2_vitl14":     {newDINOv2(1024, 24, 0), true},
+	"dinov2_vitl14_reg": {newDINOv2(1024, 24, 4), true},
 
 	"mit_nano":    {mitNano, false},
 	"mit_b0":      {newMiT(32, [4]int{2, 2, 2, 2}), true},
@@ -70,6 +78,7 @@ type head interface {
 var heads = map[string]head{
 	"daformer":  daformer{},
 	"deeplabv2": deeplabv2{},
+	"linear":    linearHead{},
 	"lraspp":    lraspp{},
 	"segformer": segformer{},
 }
