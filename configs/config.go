@@ -1,5 +1,7 @@
 package configs
 
+import "cmp"
+
 // Config describes one run completely: two runs of equal configurations on one
 // machine give equal losses, bit for bit (CPU).
 type Config struct {
@@ -132,6 +134,33 @@ type Model struct {
 	Stem      string `mapstructure:"stem" yaml:"stem,omitempty"`
 	EncoderBN string `mapstructure:"encoder_bn" yaml:"encoder_bn,omitempty"`
 	Dilations []int  `mapstructure:"dilations" yaml:"dilations,flow,omitempty"`
+
+	// EncoderTrain says what of the encoder is trained: all of it (all; empty:
+	// likewise), nothing (frozen), or low-rank adapters of queries and values (lora).
+	// What is not trained comes from model.init. Neither key is written when empty.
+	EncoderTrain string `mapstructure:"encoder_train" yaml:"encoder_train,omitempty"`
+	LoRA         LoRA   `mapstructure:"lora" yaml:"lora,omitempty"`
+}
+
+// Values of model.encoder_train.
+const (
+	TrainAll    = "all"
+	TrainFrozen = "frozen"
+	TrainLoRA   = "lora"
+)
+
+// LoRA are the settings of model.encoder_train=lora (Hu et al., 2021): a weight W
+// counts as W + (α/r)·B·A, with A of r rows and B of r columns. Adapters have the
+// encoder's learning rate.
+type LoRA struct {
+	Rank  int     `mapstructure:"rank" yaml:"rank"`   // r; 0: 16
+	Alpha float64 `mapstructure:"alpha" yaml:"alpha"` // α; 0: r
+}
+
+// Resolved returns rank and α with what stands for 0.
+func (l LoRA) Resolved() (rank int, alpha float64) {
+	rank = cmp.Or(l.Rank, 16)
+	return rank, cmp.Or(l.Alpha, float64(rank))
 }
 
 // Translate chooses the engines that make pseudo-target images.

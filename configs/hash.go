@@ -69,8 +69,22 @@ func (c *Config) clearUnreadModel() {
 	if m.EncoderBN == "batch" {
 		m.EncoderBN = ""
 	}
-	if m.Head == "deeplabv2" {
+	if m.EncoderTrain == TrainAll {
+		m.EncoderTrain = ""
+	}
+	if m.EncoderTrain == TrainFrozen {
+		m.DropPath, m.EncoderBN = 0, ""
+	}
+	if m.EncoderTrain == TrainLoRA {
+		m.LoRA.Rank, m.LoRA.Alpha = m.LoRA.Resolved()
+	} else {
+		m.LoRA = LoRA{}
+	}
+	if m.Head == "linear" {
 		m.HeadWidth = 0 // there is no layer inside
+	}
+	if m.Head == "deeplabv2" {
+		m.HeadWidth = 0 // likewise
 		if slices.Equal(m.Dilations, []int{6, 12}) {
 			m.Dilations = nil
 		}

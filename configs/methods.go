@@ -179,9 +179,10 @@ func (c *Config) UsesMix() bool { return c.Trains(TermMix) }
 func (c *Config) UsesPull() bool { return c.Trains(TermPull) }
 
 // UsesFeatureDistance reports whether the run stays near its initial features.
-// Methods that are cross-entropy on labelled images alone never do.
+// Methods that are cross-entropy on labelled images alone never do, and a frozen
+// encoder cannot but.
 func (c *Config) UsesFeatureDistance() bool {
-	return len(c.method().terms) > 1 && c.Loss.FeatureDistance.Weight > 0
+	return len(c.method().terms) > 1 && c.Loss.FeatureDistance.Weight > 0 && c.Model.EncoderTrain != TrainFrozen
 }
 
 // UsesTeacher reports whether the run keeps a momentum teacher.

@@ -107,6 +107,14 @@ func (c *Config) validateModel(v *validator) {
 	if m.EncoderBN != "" {
 		v.oneOf("model.encoder_bn", m.EncoderBN, "batch", "frozen")
 	}
+	if m.EncoderTrain != "" {
+		v.oneOf("model.encoder_train", m.EncoderTrain, TrainAll, TrainFrozen, TrainLoRA)
+	}
+	if m.EncoderTrain == TrainFrozen || m.EncoderTrain == TrainLoRA {
+		v.check("model.init", m.Init != "", "is empty: with encoder_train %s the encoder's own weights are not trained and would stay random: give weights", m.EncoderTrain)
+	}
+	v.check("model.lora.rank", m.LoRA.Rank >= 0 && m.LoRA.Rank <= 1024, "want 1 to 1024, or 0 for 16, have %d", m.LoRA.Rank)
+	v.check("model.lora.alpha", m.LoRA.Alpha >= 0, "want more than 0, or 0 for the rank, have %g", m.LoRA.Alpha)
 	for _, d := range m.Dilations {
 		v.check("model.dilations", d >= 1 && d <= maxSide, "want numbers from 1 up, have %v", m.Dilations)
 	}

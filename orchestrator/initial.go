@@ -104,7 +104,7 @@ func initialWeights(path string, want []weights.Info) ([]weights.Tensor, *weight
 			return nil, nil, err
 		}
 	}
-	return weights.Start(path, want, weights.IsEncoder, fit.Encoders)
+	return weights.Start(path, want, weights.IsRequired, fit.Encoders)
 }
 
 // compareBeside compares a file of weights with what the sums file beside it says,

@@ -11,8 +11,10 @@ import (
 
 	"t2sda/configs"
 	"t2sda/datasets"
+	"t2sda/graphs"
 	"t2sda/graphs/nets"
 	"t2sda/graphs/weights"
+	"t2sda/graphs/weights/fit"
 	"t2sda/losses"
 	"t2sda/orchestrator/features"
 	"t2sda/orchestrator/learner"
@@ -84,16 +86,13 @@ func OpenNetwork(run, checkpoint, which string) (*Network, error) {
 // read fills the tensors from a checkpoint.
 func (n *Network) read(from *saved, which string) error {
 	params, errParams := n.Arch.Params()
-	buffers, errBuffers := n.Arch.Buffers()
-	if err := errors.Join(errParams, errBuffers); err != nil {
+	all, errAll := fit.Tensors(n.Arch)
+	if err := errors.Join(errParams, errAll); err != nil {
 		return fmt.Errorf("model: %w", err)
 	}
 	var want []weights.Tensor
-	for _, p := range params {
-		want = append(want, weights.Tensor{Name: p.Name, Shape: p.Shape, Data: make([]float32, p.Shape.Size())})
-	}
-	for _, b := range buffers {
-		want = append(want, weights.Tensor{Name: b.Name, Shape: []int{b.Len}, Data: make([]float32, b.Len)})
+	for _, t := range all {
+		want = append(want, weights.Tensor{Name: t.Name, Shape: t.Shape, Data: make([]float32, graphs.Shape(t.Shape).Size())})
 	}
 	if err := from.fill(studentFile, want); err != nil {
 		return err
@@ -107,9 +106,28 @@ func (n *Network) read(from *saved, which string) error {
 	return nil
 }
 
-// Tensors lists all tensors: parameters in the order of their arena, then running
-// statistics. They share the network's memory.
-func (n *Network) Tensors() []weights.Tensor { return slices.Clone(n.tensors) }
+// Tensors lists the tensors of the network as it is deployed: parameters in the order
+// of their arena, then running statistics. Low-rank adapters are part of what they
+// adapt. They may share the network's memory.
+func (n *Network) Tensors() ([]weights.Tensor, error) {
+	plain, lookup, err := n.Arch.Deployed(n.Lookup)
+	if err != nil {
+		return nil, err
+	}
+	infos, err := fit.Tensors(plain)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]weights.Tensor, len(infos))
+	for i, t := range infos {
+		data, err := lookup(t.Name)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = weights.Tensor{Name: t.Name, Shape: t.Shape, Data: data}
+	}
+	return out, nil
+}
 
 // Features says what features are taken of.
 func (n *Network) Features() features.Network {

@@ -24,7 +24,7 @@ func TestValidateNamesTheField(t *testing.T) {
 		want   []string
 	}{
 		{func(a *Arch) { a.Encoder = "resnet" }, []string{`encoder "resnet"`, "mit_b0", "mit_b5", "mit_nano", "resnet101"}},
-		{func(a *Arch) { a.Head = "fcn" }, []string{`head "fcn"`, "daformer, deeplabv2, lraspp, segformer"}},
+		{func(a *Arch) { a.Head = "fcn" }, []string{`head "fcn"`, "daformer, deeplabv2, linear, lraspp, segformer"}},
 		{func(a *Arch) { a.Classes = 0 }, []string{"classes is 0"}},
 		{func(a *Arch) { a.HeadWidth = -1 }, []string{"head width is -1"}},
 		{func(a *Arch) { a.ProjectorWidth = -1 }, []string{"projector width is -1"}},

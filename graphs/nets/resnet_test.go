@@ -194,7 +194,7 @@ func TestAnyLevels(t *testing.T) {
 				last := []int{32 / e.least(), 48 / e.least()}
 				logits, features := size, size
 				switch {
-				case head == "deeplabv2":
+				case head == "deeplabv2" || head == "linear":
 					logits = last
 				case head == "lraspp" && e.levels > 1:
 					logits = []int{16 / e.stride, 24 / e.stride}

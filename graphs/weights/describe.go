@@ -43,6 +43,12 @@ func (f *File) Describe() string {
 		if words := resNet(c.given); words != "" {
 			return words
 		}
+		if words := visionTransformer(c.given); words != "" {
+			return words
+		}
+	}
+	if slices.ContainsFunc(infos, func(t Info) bool { return strings.Contains(t.Name, "cls_token") }) {
+		return "a Vision Transformer whose names are not known here"
 	}
 	return unknownNetwork(infos)
 }
@@ -66,7 +72,6 @@ var signs = []struct{ piece, words string }{
 	{"bbox_predictor", "a detector"},
 	{".cv3.", "a detector (YOLO)"},
 	{"relative_position_bias_table", "a Swin Transformer"},
-	{"cls_token", "a Vision Transformer"},
 	{"pwconv1.", "a ConvNeXt"},
 	{"features.1.conv.", "a MobileNetV2"},
 	{"_depthwise_conv.", "an EfficientNet"},
@@ -124,6 +129,24 @@ func resNet(given map[string]renamed) string {
 		stem = "deep stem (three convolutions, V1c)"
 	}
 	return fmt.Sprintf("a ResNet of %s %s with a %s", strings.Join(depths, "·"), kind, stem)
+}
+
+// visionTransformer describes a Vision Transformer by our names, "" where there is
+// none.
+func visionTransformer(given map[string]renamed) string {
+	embed, ok := given["backbone.patch_embed.proj.weight"]
+	if _, class := given["backbone.cls_token"]; !ok || !class || len(embed.Shape) != 4 {
+		return ""
+	}
+	words := fmt.Sprintf("a Vision Transformer of %d channels and %d blocks on patches of %d×%d px",
+		embed.Shape[0], blocks(given, "backbone.blocks."), embed.Shape[2], embed.Shape[3])
+	if r, ok := given["backbone.register_tokens"]; ok && len(r.Shape) == 3 {
+		words += fmt.Sprintf(" with %d registers", r.Shape[1])
+	}
+	if _, ok := given["backbone.blocks.0.ls1.gamma"]; !ok {
+		words += ", without LayerScale"
+	}
+	return words
 }
 
 // blocks counts the numbers that follow the prefix.

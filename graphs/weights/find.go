@@ -173,9 +173,12 @@ var superfluousPrefixes = []string{"head.", "classifier.", "fc.", "_fc.", "aux_c
 // classifies by linear_pred.
 const unusedClassifier = "decode_head.conv_seg."
 
+// maskToken ends the name of what stands for masked patches while DINOv2 is trained.
+const maskToken = "mask_token"
+
 // superfluous reports whether a name is of something that no network of ours has.
 func (p part) superfluous(name string) bool {
-	if strings.HasSuffix(name, counter) {
+	if strings.HasSuffix(name, counter) || strings.HasSuffix(name, maskToken) {
 		return true
 	}
 	if strings.HasPrefix(name, unusedClassifier) {

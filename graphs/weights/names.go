@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Our names are those of the original code of SegFormer and DAFormer, of
+// Our names are those of the original code of SegFormer, DAFormer and DINOv2, of
 // mmsegmentation's ResNets, of torchvision's MobileNetV2 and of EfficientNet-PyTorch,
 // with "backbone." before the encoder's. A convention is
 // another way to name the same tensors; each network has a table per convention
@@ -53,7 +53,7 @@ func Conventions() []string {
 const Ours = "ours"
 
 // tables has one entry per network and convention.
-var tables = slices.Concat(mitTables, resnetTables, invertedTables)
+var tables = slices.Concat(mitTables, resnetTables, invertedTables, dinov2Tables)
 
 // tablesOf returns a convention's tables; ours has none.
 func tablesOf(convention string) ([]table, error) {
@@ -327,6 +327,16 @@ const encoderPrefix = "backbone."
 
 // IsEncoder reports whether a tensor is, by our name, one of the encoder's.
 func IsEncoder(t Info) bool { return strings.HasPrefix(t.Name, encoderPrefix) }
+
+// IsRequired reports whether a network that starts from a file must find the tensor
+// there: the encoder's, but for low-rank adapters, which start as no change.
+func IsRequired(t Info) bool { return IsEncoder(t) && !isAdapter(t) }
+
+// isAdapter tells a low-rank adapter by our name, whose ending is that of Hugging Face
+// peft.
+func isAdapter(t Info) bool {
+	return strings.HasSuffix(t.Name, ".lora_A.weight") || strings.HasSuffix(t.Name, ".lora_B.weight")
+}
 
 // conventionsFor lists the conventions that name some tensor of the encoder.
 func conventionsFor(ours []Info) []string {

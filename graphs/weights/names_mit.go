@@ -18,7 +18,7 @@ var mitTables = []table{
 		same("backbone.patch_embed{s+1}.proj.*", "(segformer.)encoder.patch_embeddings.{s}.proj.*"),
 		same("backbone.patch_embed{s+1}.norm.*", "(segformer.)encoder.patch_embeddings.{s}.layer_norm.*"),
 		same("backbone.block{s+1}.{b}.attn.q.*", "(segformer.)encoder.block.{s}.{b}.attention.self.query.*"),
-		keysValues("backbone.block{s+1}.{b}.attn.kv.*", "(segformer.)encoder.block.{s}.{b}.attention.self.key.*", "(segformer.)encoder.block.{s}.{b}.attention.self.value.*"),
+		joined("backbone.block{s+1}.{b}.attn.kv.*", "(segformer.)encoder.block.{s}.{b}.attention.self.key.*", "(segformer.)encoder.block.{s}.{b}.attention.self.value.*"),
 		same("backbone.block{s+1}.{b}.attn.proj.*", "(segformer.)encoder.block.{s}.{b}.attention.output.dense.*"),
 		same("backbone.block{s+1}.{b}.attn.sr.*", "(segformer.)encoder.block.{s}.{b}.attention.self.sr.*"),
 		same("backbone.block{s+1}.{b}.attn.norm.*", "(segformer.)encoder.block.{s}.{b}.attention.self.layer_norm.*"),
@@ -39,7 +39,7 @@ var mitTables = []table{
 		same("backbone.block{s+1}.{b}.norm1.*", "(segformer.)stages.{s}.blocks.{b}.layernorm_before.*"),
 		same("backbone.block{s+1}.{b}.norm2.*", "(segformer.)stages.{s}.blocks.{b}.layernorm_after.*"),
 		same("backbone.block{s+1}.{b}.attn.q.*", "(segformer.)stages.{s}.blocks.{b}.attention.q_proj.*"),
-		keysValues("backbone.block{s+1}.{b}.attn.kv.*", "(segformer.)stages.{s}.blocks.{b}.attention.k_proj.*", "(segformer.)stages.{s}.blocks.{b}.attention.v_proj.*"),
+		joined("backbone.block{s+1}.{b}.attn.kv.*", "(segformer.)stages.{s}.blocks.{b}.attention.k_proj.*", "(segformer.)stages.{s}.blocks.{b}.attention.v_proj.*"),
 		same("backbone.block{s+1}.{b}.attn.proj.*", "(segformer.)stages.{s}.blocks.{b}.attention.o_proj.*"),
 		same("backbone.block{s+1}.{b}.attn.sr.*", "(segformer.)stages.{s}.blocks.{b}.attention.sequence_reduction.sequence_reduction.*"),
 		same("backbone.block{s+1}.{b}.attn.norm.*", "(segformer.)stages.{s}.blocks.{b}.attention.sequence_reduction.layer_norm.*"),
@@ -79,9 +79,13 @@ var mitTables = []table{
 	}},
 }
 
-// keysValues joins keys and values, which are one tensor of ours.
-func keysValues(ours, keys, values string) rule {
-	return rule{ours: []rows{{parsePattern(ours), 2}}, public: []rows{{parsePattern(keys), 1}, {parsePattern(values), 1}}}
+// joined joins tensors of equally many rows, which are one tensor of ours.
+func joined(ours string, public ...string) rule {
+	r := rule{ours: []rows{{parsePattern(ours), len(public)}}}
+	for _, p := range public {
+		r.public = append(r.public, rows{parsePattern(p), 1})
+	}
+	return r
 }
 
 // linear is a renaming of a linear layer that is a 1×1 convolution there.

@@ -113,6 +113,9 @@ func TestNamesAreInverse(t *testing.T) {
 		{"mobilenet_v2", encoderOf(t, "mobilenet_v2", ""), "timm-mobilenet", ""},
 		{"efficientnet_lite0", encoderOf(t, "efficientnet_lite0", ""), "lukemelas", ""},
 		{"efficientnet_lite0", encoderOf(t, "efficientnet_lite0", ""), "timm-efficientnet", ""},
+		{"dinov2_vits14_reg", encoderOf(t, "dinov2_vits14_reg", ""), "dinov2", ""},
+		{"dinov2_vits14_reg", encoderOf(t, "dinov2_vits14_reg", ""), "hf", ""},
+		{"dinov2_vits14", encoderOf(t, "dinov2_vits14", ""), "hf5", ""},
 		{"resnet101, deep", append(encoderOf(t, "resnet101", nets.StemDeep), dlv2...), "mmseg", ""},
 	} {
 		t.Run(c.network+"/"+c.convention, func(t *testing.T) {
@@ -183,10 +186,14 @@ func TestPublicNames(t *testing.T) {
 		{"timm/mobilenetv2_100", "timm-mobilenet", encoderOf(t, "mobilenet_v2", "")},
 		{"timm/tf_efficientnet_lite0", "timm-efficientnet", encoderOf(t, "efficientnet_lite0", "")},
 		{"efficientnet-lite-pytorch/efficientnet-lite0", "lukemelas", encoderOf(t, "efficientnet_lite0", "")},
+		{"dinov2/vits14_reg", "dinov2", encoderOf(t, "dinov2_vits14_reg", "")},
+		{"timm/vits14", "dinov2", encoderOf(t, "dinov2_vits14", "")},
+		{"hf/vits14_reg", "hf", encoderOf(t, "dinov2_vits14_reg", "")},
+		{"hf5/vits14_reg", "hf5", encoderOf(t, "dinov2_vits14_reg", "")},
 	} {
 		want := public(t, c.name)
 		for name := range want {
-			if strings.HasSuffix(name, "num_batches_tracked") || slices.ContainsFunc([]string{"fc.", "_fc.", "classifier."}, func(p string) bool { return strings.HasPrefix(name, p) }) {
+			if strings.HasSuffix(name, "num_batches_tracked") || strings.HasSuffix(name, "mask_token") || slices.ContainsFunc([]string{"fc.", "_fc.", "classifier."}, func(p string) bool { return strings.HasPrefix(name, p) }) {
 				delete(want, name)
 			}
 		}
@@ -207,6 +214,29 @@ func TestPublicNames(t *testing.T) {
 		if len(want) > 0 {
 			t.Errorf("%s: without a name of ours: %v", c.name, want)
 		}
+	}
+}
+
+// TestDINOv2WithinAClassifier: the encoder of transformers' classifier of images is
+// found, and told in words.
+func TestDINOv2WithinAClassifier(t *testing.T) {
+	var given []weights.Info
+	for name, shape := range public(t, "hf/vits14_classifier") {
+		given = append(given, weights.Info{Name: name, Shape: shape})
+	}
+	f := open(t, network(t, given))
+	found, err := f.Find(encoderOf(t, "dinov2_vits14", ""), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := found.Check(); err != nil || found.Convention != "hf" {
+		t.Errorf("as %s: %v", found.Convention, err)
+	}
+	if fits := f.Fits(fit.Encoders()); !slices.Equal(fits, []string{"dinov2_vits14"}) {
+		t.Errorf("fits %v", fits)
+	}
+	if words := f.Describe(); words != "a Vision Transformer of 384 channels and 12 blocks on patches of 14×14 px" {
+		t.Errorf("it is %s", words)
 	}
 }
 

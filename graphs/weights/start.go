@@ -85,7 +85,10 @@ func Start(source string, want []Info, required func(Info) bool, encoders func()
 func (r *Found) only(required func(Info) bool) *Found {
 	part := *r
 	part.Missing = slices.DeleteFunc(slices.Clone(r.Missing), func(t Info) bool { return !required(t) })
-	part.Misshapen = slices.DeleteFunc(slices.Clone(r.Misshapen), func(m Mismatch) bool { return !required(Info{Name: m.Name, Shape: m.Want}) })
+	part.Misshapen = slices.DeleteFunc(slices.Clone(r.Misshapen), func(m Mismatch) bool {
+		t := Info{Name: m.Name, Shape: m.Want}
+		return !required(t) && !isAdapter(t) // without its adapter, a weight is another
+	})
 	part.Unexpected = r.excess
 	return &part
 }
@@ -104,6 +107,9 @@ func (f *File) Encoder(encoders []Network) (Network, error) {
 
 // another explains that a file holds another network than the wanted one.
 func (f *File) another(fault error, encoders []Network) error {
+	if slices.ContainsFunc(f.Infos(), isAdapter) {
+		return fmt.Errorf("%s: of the encoder's tensors %w. The file holds low-rank adapters beside their weights: train with the run's model.encoder_train=lora and rank, or write the run's weights with adapters added to them (t2sda weights export)", f.path, fault)
+	}
 	mend := "no encoder here fits it: give weights of this one"
 	if fits := f.Fits(encoders); len(fits) > 0 {
 		mend = fmt.Sprintf("set model.encoder=%s, or give weights of this encoder", strings.Join(fits, " or "))

@@ -70,7 +70,11 @@ func (e weightsExport) export(cmd *cobra.Command) error {
 	if n.Unverified != nil {
 		warnings(cmd)(n.Unverified)
 	}
-	named, left, err := weights.Rename(e.names, n.Tensors())
+	tensors, err := n.Tensors()
+	if err != nil {
+		return err
+	}
+	named, left, err := weights.Rename(e.names, tensors)
 	if err != nil {
 		return fmt.Errorf("--names: %w", err)
 	}

@@ -1,22 +1,25 @@
 package learner
 
 import (
+	"slices"
+
 	"t2sda/graphs/engine"
 	"t2sda/graphs/weights"
 )
 
 // Part is a piece of a learner's state, as a file of a checkpoint holds it.
 type Part struct {
-	Name    string
-	state   *state
-	arenas  []engine.Arena
-	prefix  []string // of the names in each
-	buffers bool     // with the running statistics
+	Name   string
+	state  *state
+	arenas []engine.Arena
+	prefix []string // of the names in each
+	rest   bool     // with what is not trained: fixed tensors and running statistics
 }
 
-// Parts lists all that training changes: "student", its parameters and running
-// statistics; "teacher", its parameters, unless the method has none; "optimizer",
-// AdamW's moments, m/NAME and v/NAME.
+// Parts lists all that training changes, and what of the network it does not:
+// "student", the whole network, running statistics included; "teacher", what of it is
+// trained, unless the method has none; "optimizer", AdamW's moments, m/NAME and
+// v/NAME.
 func (l *Learner) Parts() []Part {
 	s := l.state
 	parts := []Part{s.studentPart()}
@@ -27,7 +30,7 @@ func (l *Learner) Parts() []Part {
 }
 
 func (s *state) studentPart() Part {
-	return Part{Name: "student", state: s, arenas: []engine.Arena{s.student}, prefix: []string{""}, buffers: true}
+	return Part{Name: "student", state: s, arenas: []engine.Arena{s.student}, prefix: []string{""}, rest: true}
 }
 
 // Tensors lists the part's tensors. Where the host may touch the state they share
@@ -44,8 +47,12 @@ func (p Part) Tensors() ([]weights.Tensor, error) {
 			out = append(out, weights.Tensor{Name: p.prefix[k] + spec.Name, Shape: spec.Shape, Data: all[at : at+n : at+n]})
 		}
 	}
-	if p.buffers {
-		out = append(out, p.state.bufferTensors()...)
+	if p.rest {
+		fixed, err := p.state.base.tensors()
+		if err != nil {
+			return nil, err
+		}
+		out = slices.Concat(out, fixed, p.state.bufferTensors())
 	}
 	return out, nil
 }
@@ -75,6 +82,9 @@ func (p Part) put(tensors []weights.Tensor) error {
 				return err
 			}
 		}
+	}
+	if p.rest {
+		return p.state.base.put(tensors[len(p.arenas)*n:])
 	}
 	return nil
 }

@@ -78,6 +78,10 @@ func Arch(cfg configs.Config, classes int) nets.Arch {
 		Encoder: m.Encoder, Head: m.Head, Classes: classes, HeadWidth: m.HeadWidth,
 		ProjectorWidth: m.ProjectorWidth, ProjectorInput: m.ProjectorInput,
 		DropPath: m.DropPath, Dropout: m.Dropout, Stem: m.Stem, EncoderBN: m.EncoderBN, Dilations: m.Dilations,
+		EncoderTrain: m.EncoderTrain,
+	}
+	if m.EncoderTrain == configs.TrainLoRA {
+		a.LoRARank, a.LoRAAlpha = m.LoRA.Resolved()
 	}
 	a.Mean, a.Std = nets.Input(m.Encoder)
 	if !cfg.UsesPull() {

@@ -47,7 +47,7 @@ func (s *state) onImages(e *engine.Engine, name string, a engine.Arena, arch net
 		image, memory := program.Input[float32](p, "image", size.N, 3, size.H, size.W)
 		pixels = memory
 		build(p, net, image)
-		p.Lend(net.Buffers(), s.running)
+		p.Lend(net.Buffers(), s.untrained)
 	})
 	return opened, pixels, err
 }

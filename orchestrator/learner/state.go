@@ -15,8 +15,9 @@ import (
 	"t2sda/internal/rng"
 )
 
-// state is everything that training changes: five arenas of one layout and the
-// running statistics of batch norm. Tensors bound to sessions are views of it.
+// state is everything that training changes, five arenas of one layout and the
+// running statistics of batch norm, and what of the network it leaves as it is.
+// Tensors bound to sessions are views of it.
 type state struct {
 	specs   []nets.ParamSpec
 	offsets []int          // of specs[i] in every arena
@@ -28,6 +29,7 @@ type state struct {
 	student, teacher engine.Arena // teacher is nil for methods without one
 	grads            engine.Arena
 	moment1, moment2 engine.Arena
+	base             base // of an encoder that is fixed
 
 	buffers map[string][]float32 // running statistics by name
 	order   []string             // of buffers
@@ -70,6 +72,9 @@ func newState(arch nets.Arch, withTeacher bool, c configs.Train, seed uint64, ar
 		s.addSpan(s.size, p, c)
 	}
 	if err := errors.Join(s.allocate(withTeacher), s.addBuffers(arch)); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	if s.base, err = newBase(arch, seed, arena); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	if err := s.draw(seed); err != nil {
@@ -146,7 +151,7 @@ func (s *state) allocate(withTeacher bool) (err error) {
 }
 
 func (s *state) Close() error {
-	var errs []error
+	errs := []error{s.base.Close()}
 	for _, a := range []engine.Arena{s.student, s.teacher, s.grads, s.moment1, s.moment2} {
 		if a != nil {
 			errs = append(errs, a.Close())
@@ -166,13 +171,17 @@ func (s *state) views(a engine.Arena) program.Params {
 	}
 }
 
-// running gives buffers their memory, for sessions.
-func (s *state) running(name string, shape graphs.Shape) (*engine.Tensor, error) {
+// untrained gives what is not trained its memory, for sessions: running statistics,
+// and fixed tensors.
+func (s *state) untrained(name string, shape graphs.Shape) (*engine.Tensor, error) {
+	if s.base.has(name) {
+		return s.base.view(name, shape)
+	}
 	return engine.NewTensor(s.buffers[name], shape...)
 }
 
-// copyEncoder returns an arena with the student's encoder alone: parameters of the
-// first group, at the same offsets.
+// copyEncoder returns an arena with what is trained of the student's encoder:
+// parameters of the first group, at the same offsets.
 func (s *state) copyEncoder() (engine.Arena, error) {
 	n := 0
 	for i, p := range s.specs {
@@ -190,10 +199,15 @@ func (s *state) copyEncoder() (engine.Arena, error) {
 	return a, nil
 }
 
-// lookup returns a parameter of the student, or a running statistic.
+// lookup returns a parameter of the student, or what is not trained.
 func (s *state) lookup(name string) ([]float32, error) {
 	if i, ok := s.index[name]; ok {
 		return values(s.student, s.offsets[i], s.specs[i].Shape.Size())
+	}
+	for _, p := range s.base.specs {
+		if p.Name == name {
+			return s.base.values(name, p.Shape.Size())
+		}
 	}
 	if b, ok := s.buffers[name]; ok {
 		return b, nil
@@ -211,8 +225,8 @@ func (s *state) bufferTensors() []weights.Tensor {
 }
 
 // initialise starts from tensors under our names, which source holds: the whole
-// encoder, which must be there, and as much of head and projector as there is. The
-// teacher starts as a copy.
+// encoder, which must be there less its adapters, and as much of head and projector
+// as there is. The teacher starts as a copy.
 func (s *state) initialise(source string, have []weights.Tensor, log *zap.Logger) error {
 	given := map[string]weights.Tensor{}
 	for _, t := range have {
@@ -229,7 +243,8 @@ func (s *state) initialise(source string, have []weights.Tensor, log *zap.Logger
 		if ok {
 			use = append(use, g)
 		}
-		if ok || i < len(s.specs) && s.specs[i].Group == nets.Encoder {
+		parameter := i < len(s.specs)+len(s.base.specs)
+		if ok || parameter && weights.IsRequired(weights.Info{Name: t.Name}) {
 			want = append(want, t)
 		}
 	}

@@ -11,10 +11,14 @@ import (
 	"t2sda/graphs/weights"
 )
 
-// Tensors lists all tensors of a network: parameters in the order of their arena,
-// then running statistics.
+// Tensors lists all tensors of a network: trained parameters in the order of their
+// arena, then what of a fixed encoder is not trained, then running statistics.
 func Tensors(a nets.Arch) ([]weights.Info, error) {
 	params, err := a.Params()
+	if err != nil {
+		return nil, err
+	}
+	fixed, err := a.Fixed()
 	if err != nil {
 		return nil, err
 	}
@@ -23,7 +27,7 @@ func Tensors(a nets.Arch) ([]weights.Info, error) {
 		return nil, err
 	}
 	var all []weights.Info
-	for _, p := range params {
+	for _, p := range slices.Concat(params, fixed) {
 		all = append(all, weights.Info{Name: p.Name, Shape: p.Shape})
 	}
 	for _, b := range buffers {

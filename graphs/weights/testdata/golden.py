@@ -6,7 +6,7 @@ the tests run this file:
     python golden.py        # Python 3, torch 2.15.0, torchvision 0.29.2, timm 1.0.31, efficientnet-lite-pytorch 0.1.0, transformers 5.24.0, onnx 1.23.2, safetensors 0.8.0
 
 values.safetensors holds what the tensors of the other files are, as float32 and contiguous.
-names.json holds names and shapes of public networks, as their own code makes them.
+names.json holds names and shapes of public networks, as their own code makes them; facebookresearch/dinov2 (commit b8931f7) must be on PYTHONPATH.
 """
 
 import argparse
@@ -117,10 +117,13 @@ def names():
     """Names and shapes of public networks' state dictionaries; nothing has elements here."""
     import timm
     import torchvision
+    from dinov2.hub import backbones
     from efficientnet_lite_pytorch import EfficientNet
-    from transformers import SegformerConfig, SegformerForSemanticSegmentation
+    from safetensors import safe_open
+    from transformers import Dinov2Config, Dinov2ForImageClassification, Dinov2WithRegistersConfig, Dinov2WithRegistersModel, SegformerConfig, SegformerForSemanticSegmentation
 
     out = {}
+    vit = {"hidden_size": 384, "num_attention_heads": 6, "image_size": 518, "patch_size": 14}
     with torch.device("meta"):
         b0 = SegformerForSemanticSegmentation(SegformerConfig(num_labels=19))
         models = {
@@ -129,14 +132,19 @@ def names():
             "timm/resnet50": timm.create_model("resnet50c"), "timm/resnet101": timm.create_model("resnet101c"),
             "torchvision/mobilenet_v2": torchvision.models.mobilenet_v2(), "timm/mobilenetv2_100": timm.create_model("mobilenetv2_100"),
             "timm/tf_efficientnet_lite0": timm.create_model("tf_efficientnet_lite0"), "efficientnet-lite-pytorch/efficientnet-lite0": EfficientNet.from_name("efficientnet-lite0"),
+            "dinov2/vits14_reg": backbones.dinov2_vits14_reg(pretrained=False), "timm/vits14": timm.create_model("vit_small_patch14_dinov2"),
+            "hf5/vits14_reg": Dinov2WithRegistersModel(Dinov2WithRegistersConfig(**vit)),
         }
     for k, m in models.items():
         out[k] = {n: list(v.shape) for n, v in m.state_dict().items()}
-    small = SegformerForSemanticSegmentation(SegformerConfig(num_labels=19))
-    small.save_pretrained("/tmp/segformer")  # under the names of the files
-    from safetensors import safe_open
-    with safe_open("/tmp/segformer/model.safetensors", "pt") as f:
-        out["hf/mit_b0"] = {n: f.get_slice(n).get_shape() for n in f.keys()}
+    files = {  # names of the files
+        "hf/mit_b0": SegformerForSemanticSegmentation(SegformerConfig(num_labels=19)),
+        "hf/vits14_reg": Dinov2WithRegistersModel(Dinov2WithRegistersConfig(**vit)), "hf/vits14_classifier": Dinov2ForImageClassification(Dinov2Config(**vit)),
+    }
+    for k, m in files.items():
+        m.save_pretrained("/tmp/names")
+        with safe_open("/tmp/names/model.safetensors", "pt") as f:
+            out[k] = {n: f.get_slice(n).get_shape() for n in f.keys()}
     with open("names.json", "w") as f:
         f.write("{\n" + ",\n".join(f" {json.dumps(k)}: {json.dumps(v, separators=(',', ':'))}" for k, v in out.items()) + "\n}\n")
 
