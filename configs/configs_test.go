@@ -1,6 +1,7 @@
 package configs
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -165,6 +166,38 @@ func TestPaperPresets(t *testing.T) {
 	}
 }
 
+// The presets from DINOv2 have VFM-UDA's numbers (Englert et al., 2024), and the paper's
+// for all that it does not speak of.
+func TestDINOv2Presets(t *testing.T) {
+	for _, name := range []string{"GTA5_ROOT", "SYNTHIA_ROOT", "CITYSCAPES_ROOT"} {
+		t.Setenv(name, "/"+name)
+	}
+	for _, name := range []string{"gta5-cityscapes", "synthia-cityscapes"} {
+		want, err := Load(name, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c, err := Load(name+"-dinov2", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want.Name = name + "-dinov2"
+		want.Data.RCS.Temperature, want.Data.Augment = 0.05, 1
+		want.Model.Encoder, want.Model.Head, want.Model.ProjectorInput = "dinov2_vitl14", "segformer", "last"
+		want.Model.DropPath, want.Model.Dropout = 0, 0
+		want.Loss.CEDenominator, want.Loss.Quality, want.Loss.IgnoreTop, want.Loss.IgnoreBottom = "valid", "batch", 0.03, 0.25
+		want.Loss.FeatureDistance.Weight = 0
+		want.Train.WarmupRatio = 1e-3
+		if got, rule := c.Train.LR, 0.1*5e-5*math.Sqrt(float64(c.Train.Batch)); math.Abs(got-rule) > 1e-3*rule {
+			t.Errorf("%s: step size %g, VFM-UDA's is %g", c.Name, got, rule)
+		}
+		want.Train.LR = c.Train.LR
+		if diff := cmp.Diff(want, c, cmpopts.EquateEmpty(), cmpopts.IgnoreUnexported(Config{})); diff != "" {
+			t.Errorf("%s: %s", c.Name, diff)
+		}
+	}
+}
+
 // TestHash: what changes the course of training changes the hash, nothing else.
 func TestHash(t *testing.T) {
 	base := Default()
@@ -183,7 +216,7 @@ func TestHash(t *testing.T) {
 	if base.Hash() == skipping.Hash() {
 		t.Error("what follows a bad file did not change the hash")
 	}
-	if text, err := base.YAML(); err != nil || slices.ContainsFunc([]string{"on_error", "stats_cache", "stem", "encoder_bn", "dilations"}, func(key string) bool { return strings.Contains(string(text), key) }) {
+	if text, err := base.YAML(); err != nil || slices.ContainsFunc([]string{"on_error", "stats_cache", "stem", "encoder_bn", "dilations", "encoder_train", "lora"}, func(key string) bool { return strings.Contains(string(text), key) }) {
 		t.Errorf("settings that are newer than hashes are written (%v)", err)
 	}
 }
@@ -252,6 +285,9 @@ func TestHashOfUnreadSettings(t *testing.T) {
 		{"stem", func(c *Config) { c.Model.Stem = "plain" }, all},
 		{"batch norm", func(c *Config) { c.Model.EncoderBN = "frozen" }, all},
 		{"dilations", func(c *Config) { c.Model.Dilations = []int{6, 12, 18, 24} }, all},
+		{"a frozen encoder", func(c *Config) { c.Model.EncoderTrain = TrainFrozen }, all},
+		{"adapters", func(c *Config) { c.Model.EncoderTrain = TrainLoRA }, all},
+		{"rank without adapters", func(c *Config) { c.Model.LoRA.Rank = 8 }, nil},
 		{"evaluation data", func(c *Config) { c.Data.Eval.Root = "a" }, all},
 		{"step size", func(c *Config) { c.Train.LR *= 2 }, all},
 	} {
@@ -271,6 +307,21 @@ func TestHashOfUnreadSettings(t *testing.T) {
 	same.Model.Stem, same.Model.EncoderBN, same.Model.Dilations, same.Model.HeadWidth = "deep", "batch", []int{6, 12}, 7
 	if cnn.Hash() != same.Hash() {
 		t.Error("what a CNN is anyhow changed the hash")
+	}
+	lora := Default()
+	lora.Model.EncoderTrain = TrainLoRA
+	adapted := lora
+	adapted.Model.LoRA = LoRA{Rank: 16, Alpha: 16}
+	if lora.Hash() != adapted.Hash() {
+		t.Error("what adapters are anyhow changed the hash")
+	}
+	if adapted.Model.LoRA.Alpha = 32; lora.Hash() == adapted.Hash() {
+		t.Error("α did not change the hash")
+	}
+	whole := Default()
+	whole.Model.EncoderTrain = TrainAll
+	if d := Default(); whole.Hash() != d.Hash() {
+		t.Error("an encoder that is trained whole changed the hash")
 	}
 	a := Default()
 	b := a
@@ -338,6 +389,10 @@ func TestBadConfigurations(t *testing.T) {
 		{"tau", "extends: streets\nloss: {pull: {tau: 0}}", "loss.pull.tau: want > 0, have 0"},
 		{"stem", "extends: streets\nmodel: {stem: wide}", `line 2: model.stem: want one of deep, plain, have "wide"`},
 		{"batch norm", "extends: streets\nmodel: {encoder_bn: off}", `model.encoder_bn: want one of batch, frozen, have "off"`},
+		{"what of the encoder", "extends: streets\nmodel: {encoder_train: head}", `model.encoder_train: want one of all, frozen, lora, have "head"`},
+		{"frozen from nothing", "extends: streets\nmodel: {encoder_train: frozen, init: ''}", "model.init: is empty: with encoder_train frozen the encoder's own weights are not trained and would stay random: give weights"},
+		{"rank", "extends: streets\nmodel: {lora: {rank: -1}}", "model.lora.rank: want 1 to 1024, or 0 for 16, have -1"},
+		{"alpha", "extends: streets\nmodel: {lora: {alpha: -1}}", "model.lora.alpha: want more than 0, or 0 for the rank, have -1"},
 		{"dilations", "extends: streets\nmodel: {dilations: [6, 0]}", "model.dilations: want numbers from 1 up, have [6 0]"},
 		{"feature distance", "extends: streets\nloss: {feature_distance: {weight: -1}}", "loss.feature_distance.weight: want a number from 0 up, have -1"},
 		{"its ratio", "extends: streets\nloss: {feature_distance: {ratio: 1.5}}", "loss.feature_distance.ratio: want more than 0, at most 1, have 1.5"},

@@ -39,7 +39,7 @@ func TestEnginesInBothForms(t *testing.T) {
 			}
 		}
 	}
-	for _, preset := range []string{"gta5-cityscapes", "gta5-cityscapes-r101", "synthia-cityscapes", "synthia-cityscapes-r101"} { // the paper's
+	for _, preset := range []string{"gta5-cityscapes", "gta5-cityscapes-r101", "gta5-cityscapes-dinov2", "synthia-cityscapes", "synthia-cityscapes-r101", "synthia-cityscapes-dinov2"} { // the paper's
 		if c, err := Read(preset); err != nil || c.Translate.Engine.String() != "fda" {
 			t.Errorf("%s: the engine is %v, %v", preset, c.Translate.Engine, err)
 		}

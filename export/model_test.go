@@ -44,6 +44,66 @@ func TestVerifyAgainstTrainingNetwork(t *testing.T) {
 	}
 }
 
+// TestVerifyFixedEncoders: encoders that are adapted or frozen, and a Vision Transformer on an
+// image that its patches do not divide.
+func TestVerifyFixedEncoders(t *testing.T) {
+	e := enginetest.Open(t, engine.Options{})
+	for _, c := range []struct{ encoder, way string }{
+		{"dinov2_nano", nets.TrainAll}, {"dinov2_nano", nets.TrainLoRA}, {"mit_nano", nets.TrainLoRA}, {"resnet_nano", nets.TrainFrozen},
+	} {
+		t.Run(c.encoder+"/"+c.way, func(t *testing.T) {
+			o := fixedOptions(c.encoder, c.way)
+			weights := exporttest.RandomWeights(t, o.Arch)
+			images := exporttest.RandomImages(rand.New(rand.NewPCG(5, 5)), 3, o.Width, o.Height)
+			a, err := export.Verify(t.Context(), e, o, weights, images)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := a.Err(); err != nil {
+				t.Errorf("%+v: %v", a, err)
+			}
+		})
+	}
+}
+
+func fixedOptions(encoder, way string) export.ModelOptions {
+	o := exporttest.NanoOptions("segformer")
+	o.Arch.Encoder, o.Arch.EncoderTrain = encoder, way
+	if way == nets.TrainLoRA {
+		o.Arch.LoRARank, o.Arch.LoRAAlpha = 4, 8
+	}
+	return o
+}
+
+// TestAdaptersLeaveNoTrace: the model of adapted weights is, byte by byte, that of a network which
+// was trained whole to the weights with the adapters in them.
+func TestAdaptersLeaveNoTrace(t *testing.T) {
+	for _, encoder := range []string{"dinov2_nano", "mit_nano"} {
+		o := fixedOptions(encoder, nets.TrainLoRA)
+		weights := exporttest.RandomWeights(t, o.Arch)
+		adapted, err := export.Build(o, weights)
+		if err != nil {
+			t.Fatal(err)
+		}
+		plain := o
+		var merged func(string) ([]float32, error)
+		if plain.Arch, merged, err = o.Arch.Deployed(weights); err != nil {
+			t.Fatal(err)
+		}
+		whole, err := export.Build(plain, merged)
+		if err != nil {
+			t.Fatal(err)
+		}
+		without, err := export.Build(plain, weights)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Equal(adapted, whole) || len(adapted) != len(without) || slices.Equal(adapted, without) {
+			t.Errorf("%s: models of %d, %d and %d bytes", encoder, len(adapted), len(whole), len(without))
+		}
+	}
+}
+
 // TestVerifyNoticesWrongExport exports with a normalisation that the network was
 // not trained with.
 func TestVerifyNoticesWrongExport(t *testing.T) {

@@ -111,6 +111,8 @@ func genuine(t *testing.T, check func(t *testing.T, preset string)) {
 		"SYNTHIA":          {"synthia-cityscapes", false},
 		"GTA5, CNN":        {"gta5-cityscapes-r101", false},
 		"SYNTHIA, CNN":     {"synthia-cityscapes-r101", false},
+		"GTA5, DINOv2":     {"gta5-cityscapes-dinov2", false},
+		"SYNTHIA, DINOv2":  {"synthia-cityscapes-dinov2", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := t.TempDir()
@@ -130,8 +132,11 @@ func genuine(t *testing.T, check func(t *testing.T, preset string)) {
 
 // small names the smallest encoder of the preset's family.
 func small(preset string) string {
-	if strings.HasSuffix(preset, "-r101") {
+	switch {
+	case strings.HasSuffix(preset, "-r101"):
 		return "resnet_nano"
+	case strings.HasSuffix(preset, "-dinov2"):
+		return "dinov2_nano"
 	}
 	return "mit_nano"
 }

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -52,7 +53,11 @@ func RandomWeights(t testing.TB, a nets.Arch) func(string) ([]float32, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range params {
+	fixed, err := a.Fixed()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range slices.Concat(params, fixed) {
 		w := make([]float32, p.Shape.Size())
 		p.Init(r, w)
 		for i := range w {

@@ -37,6 +37,12 @@ func TestValidateNamesTheField(t *testing.T) {
 		{func(a *Arch) { a.Dilations = []int{6} }, []string{"head segformer: there are no dilations to choose: have [6]"}},
 		{func(a *Arch) { a.Head, a.Dilations = "deeplabv2", []int{6, 0} }, []string{"head deeplabv2: dilations are [6 0]"}},
 		{func(a *Arch) { a.Encoder, a.Stem = "resnet50", "wide" }, []string{`encoder resnet50: stem "wide" does not exist; there are deep, plain`}},
+		{func(a *Arch) { a.EncoderTrain = "head" }, []string{`encoder mit_nano: encoder_train "head" does not exist; there are all, frozen, lora`}},
+		{func(a *Arch) { a.LoRARank = 8 }, []string{"LoRA has rank 8 and alpha 0: they need encoder_train lora"}},
+		{func(a *Arch) { a.EncoderTrain, a.LoRARank = TrainLoRA, 8 }, []string{"LoRA has rank 8 and alpha 0, want at least 1 and more than 0"}},
+		{func(a *Arch) { a.EncoderTrain, a.LoRARank, a.LoRAAlpha, a.Encoder = TrainLoRA, 8, 8, "resnet50" }, []string{"encoder resnet50: it has no queries and values for LoRA to adapt: take encoder_train all or frozen"}},
+		{func(a *Arch) { a.Encoder, a.Stem = "dinov2_vits14", "deep" }, []string{"encoder dinov2_vits14: there is no stem to choose"}},
+		{func(a *Arch) { a.Head, a.Dilations = "linear", []int{6} }, []string{"head linear: there are no dilations to choose"}},
 		{func(a *Arch) { a.Encoder, a.EncoderBN = "resnet50", "group" }, []string{`encoder_bn "group" does not exist; there are batch, frozen`}},
 	} {
 		a := nano()
@@ -119,6 +125,58 @@ func TestResNetParameterCounts(t *testing.T) {
 			branches := max(len(dilations), 2)
 			if head := branches * (9*2048*19 + 19); sums[Encoder] != c.want || sums[Head] != head {
 				t.Errorf("%s %s %s: %d parameters in the encoder, %d in the head; want %d and %d", c.encoder, c.stem, c.bn, sums[Encoder], sums[Head], c.want, head)
+			}
+		}
+	}
+}
+
+// The counts are those of facebookresearch/dinov2's hub models and of transformers' Dinov2Model and
+// Dinov2WithRegistersModel, which have one more tensor [C], the token for masked patches.
+func TestDINOv2ParameterCounts(t *testing.T) {
+	for _, c := range []struct {
+		encoder       string
+		public, width int
+	}{
+		{"dinov2_vits14", 22056576, 384},
+		{"dinov2_vits14_reg", 22058112, 384},
+		{"dinov2_vitb14", 86580480, 768},
+		{"dinov2_vitb14_reg", 86583552, 768},
+		{"dinov2_vitl14", 304368640, 1024},
+		{"dinov2_vitl14_reg", 304372736, 1024},
+	} {
+		a := imageNet(Arch{Encoder: c.encoder, Head: "linear", Classes: 19})
+		for _, way := range []string{TrainAll, TrainFrozen, TrainLoRA} {
+			if a.EncoderTrain = way; way == TrainLoRA {
+				a.LoRARank, a.LoRAAlpha = 16, 16
+			}
+			params, err := a.Params()
+			if err != nil {
+				t.Fatal(err)
+			}
+			fixed, err := a.Fixed()
+			if err != nil {
+				t.Fatal(err)
+			}
+			trained, rest, head := 0, 0, 0
+			for _, p := range params {
+				if p.Group == Head {
+					head += p.Shape.Size()
+				} else {
+					trained += p.Shape.Size()
+				}
+			}
+			for _, p := range fixed {
+				rest += p.Shape.Size()
+			}
+			blocks := 12
+			if c.width == 1024 {
+				blocks = 24
+			}
+			want := map[string][2]int{ // trained, fixed
+				TrainAll: {c.public - c.width, 0}, TrainFrozen: {0, c.public - c.width}, TrainLoRA: {blocks * 2 * 2 * 16 * c.width, c.public - c.width},
+			}[way]
+			if wantHead := 2*c.width + 19*c.width + 19; trained != want[0] || rest != want[1] || head != wantHead {
+				t.Errorf("%s %s: %d values of the encoder are trained, %d fixed, %d in the head; want %v and %d", c.encoder, way, trained, rest, head, want, wantHead)
 			}
 		}
 	}

@@ -70,13 +70,14 @@ func TestStartRefuses(t *testing.T) {
 		"moments":   {file(t, []weights.Tensor{one("m/backbone.norm1.weight", 16)}), "take student.safetensors or teacher.safetensors beside it"},
 		"other":     {file(t, []weights.Tensor{one("a", 1), one("b", 1)}), "The file holds a network that is not known here (its tensors: a, b …)"},
 		"empty":     {empty, "is empty: 0 bytes long, copy or download it again"},
+		"adapters":  {file(t, append(slices.Clone(nano), one("backbone.block1.0.attn.q.lora_A.weight", 2, 16))), "1 are unexpected (backbone.block1.0.attn.q.lora_A.weight). The file holds low-rank adapters beside their weights: train with the run's model.encoder_train=lora"},
 		"none":      {filepath.Join(t.TempDir(), "none.pth"), "no such file or directory"},
 	} {
 		want, err := fit.Encoder("mit_nano", "")
 		if err != nil {
 			t.Fatal(err)
 		}
-		_, _, err = weights.Start(c.path, want, weights.IsEncoder, encoders)
+		_, _, err = weights.Start(c.path, want, weights.IsRequired, encoders)
 		if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), c.path) {
 			t.Errorf("%s: have %v, want the path and %q", name, err, c.want)
 		}
@@ -94,7 +95,7 @@ func TestStartTakesWhatFits(t *testing.T) {
 		return infos
 	}
 	given := network(t, arch(5))
-	tensors, found, err := weights.Start(file(t, given), arch(3), weights.IsEncoder, encoders)
+	tensors, found, err := weights.Start(file(t, given), arch(3), weights.IsRequired, encoders)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,9 +110,40 @@ func TestStartTakesWhatFits(t *testing.T) {
 	}
 }
 
+// TestStartOfAdapters: adapters start from a file without any; where it has them, they
+// must be of the network's rank.
+func TestStartOfAdapters(t *testing.T) {
+	arch := func(rank int) []weights.Info {
+		infos, err := fit.Tensors(nets.Arch{
+			Encoder: "mit_nano", Head: "deeplabv2", Classes: 5, EncoderTrain: nets.TrainLoRA, LoRARank: rank, LoRAAlpha: 1, Std: [3]float32{1, 1, 1},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return infos
+	}
+	adapters := 2 * 2 * (1 + 2 + 2 + 2) // A and B of q and v of each block
+	for name, c := range map[string]struct {
+		given  []weights.Tensor
+		absent int
+	}{
+		"plain":    {encoder(t, "mit_nano"), adapters + 4}, // and the head
+		"adapters": {network(t, arch(2)), 0},
+	} {
+		tensors, found, err := weights.Start(file(t, c.given), arch(2), weights.IsRequired, encoders)
+		if err != nil || len(found.Missing) != c.absent || len(tensors) != len(arch(2))-c.absent {
+			t.Errorf("%s: %d tensors, %v", name, len(tensors), err)
+		}
+	}
+	_, _, err := weights.Start(file(t, network(t, arch(3))), arch(2), weights.IsRequired, encoders)
+	if want := "28 have another shape (backbone.block1.0.attn.q.lora_A.weight: have [3 16], want [2 16]"; err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("adapters of another rank: %v, want %q", err, want)
+	}
+}
+
 // TestFits: an encoder that is a part of a deeper one does not fit it.
 func TestFits(t *testing.T) {
-	for _, name := range []string{"mit_nano", "mit_b0", "resnet_nano", "resnet_nano model.stem=plain", "mobilenet_v2", "efficientnet_lite0"} {
+	for _, name := range []string{"mit_nano", "mit_b0", "resnet_nano", "resnet_nano model.stem=plain", "mobilenet_v2", "efficientnet_lite0", "dinov2_nano", "dinov2_vits14_reg"} {
 		encoder, stem := fit.Split(name)
 		infos, err := fit.Encoder(encoder, stem)
 		if err != nil {
