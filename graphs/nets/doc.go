@@ -1,6 +1,6 @@
 // Package nets builds the networks as graphs: encoders (Mix Transformers, ResNets, MobileNetV2,
-// EfficientNet-Lite0), heads (SegFormer's, DAFormer's, DeepLabV2's, Lite R-ASPP) and the T2S
-// projector.
+// EfficientNet-Lite0, DINOv2's Vision Transformers), heads (SegFormer's, DAFormer's, DeepLabV2's,
+// Lite R-ASPP, a linear one) and the T2S projector.
 //
 // An encoder turns an image into levels: feature maps [N,C_i,h_i,w_i], any number of them with any
 // channels and strides, finest first. A head turns levels into what its classifier reads, and that
@@ -23,6 +23,7 @@
 //
 // Sources: Xie et al., "SegFormer" (2021); Hoyer et al., "DAFormer" (2022); He et al., "Deep
 // Residual Learning" (2016); Chen et al., "DeepLab" (2017); Sandler et al., "MobileNetV2" (2018);
-// Tan and Le, "EfficientNet" (2019); Howard et al., "Searching for MobileNetV3" (2019);
-// Wang et al., "Pulling Target to Source" (2024).
+// Tan and Le, "EfficientNet" (2019); Howard et al., "Searching for MobileNetV3" (2019); Oquab et
+// al., "DINOv2" (2023); Darcet et al., "Vision Transformers Need Registers" (2023); Hu et al.,
+// "LoRA" (2021); Wang et al., "Pulling Target to Source" (2024).
 package nets

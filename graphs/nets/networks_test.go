@@ -40,6 +40,14 @@ var networks = []struct {
 	{"mobilenet_v2", "segformer", 256},
 	{"efficientnet_lite0", "lraspp", 128},
 	{"efficientnet_lite0", "segformer", 256},
+	{"dinov2_nano", "linear", 0},
+	{"dinov2_nano", "segformer", 64},
+	{"dinov2_vits14", "linear", 0},
+	{"dinov2_vits14", "segformer", 256},
+	{"dinov2_vitb14", "linear", 0},
+	{"dinov2_vitb14", "segformer", 256},
+	{"dinov2_vitl14", "linear", 0},
+	{"dinov2_vitl14", "segformer", 256},
 }
 
 // BenchmarkNetworks makes the table of docs/networks.md, network by network: "counted" says
@@ -49,27 +57,44 @@ var networks = []struct {
 func BenchmarkNetworks(b *testing.B) {
 	for _, c := range networks {
 		t := studentTerm{arch: imageNet(Arch{Encoder: c.encoder, Head: c.head, Classes: 19, HeadWidth: c.width, DropPath: 0.1, Dropout: 0.1})}
-		name := c.encoder + "/" + c.head
-		b.Run(name+"/counted", t.count)
-		b.Run(name+"/run", func(b *testing.B) {
+		t.measure(b, c.encoder+"/"+c.head)
+	}
+}
+
+// BenchmarkEncoderTrain makes the second table, of what is trained of an encoder, likewise.
+func BenchmarkEncoderTrain(b *testing.B) {
+	for _, encoder := range []string{"dinov2_vits14", "dinov2_vitl14", "mit_b5"} {
+		for _, way := range []string{TrainAll, TrainLoRA, TrainFrozen} {
+			t := studentTerm{arch: imageNet(Arch{Encoder: encoder, Head: "segformer", Classes: 19, HeadWidth: 256, DropPath: 0.1, Dropout: 0.1, EncoderTrain: way})}
+			if way == TrainLoRA {
+				t.arch.LoRARank, t.arch.LoRAAlpha = 16, 16
+			}
+			t.measure(b, encoder+"/"+way)
+		}
+	}
+}
+
+// measure runs the term's benchmarks.
+func (t *studentTerm) measure(b *testing.B, name string) {
+	b.Run(name+"/counted", t.count)
+	b.Run(name+"/run", func(b *testing.B) {
+		binding := t.bind(b)
+		run(b, binding)
+		before := processorSeconds(b)
+		for b.Loop() {
+			run(b, binding)
+		}
+		b.ReportMetric(0, "ns/op")
+		b.ReportMetric(b.Elapsed().Seconds()/float64(b.N), "s/op")
+		b.ReportMetric((processorSeconds(b)-before)/float64(b.N), "core-s/op") // beside other work the better figure
+	})
+	b.Run(name+"/peak", func(b *testing.B) {
+		peaktest.Report(b, func() { enginetest.Library(b) }, func() {
 			binding := t.bind(b)
 			run(b, binding)
-			before := processorSeconds(b)
-			for b.Loop() {
-				run(b, binding)
-			}
-			b.ReportMetric(0, "ns/op")
-			b.ReportMetric(b.Elapsed().Seconds()/float64(b.N), "s/op")
-			b.ReportMetric((processorSeconds(b)-before)/float64(b.N), "core-s/op") // beside other work the better figure
+			run(b, binding)
 		})
-		b.Run(name+"/peak", func(b *testing.B) {
-			peaktest.Report(b, func() { enginetest.Library(b) }, func() {
-				binding := t.bind(b)
-				run(b, binding)
-				run(b, binding)
-			})
-		})
-	}
+	})
 }
 
 func run(b *testing.B, binding *engine.Binding) {
@@ -142,6 +167,10 @@ func (t *studentTerm) bind(b *testing.B) *engine.Binding {
 	if err != nil {
 		b.Fatal(err)
 	}
+	fixed, err := t.arch.Fixed()
+	if err != nil {
+		b.Fatal(err)
+	}
 	inputs, outputs := map[string]*engine.Tensor{}, map[string]*engine.Tensor{}
 	for _, v := range g.Inputs() {
 		if v.Name() == "labels" {
@@ -153,6 +182,9 @@ func (t *studentTerm) bind(b *testing.B) *engine.Binding {
 	for _, p := range specs {
 		p.Init(rng.New(1, 0, p.Name), inputs[p.Name].Floats())
 		outputs["sum/"+p.Name] = inputs["grad/"+p.Name]
+	}
+	for _, p := range fixed {
+		p.Init(rng.New(1, 0, p.Name), inputs[p.Name].Floats())
 	}
 	for i, u := range draw("image", inputs["image"].Len()) {
 		inputs["image"].Floats()[i] = float32((u + 1) * 127.5)

@@ -24,11 +24,12 @@ func weightsExportCommand() *cobra.Command {
 		Long: `Write the weights of a run's student, or its teacher, as a safetensors file whose
 tensors bear the names of a library, so that it loads them as its own:
 
-  ours               the original code of SegFormer and DAFormer, mmsegmentation's
+  ours               the original code of SegFormer, DAFormer, DINOv2, mmsegmentation's
                      ResNets, torchvision and EfficientNet-PyTorch with "backbone."
   original           the same with the encoder as in its ImageNet files (no "backbone.")
   hf                 Hugging Face transformers (from_pretrained, or load_state_dict before 5)
   hf5                the same, load_state_dict since version 5
+  dinov2             facebookresearch/dinov2, and timm's without registers
   mmseg              mmsegmentation from 0.13 on
   hrda               HRDA and MIC
   smp                segmentation_models.pytorch
@@ -41,7 +42,8 @@ tensors bear the names of a library, so that it loads them as its own:
   timm-efficientnet  timm's tf_efficientnet_lite0
 
 Tensors that a library has no name for, the projector for one, are left out and
-listed. Batch norm is not folded, and running statistics come along.`,
+listed. Batch norm is not folded, and running statistics come along. Low-rank adapters
+are added to what they adapt.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return e.export(cmd) },
 	}

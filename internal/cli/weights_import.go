@@ -36,8 +36,8 @@ safetensors file that model.init takes. (model.init reads FILE itself, too; this
 command says more, and chooses.) Without --head the network is the encoder alone;
 without --encoder it is the one that the file fits.
 
-Names may be those of SegFormer, DAFormer, HRDA, MIC, mmsegmentation, Hugging Face
-transformers, torchvision, timm, pytorch-mobilenet-v2, EfficientNet-PyTorch or
+Names may be those of SegFormer, DAFormer, HRDA, MIC, mmsegmentation, DINOv2, Hugging
+Face transformers, torchvision, timm, pytorch-mobilenet-v2, EfficientNet-PyTorch or
 segmentation_models.pytorch. Of checkpoints that hold several models the trained one
 is taken; --part names another, ema_model for example. Tensors that are missing, unexpected or of another shape are an error unless
 --allow names them; classifiers of images, auxiliary heads and counters never are.
