@@ -125,12 +125,24 @@ func (t *trainer) facts() []report.Fact {
 	return append(
 		facts,
 		report.Fact{Name: "evaluated on", Value: plural.Of(t.data.eval.Len(), "image", "images") + " in " + t.data.eval.Root()},
-		report.Fact{Name: "network", Value: fmt.Sprintf("%s + %s, %d classes, from %s", c.Model.Encoder, c.Model.Head, t.learner.Arch().Classes, init)},
+		report.Fact{Name: "network", Value: fmt.Sprintf("%s + %s, %d classes, from %s%s", c.Model.Encoder, c.Model.Head, t.learner.Arch().Classes, init, trained(c.Model))},
 		report.Fact{Name: "iterations", Value: fmt.Sprintf("%s of %s, crops of %d×%d pixels", iterations, images, c.Data.Crop.Width, c.Data.Crop.Height)},
 		report.Fact{Name: "learning rate", Value: fmt.Sprintf("%.3g, head %.3g", c.Train.LR, c.Train.LR*c.Train.HeadLRFactor)},
 		report.Fact{Name: "seed", Value: fmt.Sprint(c.Seed)},
 		report.Fact{Name: "device", Value: fmt.Sprintf("%s, ONNX Runtime %s", info.Device, info.Version)},
 	)
+}
+
+// trained says what of the encoder is trained, where that is not all of it.
+func trained(m configs.Model) string {
+	switch m.EncoderTrain {
+	case configs.TrainFrozen:
+		return "; the encoder is frozen"
+	case configs.TrainLoRA:
+		rank, alpha := m.LoRA.Resolved()
+		return fmt.Sprintf("; of the encoder LoRA is trained, rank %d, α %g", rank, alpha)
+	}
+	return ""
 }
 
 // summary is the outcome in a sentence.

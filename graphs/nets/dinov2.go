@@ -48,8 +48,8 @@ func (dinov2) check(a Arch) error {
 
 func (dinov2) attends() {}
 
-// depths returns the blocks, counted from 1, after which levels are taken: thirds or quarters as
-// the public depth estimator has them, 3, 6, 9, 12 of 12 and 5, 12, 18, 24 of 24.
+// depths returns the blocks, counted from 1, after which levels are taken: those of the released
+// depth estimators, 3, 6, 9, 12 of 12 and 5, 12, 18, 24 of 24.
 func (v dinov2) depths() [4]int {
 	if v.depth == 24 {
 		return [4]int{5, 12, 18, 24}

@@ -240,6 +240,22 @@ func TestDINOv2WithinAClassifier(t *testing.T) {
 	}
 }
 
+// TestDINOv2OfVFMUDA: of its checkpoints, which hold an average beside the network, the
+// network's encoder is found.
+func TestDINOv2OfVFMUDA(t *testing.T) {
+	var given []weights.Info
+	for name, shape := range public(t, "timm/vits14") {
+		given = append(given, weights.Info{Name: "state_dict.network.encoder." + name, Shape: shape}, weights.Info{Name: "state_dict.network_ema.encoder." + name, Shape: shape})
+	}
+	found, err := open(t, network(t, given)).Find(encoderInfos(t, "dinov2_vits14", ""), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := found.Check(); err != nil || found.Convention != "dinov2" || found.Part != "state_dict.network" {
+		t.Errorf("part %s as %s: %v", found.Part, found.Convention, err)
+	}
+}
+
 func TestRenameRefuses(t *testing.T) {
 	one := []weights.Tensor{{Name: "backbone.conv1.weight", Shape: []int{1}, Data: []float32{1}}}
 	for convention, want := range map[string]string{
