@@ -247,7 +247,7 @@ func TestDINOv2OfVFMUDA(t *testing.T) {
 	for name, shape := range public(t, "timm/vits14") {
 		given = append(given, weights.Info{Name: "state_dict.network.encoder." + name, Shape: shape}, weights.Info{Name: "state_dict.network_ema.encoder." + name, Shape: shape})
 	}
-	found, err := open(t, network(t, given)).Find(encoderInfos(t, "dinov2_vits14", ""), "")
+	found, err := open(t, network(t, given)).Find(encoderOf(t, "dinov2_vits14", ""), "")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -90,7 +90,11 @@ func TestArenasHoldWhatTrains(t *testing.T) {
 // sessions touch, do the same to the bit.
 func TestFixedEncoder(t *testing.T) {
 	for _, m := range []struct{ encoder, way string }{
-		{"dinov2_nano", configs.TrainLoRA}, {"mit_nano", configs.TrainLoRA}, {"dinov2_nano", configs.TrainFrozen}, {"resnet_nano", configs.TrainFrozen},
+		{"dinov2_nano", configs.TrainLoRA},
+		{"mit_nano", configs.TrainLoRA},
+		{"dinov2_nano", configs.TrainFrozen},
+		{"resnet_nano", configs.TrainFrozen},
+		{"mobilenet_v2", configs.TrainFrozen},
 	} {
 		t.Run(m.encoder+"/"+m.way, func(t *testing.T) {
 			c := adaptingBy(m.way)
