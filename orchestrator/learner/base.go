@@ -26,8 +26,13 @@ func newBase(arch nets.Arch, seed uint64, arena newArena) (base, error) {
 	if err != nil || len(specs) == 0 {
 		return base{}, err
 	}
+	align, err := alignment(arena)
+	if err != nil {
+		return base{}, err
+	}
 	b, size := base{specs: specs, offsets: map[string]int{}}, 0
 	for _, p := range specs {
+		size = aligned(size, align)
 		b.offsets[p.Name] = size
 		size += p.Shape.Size()
 	}

@@ -208,16 +208,9 @@ func TestOptimizers(t *testing.T) {
 			t.Fatalf("guarded memory has a %T", optimizers[1])
 		}
 		for it := range 3 {
-			grads := make([]float32, states[0].size)
-			r := rng.New(1, it, "grads")
-			for i := range grads {
-				grads[i] = float32(r.NormFloat64())
-			}
 			var norms [2]float64
 			for i, o := range optimizers {
-				if err := states[i].grads.Write(grads, 0); err != nil {
-					t.Fatal(err)
-				}
+				drawGrads(t, states[i], it)
 				var err error
 				if norms[i], err = o.step(it, 1e-2); err != nil {
 					t.Fatal(err)
@@ -234,13 +227,70 @@ func TestOptimizers(t *testing.T) {
 		for name, k := range map[string][2]engine.Arena{
 			"student": {a.student, b.student}, "teacher": {a.teacher, b.teacher}, "m": {a.moment1, b.moment1}, "v": {a.moment2, b.moment2}, "gradients": {a.grads, b.grads},
 		} {
-			have := make([]float32, b.size)
-			if err := k[1].Read(have, 0); err != nil {
-				t.Fatal(err)
-			}
-			for i, want := range k[0].Host() {
+			have := inOrder(t, b, k[1])
+			for i, want := range inOrder(t, a, k[0]) {
 				if off := math.Abs(float64(have[i] - want)); off > 1e-6*math.Abs(float64(want)) && (clip > 0 && off > max(rounding, 1e-8) || clip == 0 && off > rounding) {
 					t.Fatalf("clip %g: %s[%d] is %g by graphs, %g by loops", clip, name, i, have[i], want)
+				}
+			}
+		}
+	}
+}
+
+// drawGrads fills the gradients of an iteration, tensor by tensor, wherever they begin.
+func drawGrads(t *testing.T, s *state, it int) {
+	t.Helper()
+	r := rng.New(1, it, "grads")
+	for k, p := range s.specs {
+		grads := make([]float32, p.Shape.Size())
+		for i := range grads {
+			grads[i] = float32(r.NormFloat64())
+		}
+		if err := s.grads.Write(grads, s.offsets[k]); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// inOrder reads an arena's tensors, one behind the other.
+func inOrder(t *testing.T, s *state, a engine.Arena) (all []float32) {
+	t.Helper()
+	for k, p := range s.specs {
+		part := make([]float32, p.Shape.Size())
+		if err := a.Read(part, s.offsets[k]); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, part...)
+	}
+	return all
+}
+
+// TestAlignment: tensors on a device begin where its libraries want them to, trained and
+// fixed ones; in the host's memory they stand side by side.
+func TestAlignment(t *testing.T) {
+	lora := small()
+	lora.Model.EncoderTrain, lora.Model.LoRA.Rank = configs.TrainLoRA, 3
+	for _, c := range []configs.Config{small(), lora} {
+		for name, align := range map[string]int{"device": deviceAlign, "guarded": deviceAlign, "host": 1} {
+			open := memories[name]
+			if name == "host" {
+				open = onHostMemory
+			}
+			s, gaps := open(t, c).state, 0
+			end := 0
+			for i, offset := range s.offsets {
+				if offset%align != 0 || offset < end {
+					t.Errorf("%s: %s begins at %d, the one before ends at %d", name, s.specs[i].Name, offset, end)
+				}
+				gaps += offset - end
+				end = offset + s.specs[i].Shape.Size()
+			}
+			if end != s.size || (gaps > 0) != (align > 1) {
+				t.Errorf("%s: %d values, the last tensor ends at %d, %d between them", name, s.size, end, gaps)
+			}
+			for tensor, offset := range s.base.offsets {
+				if offset%align != 0 {
+					t.Errorf("%s: fixed %s begins at %d", name, tensor, offset)
 				}
 			}
 		}

@@ -59,14 +59,22 @@ func onDevice(e *engine.Engine) newArena {
 }
 
 // newState allocates the state for arch and draws initial weights from seed.
+//
+// Tensors in an arena that the host may not touch begin at multiples of [deviceAlign]; what
+// lies between them is 0 and stays so.
 func newState(arch nets.Arch, withTeacher bool, c configs.Train, seed uint64, arena newArena) (*state, error) {
 	specs, err := arch.Params()
+	if err != nil {
+		return nil, err
+	}
+	align, err := alignment(arena)
 	if err != nil {
 		return nil, err
 	}
 	s := &state{specs: specs, index: map[string]int{}, buffers: map[string][]float32{}, arena: arena}
 	for i, p := range specs {
 		s.index[p.Name] = i
+		s.size = aligned(s.size, align)
 		s.offsets = append(s.offsets, s.size)
 		s.size += p.Shape.Size()
 		s.addSpan(s.size, p, c)
@@ -82,6 +90,26 @@ func newState(arch nets.Arch, withTeacher bool, c configs.Train, seed uint64, ar
 	}
 	return s, nil
 }
+
+// deviceAlign is where tensors on a device may begin, in values: 256 bytes, as its own
+// allocators have it. cuDNN's convolutions refuse weights that begin elsewhere than at 16.
+const deviceAlign = 64
+
+// alignment is that of tensors in arenas of this kind: none where they are the host's.
+func alignment(arena newArena) (int, error) {
+	a, err := arena(1)
+	if err != nil {
+		return 0, err
+	}
+	align := deviceAlign
+	if a.Host() != nil {
+		align = 1
+	}
+	return align, a.Close()
+}
+
+// aligned rounds an offset up.
+func aligned(offset, align int) int { return (offset + align - 1) / align * align }
 
 // addBuffers makes the running statistics.
 func (s *state) addBuffers(arch nets.Arch) error {
