@@ -229,7 +229,7 @@ func TestOptimizers(t *testing.T) {
 		} {
 			have := inOrder(t, b, k[1])
 			for i, want := range inOrder(t, a, k[0]) {
-				if off := math.Abs(float64(have[i] - want)); off > 1e-6*math.Abs(float64(want)) && (clip > 0 && off > max(rounding, 1e-8) || clip == 0 && off > rounding) {
+				if off := math.Abs(float64(have[i] - want)); off > 1e-6*math.Abs(float64(want)) && (clip > 0 && off > max(rounding, 1e-7) || clip == 0 && off > rounding) {
 					t.Fatalf("clip %g: %s[%d] is %g by graphs, %g by loops", clip, name, i, have[i], want)
 				}
 			}
