@@ -279,7 +279,7 @@ type Runtime struct {
 	Threads  int    `mapstructure:"threads" yaml:"threads"` // 0: one per core
 	Spinning bool   `mapstructure:"spinning" yaml:"spinning"`
 	Profile  string `mapstructure:"profile" yaml:"profile"`         // prefix of ONNX Runtime profiles; empty: none
-	State    string `mapstructure:"state" yaml:"state,omitempty"`   // where parameters, gradients and moments lie: host | device | auto (the device if it has memory of its own)
+	State    string `mapstructure:"state" yaml:"state,omitempty"`   // where parameters, gradients and moments lie: host | device
 	Strict   bool   `mapstructure:"strict" yaml:"strict,omitempty"` // an operator that CUDA would leave to the CPU is an error, not a warning
 	CUDA     CUDA   `mapstructure:"cuda" yaml:"cuda"`
 }
@@ -340,7 +340,7 @@ func Default() Config {
 			EvalEvery: 4000, CheckpointEvery: 2000, Keep: 2, LogEvery: 50,
 		},
 		Runtime: Runtime{
-			Device: "auto", State: "auto",
+			Device: "auto", State: "host",
 			CUDA: CUDA{TF32: true, ConvAlgoSearch: "EXHAUSTIVE", ArenaExtendStrategy: "kSameAsRequested"},
 		},
 	}

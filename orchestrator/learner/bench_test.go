@@ -182,7 +182,7 @@ func newPaperLearner(b *testing.B, preset, state string) (*Learner, *datasets.Ba
 // one that warms up, and logs its stages; on a device with the state there, and with
 // the state on the host.
 func BenchmarkPaperIteration(b *testing.B) {
-	states := []string{"auto"}
+	states := []string{"host"}
 	if enginetest.OnDevice() {
 		states = []string{"device", "host"}
 	}
@@ -230,7 +230,7 @@ func BenchmarkPaperMemory(b *testing.B) {
 	for _, preset := range papers {
 		b.Run(preset, func(b *testing.B) {
 			peaktest.Report(b, func() { enginetest.Isolate(b) }, func() {
-				l, batch := newPaperLearner(b, preset, "auto")
+				l, batch := newPaperLearner(b, preset, "host")
 				for it := range 2 {
 					if _, err := l.Iterate(b.Context(), it, func(context.Context) (*datasets.Batch, error) { return batch, nil }); err != nil {
 						b.Fatal(err)

@@ -50,11 +50,10 @@ type Options struct {
 }
 
 func (o Options) arena(e *engine.Engine) newArena {
-	state := o.Config.Runtime.State
 	switch {
 	case o.Arena != nil:
 		return o.Arena
-	case state == "device", state != "host" && e.HasOwnMemory():
+	case o.Config.Runtime.State == "device":
 		return onDevice(e)
 	}
 	return onHost
