@@ -1,6 +1,7 @@
 package export
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 
@@ -26,4 +27,11 @@ func sealed(model []byte) []byte {
 func Intact(model []byte) bool {
 	before := len(model) - len(sealed(nil))
 	return before >= 0 && string(sealed(model[:before:before])) == string(model)
+}
+
+// Sealed reports whether a model's file bears the digest that [Build] ends models with,
+// be it the right one or not: one that is not [Intact] has changed since.
+func Sealed(model []byte) bool {
+	end := model[max(0, len(model)-2*len(sealed(nil))):] // something may have been appended
+	return bytes.Contains(end, []byte(digestKey))
 }

@@ -1,6 +1,8 @@
 package export
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 
 	"t2sda/datasets"
@@ -112,11 +114,13 @@ func Build(o ModelOptions, weights func(name string) ([]float32, error)) ([]byte
 	return sealed(model), nil
 }
 
-// Write builds the model and replaces path by it in one step.
-func Write(path string, o ModelOptions, weights func(name string) ([]float32, error)) error {
+// Write builds the model, replaces path by it in one step and returns the file's SHA-256,
+// hexadecimal.
+func Write(path string, o ModelOptions, weights func(name string) ([]float32, error)) (digest string, err error) {
 	model, err := Build(o, weights)
 	if err != nil {
-		return err
+		return "", err
 	}
-	return atomicfile.Write(path, model)
+	sum := sha256.Sum256(model)
+	return hex.EncodeToString(sum[:]), atomicfile.Write(path, model)
 }

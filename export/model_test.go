@@ -214,7 +214,7 @@ func TestBuildErrors(t *testing.T) {
 			o := exporttest.NanoOptions("segformer")
 			tt.change(&o)
 			path := filepath.Join(t.TempDir(), "model.onnx")
-			err := export.Write(path, o, weights)
+			_, err := export.Write(path, o, weights)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v, want %q", err, tt.want)
 			}

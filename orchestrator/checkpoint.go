@@ -14,8 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"go.uber.org/zap"
-
 	"t2sda/datasets"
 	"t2sda/graphs/weights"
 	"t2sda/internal/atomicfile"
@@ -118,8 +116,28 @@ func loadState(l *learner.Learner, dir string, hashes ...string) (progress, erro
 	return from.progress, errors.Join(from.rest(), from.unsummed)
 }
 
-// checkpoints lists a run's checkpoints of one kind, oldest first.
+// checkpointName is what the name of a checkpoint's directory says.
+type checkpointName struct {
+	path      string
+	iteration int
+}
+
+func pathsOf(found []checkpointName) []string {
+	paths := make([]string, len(found))
+	for i, f := range found {
+		paths[i] = f.path
+	}
+	return paths
+}
+
+// checkpoints lists the directories of a run's checkpoints of one kind, oldest first.
 func checkpoints(run, prefix string) ([]string, error) {
+	found, err := namedCheckpoints(run, prefix)
+	return pathsOf(found), err
+}
+
+// namedCheckpoints is [checkpoints] with their iterations.
+func namedCheckpoints(run, prefix string) ([]checkpointName, error) {
 	entries, err := os.ReadDir(filepath.Join(run, checkpointDir))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -127,24 +145,16 @@ func checkpoints(run, prefix string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	type numbered struct {
-		path      string
-		iteration int
-	}
-	var found []numbered
+	var found []checkpointName
 	for _, e := range entries {
 		digits, ok := strings.CutPrefix(e.Name(), prefix)
 		n, err := strconv.Atoi(digits)
 		if ok && err == nil && e.IsDir() {
-			found = append(found, numbered{filepath.Join(run, checkpointDir, e.Name()), n})
+			found = append(found, checkpointName{filepath.Join(run, checkpointDir, e.Name()), n})
 		}
 	}
-	slices.SortFunc(found, func(a, b numbered) int { return cmp.Compare(a.iteration, b.iteration) })
-	paths := make([]string, len(found))
-	for i, f := range found {
-		paths[i] = f.path
-	}
-	return paths, nil
+	slices.SortFunc(found, func(a, b checkpointName) int { return cmp.Compare(a.iteration, b.iteration) })
+	return found, nil
 }
 
 // prune removes all but the last keep checkpoints and the best ones of the
@@ -192,27 +202,3 @@ func (t *trainer) checkpoint(prefix string) error {
 // seconds is the time that the run has taken: in this process, and in earlier
 // ones up to the checkpoint that it resumed from.
 func (t *trainer) seconds() float64 { return t.spent + time.Since(t.began).Seconds() }
-
-// resume continues from the newest checkpoint of the run directory, if it has
-// one.
-func (t *trainer) resume() error {
-	paths, err := checkpoints(t.dir, lastPrefix)
-	if err != nil || len(paths) == 0 {
-		return err
-	}
-	newest := paths[len(paths)-1]
-	t.progress, err = loadState(t.learner, newest, hashes(t.cfg)...)
-	damaged := new(damagedError)
-	switch {
-	case errors.Is(err, errUnsummed):
-		t.log.Warn("resuming from a checkpoint: "+err.Error(), zap.String("checkpoint", newest))
-	case errors.As(err, &damaged) && len(paths) > 1:
-		return fmt.Errorf("%w; remove that folder to continue from %s", err, filepath.Base(paths[len(paths)-2]))
-	case err != nil:
-		return err
-	}
-	t.progress.ConfigHash = t.cfg.Hash() // from here on, if it was saved before an extension
-	t.spent, t.keptBest = t.progress.Seconds, t.progress.BestIteration
-	t.log.Info("resumed", zap.String("checkpoint", filepath.Base(newest)), zap.Int("iteration", t.progress.Iteration))
-	return nil
-}

@@ -30,7 +30,7 @@ func (t *trainer) deliver(ctx context.Context, out, baseline *Outcome) (err erro
 	o.Info.MIoU = &miou
 	path := filepath.Join(t.dir, modelFile)
 	err = t.deliverStage("export", "writing the model, and comparing it with the trained network", func() (err error) {
-		if err := export.Write(path, o, t.learner.Student); err != nil {
+		if out.ModelSum, err = export.Write(path, o, t.learner.Student); err != nil {
 			return err
 		}
 		out.Agreement, err = t.verify(ctx, o)

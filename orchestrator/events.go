@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"t2sda/internal/atomicfile"
 	"t2sda/internal/tbevent"
@@ -35,20 +36,27 @@ type eventLog struct {
 
 // openEvents opens dir's logs. Lines from iteration `from` on, which a killed
 // run wrote after its last checkpoint, are dropped, here and in TensorBoard: the
-// resumed run writes them again.
-func openEvents(dir string, from int) (*eventLog, error) {
+// resumed run writes them again. Earlier ones that are missing or cannot be read are
+// told to warn and stay missing: only curves lack them.
+func openEvents(dir string, from int, warn func(text string)) (*eventLog, error) {
 	path := filepath.Join(dir, eventsFile)
-	kept, err := ReadEvents(path)
+	kept, torn, err := readEventLines(path)
 	first := errors.Is(err, fs.ErrNotExist)
 	if err != nil && !first {
 		return nil, err
 	}
+	kept = slices.DeleteFunc(kept, func(e Event) bool { return e.Iteration >= from })
+	if gaps := missingEvents(kept, from); gaps != "" {
+		for _, line := range torn {
+			if !line.last {
+				warn(line.err.Error() + ": left out")
+			}
+		}
+		warn(fmt.Sprintf("%s lacks iterations %s, which were trained: the report's curves will, too", path, gaps))
+	}
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	for _, e := range kept {
-		if e.Iteration >= from {
-			continue
-		}
 		if err := encoder.Encode(e); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
@@ -127,28 +135,69 @@ func mean(x []float64) float64 {
 	return s / float64(len(x))
 }
 
+// missingEvents names the iterations below end of which there is no event, as in
+// "3, 7–9"; empty for none.
+func missingEvents(events []Event, end int) string {
+	var gaps []string
+	next := 0
+	gap := func(upTo int) {
+		switch n := upTo - next; {
+		case n == 1:
+			gaps = append(gaps, fmt.Sprint(next))
+		case n > 1:
+			gaps = append(gaps, fmt.Sprintf("%d–%d", next, upTo-1))
+		}
+	}
+	for _, e := range events {
+		gap(e.Iteration)
+		next = max(next, e.Iteration+1)
+	}
+	gap(end)
+	return strings.Join(gaps, ", ")
+}
+
 // ReadEvents reads an events.jsonl. A last line that a killed run left
 // unfinished is ignored; any other unreadable line is an error.
 func ReadEvents(path string) ([]Event, error) {
+	events, torn, err := readEventLines(path)
+	for _, line := range torn {
+		if !line.last {
+			return nil, line.err
+		}
+	}
+	return events, err
+}
+
+// tornLine is a line of an events.jsonl that cannot be read.
+type tornLine struct {
+	err  error
+	last bool // of the file: a killed run left it unfinished
+}
+
+// readEventLines reads an events.jsonl and lists the lines that cannot be read.
+func readEventLines(path string) (events []Event, torn []tornLine, err error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	defer file.Close()
-	var events []Event
-	var torn error
+	defer file.Close() // only read
 	scanner := bufio.NewScanner(file)
 	scanner.Buffer(nil, 1<<24)
-	for line := 1; scanner.Scan(); line++ {
-		if torn != nil {
-			return nil, torn
-		}
+	bad := -1 // the last torn line
+	line := 1
+	for ; scanner.Scan(); line++ {
 		var e Event
 		if err := json.Unmarshal(scanner.Bytes(), &e); err != nil {
-			torn = fmt.Errorf("%s: line %d: %w", path, line, err)
+			torn, bad = append(torn, tornLine{err: fmt.Errorf("%s: line %d: %w", path, line, err)}), line
 			continue
 		}
 		events = append(events, e)
 	}
-	return events, scanner.Err()
+	if bad == line-1 && len(torn) > 0 {
+		torn[len(torn)-1].last = true
+	}
+	if err := scanner.Err(); err != nil {
+		return nil, nil, fmt.Errorf("%s: line %d: %w", path, line, err)
+	}
+	return events, torn, nil
 }

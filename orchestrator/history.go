@@ -16,7 +16,7 @@ import (
 // addHistory fills curves, tables over time and stages from the run's events,
 // and the baseline's curve from its own.
 func (t *trainer) addHistory(d *report.Data, baseline *Outcome) error {
-	events, err := ReadEvents(filepath.Join(t.dir, eventsFile))
+	events, err := t.readEvents(t.dir)
 	if err != nil {
 		return err
 	}
@@ -25,7 +25,7 @@ func (t *trainer) addHistory(d *report.Data, baseline *Outcome) error {
 	d.Why.Pulled = pulled(events)
 	addMetric(d, string(t.cfg.Method), events)
 	if baseline != nil {
-		before, err := ReadEvents(filepath.Join(baseline.Dir, eventsFile))
+		before, err := t.readEvents(baseline.Dir)
 		if err != nil {
 			return err
 		}
@@ -33,6 +33,18 @@ func (t *trainer) addHistory(d *report.Data, baseline *Outcome) error {
 	}
 	d.Stages = t.stages(events, baseline)
 	return nil
+}
+
+// readEvents reads the events of the run in dir. Lines that cannot be read are left out,
+// with a warning each: curves are not worth a run.
+func (t *trainer) readEvents(dir string) ([]Event, error) {
+	events, torn, err := readEventLines(filepath.Join(dir, eventsFile))
+	for _, line := range torn {
+		if !line.last {
+			t.warn(line.err.Error() + ": left out")
+		}
+	}
+	return events, err
 }
 
 func addLosses(d *report.Data, events []Event) {

@@ -3,7 +3,6 @@ package orchestrator
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -201,15 +200,9 @@ func findCheckpoint(run, want string) (string, error) {
 			return paths[len(paths)-1], nil
 		}
 	}
-	entries, err := os.ReadDir(filepath.Join(run, checkpointDir))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	names, err := listCheckpoints(run)
+	if err != nil {
 		return "", err
-	}
-	var names []string
-	for _, e := range entries {
-		if e.IsDir() && !strings.HasPrefix(e.Name(), ".") { // those are half written by a run that was killed
-			names = append(names, e.Name())
-		}
 	}
 	switch {
 	case slices.Contains(names, want):

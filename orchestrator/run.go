@@ -33,6 +33,7 @@ type Options struct {
 	Terminal bool      // Out is a terminal: draw a progress bar in place
 	Resume   bool      // continue the newest run of the configuration's name, or
 	Run      string    // the one in this directory, if it is not empty
+	Strict   bool      // a damaged checkpoint is an error; without it the run goes back to one that is whole
 	Extend   int       // iterations by which the run that is continued, which is finished, is extended; 0: none
 	Version  string    // of the program, for the model's metadata
 	Program  string    // how the program is called, for messages; empty: t2sda
@@ -57,6 +58,7 @@ type Outcome struct {
 	Result     *score.Result `json:"result"`             // of model.onnx on the evaluation split
 	Baseline   *score.Result `json:"baseline,omitempty"` // of source-only
 	Agreement  float64       `json:"agreement"`          // share of pixels that model.onnx labels as the unfolded network does
+	ModelSum   string        `json:"model_sha256"`       // of model.onnx; empty in results from before it was kept
 	Skipped    []Skipped     `json:"skipped,omitempty"`  // files that training did without
 	Seconds    float64       `json:"seconds"`            // of training, evaluation and export, over all processes of the run
 	Dir        string        `json:"-"`
@@ -170,7 +172,7 @@ func runOne(ctx context.Context, cfg configs.Config, dir string, baseline *Outco
 			o.Log.Error("closing the trainer", zap.Error(err))
 		}
 	}()
-	if err := t.resume(); err != nil {
+	if err := t.resume(o.Strict); err != nil {
 		return nil, err
 	}
 	if t.learner.Arch().Published() && cfg.Model.Init == "" && t.progress.Iteration == 0 {

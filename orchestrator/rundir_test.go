@@ -133,7 +133,7 @@ func TestEventsAreCutAtTheCheckpoint(t *testing.T) {
 {"iteration":1,"lr":0.5}
 {"iteration":2,"lr":0.25}
 {"iteration":3,"l`)
-	log, err := openEvents(dir, 2)
+	log, err := openEvents(dir, 2, func(text string) { t.Error(text) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -162,8 +162,20 @@ func TestEventsAreCutAtTheCheckpoint(t *testing.T) {
 	if board, err := os.ReadFile(boards[0]); err != nil || !bytes.Contains(board, start) {
 		t.Errorf("TensorBoard is not told where the run goes on (%v)", err)
 	}
-	writeFile(t, path, "{\"iteration\":0}\n{torn\n{\"iteration\":1}\n")
-	if _, err := openEvents(dir, 2); err == nil || !strings.Contains(err.Error(), eventsFile+": line 2") {
+	writeFile(t, path, "{\"iteration\":0}\n{torn\n{\"iteration\":2}\n{\"iteration\":5}\n")
+	if _, err := ReadEvents(path); err == nil || !strings.Contains(err.Error(), eventsFile+": line 2") {
 		t.Errorf("have %v, want the line", err)
+	}
+	var told []string
+	log, err = openEvents(dir, 5, func(text string) { told = append(told, text) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.close()
+	if all := strings.Join(told, "\n"); len(told) != 2 || !strings.Contains(all, "line 2") || !strings.Contains(all, "lacks iterations 1, 3–4,") {
+		t.Errorf("told %q", told)
+	}
+	if events, err = ReadEvents(path); err != nil || len(events) != 2 {
+		t.Errorf("kept %v, %v", events, err)
 	}
 }

@@ -24,7 +24,8 @@ type saved struct {
 }
 
 // openSaved reads the sums and the state.json of a checkpoint directory whose
-// configuration hash must be one of hashes, the run's own first.
+// configuration hash must be one of hashes, the run's own first; without any it may
+// be another's. What a complete checkpoint cannot lack or hold is a [damagedError].
 func openSaved(dir string, hashes ...string) (*saved, error) {
 	s := &saved{dir: dir}
 	err := s.openSums()
@@ -33,16 +34,19 @@ func openSaved(dir string, hashes ...string) (*saved, error) {
 	}
 	path := filepath.Join(dir, stateFile)
 	text, err := os.ReadFile(path)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, &damagedError{dir, err}
+	case err != nil:
 		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
 	if err := s.compare(stateFile, digest(text)); err != nil {
 		return nil, err
 	}
 	if err := json.Unmarshal(text, &s.progress); err != nil {
-		return nil, fmt.Errorf("checkpoint %s: %w", path, err)
+		return nil, &damagedError{dir, fmt.Errorf("%s: %w", stateFile, err)}
 	}
-	if !slices.Contains(hashes, s.progress.ConfigHash) {
+	if len(hashes) > 0 && !slices.Contains(hashes, s.progress.ConfigHash) {
 		return nil, fmt.Errorf("checkpoint %s belongs to another configuration (hash %s, this run has %s): resume with the run's own config.yaml or start in another directory", dir, s.progress.ConfigHash, hashes[0])
 	}
 	if s.unsummed != nil && s.progress.Summed {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"t2sda/export"
@@ -39,7 +38,7 @@ func (t *trainer) evaluateMissed(ctx context.Context) error {
 	if !t.progress.EvalPending {
 		return nil
 	}
-	events, err := ReadEvents(filepath.Join(t.dir, eventsFile))
+	events, err := t.readEvents(t.dir)
 	if err != nil {
 		return err
 	}
@@ -55,7 +54,7 @@ func (t *trainer) evaluateMissed(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return interrupt.Explain(err, "stopped after iteration %d", t.progress.Iteration)
 	}
-	log, err := openEvents(t.dir, e.Iteration)
+	log, err := openEvents(t.dir, e.Iteration, t.warn)
 	if err != nil {
 		return err
 	}

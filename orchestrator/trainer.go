@@ -79,6 +79,8 @@ func (t *trainer) build(file string) (err error) {
 
 func (t *trainer) close() error { return t.learner.Close() }
 
+func (t *trainer) warn(text string) { t.log.Warn(text) }
+
 // run trains from the current iteration to the last. When ctx ends, it finishes
 // the iteration, saves a checkpoint and returns the context's error.
 func (t *trainer) run(ctx context.Context) (err error) {
@@ -88,7 +90,7 @@ func (t *trainer) run(ctx context.Context) (err error) {
 	if err := t.evaluateMissed(ctx); err != nil {
 		return err
 	}
-	log, err := openEvents(t.dir, t.progress.Iteration)
+	log, err := openEvents(t.dir, t.progress.Iteration, t.warn)
 	if err != nil {
 		return err
 	}

@@ -107,7 +107,7 @@ func RandomImages(r *rand.Rand, n, w, h int) []*raster.Image {
 func Predictor(t testing.TB, e *engine.Engine, o export.ModelOptions, weights func(string) ([]float32, error)) *predict.Predictor {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "model.onnx")
-	if err := export.Write(path, o, weights); err != nil {
+	if _, err := export.Write(path, o, weights); err != nil {
 		t.Fatal(err)
 	}
 	return Open(t, e, path, predict.Options{})

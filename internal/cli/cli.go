@@ -101,7 +101,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.AddCommand(trainCommand(), compareCommand(), sweepCommand(), evaluateCommand(), analyzeCommand(), exportCommand(), predictCommand(),
-		translateCommand(), dataCommand(), weightsCommand(), runtimeCommand(), configCommand())
+		translateCommand(), dataCommand(), weightsCommand(), runtimeCommand(), verifyCommand(), configCommand())
 	return root
 }
 

@@ -32,9 +32,9 @@ func (f *engineFlags) add(cmd *cobra.Command) {
 }
 
 // open opens the library for commands that open model files, which are tried first.
-func (f *engineFlags) open(ctx context.Context) (*engine.Engine, error) {
+func (f *engineFlags) open(cmd *cobra.Command) (*engine.Engine, error) {
 	o := f.options
-	o.Vet = vet(ctx, o)
+	o.Vet = vet(cmd, o)
 	return engine.Open(o)
 }
 

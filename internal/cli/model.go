@@ -95,7 +95,7 @@ func (f *modelFlags) open(e *engine.Engine, space datasets.Space) (*predict.Pred
 
 // with opens engine and model for the time that do takes.
 func (f *modelFlags) with(cmd *cobra.Command, space datasets.Space, do func(*engine.Engine, *predict.Predictor) error) (err error) {
-	e, err := f.device.open(cmd.Context())
+	e, err := f.device.open(cmd)
 	if err != nil {
 		return err
 	}

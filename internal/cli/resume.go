@@ -20,12 +20,14 @@ const newest = "newest"
 // argument behind the flag.
 type resumption struct {
 	run    string // as given; newest without a value, empty without the flag
+	strict bool
 	extend int
 }
 
 func (r *resumption) add(cmd *cobra.Command) {
 	cmd.Flags().Var((*runValue)(&r.run), "resume", "continue `RUN`, a run's folder, or without one the configuration's newest run, from its last checkpoint")
 	cmd.Flags().Lookup("resume").NoOptDefVal = newest
+	cmd.Flags().BoolVar(&r.strict, "strict", false, "with --resume: stop where the newest checkpoint is damaged, instead of going on from the last one that is whole")
 	cmd.Flags().IntVar(&r.extend, "extend", 0, "train the finished RUN so many `iterations` more; the learning rate, which is at its end, starts again as in the rest of a run of that length")
 }
 
@@ -45,6 +47,8 @@ func (r *resumption) choose(cmd *cobra.Command, flags *configFlags, args []strin
 		return "", nil, usageError{fmt.Errorf("--extend %d: want at least 1 iteration", r.extend)}
 	case changed && r.run == "":
 		r.run = newest
+	case r.run == "" && r.strict:
+		return "", nil, usageError{errors.New("--strict says how --resume reads checkpoints: give both")}
 	case r.run == "":
 		return "", args, nil
 	}

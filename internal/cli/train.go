@@ -39,8 +39,8 @@ been; --extend N RUN goes on with one that is finished.`,
 				}
 			}
 			o := options(cmd)
-			o.Resume, o.Run, o.Extend = again.run != "", run, again.extend
-			o.Vet = vet(cmd.Context(), engine.Options{Library: cfg.Runtime.Library, Device: cfg.Runtime.Device, IntraOpThreads: cfg.Runtime.Threads})
+			o.Resume, o.Run, o.Strict, o.Extend = again.run != "", run, again.strict, again.extend
+			o.Vet = vet(cmd, engine.Options{Library: cfg.Runtime.Library, Device: cfg.Runtime.Device, IntraOpThreads: cfg.Runtime.Threads})
 			_, err = orchestrator.Run(cmd.Context(), cfg, o)
 			return err
 		},

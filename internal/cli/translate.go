@@ -154,7 +154,7 @@ func (t *translation) do(cmd *cobra.Command) (err error) {
 	}
 	var network *neural.Translator
 	if engines.Use(neural.Engine) {
-		e, err := t.device.open(cmd.Context())
+		e, err := t.device.open(cmd)
 		if err != nil {
 			return err
 		}

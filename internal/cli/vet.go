@@ -18,6 +18,7 @@ import (
 
 	"t2sda/export"
 	"t2sda/graphs/engine"
+	"t2sda/orchestrator"
 )
 
 // tried is what a process that has tried a model prints at its end, whether ONNX
@@ -28,9 +29,18 @@ const tried = "tried"
 // opens them ([engine.Options.Vet]): ONNX Runtime aborts its process over some
 // malformed graphs, which no check of the graph can foresee. Models that this
 // program made are known by their digest, those of earlier tries by a file in the
-// user's cache. Whether ONNX Runtime takes a model is left to the opening.
-func vet(ctx context.Context, o engine.Options) func(path string, model []byte) error {
+// user's cache. Whether ONNX Runtime takes a model is left to the opening. A model that
+// has changed since this program wrote it is refused, or warned of, see
+// [orchestrator.CheckModel].
+func vet(cmd *cobra.Command, o engine.Options) func(path string, model []byte) error {
 	return func(path string, model []byte) error {
+		changed, err := orchestrator.CheckModel(path, model)
+		if err != nil {
+			return err
+		}
+		if changed != nil {
+			warnings(cmd)(fmt.Errorf("%s: %w", path, changed))
+		}
 		if export.Intact(model) {
 			return nil
 		}
@@ -38,7 +48,7 @@ func vet(ctx context.Context, o engine.Options) func(path string, model []byte) 
 		if _, err := os.Stat(known); err == nil {
 			return nil
 		}
-		if err := try(ctx, o, path); err != nil {
+		if err := try(cmd.Context(), o, path); err != nil {
 			return err
 		}
 		if known != "" { // only a memory: without it the next opening tries again

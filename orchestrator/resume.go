@@ -1,0 +1,76 @@
+package orchestrator
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"go.uber.org/zap"
+)
+
+// damagedPrefix + the old name is what a damaged checkpoint is called once the run
+// has gone on from an earlier one: what is left of it is the user's to look at.
+const damagedPrefix = "damaged_"
+
+// resume continues from the newest checkpoint of the run directory that is whole, if
+// there is any. Damaged ones before which it goes back are set aside, with a warning
+// that says what is wrong with them; with strict, they are an error. A directory whose
+// checkpoints are all damaged is an error: training must not begin anew unasked.
+func (t *trainer) resume(strict bool) error {
+	paths, err := resumable(t.dir)
+	if err != nil || len(paths) == 0 {
+		return err
+	}
+	var faults []error
+	for i, path := range paths {
+		p, err := loadState(t.learner, path, hashes(t.cfg)...)
+		switch {
+		case errors.Is(err, errUnsummed):
+			t.log.Warn("resuming from a checkpoint: "+err.Error(), zap.String("checkpoint", path))
+		case errors.As(err, new(*damagedError)):
+			if strict {
+				return fmt.Errorf("%w; without --strict the run goes on from the last checkpoint that is whole", err)
+			}
+			faults = append(faults, err)
+			continue
+		case err != nil:
+			return err
+		}
+		return t.resumeAt(path, p, paths[:i], faults)
+	}
+	return fmt.Errorf("none of the run's checkpoints is whole: begin a new run, under another name or without this folder: %w", errors.Join(faults...))
+}
+
+// resumeAt goes on from a checkpoint that was loaded; faults say what is wrong with the
+// newer ones.
+func (t *trainer) resumeAt(path string, p progress, newer []string, faults []error) error {
+	for i, bad := range newer {
+		aside := filepath.Join(filepath.Dir(bad), damagedPrefix+filepath.Base(bad))
+		t.log.Warn(faults[i].Error(), zap.String("going on from", filepath.Base(path)), zap.String("set aside as", filepath.Base(aside)))
+		if err := errors.Join(os.RemoveAll(aside), os.Rename(bad, aside)); err != nil {
+			return fmt.Errorf("checkpoint %s is damaged, and cannot be set aside: %w", bad, err)
+		}
+	}
+	t.progress = p
+	t.progress.ConfigHash = t.cfg.Hash() // from here on, if it was saved before an extension
+	t.spent, t.keptBest = t.progress.Seconds, t.progress.BestIteration
+	t.log.Info("resumed", zap.String("checkpoint", filepath.Base(path)), zap.Int("iteration", t.progress.Iteration))
+	return nil
+}
+
+// resumable lists the checkpoints that a run can be resumed from, newest first. The
+// best evaluated ones count, too: they are complete.
+func resumable(run string) ([]string, error) {
+	last, errLast := namedCheckpoints(run, lastPrefix)
+	best, errBest := namedCheckpoints(run, bestPrefix)
+	if err := errors.Join(errLast, errBest); err != nil {
+		return nil, err
+	}
+	all := slices.Concat(best, last) // of the same iteration the last one goes before the best
+	slices.SortStableFunc(all, func(a, b checkpointName) int { return cmp.Compare(a.iteration, b.iteration) })
+	slices.Reverse(all)
+	return pathsOf(all), nil
+}

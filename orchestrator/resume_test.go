@@ -1,0 +1,93 @@
+package orchestrator
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"t2sda/graphs/engine/enginetest"
+)
+
+// flip changes one bit in the middle of a file.
+func flip(t *testing.T, path string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text[len(text)/2] ^= 4
+	writeFile(t, path, string(text))
+}
+
+// TestLastGoodCheckpoint damages the newest checkpoints of an interrupted run: it goes on
+// from the one before them, says so, and ends as the run that nothing happened to.
+func TestLastGoodCheckpoint(t *testing.T) {
+	enginetest.Isolate(t)
+	root := t.TempDir()
+	writeShapes(t, root)
+	c := shapesConfig(root, t.TempDir())
+	whole, score := train(t, c)
+	stopAfter(t, c, " 4/6 ") // which is seen an iteration later
+	dir := filepath.Join(c.Output, "shapes")
+	at := func(prefix string, iteration int, file string) string {
+		return filepath.Join(checkpointPath(dir, prefix, iteration), file)
+	}
+	flip(t, at(lastPrefix, 5, optimFile))
+	flip(t, at(lastPrefix, 4, stateFile)) // the best one, of iteration 3, is next
+
+	o := quiet()
+	o.Resume, o.Strict = true, true
+	if _, err := Run(t.Context(), c, o); err == nil || !strings.Contains(err.Error(), filepath.Dir(at(lastPrefix, 5, "x"))) || !strings.Contains(err.Error(), optimFile) || !strings.Contains(err.Error(), "--strict") {
+		t.Fatalf("strict: %v", err)
+	}
+	core, logs := observer.New(zap.WarnLevel)
+	o.Strict, o.Log = false, zap.New(core)
+	got, err := Run(t.Context(), c, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := lossLines(t, whole), lossLines(t, got.Dir); !slices.Equal(a, b) {
+		t.Errorf("uninterrupted:\n%s\nresumed:\n%s", strings.Join(a, "\n"), strings.Join(b, "\n"))
+	}
+	if score.MIoU != got.Result.MIoU {
+		t.Errorf("mIoU %v uninterrupted, %v resumed", score.MIoU, got.Result.MIoU)
+	}
+	var told []string
+	for _, e := range logs.FilterMessageSnippet("is damaged").All() {
+		told = append(told, e.Message+" "+e.ContextMap()["going on from"].(string))
+	}
+	if len(told) != 2 || !strings.Contains(told[0], optimFile) || !strings.Contains(told[1], stateFile) || !strings.HasSuffix(told[0], "best_000003") {
+		t.Errorf("told %q", told)
+	}
+	if _, err := os.Stat(filepath.Join(dir, checkpointDir, "damaged_iter_000005", optimFile)); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestNoGoodCheckpoint: a run without a checkpoint that is whole does not begin anew.
+func TestNoGoodCheckpoint(t *testing.T) {
+	enginetest.Isolate(t)
+	root := t.TempDir()
+	writeShapes(t, root)
+	c := shapesConfig(root, t.TempDir())
+	stopAfter(t, c, " 2/6 ")
+	paths, err := resumable(filepath.Join(c.Output, "shapes"))
+	if err != nil || len(paths) < 2 {
+		t.Fatal(paths, err)
+	}
+	for _, dir := range paths {
+		if err := os.Remove(filepath.Join(dir, stateFile)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	o := quiet()
+	o.Resume = true
+	if _, err := Run(t.Context(), c, o); err == nil || !strings.Contains(err.Error(), "none of the run's checkpoints is whole") || !strings.Contains(err.Error(), stateFile) {
+		t.Errorf("have %v", err)
+	}
+}

@@ -1,0 +1,228 @@
+package orchestrator
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"t2sda/configs"
+	"t2sda/export"
+	"t2sda/graphs/weights"
+)
+
+// The states of a [Finding].
+const (
+	Whole   = "whole"   // it is, to the last byte, what was written, or what it must hold is there
+	Damaged = "damaged" // it is not
+	Unknown = "unknown" // nothing tells
+)
+
+// Finding is what [Verify] says of a file, or of a checkpoint.
+type Finding struct {
+	Path   string `json:"path"`
+	What   string `json:"what"`
+	State  string `json:"state"`
+	Detail string `json:"detail,omitempty"` // why, where it is not whole; else what it is
+}
+
+// Verify reads a run's folder, a checkpoint or a model back, every byte of it, and says
+// what of it is whole. A path that is none of the three is an error, as is one that
+// cannot be read at all; a damaged file is a finding.
+func Verify(path string) ([]Finding, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.IsDir():
+		return []Finding{verifyModel(path)}, nil
+	case IsRun(path):
+		return verifyRun(path)
+	case isCheckpoint(path):
+		return []Finding{verifyCheckpoint(path)}, nil
+	}
+	return nil, fmt.Errorf("%s: no run (a folder with %s), no checkpoint (one with %s) and no model file", path, ConfigFile, stateFile)
+}
+
+func isCheckpoint(dir string) bool {
+	for _, name := range []string{stateFile, sumsFile, studentFile} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// found is the finding about a file of which err says what is wrong; detail is said
+// where nothing is.
+func found(path, what, detail string, err error) Finding {
+	if err != nil {
+		return Finding{path, what, Damaged, err.Error()}
+	}
+	return Finding{path, what, Whole, detail}
+}
+
+// verifyRun looks at everything that a run, and its baseline, is resumed or read from.
+func verifyRun(dir string) (all []Finding, err error) {
+	path := filepath.Join(dir, ConfigFile)
+	cfg, err := configs.Load(path, nil)
+	all = append(all, found(path, "configuration", "", err))
+	var known []string
+	if err == nil {
+		known = hashes(cfg)
+	}
+	kept, err := listCheckpoints(dir)
+	if err != nil {
+		return nil, err
+	}
+	last := 0
+	for _, name := range kept {
+		f := verifyCheckpoint(filepath.Join(dir, checkpointDir, name), known...)
+		all = append(all, f)
+		if p, err := openSaved(f.Path); err == nil && f.State != Damaged {
+			last = max(last, p.progress.Iteration)
+		}
+	}
+	for _, part := range []struct {
+		name, what string
+		look       func(path string) (string, error)
+	}{
+		{recordFile, "inputs", jsonFile(new(inputs))},
+		{eventsFile, "events", func(path string) (string, error) { return verifyEvents(path, last) }},
+		{resultFile, "result", jsonFile(new(Outcome))},
+	} {
+		path := filepath.Join(dir, part.name)
+		if detail, err := part.look(path); !errors.Is(err, fs.ErrNotExist) {
+			all = append(all, found(path, part.what, detail, err))
+		}
+	}
+	if path := filepath.Join(dir, modelFile); exists(path) {
+		all = append(all, verifyModel(path))
+	}
+	if base, ok := Baseline(dir); ok {
+		of, err := verifyRun(base)
+		return append(all, of...), err
+	}
+	return all, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// listCheckpoints names a run's checkpoints of all kinds, sorted.
+func listCheckpoints(run string) ([]string, error) {
+	entries, err := os.ReadDir(filepath.Join(run, checkpointDir))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var names []string
+	for _, e := range entries {
+		if e.IsDir() && !strings.HasPrefix(e.Name(), ".") { // those are half written by a run that was killed
+			names = append(names, e.Name())
+		}
+	}
+	return names, nil
+}
+
+// verifyCheckpoint compares every file with its digest; one from before there were
+// digests must be readable. Without hashes it may be of any configuration.
+func verifyCheckpoint(dir string, hashes ...string) Finding {
+	const what = "checkpoint"
+	from, err := openSaved(dir, hashes...)
+	if err != nil {
+		return found(dir, what, "", err)
+	}
+	tensors, err := filepath.Glob(filepath.Join(dir, "*"+filepath.Ext(studentFile)))
+	if err == nil && len(tensors) == 0 {
+		err = fmt.Errorf("it holds no %s", studentFile)
+	}
+	for _, path := range tensors {
+		err = errors.Join(err, from.load(filepath.Base(path), func(string, []weights.Tensor) error { return nil }))
+	}
+	if err = errors.Join(err, from.rest()); err == nil && from.unsummed != nil {
+		return Finding{dir, what, Unknown, from.unsummed.Error()}
+	}
+	return found(dir, what, fmt.Sprintf("iteration %d", from.progress.Iteration), err)
+}
+
+// verifyEvents expects one event of each iteration up to the last checkpoint's.
+func verifyEvents(path string, last int) (string, error) {
+	events, torn, err := readEventLines(path)
+	if err != nil {
+		return "", err
+	}
+	for _, line := range torn {
+		if !line.last {
+			return "", line.err
+		}
+	}
+	if gaps := missingEvents(events, last); gaps != "" {
+		return "", fmt.Errorf("iterations %s are missing", gaps)
+	}
+	return fmt.Sprintf("%d iterations", len(events)), nil
+}
+
+// jsonFile returns what reads a JSON file of into's type.
+func jsonFile(into any) func(path string) (string, error) {
+	return func(path string) (string, error) {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return "", err
+		}
+		return "", json.Unmarshal(text, into)
+	}
+}
+
+// verifyModel compares a model's file with the digests of [CheckModel].
+func verifyModel(path string) Finding {
+	const what = "model"
+	model, err := os.ReadFile(path)
+	if err != nil {
+		return found(path, what, "", err)
+	}
+	changed, err := CheckModel(path, model)
+	switch {
+	case err != nil || changed != nil:
+		return found(path, what, "", errors.Join(err, changed))
+	case export.Intact(model):
+		return found(path, what, "as t2sda wrote it", nil)
+	case recordedSum(path) != "":
+		return found(path, what, "as the run's result says", nil)
+	}
+	return Finding{path, what, Unknown, "it bears no digest: another program wrote it, or t2sda before there was one"}
+}
+
+// CheckModel says what is known against a model's file of this content. One that a run
+// left as its model, and that is no longer what the run's result says, is an error. One
+// that bears the digest that t2sda gave it, and another content, may have been changed by
+// a program on purpose: that is returned for a warning.
+func CheckModel(path string, model []byte) (changed, err error) {
+	sum := sha256.Sum256(model)
+	if want := recordedSum(path); want != "" && want != hex.EncodeToString(sum[:]) {
+		return nil, fmt.Errorf("the model is not what the run wrote (SHA-256 in its %s): damaged, or replaced. t2sda export writes it anew from the run's checkpoint", resultFile)
+	}
+	if export.Sealed(model) && !export.Intact(model) {
+		return errors.New("the model is not what t2sda wrote (its own digest differs): damaged, or changed by another program"), nil
+	}
+	return nil, nil
+}
+
+// recordedSum is the SHA-256 that the result beside a run's model tells of it; empty
+// where nothing is told.
+func recordedSum(path string) string {
+	if filepath.Base(path) != modelFile {
+		return ""
+	}
+	out := new(Outcome)
+	if _, err := jsonFile(out)(filepath.Join(filepath.Dir(path), resultFile)); err != nil {
+		return ""
+	}
+	return out.ModelSum
+}
