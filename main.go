@@ -5,15 +5,15 @@ package main
 import (
 	"context"
 	"os"
-	"os/signal"
 	"syscall"
 	"time"
 
 	"t2sda/internal/cli"
+	"t2sda/internal/interrupt"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interrupt.Notify(context.Background(), os.Interrupt, syscall.SIGTERM)
 	// Another signal, later, kills at once: what was saved stays whole. timeout(1) and
 	// some schedulers send each signal to a process and to its group: that is one.
 	context.AfterFunc(ctx, func() { time.AfterFunc(time.Second, stop) })

@@ -25,10 +25,10 @@ import (
 
 // Exit codes.
 const (
-	exitOK          = 0
-	exitFailure     = 1
-	exitUsage       = 2
-	exitInterrupted = 130 // 128 + SIGINT, as shells have it
+	exitOK      = 0
+	exitFailure = 1
+	exitUsage   = 2
+	// An interrupt's is [interrupt.ExitCode].
 )
 
 // usageError marks a mistake on the command line.
@@ -54,7 +54,7 @@ func Run(ctx context.Context, args []string, out, errs io.Writer) int {
 	}
 	if text, ok := interrupt.Text(err); ok {
 		fmt.Fprintln(errs, strings.TrimSuffix("t2sda: interrupted: "+text, ": "))
-		return exitInterrupted
+		return interrupt.ExitCode(ctx)
 	}
 	fmt.Fprintln(errs, "t2sda:", err)
 	if errors.As(err, new(usageError)) {

@@ -165,8 +165,8 @@ func TestInterruptedCommand(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var out, errs bytes.Buffer
-	if code := Run(ctx, withTiny("train"), &out, &errs); code != exitInterrupted {
-		t.Errorf("exit code %d, want %d: %s", code, exitInterrupted, errs.String())
+	if code := Run(ctx, withTiny("train"), &out, &errs); code != 130 {
+		t.Errorf("exit code %d, want %d: %s", code, 130, errs.String())
 	}
 	if _, err := os.Stat(filepath.Join("runs", "streets")); err == nil {
 		t.Error("a run that never trained left its directory")

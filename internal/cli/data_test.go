@@ -197,7 +197,7 @@ func TestDataInterrupted(t *testing.T) {
 	for _, line := range [][]string{{"check", "--sheet", ""}, {"stats", "--cache", t.TempDir()}, {"convert", "--out", t.TempDir()}} {
 		var out, errs strings.Builder
 		code := Run(ctx, append([]string{"data", line[0], renderTree(t)}, line[1:]...), &out, &errs)
-		if code != exitInterrupted || errs.String() != "t2sda: interrupted\n" {
+		if code != 130 || errs.String() != "t2sda: interrupted\n" {
 			t.Errorf("%s: exit code %d, %q", line[0], code, errs.String())
 		}
 	}
