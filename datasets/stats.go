@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"t2sda/internal/parallel"
+	"t2sda/internal/sealed"
 )
 
 // FileStats counts the pixels of one label file at its own size.
@@ -113,7 +114,7 @@ func (d *Dataset) Stats(ctx context.Context, workers int, cacheDir string, progr
 	if now, err := d.statsKey(); err != nil || now != key || len(s.Faults) > 0 {
 		return s, nil // a file changed while the counts were made: of which of its contents they are is unknown
 	}
-	if err := writeStats(file, s); err != nil {
+	if err := sealed.Write(file, s); err != nil {
 		s.Unkept = fmt.Errorf("class statistics are not kept for the next time: %w", err)
 	}
 	return s, nil

@@ -4,15 +4,14 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"hash"
 	"io"
 	"os"
 	"path/filepath"
 
-	"t2sda/internal/atomicfile"
 	"t2sda/internal/imagefile"
+	"t2sda/internal/sealed"
 )
 
 // statsVersion is part of the key; it grows with the meaning of the counts.
@@ -51,12 +50,8 @@ func hashString(h hash.Hash, s string) {
 // readStats returns the cached counts, or nil when there are none that fit: a
 // damaged file is counted anew, not reported.
 func (d *Dataset) readStats(file string) *Stats {
-	data, err := os.ReadFile(file)
-	if err != nil {
-		return nil
-	}
 	s := new(Stats)
-	if json.Unmarshal(data, s) != nil || len(s.Files) != d.Len() || len(s.Pixels) != len(d.labels.space.Classes) {
+	if sealed.Read(file, s) != nil || len(s.Files) != d.Len() || len(s.Pixels) != len(d.labels.space.Classes) {
 		return nil
 	}
 	for i, f := range s.Files {
@@ -66,19 +61,6 @@ func (d *Dataset) readStats(file string) *Stats {
 	}
 	s.Root = d.opts.Root
 	return s
-}
-
-// writeStats replaces the file in one step, so that a reader or a crash never
-// meets half of it.
-func writeStats(file string, s *Stats) error {
-	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-		return err
-	}
-	data, err := json.Marshal(s)
-	if err != nil {
-		return err
-	}
-	return atomicfile.Write(file, data)
 }
 
 // StatsCache returns the folder for class statistics, and for models of cameras,

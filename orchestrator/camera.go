@@ -3,10 +3,8 @@ package orchestrator
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"sync"
@@ -15,8 +13,8 @@ import (
 
 	"t2sda/configs"
 	"t2sda/datasets"
-	"t2sda/internal/atomicfile"
 	"t2sda/internal/raster"
+	"t2sda/internal/sealed"
 	"t2sda/translate"
 )
 
@@ -72,11 +70,7 @@ func (d *data) fitCamera(ctx context.Context, cfg configs.Config, cacheDir strin
 
 // keepCamera writes a model for the runs to come.
 func keepCamera(file string, m *translate.CameraModel) error {
-	err := os.MkdirAll(filepath.Dir(file), 0o755)
-	if err == nil {
-		err = atomicfile.WriteJSON(file, m)
-	}
-	if err != nil {
+	if err := sealed.Write(file, m); err != nil {
 		return fmt.Errorf("the model of the camera is not kept for the next time: %w", err)
 	}
 	return nil
@@ -97,12 +91,8 @@ func (d *data) cameraKey(cfg configs.Config) (string, error) {
 // readCamera returns a kept model, nil when there is none that can be used: a
 // damaged file is fitted anew, not reported.
 func readCamera(file string) *translate.CameraModel {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil
-	}
 	m := new(translate.CameraModel)
-	if json.Unmarshal(text, m) != nil {
+	if sealed.Read(file, m) != nil {
 		return nil
 	}
 	if _, err := translate.NewCamera(m, translate.CameraOptions{}); err != nil {
