@@ -79,6 +79,7 @@ func Compare(ctx context.Context, cfg configs.Config, c CompareOptions, o Option
 		return nil, err
 	}
 	defer lock.Close() // the lock goes with it
+	tidyUp(o.Log, dir)
 	for _, name := range []string{compareJSON, compareMarkdown} {
 		if err := atomicfile.Try(filepath.Join(dir, name)); err != nil {
 			return nil, err

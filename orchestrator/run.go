@@ -92,6 +92,8 @@ func Run(ctx context.Context, cfg configs.Config, o Options) (_ *Outcome, err er
 		return nil, err
 	}
 	defer lock.Close() // the lock goes with it
+	base := filepath.Join(dir, baselineName)
+	tidyUp(o.Log, dir, base)
 	defer func() {
 		if err != nil {
 			err = o.resumable(err, dir)
@@ -120,7 +122,7 @@ func Run(ctx context.Context, cfg configs.Config, o Options) (_ *Outcome, err er
 
 	var baseline *Outcome
 	if cfg.Baseline && cfg.Method != configs.SourceOnly {
-		if baseline, err = runOne(ctx, withMethod(cfg, configs.SourceOnly), filepath.Join(dir, baselineName), nil, e, o); err != nil {
+		if baseline, err = runOne(ctx, withMethod(cfg, configs.SourceOnly), base, nil, e, o); err != nil {
 			return nil, err
 		}
 	}

@@ -21,6 +21,7 @@ func statsFolder(cfg configs.Config, log *zap.Logger) (string, error) {
 		if err := atomicfile.TryDir(dir); err != nil {
 			return "", fmt.Errorf("data.stats_cache: %w", err)
 		}
+		tidyUp(log, dir)
 		return dir, nil
 	}
 	dir, err := datasets.StatsCache()
@@ -28,7 +29,16 @@ func statsFolder(cfg configs.Config, log *zap.Logger) (string, error) {
 		log.Warn(err.Error())
 		return "", nil
 	}
+	tidyUp(log, dir)
 	return dir, nil
+}
+
+// tidyUp removes what killed processes have left in folders. That some of it stays is no
+// reason not to work.
+func tidyUp(log *zap.Logger, dirs ...string) {
+	if err := atomicfile.RemoveLeftovers(dirs...); err != nil {
+		log.Warn(err.Error())
+	}
 }
 
 // unkept tells, once, that what was made for this run will be made again for the

@@ -1,6 +1,7 @@
 package streets
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -64,9 +66,10 @@ func (m manifest) sameLook(o manifest) bool {
 // domain, size or [Version] changed, its files are replaced. Only files that
 // its manifest (streets.json) accounts for are ever removed, and a root with
 // pictures but without manifest is refused. Files are written atomically, so
-// that a run that was stopped can be continued. Errors name the file; a
-// cancelled context gives its error.
-func Write(ctx context.Context, root string, o WriteOptions) error {
+// that a run that was stopped can be continued, and their digests are kept
+// (SHA256SUMS): a file that has changed since is rendered again. Errors name the
+// file; a cancelled context gives its error.
+func Write(ctx context.Context, root string, o WriteOptions) (err error) {
 	if err := o.check(); err != nil {
 		return err
 	}
@@ -74,7 +77,13 @@ func Write(ctx context.Context, root string, o WriteOptions) error {
 	if err := prepare(root, want); err != nil {
 		return fmt.Errorf("streets: %w", err)
 	}
+	root = filepath.Clean(root)
 	jobs := want.shots()
+	kept, err := openLedger(root, want.files(root))
+	if err != nil {
+		return fmt.Errorf("streets: %w", err)
+	}
+	defer func() { err = errors.Join(err, kept.close()) }()
 	workers := o.Workers
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
@@ -91,7 +100,7 @@ func Write(ctx context.Context, root string, o WriteOptions) error {
 			if err := inner.Err(); err != nil {
 				return err
 			}
-			if err := j.write(root, want); err != nil {
+			if err := j.write(kept, want); err != nil {
 				return fmt.Errorf("streets: %w", err)
 			}
 			mu.Lock()
@@ -148,7 +157,7 @@ func prepare(root string, want manifest) error {
 	if err := os.MkdirAll(root, 0o777); err != nil {
 		return err
 	}
-	return atomicfile.WriteJSON(path, want)
+	return errors.Join(atomicfile.RemoveLeftovers(want.folders(root)...), atomicfile.WriteJSON(path, want))
 }
 
 // prune deletes the files of have that are not part of want.
@@ -220,23 +229,39 @@ func (j shot) paths(root string, d Domain) (img, lab string) {
 		filepath.Join(root, "gtFine", j.split, town, stem+"_gtFine_labelIds.png")
 }
 
-// write renders the shot unless both of its files exist. The labels come
-// last: where they are, the picture is complete.
-func (j shot) write(root string, m manifest) error {
-	imgPath, labPath := j.paths(root, m.Domain)
-	if regular(imgPath) && regular(labPath) {
+// files lists the tree's pictures and labels by their path below root, with slashes.
+func (m manifest) files(root string) map[string]bool {
+	all := map[string]bool{}
+	l := &ledger{root: root}
+	for _, j := range m.shots() {
+		img, lab := j.paths(root, m.Domain)
+		all[l.name(img)], all[l.name(lab)] = true, true
+	}
+	return all
+}
+
+// folders lists the folders that the tree's files lie in.
+func (m manifest) folders(root string) []string {
+	all := []string{root}
+	for name := range m.files(root) {
+		if dir := filepath.Dir(filepath.Join(root, filepath.FromSlash(name))); !slices.Contains(all, dir) {
+			all = append(all, dir)
+		}
+	}
+	return all
+}
+
+// write renders the shot unless both of its files are as they were rendered.
+func (j shot) write(kept *ledger, m manifest) error {
+	imgPath, labPath := j.paths(kept.root, m.Domain)
+	if kept.holds(imgPath) && kept.holds(labPath) {
 		return nil
 	}
 	img, lab := Render(m.Seed, j.index(), m.Domain, m.Width, m.Height)
-	if err := encode(imgPath, img.NRGBA()); err != nil {
+	if err := encode(kept, imgPath, img.NRGBA()); err != nil {
 		return err
 	}
-	return encode(labPath, rawIDs(lab))
-}
-
-func regular(path string) bool {
-	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular() && info.Size() > 0
+	return encode(kept, labPath, rawIDs(lab))
 }
 
 // rawIDs gives the Cityscapes ids of train ids; void is 1, the ego vehicle.
@@ -255,10 +280,21 @@ func rawIDs(l *raster.Labels) *image.Gray {
 
 // encode writes a PNG, and makes its folder if need be. It does not wait for the
 // disk: a picture that a power cut has left empty is rendered again.
-func encode(path string, img image.Image) error {
+func encode(kept *ledger, path string, img image.Image) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
 		return err
 	}
+	var text bytes.Buffer
 	enc := png.Encoder{CompressionLevel: png.BestSpeed}
-	return atomicfile.WriteUnsynced(path, func(w io.Writer) error { return enc.Encode(w, img) })
+	if err := enc.Encode(&text, img); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	err := atomicfile.WriteUnsynced(path, func(w io.Writer) error {
+		_, err := w.Write(text.Bytes())
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return kept.add(path, text.Bytes())
 }

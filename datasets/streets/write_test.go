@@ -2,12 +2,15 @@ package streets_test
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"image"
 	"image/png"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -29,7 +32,7 @@ func files(t *testing.T, root string) map[string]time.Time {
 		}
 		info, err := e.Info()
 		rel, _ := filepath.Rel(root, path)
-		if rel != "streets.json" {
+		if rel != "streets.json" && rel != "SHA256SUMS" {
 			out[rel] = info.ModTime()
 		}
 		return err
@@ -146,6 +149,90 @@ func TestWriteCompletesAndKeeps(t *testing.T) {
 	}
 	if _, err := os.Stat(mine); err != nil {
 		t.Errorf("a file that is not ours was removed: %v", err)
+	}
+}
+
+// TestWriteMendsWhatHasChanged: a picture cut short, one with another byte and labels that
+// another program has written are rendered again, what a killed process has left is
+// removed, and nothing else is touched.
+func TestWriteMendsWhatHasChanged(t *testing.T) {
+	root := t.TempDir()
+	write(t, root, options())
+	before := files(t, root)
+	var harmed []string
+	content := map[string]string{}
+	for path := range before {
+		text, err := os.ReadFile(filepath.Join(root, path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		content[path] = string(text)
+		bad := text
+		switch {
+		case strings.Contains(path, "leftImg8bit/val/morheim/morheim_000000"):
+			bad = text[:len(text)-7]
+		case strings.Contains(path, "leftImg8bit/train/altenfurt/altenfurt_000000"):
+			bad[len(bad)/2] ^= 1
+		case strings.Contains(path, "gtFine/train/brunnau/brunnau_000000"):
+			bad = append(text, 0)
+		default:
+			continue
+		}
+		harmed = append(harmed, path)
+		if err := os.WriteFile(filepath.Join(root, path), bad, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	left := filepath.Join(root, "gtFine/train/brunnau/.x.png.0123456789abcdef")
+	if err := os.WriteFile(left, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chtimes(left, time.Unix(1, 0), time.Unix(1, 0)); err != nil {
+		t.Fatal(err)
+	}
+	write(t, root, options())
+	after := files(t, root)
+	if len(harmed) != 3 || len(after) != len(before) {
+		t.Fatalf("harmed %v; %d files became %d", harmed, len(before), len(after))
+	}
+	street := func(path string) string { // without its kind: picture and labels are rendered together
+		path = strings.TrimPrefix(strings.TrimPrefix(path, "leftImg8bit"), "gtFine")
+		return path[:strings.LastIndex(path, "_000019")]
+	}
+	for path := range before {
+		text, err := os.ReadFile(filepath.Join(root, path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if string(text) != content[path] {
+			t.Errorf("%s is not as it was rendered first", path)
+		}
+		again := slices.ContainsFunc(harmed, func(h string) bool { return street(h) == street(path) })
+		if kept := after[path].Equal(before[path]); kept == again {
+			t.Errorf("%s: kept %v, want %v", path, kept, !again)
+		}
+	}
+}
+
+// TestWriteSumsAreSha256sums: the list is what sha256sum(1) checks.
+func TestWriteSumsAreSha256sums(t *testing.T) {
+	root := t.TempDir()
+	write(t, root, options())
+	text, err := os.ReadFile(filepath.Join(root, "SHA256SUMS"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := 0
+	for line := range strings.Lines(string(text)) {
+		sum, name, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "  ")
+		content, err := os.ReadFile(filepath.Join(root, name))
+		if have := sha256.Sum256(content); err != nil || hex.EncodeToString(have[:]) != sum {
+			t.Errorf("%q: %v", line, err)
+		}
+		lines++
+	}
+	if want := len(files(t, root)); lines != want {
+		t.Errorf("%d lines for %d files", lines, want)
 	}
 }
 

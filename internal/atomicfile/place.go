@@ -151,9 +151,13 @@ func (p place) temporary() (*os.File, error) {
 	return create(dir, base)
 }
 
-// create makes a hidden file in dir. os.CreateTemp's could be read by its owner
-// alone.
+// create makes a hidden file in dir, locked until it is closed, see [RemoveLeftovers].
+// os.CreateTemp's could be read by its owner alone.
 func create(dir, base string) (*os.File, error) {
 	name := filepath.Join(dir, fmt.Sprintf(".%s.%016x", base, rand.Uint64()))
-	return os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if err == nil {
+		_ = lock(f) // without one it is not told from a leftover, which then stays
+	}
+	return f, err
 }

@@ -32,6 +32,7 @@ func (p *Plan) Run(ctx context.Context, o orchestrator.Options) (*Table, error) 
 	if err := os.MkdirAll(p.out, 0o755); err != nil { // before the work, not after it
 		return nil, err
 	}
+	_ = atomicfile.RemoveLeftovers(p.out) // what stays costs space only
 	for _, ext := range []string{".json", ".md", ".png"} {
 		if err := atomicfile.Try(p.path(ext)); err != nil {
 			return nil, err
