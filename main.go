@@ -10,6 +10,7 @@ import (
 
 	"t2sda/internal/cli"
 	"t2sda/internal/interrupt"
+	"t2sda/internal/terminal"
 )
 
 func main() {
@@ -17,5 +18,5 @@ func main() {
 	// Another signal, later, kills at once: what was saved stays whole. timeout(1) and
 	// some schedulers send each signal to a process and to its group: that is one.
 	context.AfterFunc(ctx, func() { time.AfterFunc(time.Second, stop) })
-	os.Exit(cli.Run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+	os.Exit(cli.Run(ctx, os.Args[1:], terminal.Wrap(os.Stdout), terminal.Wrap(os.Stderr)))
 }

@@ -15,6 +15,7 @@ import (
 	"t2sda/export/score"
 	"t2sda/internal/pace"
 	"t2sda/internal/plural"
+	"t2sda/internal/terminal"
 )
 
 // meter tells a person how training goes: a bar on a terminal, plain lines
@@ -29,8 +30,9 @@ type meter interface {
 
 // newMeter returns the meter for w. A line is printed every `every` iterations
 // where no bar is drawn.
-func newMeter(w io.Writer, terminal bool, every int) meter {
-	if terminal {
+func newMeter(w io.Writer, drawn bool, every int) meter {
+	if drawn {
+		w = terminal.Raw(w) // a bar needs control characters
 		return &barMeter{w: w, columns: func() int { return columns(w) }}
 	}
 	return &lineMeter{w: w, every: every}

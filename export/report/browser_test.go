@@ -58,6 +58,10 @@ func TestBrowserShowsARun(t *testing.T) {
 	for _, problem := range p.Problems() {
 		t.Error(problem)
 	}
+	// Whatever a name smuggled in, nothing in the page runs and nothing is fetched.
+	if got := browsertest.Eval[int](p, `(() => { const s = document.createElement("script"); s.textContent = "window.ran = 1"; document.body.append(s); return window.ran || 0 })()`); got != 0 {
+		t.Error("a script that was put into the page runs")
+	}
 }
 
 // TestBrowserShowsAnEvaluation: a page of scores alone speaks of no training.

@@ -16,7 +16,6 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
-	"golang.org/x/term"
 
 	"t2sda/configs"
 	"t2sda/internal/interrupt"
@@ -172,10 +171,4 @@ func newLogger(w io.Writer) *zap.Logger {
 	enc.EncodeTime = zapcore.TimeEncoderOfLayout("15:04:05")
 	enc.EncodeLevel = zapcore.LowercaseLevelEncoder
 	return zap.New(zapcore.NewCore(zapcore.NewConsoleEncoder(enc), zapcore.AddSync(w), zapcore.InfoLevel))
-}
-
-// isTerminal reports whether w is a terminal, where progress is drawn in place.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	return ok && term.IsTerminal(int(f.Fd()))
 }

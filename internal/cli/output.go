@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"t2sda/internal/atomicfile"
+	"t2sda/internal/terminal"
 )
 
 // stdoutName stands for standard output where a flag names a file to write.
@@ -59,12 +60,12 @@ func isStdout(out io.Writer, path string) bool {
 	if path == stdoutName {
 		return true
 	}
-	f, ok := out.(*os.File)
+	f, ok := terminal.Raw(out).(*os.File)
 	if !ok {
 		return false
 	}
 	have, err := f.Stat()
-	if err != nil || have.Mode()&fs.ModeCharDevice != 0 && !isTerminal(out) {
+	if err != nil || have.Mode()&fs.ModeCharDevice != 0 && !terminal.Is(out) {
 		return false
 	}
 	named, err := os.Stat(path)

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"t2sda/internal/pace"
+	"t2sda/internal/terminal"
 )
 
 // progressOf returns what tells how far the command is with units: a bar on a
@@ -15,13 +16,13 @@ import (
 // none.
 func progressOf(cmd *cobra.Command, what, units string) func(done, total int) {
 	w := cmd.ErrOrStderr()
-	if !isTerminal(w) {
+	if !terminal.Is(w) {
 		return pace.Lines(what, units, func(line string) { fmt.Fprintln(w, line) })
 	}
 	var bar *progressbar.ProgressBar
 	return func(done, total int) {
 		if bar == nil {
-			bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(w),
+			bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(terminal.Raw(w)),
 				progressbar.OptionSetDescription(what), progressbar.OptionShowIts(), progressbar.OptionSetItsString(units),
 				progressbar.OptionShowCount(), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
 		}

@@ -4,6 +4,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"t2sda/graphs/engine"
+	"t2sda/internal/terminal"
 	"t2sda/orchestrator"
 )
 
@@ -54,7 +55,7 @@ been; --extend N RUN goes on with one that is finished.`,
 func options(cmd *cobra.Command) orchestrator.Options {
 	return orchestrator.Options{
 		Log: newLogger(cmd.ErrOrStderr()), Out: cmd.OutOrStdout(),
-		Terminal: isTerminal(cmd.OutOrStdout()), Version: version(),
+		Terminal: terminal.Is(cmd.OutOrStdout()), Version: version(),
 		Program: program(), Command: commandLine(),
 	}
 }

@@ -15,7 +15,7 @@ import (
 // import. A name ending in /… stands for everything below it, internal/… aside
 // from cli for what every package may use.
 var allowed = map[string][]string{
-	"t2sda":                          {"t2sda/internal/cli"},
+	"t2sda":                          {"t2sda/internal/cli", "t2sda/internal/interrupt", "t2sda/internal/terminal"},
 	"t2sda/internal/cli":             {"t2sda/…"},
 	"t2sda/configs":                  {},
 	"t2sda/datasets":                 {"t2sda/internal/…"},
