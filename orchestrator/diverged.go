@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"t2sda/graphs/engine"
 	"t2sda/orchestrator/learner"
 )
 
@@ -16,6 +17,9 @@ import (
 func (t *trainer) explain(it int, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return err
+	}
+	if engine.OutOfMemory(err) {
+		return t.outOfMemory(it, err)
 	}
 	what := err
 	if !errors.Is(err, learner.ErrNotFinite) {
@@ -31,4 +35,16 @@ func (t *trainer) explain(it int, err error) error {
 		mend += "; what was saved last, " + filepath.Base(saved[len(saved)-1]) + ", is kept"
 	}
 	return fmt.Errorf("the loss diverged at iteration %d (%w): %s", it, what, mend)
+}
+
+// outOfMemory tells what to lower. Nothing is saved: an iteration under way has changed
+// gradients only, but what is left of the memory may not do for a checkpoint.
+func (t *trainer) outOfMemory(it int, err error) error {
+	c := t.cfg
+	kept := "nothing has been saved yet"
+	if saved, _ := checkpoints(t.dir, lastPrefix); len(saved) > 0 {
+		kept = filepath.Base(saved[len(saved)-1]) + " is kept: --resume continues from it"
+	}
+	return fmt.Errorf("iteration %d: there is not enough memory: lower train.batch (now %d) or data.crop (now %d×%d), or take a smaller model.encoder, and free memory that other programs hold; %s: %w",
+		it, c.Train.Batch, c.Data.Crop.Width, c.Data.Crop.Height, kept, err)
 }

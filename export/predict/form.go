@@ -8,6 +8,7 @@ import (
 
 	"t2sda/datasets"
 	"t2sda/graphs/engine"
+	"t2sda/internal/limit"
 	"t2sda/internal/plural"
 	"t2sda/internal/raster"
 )
@@ -125,6 +126,9 @@ func newInput(info engine.IOInfo, f Form) (input, error) {
 	}
 	if err := in.shape(f.Layout); err != nil {
 		return in, err
+	}
+	if err := limit.Check(in.w, in.h); err != nil {
+		return in, fmt.Errorf("input %q: %w", info.Name, err)
 	}
 	return in, in.normalise(f)
 }

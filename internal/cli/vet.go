@@ -7,23 +7,32 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"t2sda/export"
 	"t2sda/graphs/engine"
+	"t2sda/internal/limit"
 	"t2sda/orchestrator"
 )
 
-// tried is what a process that has tried a model prints at its end, whether ONNX
-// Runtime took the model or not.
-const tried = "tried"
+// What a process that has tried a model prints at its end: that it has, whether ONNX
+// Runtime took the model or not, or that the machine's memory did not do for it.
+const (
+	tried   = "tried"
+	tooMuch = "too much memory"
+)
+
+// tryTime is how long a trial, one run on a small image, may take.
+const tryTime = 5 * time.Minute
 
 // vet returns what tries model files in a process of its own before this one
 // opens them ([engine.Options.Vet]): ONNX Runtime aborts its process over some
@@ -79,7 +88,9 @@ func try(ctx context.Context, o engine.Options, path string) error {
 	if err != nil {
 		return nil
 	}
-	cmd := exec.CommandContext(ctx, self, "runtime", "try",
+	limited, cancel := context.WithTimeout(ctx, tryTime)
+	defer cancel()
+	cmd := exec.CommandContext(limited, self, "runtime", "try",
 		"--library="+o.Library, "--device="+o.Device, "--threads="+strconv.Itoa(o.IntraOpThreads), "--", path)
 	cmd.Env = append(os.Environ(), "GOTRACEBACK=none") // the runtime's last words, not ours
 	var out, errs bytes.Buffer
@@ -88,6 +99,10 @@ func try(ctx context.Context, o engine.Options, path string) error {
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
+	case limited.Err() != nil:
+		return fmt.Errorf("one run of this model, as a trial, did not end within %v", tryTime)
+	case strings.Contains(out.String(), tooMuch):
+		return errors.New("one run of this model, as a trial, needs more memory than this machine has")
 	case strings.Contains(out.String(), tried), cmd.ProcessState == nil:
 		return nil
 	}
@@ -129,7 +144,14 @@ func tryCommand() *cobra.Command {
 				return err
 			}
 			defer func() { err = errors.Join(err, e.Close()) }()
+			if err := boundMemory(e.Info().Device); err != nil {
+				return err
+			}
 			refused := tryModel(cmd.Context(), e, args[0])
+			if engine.OutOfMemory(refused) {
+				fmt.Fprintln(cmd.OutOrStdout(), tooMuch)
+				return refused
+			}
 			fmt.Fprintln(cmd.OutOrStdout(), tried)
 			return refused
 		},
@@ -147,12 +169,24 @@ func tryModel(ctx context.Context, e *engine.Engine, path string) (err error) {
 	defer func() { err = errors.Join(err, s.Close()) }()
 	inputs := map[string]*engine.Tensor{}
 	for _, info := range s.Inputs() {
+		if huge(trySize(info)) {
+			return nil // whoever opens it refuses it by its size
+		}
 		if inputs[info.Name], err = engine.NewTensorOf(info.DType, trySize(info)); err != nil {
 			return err
 		}
 	}
 	_, err = s.Run(ctx, inputs)
 	return err
+}
+
+// huge reports whether an input is beyond all images that are taken.
+func huge(dims []int) bool {
+	pixels := 1.0 / 3 // of three channels
+	for _, d := range dims {
+		pixels *= float64(d)
+	}
+	return pixels > math.MaxInt32 || limit.Check(int(pixels), 1) != nil
 }
 
 // trySize chooses free dimensions: one image of 64 pixels, a multiple of the

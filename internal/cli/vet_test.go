@@ -47,6 +47,13 @@ func TestVet(t *testing.T) {
 	wantText(t, succeed(t, predict(good)...), "1 picture in")
 	fail(t, exitFailure, "unknown.onnx: ONNX Runtime does not accept the model", predict(write("unknown.onnx", onnxtest.New().In("x", 1, 1, 3, 8, 8).Out("y", 1, 1, 5, 8, 8).Node("n", "Nothing", "x", "y").Bytes()))...)
 
+	// Sizes that nothing has memory for: of the input, and of what is made inside.
+	fail(t, exitFailure, "wide.onnx: input \"x\": 60000×60000 pixels are more than the", predict(write("wide.onnx", onnxtest.New().In("x", 1, 1, 3, 60000, 60000).Out("y", 1, 1, 5, 60000, 60000).
+		Floats("w", make([]float32, 15), 5, 3, 1, 1).Node("conv", "Conv", "x w", "y").Bytes()))...)
+	fail(t, exitFailure, "open model "+filepath.Join(dir, "swollen.onnx")+": one run of this model, as a trial, needs more memory than this machine has", predict(write("swollen.onnx", onnxtest.New().In("x", 1, 1, 3, 8, 16).Out("y", 1, 1, 5, 8, 16).
+		Floats("w", make([]float32, 15), 5, 3, 1, 1).Floats("r", make([]float32, 8), 8).Floats("s", []float32{1, 1, 50000, 50000}, 4).Floats("t", []float32{1, 1, 0.00002, 0.00002}, 4).
+		Node("conv", "Conv", "x w", "small").Node("swell", "Resize", "small r s", "large").Node("shrink", "Resize", "large r t", "y").Bytes()))...)
+
 	// What was tried once is known, and what this program made needs no trial.
 	tries := 0
 	for _, model := range [][]byte{transpose(0, 3, 1, 2), own(t), transpose(0, 3, 2, 1)} {

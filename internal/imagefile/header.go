@@ -16,12 +16,9 @@ import (
 	"golang.org/x/image/webp"
 
 	"t2sda/internal/jpegrows"
+	"t2sda/internal/limit"
 	"t2sda/internal/pngrows"
 )
-
-// maxPixels bounds what a file's header may claim before memory is taken for it;
-// 268 megapixels are beyond any camera, but not beyond a damaged header.
-const maxPixels = 1 << 28
 
 // Version is for the keys of what is kept of decoded files: it grows when the same
 // file gives other pixels.
@@ -110,11 +107,14 @@ func (h *Header) plausible(name string, size int64) error {
 	// JPEG, 8 blocks of 64; of GIF, 8/9 of a string of 4096; of BMP 8. A byte of the
 	// others has no limit that is worth looking at.
 	most := map[Format]int64{PNG: 8 * 1032, JPEG: 8 * 64, GIF: 4096, BMP: 8}[h.Format]
+	beyond := limit.Check(h.W, h.H)
 	switch {
-	case h.W <= 0 || h.H <= 0 || h.W > maxPixels/h.H:
+	case h.W <= 0 || h.H <= 0:
 		return fmt.Errorf("%s: its header claims %d×%d pixels", name, h.W, h.H)
 	case most > 0 && int64(h.W)*int64(h.H)/most > size:
 		return fmt.Errorf("%s: its header claims %d×%d pixels, more than %d bytes hold (truncated or damaged?)", name, h.W, h.H, size)
+	case beyond != nil:
+		return fmt.Errorf("%s: %w", name, beyond)
 	}
 	return nil
 }

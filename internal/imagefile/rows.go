@@ -9,6 +9,7 @@ import (
 	"github.com/disintegration/imaging"
 
 	"t2sda/internal/jpegrows"
+	"t2sda/internal/limit"
 	"t2sda/internal/pngrows"
 	"t2sda/internal/raster"
 )
@@ -73,7 +74,11 @@ func (r *Rows) Close() { r.close() }
 // openPNG takes what [pngrows] reads. Its errors leave the file for another
 // decoder, which says what is wrong.
 func (r *Rows) openPNG(f *os.File) error {
-	png, err := pngrows.New(f, maxPixels)
+	most, err := limit.Pixels()
+	if err != nil {
+		return err
+	}
+	png, err := pngrows.New(f, most)
 	if err != nil {
 		return err
 	}

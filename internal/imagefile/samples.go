@@ -11,6 +11,7 @@ import (
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/webp"
 
+	"t2sda/internal/limit"
 	"t2sda/internal/pngrows"
 )
 
@@ -19,7 +20,11 @@ import (
 // Orientation. Other formats and interlaced files are errors that do not name the
 // file; [Samples] reads them, and says what is wrong with a file.
 func OpenPNG(name string) (*pngrows.Reader, Header, error) {
-	r, err := pngrows.Open(name, maxPixels)
+	most, err := limit.Pixels()
+	if err != nil {
+		return nil, Header{}, err
+	}
+	r, err := pngrows.Open(name, most)
 	if err != nil {
 		return nil, Header{}, err
 	}
