@@ -7,27 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 )
 
 // Write writes data to path. See [WriteFunc].
-func Write(path string, data []byte) error {
-	return WriteFunc(path, func(w io.Writer) error {
-		_, err := w.Write(data)
-		return err
-	})
-}
+func Write(path string, data []byte) error { return Disk{}.Write(path, data) }
 
 // WriteJSON writes the value to path as indented JSON. See [WriteFunc].
-func WriteJSON(path string, value any) error {
-	text, err := json.MarshalIndent(value, "", "  ")
-	if err != nil {
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return Write(path, append(text, '\n'))
-}
+func WriteJSON(path string, value any) error { return Disk{}.WriteJSON(path, value) }
 
 // WriteFunc writes what write produces to path. A file that is there, and the
 // file that symbolic links lead to, also where it is not there yet, is replaced:
@@ -39,7 +27,7 @@ func WriteJSON(path string, value any) error {
 // So is, not in one step then, a file that may be written to in a folder that
 // takes no other one, or that is mounted by itself. Errors name path.
 func WriteFunc(path string, write func(w io.Writer) error) error {
-	return put(path, write, true)
+	return Disk{}.WriteFunc(path, write)
 }
 
 // WriteUnsynced is [WriteFunc] without syncing, which takes longer than making a
@@ -47,10 +35,32 @@ func WriteFunc(path string, write func(w io.Writer) error) error {
 // finds all of path or nothing, as there, but after the machine itself has failed
 // it may be empty or hold anything.
 func WriteUnsynced(path string, write func(w io.Writer) error) error {
-	return put(path, write, false)
+	return Disk{}.put(path, write, false)
 }
 
-func put(path string, write func(w io.Writer) error, sync bool) error {
+// Write is [Write] on this disk.
+func (d Disk) Write(path string, data []byte) error {
+	return d.WriteFunc(path, func(w io.Writer) error {
+		_, err := w.Write(data)
+		return err
+	})
+}
+
+// WriteJSON is [WriteJSON] on this disk.
+func (d Disk) WriteJSON(path string, value any) error {
+	text, err := json.MarshalIndent(value, "", "  ")
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return d.Write(path, append(text, '\n'))
+}
+
+// WriteFunc is [WriteFunc] on this disk.
+func (d Disk) WriteFunc(path string, write func(w io.Writer) error) error {
+	return d.put(path, write, true)
+}
+
+func (d Disk) put(path string, write func(w io.Writer) error, sync bool) error {
 	p, err := follow(path)
 	if err == nil {
 		err = p.fault()
@@ -58,9 +68,9 @@ func put(path string, write func(w io.Writer) error, sync bool) error {
 	switch {
 	case err != nil:
 	case p.special():
-		err = p.into(write)
+		err = d.into(p, write)
 	default:
-		err = p.replace(write, sync)
+		err = d.replace(p, write, sync)
 	}
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
@@ -69,84 +79,56 @@ func put(path string, write func(w io.Writer) error, sync bool) error {
 }
 
 // replace makes the place's file anew.
-func (p place) replace(write func(w io.Writer) error, sync bool) (err error) {
-	temp, err := p.temporary()
+func (d Disk) replace(p place, write func(w io.Writer) error, sync bool) (err error) {
+	temp, err := d.create(filepath.Split(p.path))
 	if p.takesNoFile(err) {
-		return p.into(write)
+		return d.into(p, write)
 	}
 	if err != nil {
 		return refused(filepath.Dir(p.path), err)
 	}
 	name := temp.Name()
+	defer held(temp)()
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, removeIfThere(name))
+			err = errors.Join(err, d.removeIfThere(name))
 		}
 	}()
-	err = write(temp)
-	if sync {
-		err = errors.Join(err, temp.Sync())
+	if err = write(temp); err == nil && sync {
+		err = temp.Sync()
 	}
 	if err := errors.Join(err, temp.Close()); err != nil {
 		return err
 	}
-	err = os.Rename(name, p.path)
+	err = d.sys().Rename(name, p.path)
 	switch {
 	case p.takesNoFile(err):
-		return errors.Join(p.copyOf(name), os.Remove(name))
+		return errors.Join(d.copyOf(p, name), d.sys().Remove(name))
 	case err != nil || !sync:
 		return err
 	}
-	return syncDir(filepath.Dir(p.path))
+	return d.syncDir(filepath.Dir(p.path))
+}
+
+// into writes to what is there. In a regular file, that drops what it held.
+func (d Disk) into(p place, write func(w io.Writer) error) error {
+	f, err := d.open(p)
+	if err != nil {
+		return err
+	}
+	err = write(f)
+	return errors.Join(err, f.Close())
 }
 
 // copyOf writes the content of the file of that name into the place.
-func (p place) copyOf(name string) error {
+func (d Disk) copyOf(p place, name string) error {
 	f, err := os.Open(name)
 	if err != nil {
 		return err
 	}
 	defer f.Close() // only read
-	return p.into(func(w io.Writer) error {
+	return d.into(p, func(w io.Writer) error {
 		_, err := io.Copy(w, f)
 		return err
 	})
-}
-
-func removeIfThere(path string) error {
-	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	return nil
-}
-
-// RenameDir gives the finished directory temp its name path and syncs both
-// directories. What path was before is moved aside first, as temp + ".old", and
-// removed last: a crash leaves no half removed directory under path, and a
-// failure leaves path as it was. temp and path must lie in one file system.
-func RenameDir(temp, path string) error {
-	if err := syncDir(temp); err != nil {
-		return err
-	}
-	old := temp + ".old"
-	aside := os.Rename(path, old)
-	if aside != nil && !errors.Is(aside, fs.ErrNotExist) {
-		return aside
-	}
-	if err := os.Rename(temp, path); err != nil {
-		if aside == nil {
-			err = errors.Join(err, os.Rename(old, path))
-		}
-		return err
-	}
-	return errors.Join(syncDir(filepath.Dir(path)), os.RemoveAll(old))
-}
-
-// syncDir makes the entries of a directory durable.
-func syncDir(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -148,11 +148,19 @@ func TestRenameDir(t *testing.T) {
 	temp, path := filepath.Join(dir, "temp"), filepath.Join(dir, "final")
 	for _, text := range []string{"first", "second"} { // new, then in place of the first
 		makeDir(t, temp, text)
-		if err := RenameDir(temp, path); err != nil {
+		if err := (Disk{}).RenameDir(temp, path); err != nil {
 			t.Fatal(err)
 		}
 		if got := read(t, filepath.Join(path, "f")); got != text {
 			t.Errorf("have %q, want %q", got, text)
+		}
+		if text == "second" {
+			if got := read(t, filepath.Join(temp, "f")); got != "first" {
+				t.Errorf("what was there before: %q", got)
+			}
+		}
+		if err := os.RemoveAll(temp); err != nil {
+			t.Fatal(err)
 		}
 		only(t, dir, "final")
 	}
@@ -163,7 +171,7 @@ func TestRenameDirFails(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "final")
 	makeDir(t, path, "old")
-	if err := RenameDir(filepath.Join(dir, "none"), path); err == nil {
+	if err := (Disk{}).RenameDir(filepath.Join(dir, "none"), path); err == nil {
 		t.Error("no error")
 	}
 	if got := read(t, filepath.Join(path, "f")); got != "old" {

@@ -7,17 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// temporaryName is what [create] calls its files.
+// temporaryName is what [Disk.create] calls its files.
 var temporaryName = regexp.MustCompile(`^\..+\.[0-9a-f]{16}$`)
-
-// young is the age up to which a temporary file is left alone, whatever its lock says:
-// between making and locking it a writer needs no time worth speaking of.
-const young = time.Minute
 
 // RemoveLeftovers removes from the folders, not from those in them, the temporary files
 // of writers that were killed. Those of writers at work, in any process, stay: they hold
@@ -42,7 +37,8 @@ func RemoveLeftovers(dirs ...string) error {
 	return nil
 }
 
-// removeAbandoned removes a temporary file unless somebody may be writing it.
+// removeAbandoned removes a temporary file unless somebody is writing it. A writer that
+// has made its file and not locked it yet makes another, see [ours].
 func removeAbandoned(path string) error {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -52,12 +48,21 @@ func removeAbandoned(path string) error {
 		return err
 	}
 	defer f.Close() // and with it the lock
-	info, err := f.Stat()
-	if err != nil || time.Since(info.ModTime()) < young || lock(f) != nil {
-		return err
+	if lock(f) != nil {
+		return nil
 	}
-	return removeIfThere(path)
+	return Disk{}.removeIfThere(path)
 }
 
 // lock makes the file this process's own until it is closed, or fails at once.
-func lock(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) }
+func lock(f File) error { return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) }
+
+// held keeps a file's lock beyond its being closed, until release: between closing a
+// temporary file and renaming it, it looks as if it were a leftover.
+func held(f File) (release func()) {
+	n, err := unix.FcntlInt(f.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return func() {} // in the worst case somebody tidies up just then, and the renaming fails
+	}
+	return func() { _ = unix.Close(n) } // nothing was written through it
+}

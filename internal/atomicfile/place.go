@@ -3,9 +3,7 @@ package atomicfile
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -113,29 +111,20 @@ func (p place) special() bool {
 	return p.descriptor >= 0 || p.info != nil && !p.info.Mode().IsRegular()
 }
 
-// into writes to what is there. In a regular file, that drops what it held.
-func (p place) into(write func(w io.Writer) error) error {
+// open opens what is there, to be written into.
+func (d Disk) open(p place) (File, error) {
 	if p.descriptor >= 0 {
 		n, err := unix.Dup(p.descriptor)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		return writeClose(os.NewFile(uintptr(n), p.path), write)
+		return os.NewFile(uintptr(n), p.path), nil
 	}
 	flags := os.O_WRONLY | unix.O_NOCTTY
 	if p.info.Mode().IsRegular() {
 		flags |= os.O_TRUNC
 	}
-	f, err := os.OpenFile(p.path, flags, 0)
-	if err != nil {
-		return err
-	}
-	return writeClose(f, write)
-}
-
-func writeClose(f *os.File, write func(w io.Writer) error) error {
-	err := write(f)
-	return errors.Join(err, f.Close())
+	return d.sys().OpenFile(p.path, flags, 0)
 }
 
 // takesNoFile reports whether an error of making a file, or of renaming one to
@@ -145,19 +134,3 @@ func (p place) takesNoFile(err error) bool {
 	return p.info != nil && (errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) || errors.Is(err, unix.EBUSY))
 }
 
-// temporary makes a file of a name that nothing has, beside the place.
-func (p place) temporary() (*os.File, error) {
-	dir, base := filepath.Split(p.path)
-	return create(dir, base)
-}
-
-// create makes a hidden file in dir, locked until it is closed, see [RemoveLeftovers].
-// os.CreateTemp's could be read by its owner alone.
-func create(dir, base string) (*os.File, error) {
-	name := filepath.Join(dir, fmt.Sprintf(".%s.%016x", base, rand.Uint64()))
-	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-	if err == nil {
-		_ = lock(f) // without one it is not told from a leftover, which then stays
-	}
-	return f, err
-}

@@ -73,7 +73,7 @@ func tryFolder(path string) error {
 // probe makes a file in the folder and removes it: what permissions say is not
 // all, network file systems and mounts have their own rules.
 func probe(dir string) error {
-	f, err := create(dir, "try")
+	f, err := Disk{}.create(dir, "try")
 	if err != nil {
 		return refused(dir, err)
 	}
