@@ -1,15 +1,12 @@
 package export
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 
 	"t2sda/datasets"
 	"t2sda/export/predict"
 	"t2sda/graphs"
 	"t2sda/graphs/nets"
-	"t2sda/internal/atomicfile"
 )
 
 // imageInput is the name of a model's input; its output is called by its kind.
@@ -112,15 +109,4 @@ func Build(o ModelOptions, weights func(name string) ([]float32, error)) ([]byte
 		return nil, fmt.Errorf("export: %w", err)
 	}
 	return sealed(model), nil
-}
-
-// Write builds the model, replaces path by it in one step and returns the file's SHA-256,
-// hexadecimal.
-func Write(path string, o ModelOptions, weights func(name string) ([]float32, error)) (digest string, err error) {
-	model, err := Build(o, weights)
-	if err != nil {
-		return "", err
-	}
-	sum := sha256.Sum256(model)
-	return hex.EncodeToString(sum[:]), atomicfile.Write(path, model)
 }

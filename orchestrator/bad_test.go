@@ -222,7 +222,7 @@ func TestDivergenceAtEvaluation(t *testing.T) {
 			x.Data[i] = 1e30
 		}
 	}
-	log, err := openEvents(tr.dir, 0, func(string) {})
+	log, err := openEvents(tr.disk, tr.dir, 0, func(string) {})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,49 +47,53 @@ const (
 	studentFile   = "student.safetensors" // parameters and running statistics
 	teacherFile   = "teacher.safetensors"
 	optimFile     = "optimizer.safetensors" // AdamW's moments, m/NAME and v/NAME
+
+	// What is being written, and what is being removed, is called otherwise: a process
+	// that dies leaves no half a checkpoint under a checkpoint's name.
+	writingPrefix = ".writing-"
+	removedPrefix = ".removed-"
 )
 
 // saveState writes a complete checkpoint directory under a temporary name and
 // renames it to dir, so that a reader sees all of it or nothing. What was saved
-// before stays untouched when anything fails.
-func saveState(l *learner.Learner, dir string, p progress) (err error) {
+// before stays untouched when anything fails; what was called dir before is called as
+// unfinished work is, for [prune].
+func saveState(disk atomicfile.Disk, l *learner.Learner, dir string, p progress) (err error) {
 	parent := filepath.Dir(dir)
-	if err := os.MkdirAll(parent, 0o755); err != nil {
+	if err := disk.MkdirAll(parent); err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
-	temp, err := os.MkdirTemp(parent, ".writing-*")
+	temp, err := disk.MkdirTemp(parent, writingPrefix)
 	if err != nil {
 		return fmt.Errorf("checkpoint: %w", err)
 	}
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("checkpoint %s was not saved: %w", dir, errors.Join(err, os.RemoveAll(temp)))
-		}
-	}()
-	if err := saveFiles(l, temp, p); err != nil {
-		return err
+	if err = saveFiles(disk, l, temp, p); err == nil {
+		err = disk.RenameDir(temp, dir)
 	}
-	return atomicfile.RenameDir(temp, dir)
+	if err != nil {
+		return fmt.Errorf("checkpoint %s was not saved: %w", dir, errors.Join(err, disk.RemoveAll(temp)))
+	}
+	return nil
 }
 
 // weightsFile is the file of a part of the learner's state.
 func weightsFile(part string) string { return part + ".safetensors" }
 
 // saveFiles writes tensors, progress and the checksums of both.
-func saveFiles(l *learner.Learner, dir string, p progress) error {
+func saveFiles(disk atomicfile.Disk, l *learner.Learner, dir string, p progress) error {
 	written := sums{}
 	for _, part := range l.Parts() {
 		tensors, err := part.Tensors()
 		if err != nil {
 			return err
 		}
-		err = written.write(dir, weightsFile(part.Name), func(w io.Writer) error { return weights.Encode(w, tensors, nil) })
+		err = written.write(disk, dir, weightsFile(part.Name), func(w io.Writer) error { return weights.Encode(w, tensors, nil) })
 		if err != nil {
 			return err
 		}
 	}
 	p.Summed = true
-	err := written.write(dir, stateFile, func(w io.Writer) error {
+	err := written.write(disk, dir, stateFile, func(w io.Writer) error {
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
 		return e.Encode(p)
@@ -97,7 +101,7 @@ func saveFiles(l *learner.Learner, dir string, p progress) error {
 	if err != nil {
 		return err
 	}
-	return atomicfile.Write(filepath.Join(dir, sumsFile), written.text())
+	return disk.Write(filepath.Join(dir, sumsFile), written.text())
 }
 
 // loadState fills the learner's state from a checkpoint directory whose
@@ -157,26 +161,6 @@ func namedCheckpoints(run, prefix string) ([]checkpointName, error) {
 	return found, nil
 }
 
-// prune removes all but the last keep checkpoints and the best ones of the
-// iterations best, and whatever a killed run left half written.
-func prune(run string, keep int, best ...int) error {
-	doomed, err := filepath.Glob(filepath.Join(run, checkpointDir, ".writing-*"))
-	last, lastErr := checkpoints(run, lastPrefix)
-	doomed = append(doomed, last[:max(0, len(last)-keep)]...)
-	bests, bestErr := checkpoints(run, bestPrefix)
-	for _, path := range bests {
-		named := func(iteration int) bool { return path == checkpointPath(run, bestPrefix, iteration) }
-		if !slices.ContainsFunc(best, named) {
-			doomed = append(doomed, path)
-		}
-	}
-	errs := []error{err, lastErr, bestErr}
-	for _, p := range doomed {
-		errs = append(errs, os.RemoveAll(p))
-	}
-	return errors.Join(errs...)
-}
-
 func checkpointPath(run, prefix string, iteration int) string {
 	return filepath.Join(run, checkpointDir, fmt.Sprintf("%s%06d", prefix, iteration))
 }
@@ -188,7 +172,7 @@ func (t *trainer) checkpoint(prefix string) error {
 		return t.explain(t.progress.Iteration-1, err)
 	}
 	t.progress.Seconds = t.seconds()
-	if err := saveState(t.learner, checkpointPath(t.dir, prefix, t.progress.Iteration), t.progress); err != nil {
+	if err := saveState(t.disk, t.learner, checkpointPath(t.dir, prefix, t.progress.Iteration), t.progress); err != nil {
 		return err
 	}
 	if prefix == lastPrefix {
@@ -196,7 +180,10 @@ func (t *trainer) checkpoint(prefix string) error {
 	}
 	// A run that is killed now resumes from the newest checkpoint, whose best
 	// one must still be there.
-	return prune(t.dir, t.cfg.Train.Keep, t.progress.BestIteration, t.keptBest)
+	if err := prune(t.disk, t.dir, t.cfg.Train.Keep, t.progress.BestIteration, t.keptBest); err != nil {
+		t.warn(fmt.Sprintf("checkpoint %d is saved, but older ones are still there; they are removed after the next one: %v", t.progress.Iteration, err))
+	}
+	return nil
 }
 
 // seconds is the time that the run has taken: in this process, and in earlier

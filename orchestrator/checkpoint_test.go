@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"t2sda/graphs/engine/enginetest"
+	"t2sda/internal/atomicfile"
 )
 
 // TestPruneKeepsTheNamedBest: a best checkpoint of a higher number, which a
@@ -20,7 +21,7 @@ func TestPruneKeepsTheNamedBest(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := prune(run, 2, 3); err != nil {
+	if err := prune(atomicfile.Disk{}, run, 2, 3); err != nil {
 		t.Fatal(err)
 	}
 	var have []string

@@ -38,7 +38,7 @@ func runChild(ctx context.Context, j Job, o Options) error {
 			return err
 		}
 	}
-	if err := writeConfig(j.Config, dir); err != nil {
+	if err := writeConfig(o.Disk, j.Config, dir); err != nil {
 		return err
 	}
 	log, err := os.OpenFile(filepath.Join(dir, logFile), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o666)

@@ -107,7 +107,7 @@ func Compare(ctx context.Context, cfg configs.Config, c CompareOptions, o Option
 		table.Failures = strings.Split(failed.Error(), "\n")
 	}
 	table.finish()
-	return table, errors.Join(table.write(dir), table.print(o.Out), failed)
+	return table, errors.Join(table.write(o.Disk, dir), table.print(o.Out), failed)
 }
 
 // jobs lists the comparison's runs, seed by seed, so that what an interrupted
@@ -203,10 +203,10 @@ func (c *Comparison) finish() {
 	}
 }
 
-func (c *Comparison) write(dir string) error {
+func (c *Comparison) write(disk atomicfile.Disk, dir string) error {
 	return errors.Join(
-		atomicfile.WriteJSON(filepath.Join(dir, compareJSON), c),
-		atomicfile.Write(filepath.Join(dir, compareMarkdown), []byte(c.Markdown())))
+		disk.WriteJSON(filepath.Join(dir, compareJSON), c),
+		disk.Write(filepath.Join(dir, compareMarkdown), []byte(c.Markdown())))
 }
 
 func (c *Comparison) print(w io.Writer) error {

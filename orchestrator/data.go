@@ -79,7 +79,8 @@ func openData(ctx context.Context, cfg configs.Config, dir string, e *engine.Eng
 	if err := d.openLoader(ctx, cfg, e, cacheDir, log); err != nil || began != nil {
 		return d, err
 	}
-	return d, d.keepInputs(cfg, dir)
+	d.noteInputs(cfg)
+	return d, nil
 }
 
 // resume goes on with the files that a run began with.

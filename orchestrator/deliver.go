@@ -30,9 +30,14 @@ func (t *trainer) deliver(ctx context.Context, out, baseline *Outcome) (err erro
 	o.Info.MIoU = &miou
 	path := filepath.Join(t.dir, modelFile)
 	err = t.deliverStage("export", "writing the model, and comparing it with the trained network", func() (err error) {
-		if out.ModelSum, err = export.Write(path, o, t.learner.Student); err != nil {
+		model, err := export.Build(o, t.learner.Student)
+		if err != nil {
 			return err
 		}
+		if err := t.disk.Write(path, model); err != nil {
+			return err
+		}
+		out.ModelSum = digest(model)
 		out.Agreement, err = t.verify(ctx, o)
 		return err
 	})

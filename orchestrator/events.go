@@ -30,7 +30,7 @@ const eventsFile = "events.jsonl"
 
 // eventLog writes events to events.jsonl and to TensorBoard.
 type eventLog struct {
-	file  *os.File
+	file  atomicfile.File
 	board *tbevent.Writer
 }
 
@@ -38,7 +38,7 @@ type eventLog struct {
 // run wrote after its last checkpoint, are dropped, here and in TensorBoard: the
 // resumed run writes them again. Earlier ones that are missing or cannot be read are
 // told to warn and stay missing: only curves lack them.
-func openEvents(dir string, from int, warn func(text string)) (*eventLog, error) {
+func openEvents(disk atomicfile.Disk, dir string, from int, warn func(text string)) (*eventLog, error) {
 	path := filepath.Join(dir, eventsFile)
 	kept, torn, err := readEventLines(path)
 	first := errors.Is(err, fs.ErrNotExist)
@@ -61,17 +61,16 @@ func openEvents(dir string, from int, warn func(text string)) (*eventLog, error)
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
 	}
-	if err := atomicfile.Write(path, text.Bytes()); err != nil {
+	if err := disk.Write(path, text.Bytes()); err != nil {
 		return nil, err
 	}
-	file, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0o644)
+	file, err := disk.Append(path)
 	if err != nil {
 		return nil, err
 	}
 	l := &eventLog{file: file}
-	if l.board, err = tbevent.Create(dir); err != nil {
-		file.Close()
-		return nil, err
+	if l.board, err = tbevent.Create(disk, dir); err != nil {
+		return nil, errors.Join(err, file.Close())
 	}
 	if first {
 		return l, nil

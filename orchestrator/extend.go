@@ -35,7 +35,7 @@ func (o Options) extended(cfg configs.Config, dir string) (configs.Config, error
 	o.Log.Warn(fmt.Sprintf("extending the run from %d to %d iterations: the learning rate, %.3g at the end, begins again at %.3g (%.0f %% of train.lr) and decays as the rest of a run of %[2]d does. "+
 		"That is not what %[2]d iterations at once give; the configuration says so (train.extended), and tables keep the two apart", from, longer.Train.Iterations, ended, again, 100*again/cfg.Train.LR),
 		zap.String("kept of the shorter run", asideName(resultFile, from)))
-	return longer, writeConfig(longer, dir)
+	return longer, writeConfig(o.Disk, longer, dir)
 }
 
 // setAside renames what the run in dir left behind before it was extended, so

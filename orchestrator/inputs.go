@@ -53,10 +53,10 @@ func readInputs(cfg configs.Config, dir string) (*inputs, error) {
 	return in, nil
 }
 
-// keepInputs writes down what the data are drawn from, for the run that resumes.
-func (d *data) keepInputs(cfg configs.Config, dir string) error {
+// noteInputs notes what the data are drawn from, for the run that resumes.
+func (d *data) noteInputs(cfg configs.Config) {
 	if !cfg.SkipsBadFiles() {
-		return nil
+		return
 	}
 	d.began.Source, d.began.Eval = d.source.Items(), d.eval.Items()
 	all := []*datasets.Dataset{d.source, d.eval}
@@ -72,13 +72,18 @@ func (d *data) keepInputs(cfg configs.Config, dir string) error {
 			d.began.Faults = append(d.began.Faults, datasets.Fault{File: set.Root(), Error: err.Error()})
 		}
 	}
-	if dir == "" {
+}
+
+// keepInputs writes down what was noted. A run that is resumed has it already.
+func (d *data) keepInputs(disk atomicfile.Disk, cfg configs.Config, dir string) error {
+	path := filepath.Join(dir, recordFile)
+	if !cfg.SkipsBadFiles() || exists(path) {
 		return nil
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := disk.MkdirAll(dir); err != nil {
 		return err
 	}
-	return atomicfile.WriteJSON(filepath.Join(dir, recordFile), d.began)
+	return disk.WriteJSON(path, d.began)
 }
 
 // Skipped is a file that a run did without.

@@ -3,6 +3,7 @@ package orchestrator
 import (
 	"context"
 	"fmt"
+	"io"
 	"math"
 	"path/filepath"
 	"time"
@@ -58,7 +59,7 @@ func (t *trainer) report(ctx context.Context, out, baseline *Outcome, p *predict
 	if err := t.addHistory(&d, baseline); err != nil {
 		return err
 	}
-	return report.Write(filepath.Join(t.dir, reportFile), d)
+	return t.disk.WriteFunc(filepath.Join(t.dir, reportFile), func(w io.Writer) error { return report.Render(w, d) })
 }
 
 // addStrip makes a strip of pictures and keeps it in a file of its own, too.

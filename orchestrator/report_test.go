@@ -12,6 +12,7 @@ import (
 	"t2sda/export/report"
 	"t2sda/export/score"
 	"t2sda/graphs/engine/enginetest"
+	"t2sda/internal/atomicfile"
 	"t2sda/internal/browsertest"
 	"t2sda/orchestrator/learner"
 )
@@ -101,7 +102,7 @@ func TestStagesAddUp(t *testing.T) {
 func TestCommandsAreKept(t *testing.T) {
 	dir := t.TempDir()
 	for _, command := range []string{"", "a 1", "a 1", "a --resume", "a --resume", "", "a 1"} {
-		if err := keepCommand(dir, command); err != nil {
+		if err := keepCommand(atomicfile.Disk{}, dir, command); err != nil {
 			t.Fatal(err)
 		}
 	}

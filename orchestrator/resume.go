@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 
@@ -50,7 +49,7 @@ func (t *trainer) resumeAt(path string, p progress, newer []string, faults []err
 	for i, bad := range newer {
 		aside := filepath.Join(filepath.Dir(bad), damagedPrefix+filepath.Base(bad))
 		t.log.Warn(faults[i].Error(), zap.String("going on from", filepath.Base(path)), zap.String("set aside as", filepath.Base(aside)))
-		if err := errors.Join(os.RemoveAll(aside), os.Rename(bad, aside)); err != nil {
+		if err := errors.Join(t.disk.RemoveAll(aside), t.disk.Rename(bad, aside)); err != nil {
 			return fmt.Errorf("checkpoint %s is damaged, and cannot be set aside: %w", bad, err)
 		}
 	}

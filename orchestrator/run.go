@@ -29,15 +29,16 @@ import (
 // Options are what a run needs besides its configuration.
 type Options struct {
 	Log      *zap.Logger
-	Out      io.Writer // progress and results, for people
-	Terminal bool      // Out is a terminal: draw a progress bar in place
-	Resume   bool      // continue the newest run of the configuration's name, or
-	Run      string    // the one in this directory, if it is not empty
-	Strict   bool      // a damaged checkpoint is an error; without it the run goes back to one that is whole
-	Extend   int       // iterations by which the run that is continued, which is finished, is extended; 0: none
-	Version  string    // of the program, for the model's metadata
-	Program  string    // how the program is called, for messages; empty: t2sda
-	Command  string    // the command line as typed, for the record; may be empty
+	Out      io.Writer       // progress and results, for people
+	Terminal bool            // Out is a terminal: draw a progress bar in place
+	Resume   bool            // continue the newest run of the configuration's name, or
+	Run      string          // the one in this directory, if it is not empty
+	Strict   bool            // a damaged checkpoint is an error; without it the run goes back to one that is whole
+	Extend   int             // iterations by which the run that is continued, which is finished, is extended; 0: none
+	Disk     atomicfile.Disk // through which the run's files are written; its zero value is the operating system's
+	Version  string          // of the program, for the model's metadata
+	Program  string          // how the program is called, for messages; empty: t2sda
+	Command  string          // the command line as typed, for the record; may be empty
 	// Executable is this program, which [TrainAll] starts; empty: the file of the running one.
 	Executable string
 	// Vet is asked before a model that translates is opened, see [engine.Options]; nil:
@@ -94,6 +95,9 @@ func Run(ctx context.Context, cfg configs.Config, o Options) (_ *Outcome, err er
 	defer lock.Close() // the lock goes with it
 	base := filepath.Join(dir, baselineName)
 	tidyUp(o.Log, dir, base)
+	if err := errors.Join(removeUnfinished(o.Disk, dir), removeUnfinished(o.Disk, base)); err != nil {
+		o.Log.Warn("what a killed process has left is still there: " + err.Error())
+	}
 	defer func() {
 		if err != nil {
 			err = o.resumable(err, dir)
@@ -113,7 +117,7 @@ func Run(ctx context.Context, cfg configs.Config, o Options) (_ *Outcome, err er
 			return nil, err
 		}
 	}
-	if err := keepConfig(cfg, dir); err != nil {
+	if err := keepConfig(o.Disk, cfg, dir); err != nil {
 		return nil, err
 	}
 	info := e.Info()
@@ -181,7 +185,7 @@ func runOne(ctx context.Context, cfg configs.Config, dir string, baseline *Outco
 		o.Log.Warn("model.init is empty: the encoder starts from random weights, the paper's from ImageNet's")
 	}
 	// Not before: a configuration that is refused must not replace the run's own.
-	if err := errors.Join(writeConfig(cfg, dir), keepCommand(cmp.Or(o.home, dir), o.Command)); err != nil {
+	if err := errors.Join(writeConfig(o.Disk, cfg, dir), keepCommand(o.Disk, cmp.Or(o.home, dir), o.Command)); err != nil {
 		return nil, err
 	}
 	if err := t.run(ctx); err != nil {
@@ -195,7 +199,7 @@ func runOne(ctx context.Context, cfg configs.Config, dir string, baseline *Outco
 		return nil, err
 	}
 	out.Seconds = t.seconds()
-	return out, out.write()
+	return out, out.write(o.Disk)
 }
 
 // prepare opens the data and builds the trainer on it. Both are the caller's to
@@ -214,6 +218,9 @@ func prepare(ctx context.Context, cfg configs.Config, dir string, e *engine.Engi
 	d, err := openData(ctx, cfg, dir, e, cache, o.Log)
 	if err != nil {
 		return nil, err
+	}
+	if err := d.keepInputs(o.Disk, cfg, dir); err != nil {
+		return nil, errors.Join(err, d.close())
 	}
 	t, err := newTrainer(cfg, dir, o, e, d)
 	if err != nil {
@@ -274,8 +281,8 @@ func readOutcome(dir string, cfg configs.Config) (*Outcome, error) {
 	return out, nil
 }
 
-func (out *Outcome) write() error {
-	return atomicfile.WriteJSON(filepath.Join(out.Dir, resultFile), out)
+func (out *Outcome) write(disk atomicfile.Disk) error {
+	return disk.WriteJSON(filepath.Join(out.Dir, resultFile), out)
 }
 
 // print tells what was gained and where everything lies.

@@ -115,27 +115,27 @@ func numbered(base string, n int) string {
 }
 
 // keepConfig writes the configuration unless the directory has one.
-func keepConfig(cfg configs.Config, dir string) error {
+func keepConfig(disk atomicfile.Disk, cfg configs.Config, dir string) error {
 	if _, err := os.Stat(filepath.Join(dir, ConfigFile)); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return writeConfig(cfg, dir)
+	return writeConfig(disk, cfg, dir)
 }
 
-func writeConfig(cfg configs.Config, dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+func writeConfig(disk atomicfile.Disk, cfg configs.Config, dir string) error {
+	if err := disk.MkdirAll(dir); err != nil {
 		return fmt.Errorf("output: %w", err)
 	}
 	text, err := cfg.YAML()
 	if err != nil {
 		return err
 	}
-	return atomicfile.Write(filepath.Join(dir, ConfigFile), text)
+	return disk.Write(filepath.Join(dir, ConfigFile), text)
 }
 
 // keepCommand appends the command line to those that began and resumed the run,
 // one a line. The same one several times in a row is kept once.
-func keepCommand(dir, command string) error {
+func keepCommand(disk atomicfile.Disk, dir, command string) error {
 	before, err := readCommands(dir)
 	if err != nil || command == "" || before == command || strings.HasSuffix(before, "\n"+command) {
 		return err
@@ -143,7 +143,7 @@ func keepCommand(dir, command string) error {
 	if before != "" {
 		before += "\n"
 	}
-	return atomicfile.Write(filepath.Join(dir, commandsFile), []byte(before+command+"\n"))
+	return disk.Write(filepath.Join(dir, commandsFile), []byte(before+command+"\n"))
 }
 
 // readCommands returns the command lines of [keepCommand], "" if there are none.

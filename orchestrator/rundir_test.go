@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"t2sda/graphs/engine/enginetest"
+	"t2sda/internal/atomicfile"
 	"t2sda/orchestrator/learner"
 
 	"t2sda/configs"
@@ -133,7 +134,7 @@ func TestEventsAreCutAtTheCheckpoint(t *testing.T) {
 {"iteration":1,"lr":0.5}
 {"iteration":2,"lr":0.25}
 {"iteration":3,"l`)
-	log, err := openEvents(dir, 2, func(text string) { t.Error(text) })
+	log, err := openEvents(atomicfile.Disk{}, dir, 2, func(text string) { t.Error(text) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -167,7 +168,7 @@ func TestEventsAreCutAtTheCheckpoint(t *testing.T) {
 		t.Errorf("have %v, want the line", err)
 	}
 	var told []string
-	log, err = openEvents(dir, 5, func(text string) { told = append(told, text) })
+	log, err = openEvents(atomicfile.Disk{}, dir, 5, func(text string) { told = append(told, text) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -3,6 +3,7 @@ package orchestrator
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 
 	"t2sda/configs"
@@ -26,7 +27,11 @@ func (t *trainer) keepPicture(name string, s report.Strip) error {
 	if err != nil {
 		return err
 	}
-	return raster.WritePNG(filepath.Join(t.dir, name), drawn)
+	text, err := raster.EncodePNG(drawn)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return t.disk.Write(filepath.Join(t.dir, name), text)
 }
 
 // inputs shows training crops of the first iterations: source, labels,

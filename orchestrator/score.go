@@ -54,7 +54,7 @@ func (t *trainer) evaluateMissed(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return interrupt.Explain(err, "stopped after iteration %d", t.progress.Iteration)
 	}
-	log, err := openEvents(t.dir, e.Iteration, t.warn)
+	log, err := openEvents(t.disk, t.dir, e.Iteration, t.warn)
 	if err != nil {
 		return err
 	}

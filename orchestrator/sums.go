@@ -34,9 +34,9 @@ var errUnsummed = errors.New("it was written before there were checksums: whethe
 type sums map[string]string
 
 // write writes a file of dir and notes the digest of what was to be written.
-func (s sums) write(dir, name string, write func(w io.Writer) error) error {
+func (s sums) write(disk atomicfile.Disk, dir, name string, write func(w io.Writer) error) error {
 	h := sha256.New()
-	err := atomicfile.WriteFunc(filepath.Join(dir, name), func(w io.Writer) error {
+	err := disk.WriteFunc(filepath.Join(dir, name), func(w io.Writer) error {
 		return write(io.MultiWriter(w, h))
 	})
 	s[name] = hex.EncodeToString(h.Sum(nil))

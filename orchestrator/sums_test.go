@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"t2sda/graphs/weights"
+	"t2sda/internal/atomicfile"
 )
 
 // savedState saves a small state and returns the checkpoint's directory and
@@ -19,7 +20,7 @@ func savedState(t *testing.T) (dir string, load func() error) {
 	c := shapesConfig("x", t.TempDir())
 	s := openLearner(t, c)
 	dir = checkpointPath(t.TempDir(), lastPrefix, 3)
-	if err := saveState(s, dir, progress{Iteration: 3, ConfigHash: c.Hash()}); err != nil {
+	if err := saveState(atomicfile.Disk{}, s, dir, progress{Iteration: 3, ConfigHash: c.Hash()}); err != nil {
 		t.Fatal(err)
 	}
 	return dir, func() error {

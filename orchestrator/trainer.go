@@ -15,6 +15,7 @@ import (
 	"t2sda/export/report"
 	"t2sda/export/score"
 	"t2sda/graphs/engine"
+	"t2sda/internal/atomicfile"
 	"t2sda/internal/interrupt"
 	"t2sda/orchestrator/learner"
 )
@@ -27,6 +28,7 @@ type trainer struct {
 	version string // of the program
 	program string // how it is called
 	log     *zap.Logger
+	disk    atomicfile.Disk // through which the run's files are written
 	meter   meter
 	engine  *engine.Engine
 
@@ -45,7 +47,7 @@ type trainer struct {
 // open until it has closed the trainer.
 func newTrainer(cfg configs.Config, dir string, o Options, e *engine.Engine, d *data) (*trainer, error) {
 	t := &trainer{
-		cfg: cfg, dir: dir, home: cmp.Or(o.home, dir), version: o.Version, program: cmp.Or(o.Program, "t2sda"), log: o.Log, engine: e, data: d,
+		cfg: cfg, dir: dir, home: cmp.Or(o.home, dir), version: o.Version, program: cmp.Or(o.Program, "t2sda"), log: o.Log, disk: o.Disk, engine: e, data: d,
 		meter:    newMeter(o.Out, o.Terminal, cfg.Train.LogEvery),
 		progress: progress{ConfigHash: cfg.Hash(), BestMIoU: -1, Space: d.space},
 		began:    time.Now(),
@@ -90,7 +92,7 @@ func (t *trainer) run(ctx context.Context) (err error) {
 	if err := t.evaluateMissed(ctx); err != nil {
 		return err
 	}
-	log, err := openEvents(t.dir, t.progress.Iteration, t.warn)
+	log, err := openEvents(t.disk, t.dir, t.progress.Iteration, t.warn)
 	if err != nil {
 		return err
 	}

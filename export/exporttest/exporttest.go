@@ -106,8 +106,12 @@ func RandomImages(r *rand.Rand, n, w, h int) []*raster.Image {
 // Predictor writes the model into a folder of the test and opens it.
 func Predictor(t testing.TB, e *engine.Engine, o export.ModelOptions, weights func(string) ([]float32, error)) *predict.Predictor {
 	t.Helper()
+	model, err := export.Build(o, weights)
+	if err != nil {
+		t.Fatal(err)
+	}
 	path := filepath.Join(t.TempDir(), "model.onnx")
-	if _, err := export.Write(path, o, weights); err != nil {
+	if err := os.WriteFile(path, model, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return Open(t, e, path, predict.Options{})

@@ -14,7 +14,7 @@ import (
 func openReport(t *testing.T, d Data) *browsertest.Page {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "report.html")
-	if err := Write(path, d); err != nil {
+	if err := write(path, d); err != nil {
 		t.Fatal(err)
 	}
 	return browsertest.Open(t, path)

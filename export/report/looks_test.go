@@ -51,7 +51,7 @@ func TestLooksErrors(t *testing.T) {
 	} {
 		d := fullReport(t)
 		d.Why.Looks.Charts = []Look{c.look}
-		if err := Write(filepath.Join(t.TempDir(), "report.html"), d); err == nil || !strings.Contains(err.Error(), c.want) {
+		if err := write(filepath.Join(t.TempDir(), "report.html"), d); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("have %v, want %q", err, c.want)
 		}
 	}

@@ -10,7 +10,6 @@ import (
 	"t2sda/datasets"
 	"t2sda/export/picture"
 	"t2sda/export/score"
-	"t2sda/internal/atomicfile"
 )
 
 //go:embed report.html.tmpl
@@ -60,11 +59,6 @@ type Data struct {
 	Config     string // resolved, YAML
 	ConfigHash string
 	Created    time.Time
-}
-
-// Write writes the page of [Render] to path, see [atomicfile.WriteFunc].
-func Write(path string, d Data) error {
-	return atomicfile.WriteFunc(path, func(w io.Writer) error { return Render(w, d) })
 }
 
 // Render writes one HTML page that holds its pictures and needs neither network

@@ -14,6 +14,7 @@ import (
 	"t2sda/export/exporttest"
 	"t2sda/export/picture"
 	"t2sda/export/score"
+	"t2sda/internal/atomicfile"
 	"t2sda/internal/raster"
 )
 
@@ -105,9 +106,14 @@ func readReport(t *testing.T, path string) (text string, sections []string, imag
 	}
 }
 
+// write makes the page a file.
+func write(path string, d Data) error {
+	return atomicfile.WriteFunc(path, func(w io.Writer) error { return Render(w, d) })
+}
+
 func TestReport(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "report.html")
-	if err := Write(path, fullReport(t)); err != nil {
+	if err := write(path, fullReport(t)); err != nil {
 		t.Fatal(err)
 	}
 	text, sections, images := readReport(t, path)
@@ -133,7 +139,7 @@ func TestReport(t *testing.T) {
 func TestReportOfTheLeast(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "report.html")
 	full := fullReport(t)
-	if err := Write(path, Data{Title: "least", Space: full.Space, Final: threeResult(t)}); err != nil {
+	if err := write(path, Data{Title: "least", Space: full.Space, Final: threeResult(t)}); err != nil {
 		t.Fatal(err)
 	}
 	text, sections, images := readReport(t, path)
@@ -162,7 +168,7 @@ func TestReportErrors(t *testing.T) {
 			d := fullReport(t)
 			tt.change(&d)
 			path := filepath.Join(t.TempDir(), "report.html")
-			err := Write(path, d)
+			err := write(path, d)
 			if err == nil || !strings.Contains(err.Error(), tt.want) || !strings.Contains(err.Error(), path) {
 				t.Errorf("error %v, want %q and the file's name", err, tt.want)
 			}

@@ -123,7 +123,7 @@ func TestBrowserShowsWhy(t *testing.T) {
 func TestWhyErrors(t *testing.T) {
 	d := fullReport(t)
 	d.Why.Alike.After = []float64{1}
-	if err := Write(filepath.Join(t.TempDir(), "report.html"), d); err == nil || !strings.Contains(err.Error(), "similarities of 1 and 0 classes, there are 3") {
+	if err := write(filepath.Join(t.TempDir(), "report.html"), d); err == nil || !strings.Contains(err.Error(), "similarities of 1 and 0 classes, there are 3") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -2,6 +2,7 @@ package score
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -55,9 +56,13 @@ func BenchmarkEvaluate(b *testing.B) {
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			arch := nets.Arch{Encoder: c.encoder, Head: c.head, Classes: 19, HeadWidth: 256, Mean: [3]float32{123.675, 116.28, 103.53}, Std: [3]float32{58.395, 57.12, 57.375}}
-			path := filepath.Join(b.TempDir(), "model.onnx")
 			o := export.ModelOptions{Arch: arch, Space: datasets.Cityscapes19(), Width: c.w, Height: c.h}
-			if _, err := export.Write(path, o, exporttest.RandomWeights(b, arch)); err != nil {
+			model, err := export.Build(o, exporttest.RandomWeights(b, arch))
+			if err != nil {
+				b.Fatal(err)
+			}
+			path := filepath.Join(b.TempDir(), "model.onnx")
+			if err := os.WriteFile(path, model, 0o600); err != nil {
 				b.Fatal(err)
 			}
 			p := exporttest.Open(b, e, path, predict.Options{Inference: c.o})

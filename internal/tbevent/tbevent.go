@@ -8,6 +8,7 @@ package tbevent
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"math"
@@ -16,32 +17,33 @@ import (
 	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"t2sda/internal/atomicfile"
 )
 
 // Writer appends events to one file. It is not safe for concurrent use.
 type Writer struct {
-	file *os.File
+	file atomicfile.File
 	now  func() time.Time
 }
 
 // Create starts a new event file in dir. The file's name carries the time, as
 // TensorBoard expects, so that a resumed run adds a file beside the first one.
-func Create(dir string) (*Writer, error) {
+func Create(disk atomicfile.Disk, dir string) (*Writer, error) {
 	w := &Writer{now: time.Now}
 	host, err := os.Hostname()
 	if err != nil {
 		host = "localhost"
 	}
 	name := fmt.Sprintf("events.out.tfevents.%010d.%s.%d", w.now().Unix(), host, os.Getpid())
-	w.file, err = os.OpenFile(filepath.Join(dir, name), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	w.file, err = disk.Append(filepath.Join(dir, name))
 	if err != nil {
 		return nil, err
 	}
 	version := protowire.AppendTag(nil, 3, protowire.BytesType)
 	version = protowire.AppendString(version, "brain.Event:2")
 	if err := w.write(w.event(0, version)); err != nil {
-		w.file.Close()
-		return nil, err
+		return nil, errors.Join(err, w.file.Close())
 	}
 	return w, nil
 }

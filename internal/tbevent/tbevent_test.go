@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"t2sda/internal/atomicfile"
 )
 
 // TestRecords compares event records with the bytes that TensorBoard 2.21's
@@ -44,7 +46,7 @@ func TestRecords(t *testing.T) {
 func written(t *testing.T, write func(w *Writer) error) string {
 	t.Helper()
 	dir := t.TempDir()
-	w, err := Create(dir)
+	w, err := Create(atomicfile.Disk{}, dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,7 +67,7 @@ func written(t *testing.T, write func(w *Writer) error) string {
 
 func TestCreateNamesTheFolder(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing")
-	if _, err := Create(missing); err == nil || !strings.Contains(err.Error(), missing) {
+	if _, err := Create(atomicfile.Disk{}, missing); err == nil || !strings.Contains(err.Error(), missing) {
 		t.Errorf("have %v, want an error naming %s", err, missing)
 	}
 }
