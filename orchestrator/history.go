@@ -138,6 +138,7 @@ func (t *trainer) stages(events []Event, baseline *Outcome) []report.Stage {
 
 // deliverStage runs a step that follows training and notes its time.
 func (t *trainer) deliverStage(name, note string, run func() error) error {
+	t.log.Debug(name)
 	start := time.Now()
 	err := run()
 	t.delivery = append(t.delivery, report.Stage{Name: name, Note: note, Seconds: time.Since(start).Seconds()})

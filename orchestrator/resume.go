@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"go.uber.org/zap"
 )
@@ -57,19 +59,40 @@ func (t *trainer) resumeAt(path string, p progress, newer []string, faults []err
 	t.progress.ConfigHash = t.cfg.Hash() // from here on, if it was saved before an extension
 	t.spent, t.keptBest = t.progress.Seconds, t.progress.BestIteration
 	t.log.Info("resumed", zap.String("checkpoint", filepath.Base(path)), zap.Int("iteration", t.progress.Iteration))
+	if c := t.cfg.Train; strings.HasPrefix(filepath.Base(path), bestPrefix) && due(p.Iteration, c.CheckpointEvery, c) {
+		return t.checkpoint(lastPrefix) // as this iteration left one, or was about to
+	}
 	return nil
 }
 
 // resumable lists the checkpoints that a run can be resumed from, newest first. The
-// best evaluated ones count, too: they are complete.
+// best evaluated ones are complete and count, too, once the event of their iteration is
+// recorded: a run that was killed before it does the iteration again.
 func resumable(run string) ([]string, error) {
 	last, errLast := namedCheckpoints(run, lastPrefix)
 	best, errBest := namedCheckpoints(run, bestPrefix)
-	if err := errors.Join(errLast, errBest); err != nil {
+	recorded, errEvents := recordedIterations(run)
+	if err := errors.Join(errLast, errBest, errEvents); err != nil {
 		return nil, err
 	}
+	if n := len(last); n > 0 {
+		recorded = max(recorded, last[n-1].iteration) // also where events are lost
+	}
+	best = slices.DeleteFunc(best, func(c checkpointName) bool { return c.iteration > recorded })
 	all := slices.Concat(best, last) // of the same iteration the last one goes before the best
 	slices.SortStableFunc(all, func(a, b checkpointName) int { return cmp.Compare(a.iteration, b.iteration) })
 	slices.Reverse(all)
 	return pathsOf(all), nil
+}
+
+// recordedIterations is how many iterations a run's events tell of.
+func recordedIterations(run string) (n int, err error) {
+	events, _, err := readEventLines(filepath.Join(run, eventsFile))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return 0, err
+	}
+	for _, e := range events {
+		n = max(n, e.Iteration+1)
+	}
+	return n, nil
 }

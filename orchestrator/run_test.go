@@ -5,7 +5,6 @@ import (
 	"maps"
 	"math"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -167,53 +166,6 @@ func TestInterruptAndResume(t *testing.T) {
 	}
 	if score.MIoU != got.Result.MIoU {
 		t.Errorf("mIoU %v uninterrupted, %v resumed", score.MIoU, got.Result.MIoU)
-	}
-}
-
-// TestKillAndResume kills a training process with SIGKILL once it has passed
-// its second checkpoint, resumes and expects the uninterrupted run's losses bit
-// for bit.
-func TestKillAndResume(t *testing.T) {
-	enginetest.Isolate(t)
-	if output := os.Getenv("T2SDA_TEST_OUTPUT"); output != "" { // the child
-		c := shapesConfig(os.Getenv("T2SDA_TEST_ROOT"), output)
-		c.Train.Iterations = 60
-		_, err := Run(t.Context(), c, quiet())
-		t.Fatal("was not killed: ", err)
-	}
-	root := t.TempDir()
-	writeShapes(t, root)
-	output := t.TempDir()
-	child := exec.Command(os.Args[0], "-test.run=^TestKillAndResume$")
-	child.Env = append(os.Environ(), "T2SDA_TEST_ROOT="+root, "T2SDA_TEST_OUTPUT="+output)
-	if err := child.Start(); err != nil {
-		t.Fatal(err)
-	}
-	defer child.Wait() // its error is the signal
-	defer child.Process.Kill()
-	dir := filepath.Join(output, "shapes")
-	waitFor(t, func() bool {
-		events, err := ReadEvents(filepath.Join(dir, eventsFile))
-		return err == nil && len(events) >= 6 // two checkpoints and an evaluation later
-	})
-	if err := child.Process.Kill(); err != nil {
-		t.Fatal(err)
-	}
-	child.Wait()
-
-	c := shapesConfig(root, output)
-	c.Train.Iterations = 60
-	paths, err := checkpoints(dir, lastPrefix)
-	if err != nil || len(paths) == 0 {
-		t.Fatalf("checkpoints %v, %v", paths, err)
-	}
-	stopAfter(t, c, " 12/60 ", resuming)
-	whole := shapesConfig(root, t.TempDir())
-	whole.Train.Iterations = 60
-	stopAfter(t, whole, " 12/60 ")
-	want, got := lossLines(t, filepath.Join(whole.Output, "shapes")), lossLines(t, dir)
-	if !slices.Equal(want, got) {
-		t.Errorf("uninterrupted:\n%s\nkilled and resumed:\n%s", strings.Join(want, "\n"), strings.Join(got, "\n"))
 	}
 }
 

@@ -95,6 +95,7 @@ func (t *trainer) evaluateStudent(ctx context.Context, e *Event) error {
 // score exports the student in memory and evaluates that model, so that what is
 // scored is what is deployed.
 func (t *trainer) score(ctx context.Context) (_ *score.Result, err error) {
+	t.log.Debug("evaluation")
 	o, err := t.modelOptions(ctx)
 	if err != nil {
 		return nil, err
