@@ -33,12 +33,15 @@ var errUnsummed = errors.New("it was written before there were checksums: whethe
 // sums are digests, hexadecimal, by file name.
 type sums map[string]string
 
-// write writes a file of dir and notes the digest of what was to be written.
+// write writes a file of dir and notes the digest of what was to be written. It is made
+// meanwhile, from what write produces a second time: disks take longer than that, and
+// nothing is copied from one to the other.
 func (s sums) write(disk atomicfile.Disk, dir, name string, write func(w io.Writer) error) error {
 	h := sha256.New()
-	err := disk.WriteFunc(filepath.Join(dir, name), func(w io.Writer) error {
-		return write(io.MultiWriter(w, h))
-	})
+	hashed := make(chan error, 1)
+	go func() { hashed <- write(h) }()
+	err := disk.WriteFunc(filepath.Join(dir, name), write)
+	err = errors.Join(err, <-hashed)
 	s[name] = hex.EncodeToString(h.Sum(nil))
 	return err
 }
