@@ -55,7 +55,7 @@ func OpenDiskCache(dir string, warn func(error)) (*DiskCache, error) {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return nil, fmt.Errorf("datasets: image cache: %w", err)
 	}
-	folders, _ := filepath.Glob(filepath.Join(dir, "??")) // fails for bad patterns only
+	folders, _ := filepath.Glob(filepath.Join(dir, "??"))   // fails for bad patterns only
 	_ = atomicfile.RemoveLeftovers(append(folders, dir)...) // what stays costs space only
 	// What backup programs look for (bford.info/cachedir).
 	const tag = "Signature: 8a477f597d28d172789f06886806bc55\n# Images decoded by t2sda; may be deleted at any time.\n"

@@ -215,3 +215,41 @@ func TestImagesKey(t *testing.T) {
 		t.Errorf("error %v does not name the missing image", err)
 	}
 }
+
+// TestStatsBesideAnother counts one data set several times at once into one cache: all
+// get the same counts, and the cache's are whole.
+func TestStatsBesideAnother(t *testing.T) {
+	o := genericSet(t, 4, 12, 10)
+	dir := filepath.Join(t.TempDir(), "cache")
+	count := func() (*Stats, error) {
+		d, err := Open(o)
+		if err != nil {
+			return nil, err
+		}
+		return d.Stats(t.Context(), 2, dir)
+	}
+	type result struct {
+		stats *Stats
+		err   error
+	}
+	all := make(chan result)
+	for range 4 {
+		go func() {
+			s, err := count()
+			all <- result{s, err}
+		}()
+	}
+	for range 4 {
+		r := <-all
+		if r.err != nil {
+			t.Fatal(r.err)
+		}
+		if want, err := count(); err != nil || !cmp.Equal(want, r.stats) {
+			t.Errorf("%v, %v, want %v", err, r.stats, want)
+		}
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 1 {
+		t.Errorf("the cache holds %v, %v", entries, err)
+	}
+}

@@ -37,26 +37,17 @@ type eventLog struct {
 // openEvents opens dir's logs. Lines from iteration `from` on, which a killed
 // run wrote after its last checkpoint, are dropped, here and in TensorBoard: the
 // resumed run writes them again. Earlier ones that are missing or cannot be read are
-// told to warn and stay missing: only curves lack them.
-func openEvents(disk atomicfile.Disk, dir string, from int, warn func(text string)) (*eventLog, error) {
+// told to warn and stay missing: only curves lack them. Events that are known already, from
+// that iteration on, take the place of those that are dropped, in one step.
+func openEvents(disk atomicfile.Disk, dir string, from int, warn func(text string), known ...Event) (*eventLog, error) {
 	path := filepath.Join(dir, eventsFile)
-	kept, torn, err := readEventLines(path)
-	first := errors.Is(err, fs.ErrNotExist)
-	if err != nil && !first {
+	kept, first, err := keptEvents(path, from, warn)
+	if err != nil {
 		return nil, err
-	}
-	kept = slices.DeleteFunc(kept, func(e Event) bool { return e.Iteration >= from })
-	if gaps := missingEvents(kept, from); gaps != "" {
-		for _, line := range torn {
-			if !line.last {
-				warn(line.err.Error() + ": left out")
-			}
-		}
-		warn(fmt.Sprintf("%s lacks iterations %s, which were trained: the report's curves will, too", path, gaps))
 	}
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
-	for _, e := range kept {
+	for _, e := range append(kept, known...) {
 		if err := encoder.Encode(e); err != nil {
 			return nil, fmt.Errorf("%s: %w", path, err)
 		}
@@ -72,13 +63,36 @@ func openEvents(disk atomicfile.Disk, dir string, from int, warn func(text strin
 	if l.board, err = tbevent.Create(disk, dir); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
-	if first {
-		return l, nil
+	if !first {
+		err = l.board.Restart(from)
 	}
-	if err := l.board.Restart(from); err != nil {
+	for _, e := range known {
+		err = errors.Join(err, l.board.Write(e.Iteration, e.scalars()))
+	}
+	if err != nil {
 		return nil, errors.Join(err, l.close())
 	}
 	return l, nil
+}
+
+// keptEvents reads the events of iterations before from, and tells what is missing of
+// them. first: there is no file.
+func keptEvents(path string, from int, warn func(text string)) (kept []Event, first bool, err error) {
+	kept, torn, err := readEventLines(path)
+	first = errors.Is(err, fs.ErrNotExist)
+	if err != nil && !first {
+		return nil, false, err
+	}
+	kept = slices.DeleteFunc(kept, func(e Event) bool { return e.Iteration >= from })
+	if gaps := missingEvents(kept, from); gaps != "" {
+		for _, line := range torn {
+			if !line.last {
+				warn(line.err.Error() + ": left out")
+			}
+		}
+		warn(fmt.Sprintf("%s lacks iterations %s, which were trained: the report's curves will, too", path, gaps))
+	}
+	return kept, first, nil
 }
 
 func (l *eventLog) write(e Event) error {

@@ -127,11 +127,11 @@ func stateSum(t *testing.T, l *learner.Learner) string {
 // faultRun is a run of which a checkpoint's writing fails.
 type faultRun struct {
 	trainer *trainer
-	reader  *trainer          // what resumes it
-	base    string            // the run before
+	reader  *trainer               // what resumes it
+	base    string                 // the run before
 	before  map[string]fs.FileInfo // its files
-	states  map[int]string    // the state of each iteration
-	redone  bool              // the checkpoint that is there already is saved again
+	states  map[int]string         // the state of each iteration
+	redone  bool                   // the checkpoint that is there already is saved again
 	log     *observer.ObservedLogs
 }
 

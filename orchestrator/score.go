@@ -54,11 +54,11 @@ func (t *trainer) evaluateMissed(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return interrupt.Explain(err, "stopped after iteration %d", t.progress.Iteration)
 	}
-	log, err := openEvents(t.disk, t.dir, e.Iteration, t.warn)
+	log, err := openEvents(t.disk, t.dir, e.Iteration, t.warn, e)
 	if err != nil {
 		return err
 	}
-	return errors.Join(log.write(e), log.close())
+	return log.close()
 }
 
 // evaluateStudent scores the student on the evaluation split, records the score

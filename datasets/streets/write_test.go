@@ -315,3 +315,37 @@ func TestWriteErrors(t *testing.T) {
 		}
 	}
 }
+
+// TestWriteBesideAnother renders one tree several times at once, as processes that begin
+// together do: it is the tree of one alone, and whoever comes later finds it whole.
+func TestWriteBesideAnother(t *testing.T) {
+	alone, root := filepath.Join(t.TempDir(), "tree"), filepath.Join(t.TempDir(), "tree")
+	write(t, alone, options())
+	errs := make(chan error)
+	for range 3 {
+		go func() { errs <- streets.Write(t.Context(), root, options()) }()
+	}
+	for range 3 {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+	write(t, root, options()) // what is not in its list of digests any more
+	have, want := files(t, root), files(t, alone)
+	for name := range want {
+		a, errA := os.ReadFile(filepath.Join(alone, name))
+		b, errB := os.ReadFile(filepath.Join(root, name))
+		if errA != nil || errB != nil || string(a) != string(b) {
+			t.Errorf("%s differs (%v, %v)", name, errA, errB)
+		}
+	}
+	if len(have) != len(want) {
+		t.Errorf("%d files, want %d", len(have), len(want))
+	}
+	write(t, root, options())
+	for name, when := range files(t, root) {
+		if !when.Equal(have[name]) {
+			t.Errorf("%s was rendered again", name)
+		}
+	}
+}

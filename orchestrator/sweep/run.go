@@ -42,7 +42,7 @@ func (p *Plan) Run(ctx context.Context, o orchestrator.Options) (*Table, error) 
 		return nil, err
 	}
 	t := p.tabulate(known)
-	return t, errors.Join(p.write(t), t.print(o.Out), p.failed(known))
+	return t, errors.Join(p.write(o.Disk, t), t.print(o.Out), p.failed(known))
 }
 
 // train trains the jobs that the store has no outcome of and puts theirs there.
@@ -77,15 +77,19 @@ func (p *Plan) failed(known *store) error {
 	return errors.Join(errs...)
 }
 
-func (p *Plan) write(t *Table) error {
-	err := errors.Join(atomicfile.WriteJSON(p.path(".json"), t), atomicfile.Write(p.path(".md"), []byte(t.Markdown())))
+func (p *Plan) write(disk atomicfile.Disk, t *Table) error {
+	err := errors.Join(disk.WriteJSON(p.path(".json"), t), disk.Write(p.path(".md"), []byte(t.Markdown())))
 	for _, r := range t.Rows {
 		if !math.IsNaN(float64(r.Mean)) { // there is something to draw
 			img, drawn := p.picture(t)
 			if drawn != nil {
 				return errors.Join(err, drawn)
 			}
-			return errors.Join(err, raster.WritePNG(p.path(".png"), img))
+			text, encoded := raster.EncodePNG(img)
+			if encoded != nil {
+				return errors.Join(err, encoded)
+			}
+			return errors.Join(err, disk.Write(p.path(".png"), text))
 		}
 	}
 	return err
