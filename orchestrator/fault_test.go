@@ -349,3 +349,40 @@ func (r *faultRun) saveLater(t *testing.T, where, dir string) {
 		}
 	}
 }
+
+// TestOrderOfACheckpoint: what a checkpoint holds is on the disk before it has its name,
+// and it has that, on the disk, before older ones go. So a machine that fails at any
+// moment leaves one.
+func TestOrderOfACheckpoint(t *testing.T) {
+	enginetest.Isolate(t)
+	r := newFaultRun(t, false)
+	r.at(t, 6)
+	s := faulttest.New(faulttest.Kind{}, -1)
+	r.trainer.disk = atomicfile.On(s)
+	if err := r.trainer.checkpoint(lastPrefix); err != nil {
+		t.Fatal(err)
+	}
+	unsynced := map[string]bool{} // files and folders that were written to since
+	named, kept := false, false
+	for _, op := range s.Done {
+		switch op.Kind {
+		case faulttest.Write:
+			unsynced[op.Path] = true
+		case faulttest.SyncFile, faulttest.SyncFolder:
+			delete(unsynced, op.Path)
+			kept = kept || named && filepath.Base(op.Path) == checkpointDir
+		case faulttest.Rename:
+			if unsynced[op.Path] || strings.HasSuffix(op.To, "iter_000006") && len(unsynced) > 0 {
+				t.Errorf("%v before %v is synced", op, unsynced)
+			}
+			unsynced[filepath.Dir(op.To)] = true
+			named = named || strings.HasSuffix(op.To, "iter_000006")
+		}
+		if older := strings.HasSuffix(op.Path, "iter_000002"); older && !kept {
+			t.Errorf("%v before the new checkpoint is safe", op)
+		}
+	}
+	if !kept {
+		t.Error("the checkpoints' folder is not synced")
+	}
+}

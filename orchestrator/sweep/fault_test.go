@@ -18,7 +18,7 @@ func TestEveryFaultOfATable(t *testing.T) {
 	p.put(t, old, "base", 1, 0.30, 10, "")
 	p.put(t, changed, "base", 1, 0.30, 10, "")
 	p.put(t, changed, "better", 1, 0.32, 20, "")
-	read := func() (all [3]string) {
+	files := func() (all [3]string) {
 		t.Helper()
 		for i, ext := range []string{".json", ".md", ".png"} {
 			text, err := os.ReadFile(p.path(ext))
@@ -29,17 +29,23 @@ func TestEveryFaultOfATable(t *testing.T) {
 		}
 		return all
 	}
-	write := func(s *store) [3]string {
+	of := func(s *store) [3]string {
 		t.Helper()
-		if err := p.write(atomicfile.On(faulttest.New(faulttest.Kind{}, -1)), p.tabulate(s)); err != nil {
+		p.out = t.TempDir()
+		if err := p.write(atomicfile.Disk{}, p.tabulate(s)); err != nil {
 			t.Fatal(err)
 		}
-		return read()
+		return files()
 	}
+	before, after := of(old), of(changed)
 	for _, k := range faulttest.Kinds {
 		for n := 0; ; n++ {
 			p.out = t.TempDir()
-			after, before := write(changed), write(old)
+			for i, ext := range []string{".json", ".md", ".png"} {
+				if err := os.WriteFile(p.path(ext), []byte(before[i]), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
 			s := faulttest.New(k, n)
 			err := p.write(atomicfile.On(s), p.tabulate(changed))
 			if s.Hit == nil {
@@ -48,7 +54,7 @@ func TestEveryFaultOfATable(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), p.path("")) {
 				t.Errorf("%s, %v: %v", k.Name, s.Hit, err)
 			}
-			for i, have := range read() {
+			for i, have := range files() {
 				if have != before[i] && have != after[i] {
 					t.Errorf("%s, %v: file %d is neither the old one nor the new one", k.Name, s.Hit, i)
 				}
