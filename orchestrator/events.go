@@ -106,6 +106,9 @@ func (l *eventLog) write(e Event) error {
 	return l.board.Write(e.Iteration, e.scalars())
 }
 
+// sync makes the events durable. TensorBoard's may be lost.
+func (l *eventLog) sync() error { return l.file.Sync() }
+
 func (l *eventLog) close() error { return errors.Join(l.file.Close(), l.board.Close()) }
 
 // scalars flattens the event into TensorBoard's tags, sorted.

@@ -135,7 +135,7 @@ func (t *trainer) finishIteration(ctx context.Context, log *eventLog, e Event) e
 	}
 	t.meter.tick(e, c.Batch)
 	if stopped != nil || due(done, c.CheckpointEvery, c) {
-		if err := t.checkpoint(lastPrefix); err != nil {
+		if err := errors.Join(log.sync(), t.checkpoint(lastPrefix)); err != nil {
 			return err
 		}
 	}
