@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,11 +15,11 @@ import (
 	"t2sda/internal/faulttest"
 )
 
-// TestFaultsOfARun lets random operations of whole runs fail, and resumes them: each ends
-// as the run that nothing happened to.
+// TestFaultsOfARun lets operations of whole runs fail, the best checkpoint's beginning and
+// random ones, and resumes them: each ends as the run that nothing happened to.
 func TestFaultsOfARun(t *testing.T) {
 	enginetest.Isolate(t)
-	tries, seed := 2, uint64(time.Now().UnixNano())
+	tries, seed := 3, uint64(time.Now().UnixNano())
 	if os.Getenv(longEnv) != "" {
 		tries = 20
 	}
@@ -38,16 +39,15 @@ func TestFaultsOfARun(t *testing.T) {
 		t.Fatal(err)
 	}
 	k := &killer{root: root, whole: whole}
-	for range tries {
+	for i := range tries {
 		kind := faulttest.Kinds[random.IntN(len(faulttest.Kinds))]
-		of := 0 // operations that may be hit
-		for _, op := range s.Done {
-			if kind.Of == nil || slices.Contains(kind.Of, op.Kind) {
-				of++
-			}
+		of := countOf(s.Done, kind)
+		at := random.IntN(max(of, 1))
+		if i == 0 {
+			kind, at = faulttest.Kinds[1], bestMkdir(s.Done)
 		}
 		v := &victim{output: t.TempDir(), cache: t.TempDir()}
-		failing := faulttest.New(kind, random.IntN(of))
+		failing := faulttest.New(kind, at)
 		err := run(v.output, failing, false)
 		where := fmt.Sprintf("%s, %v", kind.Name, failing.Hit)
 		t.Logf("%s: %v", where, err)
@@ -59,4 +59,22 @@ func TestFaultsOfARun(t *testing.T) {
 		}
 		k.compare(t, where, v)
 	}
+}
+
+// countOf counts the operations that a kind of fault may hit.
+func countOf(done []faulttest.Op, kind faulttest.Kind) (n int) {
+	for _, op := range done {
+		if kind.Of == nil || slices.Contains(kind.Of, op.Kind) {
+			n++
+		}
+	}
+	return n
+}
+
+// bestMkdir is which of a run's new folders becomes the first best checkpoint.
+func bestMkdir(done []faulttest.Op) int {
+	first := slices.IndexFunc(done, func(op faulttest.Op) bool {
+		return op.Kind == faulttest.Rename && strings.HasPrefix(filepath.Base(op.To), bestPrefix)
+	})
+	return countOf(done[:first], faulttest.Kinds[1]) - 1
 }

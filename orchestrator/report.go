@@ -1,9 +1,9 @@
 package orchestrator
 
 import (
+	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"math"
 	"path/filepath"
 	"time"
@@ -59,7 +59,11 @@ func (t *trainer) report(ctx context.Context, out, baseline *Outcome, p *predict
 	if err := t.addHistory(&d, baseline); err != nil {
 		return err
 	}
-	return t.disk.WriteFunc(filepath.Join(t.dir, reportFile), func(w io.Writer) error { return report.Render(w, d) })
+	var page bytes.Buffer
+	if err := report.Render(&page, d); err != nil {
+		return fmt.Errorf("%s: %w", reportFile, err)
+	}
+	return t.disk.Write(filepath.Join(t.dir, reportFile), page.Bytes())
 }
 
 // addStrip makes a strip of pictures and keeps it in a file of its own, too.

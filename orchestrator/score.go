@@ -58,12 +58,16 @@ func (t *trainer) evaluateMissed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return log.close()
+	if err := log.close(); err != nil {
+		return err
+	}
+	return t.checkpoint(lastPrefix) // which waits for no evaluation any more
 }
 
 // evaluateStudent scores the student on the evaluation split, records the score
 // and keeps a checkpoint of the best.
 func (t *trainer) evaluateStudent(ctx context.Context, e *Event) error {
+	before := t.progress
 	start := time.Now()
 	result, err := t.score(ctx)
 	if err != nil {
@@ -89,7 +93,11 @@ func (t *trainer) evaluateStudent(ctx context.Context, e *Event) error {
 		return nil
 	}
 	t.progress.BestMIoU, t.progress.BestIteration = miou, t.progress.Iteration
-	return t.checkpoint(bestPrefix)
+	if err := t.checkpoint(bestPrefix); err != nil {
+		t.progress = before // with the evaluation still to be made: the best checkpoint is not there
+		return err
+	}
+	return nil
 }
 
 // score exports the student in memory and evaluates that model, so that what is
