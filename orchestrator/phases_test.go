@@ -41,7 +41,6 @@ type recorder struct {
 	file  *os.File
 	began time.Time
 	last  string
-	dir   string // of the checkpoint that is being written
 }
 
 // record returns the recorder, and options of a run whose phases it notes.

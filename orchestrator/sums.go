@@ -22,8 +22,9 @@ import (
 
 // sumsFile holds the SHA-256 of every other file of a checkpoint, in the form of
 // sha256sum(1): `sha256sum -c SHA256SUMS` says the same as [saved.rest]. A network
-// of 85 million parameters leaves 1.4 GB, which takes two or three seconds, of
-// many minutes between checkpoints; a faster sum would need a tool of its own.
+// of 85 million parameters leaves 1.4 GB, which takes a second or two of one
+// core beside the writing, of many minutes between checkpoints; a faster sum would need a
+// tool of its own.
 const sumsFile = "SHA256SUMS"
 
 // errUnsummed is what checkpoints from before there were sums are met with:

@@ -133,4 +133,3 @@ func (d Disk) open(p place) (File, error) {
 func (p place) takesNoFile(err error) bool {
 	return p.info != nil && (errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) || errors.Is(err, unix.EBUSY))
 }
-
