@@ -140,7 +140,7 @@ func isRunFile(path string) bool {
 
 // section reads a mapping, whose keys follow the prefix, and returns its faults.
 func (d *document) section(n *yaml.Node, prefix string) []error {
-	own, err := effective(n, nil)
+	own, err := effective(n, nil, map[*yaml.Node][]pair{})
 	if err != nil {
 		return []error{err}
 	}
@@ -160,8 +160,12 @@ type pair struct{ key, value *yaml.Node }
 
 // effective lists a mapping's pairs, and behind them those that YAML's << merges
 // into it where it has no such key itself. within are the mappings that this one
-// is being merged into.
-func effective(n *yaml.Node, within []*yaml.Node) ([]pair, error) {
+// is being merged into; known holds what was listed before, so that mappings that
+// merge each other over and over take no time.
+func effective(n *yaml.Node, within []*yaml.Node, known map[*yaml.Node][]pair) ([]pair, error) {
+	if out, ok := known[n]; ok {
+		return out, nil
+	}
 	if slices.Contains(within, n) {
 		return nil, fmt.Errorf("line %d: is merged into itself", n.Line)
 	}
@@ -185,7 +189,7 @@ func effective(n *yaml.Node, within []*yaml.Node) ([]pair, error) {
 		if m = resolved(m); m.Kind != yaml.MappingNode {
 			return nil, fmt.Errorf("line %d: <<: want key: value pairs", m.Line)
 		}
-		more, err := effective(m, append(within, n))
+		more, err := effective(m, append(within, n), known)
 		if err != nil {
 			return nil, err
 		}
@@ -195,6 +199,7 @@ func effective(n *yaml.Node, within []*yaml.Node) ([]pair, error) {
 			}
 		}
 	}
+	known[n] = out
 	return out, nil
 }
 

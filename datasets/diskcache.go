@@ -18,6 +18,7 @@ import (
 
 	"t2sda/internal/atomicfile"
 	"t2sda/internal/imagefile"
+	"t2sda/internal/limit"
 )
 
 // diskVersion is part of every key; it grows when the same pixels, size and map give
@@ -155,11 +156,23 @@ func readEntry(file string, kind entryKind) (entry, error) {
 	}
 	buf := buffers.Get().(*[]byte)
 	defer buffers.Put(buf)
+	if info.Size() > maxEntry(kind) { // no memory for what cannot be one
+		return entry{}, errEntry
+	}
 	*buf = growBytes(*buf, int(info.Size()))
 	if _, err := f.ReadAt(*buf, 0); err != nil {
 		return entry{}, err
 	}
 	return parseEntry(*buf, kind)
+}
+
+// maxEntry is the size of the largest file that holds an entry of the kind.
+func maxEntry(kind entryKind) int64 {
+	pixels := kind.w * kind.h
+	if pixels == 0 {
+		pixels, _ = limit.Pixels() // an error leaves none: everything is decoded then, and says it
+	}
+	return int64(entryStart) + int64(max(s2.MaxEncodedLen(pixels*kind.bytes), 0))
 }
 
 func growBytes(b []byte, n int) []byte {
@@ -179,6 +192,10 @@ func parseEntry(b []byte, kind entryKind) (entry, error) {
 	}
 	size := func(i int) int { return int(binary.LittleEndian.Uint32(b[len(entryMagic)+4*i:])) }
 	e := entry{w: size(0), h: size(1), w0: size(2), h0: size(3)}
+	// The products below do not overflow: four bytes a pixel are the most.
+	if limit.Check(e.w, e.h) != nil || limit.Check(e.w0, e.h0) != nil || min(e.w, e.h, e.w0, e.h0) == 0 {
+		return entry{}, errEntry
+	}
 	n, err := s2.DecodedLen(b[entryStart:])
 	if err != nil || n != e.w*e.h*kind.bytes || kind.w > 0 && (e.w != kind.w || e.h != kind.h) {
 		return entry{}, errEntry

@@ -4,11 +4,14 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"hash"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"t2sda/internal/imagefile"
 	"t2sda/internal/sealed"
@@ -51,16 +54,36 @@ func hashString(h hash.Hash, s string) {
 // damaged file is counted anew, not reported.
 func (d *Dataset) readStats(file string) *Stats {
 	s := new(Stats)
-	if sealed.Read(file, s) != nil || len(s.Files) != d.Len() || len(s.Pixels) != len(d.labels.space.Classes) {
+	if sealed.Read(file, s) != nil || d.CheckStats(s) != nil {
 		return nil
-	}
-	for i, f := range s.Files {
-		if f.ID != d.items[i].ID || len(f.Pixels) != len(s.Pixels) {
-			return nil
-		}
 	}
 	s.Root = d.opts.Root
 	return s
+}
+
+// CheckStats returns an error unless the counts, which were read from a file, can be
+// those of the data set: of its files, in its order, and of its classes.
+func (d *Dataset) CheckStats(s *Stats) error {
+	classes := d.Space().Names()
+	if len(s.Files) != d.Len() || !slices.Equal(s.Classes, classes) {
+		return fmt.Errorf("class counts of %d files and classes %v, not of the %d files and classes %v here", len(s.Files), s.Classes, d.Len(), classes)
+	}
+	sum := make([]int64, len(classes))
+	for i, f := range s.Files {
+		if f.ID != d.items[i].ID || len(f.Pixels) != len(classes) || f.W < 0 || f.H < 0 {
+			return fmt.Errorf("class counts of file %d: of %q, for %d classes, at %d×%d pixels", i, f.ID, len(f.Pixels), f.W, f.H)
+		}
+		for c, n := range f.Pixels {
+			if n < 0 || sum[c] > math.MaxInt64/256-n { // of 255 classes the sum fits as well
+				return fmt.Errorf("class counts of file %d: %d pixels of class %s", i, n, classes[c])
+			}
+			sum[c] += n
+		}
+	}
+	if !slices.Equal(sum, s.Pixels) {
+		return errors.New("class counts that are not the sums of the files' ones")
+	}
+	return nil
 }
 
 // StatsCache returns the folder for class statistics, and for models of cameras,

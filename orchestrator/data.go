@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 
 	"go.uber.org/zap"
@@ -69,7 +70,9 @@ func openData(ctx context.Context, cfg configs.Config, dir string, e *engine.Eng
 	}
 	d.tellPassedOver(log)
 	if began != nil {
-		d.resume(began)
+		if err := d.resume(began); err != nil {
+			return nil, fmt.Errorf("%s: %w", filepath.Join(dir, recordFile), err)
+		}
 	}
 	if disk != nil {
 		if err := d.announceCache(cfg.Data.Cache, cfg.SkipsBadFiles(), log); err != nil {
@@ -84,12 +87,19 @@ func openData(ctx context.Context, cfg configs.Config, dir string, e *engine.Eng
 }
 
 // resume goes on with the files that a run began with.
-func (d *data) resume(began *inputs) {
+func (d *data) resume(began *inputs) error {
+	if len(began.Source) == 0 || len(began.Eval) == 0 || d.target != nil && len(began.Target) == 0 {
+		return errors.New("it lists no files of one of the run's data sets: damaged, or changed by hand")
+	}
 	d.began = *began
 	d.source, d.eval = d.source.With(began.Source), d.eval.With(began.Eval)
 	if d.target != nil {
 		d.target = d.target.With(began.Target)
 	}
+	if began.Stats == nil {
+		return nil
+	}
+	return d.source.CheckStats(began.Stats)
 }
 
 // tellPassedOver tells of the files in the data sets' folders that count as

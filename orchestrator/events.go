@@ -203,7 +203,11 @@ func readEventLines(path string) (events []Event, torn []tornLine, err error) {
 	line := 1
 	for ; scanner.Scan(); line++ {
 		var e Event
-		if err := json.Unmarshal(scanner.Bytes(), &e); err != nil {
+		err := json.Unmarshal(scanner.Bytes(), &e)
+		if err == nil && e.Iteration < 0 {
+			err = fmt.Errorf("iteration %d", e.Iteration)
+		}
+		if err != nil {
 			torn, bad = append(torn, tornLine{err: fmt.Errorf("%s: line %d: %w", path, line, err)}), line
 			continue
 		}

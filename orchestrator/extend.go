@@ -1,7 +1,6 @@
 package orchestrator
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -48,7 +47,7 @@ func setAside(dir string, cfg configs.Config) error {
 	}
 	var out Outcome
 	if err == nil {
-		err = json.Unmarshal(text, &out)
+		err = out.decode(text)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", filepath.Join(dir, resultFile), err)

@@ -192,7 +192,7 @@ func (j Job) share() float64 {
 	for i := len(lines) - 1; i >= 0; i-- {
 		var e Event
 		if json.Unmarshal(lines[i], &e) == nil {
-			return min(float64(e.Iteration+1)/float64(j.Config.Train.Iterations), 1)
+			return min(max(float64(e.Iteration+1)/float64(j.Config.Train.Iterations), 0), 1)
 		}
 	}
 	return 0

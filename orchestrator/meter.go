@@ -159,7 +159,7 @@ func (m *barMeter) tick(e Event, images int) {
 }
 
 func (m *barMeter) progress() string {
-	full := barWidth * m.to / m.last
+	full := barWidth * min(m.to, m.last) / m.last // a checkpoint may be of a longer run
 	return fmt.Sprintf("%s [%s%s] %d/%d", m.method, strings.Repeat("█", full), strings.Repeat("·", barWidth-full), m.to, m.last)
 }
 

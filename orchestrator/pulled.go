@@ -11,9 +11,13 @@ func pulled(events []Event) []report.Pulled {
 		if len(e.Queries) == 0 || len(e.QueryWeights) != len(e.Queries) {
 			continue
 		}
-		if iterations++; out == nil {
+		if out == nil {
 			out = make([]report.Pulled, len(e.Queries))
 		}
+		if len(e.Queries) != len(out) {
+			continue // of another network: the file was changed by hand
+		}
+		iterations++
 		for c, n := range e.Queries {
 			out[c].Queries += float64(n)
 			out[c].Weight += float64(n) * e.QueryWeights[c]

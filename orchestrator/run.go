@@ -272,13 +272,30 @@ func readOutcome(dir string, cfg configs.Config) (*Outcome, error) {
 		return nil, err
 	}
 	out := &Outcome{Dir: dir}
-	if err := json.Unmarshal(text, out); err != nil {
+	if err := out.decode(text); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	if out.ConfigHash != cfg.Hash() {
 		return nil, fmt.Errorf("%s belongs to another configuration (hash %s, this one has %s): use that run's config.yaml, or another name for this one (name=…)", path, out.ConfigHash, cfg.Hash())
 	}
 	return out, nil
+}
+
+// decode reads the text of a result.json, which must hold what every run's does.
+func (out *Outcome) decode(text []byte) error {
+	if err := json.Unmarshal(text, out); err != nil {
+		return err
+	}
+	if out.Result == nil {
+		return errors.New("it holds no result")
+	}
+	if err := out.Result.Validate(); err != nil || out.Baseline == nil {
+		return err
+	}
+	if err := out.Baseline.Validate(); err != nil {
+		return fmt.Errorf("baseline: %w", err)
+	}
+	return nil
 }
 
 func (out *Outcome) write(disk atomicfile.Disk) error {

@@ -46,6 +46,9 @@ func openSaved(dir string, hashes ...string) (*saved, error) {
 	if err := json.Unmarshal(text, &s.progress); err != nil {
 		return nil, &damagedError{dir, fmt.Errorf("%s: %w", stateFile, err)}
 	}
+	if n := s.progress.Iteration; n < 0 {
+		return nil, &damagedError{dir, fmt.Errorf("%s: iteration %d", stateFile, n)}
+	}
 	if len(hashes) > 0 && !slices.Contains(hashes, s.progress.ConfigHash) {
 		return nil, fmt.Errorf("checkpoint %s belongs to another configuration (hash %s, this run has %s): resume with the run's own config.yaml or start in another directory", dir, s.progress.ConfigHash, hashes[0])
 	}

@@ -71,6 +71,9 @@ func readSums(dir string) (sums, error) {
 	s := sums{}
 	for line := range strings.Lines(string(text)) {
 		digest, name, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "  ")
+		if name != filepath.Base(name) || !filepath.IsLocal(name) { // never read what lies elsewhere
+			return nil, changedError(sumsFile)
+		}
 		s[name] = digest
 	}
 	if !bytes.Equal(s.text(), text) {
@@ -88,6 +91,13 @@ type summed struct {
 }
 
 func openSummed(path string) (*summed, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() { // a FIFO, say, is waited for, a device never ends
+		return nil, fmt.Errorf("%s is not a regular file", path)
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err

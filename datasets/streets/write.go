@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 
 	"golang.org/x/sync/errgroup"
@@ -168,7 +169,7 @@ func prune(root string, have, want manifest) error {
 			keep[j] = true
 		}
 	}
-	for _, j := range have.shots() {
+	for _, j := range have.present(root) {
 		if keep[j] {
 			continue
 		}
@@ -195,6 +196,32 @@ func (m manifest) shots() []shot {
 	}
 	for n := range m.Val {
 		js = append(js, shot{"val", n})
+	}
+	return js
+}
+
+// present lists the tree's shots of which there is a file: what the record claims may be
+// far more, if it was damaged.
+func (m manifest) present(root string) []shot {
+	var js []shot
+	for split, count := range map[string]int{"train": m.Train, "val": m.Val} {
+		towns := cities(m.Domain, split)
+		for t := range towns {
+			img, lab := shot{split, t}.paths(root, m.Domain)
+			for _, dir := range []string{filepath.Dir(img), filepath.Dir(lab)} {
+				entries, _ := os.ReadDir(dir) // none where there is no folder
+				for _, e := range entries {
+					var n int
+					name := strings.TrimPrefix(e.Name(), towns[t]+"_")
+					if _, err := fmt.Sscanf(name, "%d_", &n); err != nil || n < 0 || n > valOffset {
+						continue
+					}
+					if j := (shot{split, n*len(towns) + t}); j.n < count {
+						js = append(js, j)
+					}
+				}
+			}
+		}
 	}
 	return js
 }

@@ -2,6 +2,7 @@ package score
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"os"
@@ -205,10 +206,22 @@ func LoadResult(path string) (*Result, error) {
 	if err := json.Unmarshal(data, r); err != nil {
 		return nil, fmt.Errorf("read result %s: %w", path, err)
 	}
-	if r.Confusion == nil || len(r.Classes) != r.Confusion.Classes() {
-		return nil, fmt.Errorf("read result %s: not the result of an evaluation: no confusion matrix over its %d classes", path, len(r.Classes))
+	if err := r.Validate(); err != nil {
+		return nil, fmt.Errorf("read result %s: %w", path, err)
 	}
 	return r, nil
+}
+
+// Validate returns an error unless the result holds what [Evaluate]'s hold, as one that
+// was read from a file may not.
+func (r *Result) Validate() error {
+	switch {
+	case r.Confusion == nil || len(r.Classes) != r.Confusion.Classes():
+		return fmt.Errorf("not the result of an evaluation: no confusion matrix over its %d classes", len(r.Classes))
+	case len(r.Categories) > 0 && r.MeanCategory == nil:
+		return errors.New("not the result of an evaluation: it has categories without their mean")
+	}
+	return nil
 }
 
 // Summary is one sentence: images, speed, and what was left out.
