@@ -37,7 +37,26 @@ func (s *Sweep) check() error {
 	if len(s.Rows) == 0 && len(s.Grid) == 0 {
 		return errors.New("there are neither rows nor a grid")
 	}
+	if err := s.checkSize(); err != nil {
+		return err
+	}
 	return errors.Join(s.checkRows(), s.checkKeys())
+}
+
+// maxRows is the largest number of rows of a table: a hundred times what anyone has
+// trained.
+const maxRows = 10_000
+
+// checkSize refuses grids of so many points that to list them takes all memory.
+func (s *Sweep) checkSize() error {
+	n := max(1, len(s.Rows))
+	for _, a := range s.Grid {
+		n = min(n*len(a.Values), maxRows+1)
+	}
+	if n > maxRows {
+		return fmt.Errorf("rows × grid: more than %d rows: leave out values", maxRows)
+	}
+	return nil
 }
 
 func (s *Sweep) checkRows() error {

@@ -266,6 +266,15 @@ func (c *Confusion) UnmarshalJSON(data []byte) error {
 		return fmt.Errorf("confusion matrix: %d void counts for %d classes", len(in.Missed), n)
 	}
 	out := NewConfusion(n)
+	total := int64(0)
+	for t, row := range append(in.Rows, in.Missed) {
+		for _, pixels := range row {
+			if pixels < 0 || total > math.MaxInt64-pixels {
+				return fmt.Errorf("confusion matrix: %d pixels in row %d", pixels, t)
+			}
+			total += pixels
+		}
+	}
 	for t, row := range in.Rows {
 		if len(row) != n {
 			return fmt.Errorf("confusion matrix: row %d has %d columns, want %d", t, len(row), n)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
 	"strings"
 
 	"t2sda/datasets"
@@ -220,6 +221,29 @@ func (r *Result) Validate() error {
 		return fmt.Errorf("not the result of an evaluation: no confusion matrix over its %d classes", len(r.Classes))
 	case len(r.Categories) > 0 && r.MeanCategory == nil:
 		return errors.New("not the result of an evaluation: it has categories without their mean")
+	}
+	scores := []Score{r.MIoU, r.PixelAccuracy, r.MeanAccuracy}
+	if r.MeanCategory != nil {
+		scores = append(scores, *r.MeanCategory)
+	}
+	for _, c := range slices.Concat(r.Classes, r.Categories) {
+		scores = append(scores, c.IoU, c.Recall)
+	}
+	for _, s := range r.Subsets {
+		scores = append(scores, s.MIoU)
+	}
+	for _, s := range scores {
+		if err := s.Validate(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Validate returns an error unless the score is a share or NaN.
+func (s Score) Validate() error {
+	if s < 0 || s > 1 {
+		return fmt.Errorf("a score of %v, which is not between 0 and 1", float64(s))
 	}
 	return nil
 }

@@ -6,9 +6,11 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
@@ -246,8 +248,9 @@ func TestHostileIndex(t *testing.T) {
 	}
 }
 
-// FuzzOpen: whatever the bytes, opening and reading ends, without panic, and tensors
-// take no more than the file justifies.
+// FuzzOpen: whatever the bytes, opening and reading ends, without panic, tensors
+// take no more than the file justifies, and what was read is, bit for bit, what is read
+// of it once it is written.
 func FuzzOpen(f *testing.F) {
 	for _, c := range hostile(f) {
 		if len(c.text) < 1<<14 {
@@ -276,16 +279,44 @@ func FuzzOpen(f *testing.F) {
 		}
 		w.Integers = true
 		total := 0
+		var tensors []Tensor
 		for _, info := range w.Infos() {
 			if tensor, err := w.Read(info.Name); err == nil {
 				total += len(tensor.Data)
+				tensors = append(tensors, tensor)
 			}
 		}
+		checkEncoded(t, tensors)
 		if total > most*len(text)+expandable {
 			t.Errorf("%d elements from %d bytes", total, len(text))
 		}
 		w.Describe()
 	})
+}
+
+// checkEncoded writes tensors as safetensors and reads them back.
+func checkEncoded(t *testing.T, tensors []Tensor) {
+	t.Helper()
+	tensors = slices.DeleteFunc(tensors, func(t Tensor) bool { return strings.HasSuffix(t.Name, counter) })
+	var b bytes.Buffer
+	if err := Encode(&b, tensors, nil); err != nil || len(tensors) == 0 {
+		return // names that no file takes
+	}
+	again, _, err := Decode("again", bytes.NewReader(b.Bytes()), int64(b.Len()))
+	if err != nil || len(again) != len(tensors) {
+		t.Fatalf("%d tensors of %d are read again: %v", len(again), len(tensors), err)
+	}
+	byName := map[string]Tensor{}
+	for _, have := range again {
+		byName[have.Name] = have
+	}
+	for _, want := range tensors {
+		have := byName[want.Name]
+		bits := func(a, b float32) bool { return math.Float32bits(a) == math.Float32bits(b) }
+		if !slices.Equal(have.Shape, want.Shape) || !slices.EqualFunc(have.Data, want.Data, bits) {
+			t.Errorf("tensor %q is another one", want.Name)
+		}
+	}
 }
 
 // TestManyModels: names of more models than any checkpoint holds are refused, before

@@ -15,6 +15,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"t2sda/internal/limit"
+	"t2sda/internal/peaktest"
 )
 
 const dir = "testdata"
@@ -319,11 +322,31 @@ func readAll(t *testing.T, name string) {
 	}
 }
 
+// FuzzRead: all ways to read a file agree on whether it can be, and on its size; errors
+// name it, and the memory that is taken is bounded by its size and by the limit of pixels.
 func FuzzRead(f *testing.F) {
 	for _, name := range files(f) {
 		f.Add(golden(f, name))
 	}
-	f.Fuzz(func(t *testing.T, data []byte) { readAll(t, write(t, data)) })
+	f.Setenv(limit.PixelsEnv, "1048576")
+	f.Fuzz(func(t *testing.T, data []byte) {
+		name := write(t, data)
+		peaktest.Bound(t, 256<<20+uint64(256*len(data)), func() { readAll(t, name) })
+		m, err := Read(name)
+		if err != nil {
+			if !strings.Contains(err.Error(), name) {
+				t.Errorf("the error does not name the file: %v", err)
+			}
+			return
+		}
+		var b bytes.Buffer
+		if err := png.Encode(&b, m.NRGBA()); err != nil {
+			t.Fatal(err)
+		}
+		if again, err := Read(write(t, b.Bytes())); err != nil || !bytes.Equal(again.RGB(), m.RGB()) {
+			t.Errorf("encoded again it is another picture: %v", err)
+		}
+	})
 }
 
 // Metadata at fault leave a picture as it is stored.

@@ -14,6 +14,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"t2sda/internal/peaktest"
 )
 
 func read(t testing.TB, name string) []byte {
@@ -160,17 +162,32 @@ func TestDamaged(t *testing.T) {
 	}
 }
 
+// FuzzDecode: a picture has the size of its header, and that of the standard library's
+// where that decodes it; memory is bounded by the size.
 func FuzzDecode(f *testing.F) {
 	for _, name := range coded(f) {
 		f.Add(read(f, name+".jpg"))
 	}
-	f.Fuzz(func(_ *testing.T, data []byte) {
-		if h, err := ReadHeader(bytes.NewReader(data)); err != nil || h.W*h.H > 1<<20 {
+	f.Fuzz(func(t *testing.T, data []byte) {
+		h, err := ReadHeader(bytes.NewReader(data))
+		if err != nil || h.W*h.H > 1<<20 {
 			return
 		}
-		if p, err := Decode(data); err == nil {
-			p.Row(p.H - 1)
-		}
+		// Padding to whole blocks, at most 4 times as wide and high as one; coefficients
+		// of 2 bytes beside the samples.
+		padded := uint64((h.W + 64) * (h.H + 64))
+		peaktest.Bound(t, 4<<20+64*padded+uint64(16*len(data)), func() {
+			p, err := Decode(data)
+			if err != nil {
+				return
+			}
+			if p.W != h.W || p.H != h.H || len(p.Row(p.H-1)) != 3*p.W {
+				t.Errorf("%d×%d, its header %d×%d", p.W, p.H, h.W, h.H)
+			}
+			if c, err := jpeg.DecodeConfig(bytes.NewReader(data)); err == nil && (c.Width != p.W || c.Height != p.H) {
+				t.Errorf("%d×%d, for the standard library %d×%d", p.W, p.H, c.Width, c.Height)
+			}
+		})
 	})
 }
 

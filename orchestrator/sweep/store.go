@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 
@@ -44,6 +45,13 @@ func readStore(path string) (*store, error) {
 	}
 	if err := json.Unmarshal(text, &file); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	for _, e := range file.Runs {
+		for _, s := range append(slices.Collect(maps.Values(e.IoU)), e.MIoU) {
+			if err := s.Validate(); err != nil {
+				return nil, fmt.Errorf("%s: row %s, seed %d: %w", path, e.Row, e.Seed, err)
+			}
+		}
 	}
 	return &store{file.Runs}, nil
 }

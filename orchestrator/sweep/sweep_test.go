@@ -42,7 +42,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-func load(t *testing.T, text string) *configs.Sweep {
+func load(t testing.TB, text string) *configs.Sweep {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "s.yaml")
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {

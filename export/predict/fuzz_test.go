@@ -1,0 +1,82 @@
+package predict
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"t2sda/datasets"
+)
+
+// FuzzMetadata: what is read of a model's metadata is valid, and written again it is
+// read as the same.
+func FuzzMetadata(f *testing.F) {
+	miou := 0.5
+	good, err := Metadata{
+		ModelInfo: ModelInfo{Version: "1", ConfigHash: "ab", CropW: 8, CropH: 4, MIoU: &miou},
+		Space:     datasets.Space{Name: "s", Classes: []datasets.Class{{Name: "a", Color: [3]uint8{1, 2, 3}}, {Name: "b"}}},
+		Inside:    Normalization{Mean: [3]float32{1, 2, 3}, Std: [3]float32{4, 5, 6}},
+		Input:     InputInfo{Name: "image", Type: InputUint8, Width: 8, Height: 4, Layout: NCHW, Colour: "rgb", Scale: 255},
+		Output:    OutputInfo{Name: "labels", Kind: OutputLabels},
+	}.Encode()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(good["class_names"], good["palette"], good["input"], good["output"], "crop", "[8,4]")
+	f.Add(`["a"]`, `[]`, `{}`, `{}`, "miou", "null")
+	f.Add(`["a","a"]`, `[[1,2],[3]]`, `null`, `[]`, "std", "[0]")
+	f.Add(`[""]`, `[[256,0,0]]`, `{"width":-1}`, `{}`, "normalization_inside", `{"std":[1e99,0,0]}`)
+	f.Fuzz(func(t *testing.T, names, palette, input, output, key, value string) {
+		props := maps.Clone(good)
+		maps.Copy(props, map[string]string{"class_names": names, "palette": palette, "input": input, "output": output, key: value})
+		m, err := ParseMetadata(props)
+		if err != nil {
+			if !strings.HasPrefix(err.Error(), "model metadata: ") && err != errForeign {
+				t.Errorf("the error does not say what it is about: %v", err)
+			}
+			return
+		}
+		if err := m.Space.Validate(); err != nil {
+			t.Error(err)
+		}
+		again, err := m.Encode()
+		if err != nil {
+			t.Fatal(err)
+		}
+		m2, err := ParseMetadata(again)
+		if err != nil {
+			t.Fatalf("%v, of %+v", err, m)
+		}
+		if twice, err := m2.Encode(); err != nil || !maps.Equal(twice, again) {
+			t.Errorf("read again as %+v, not %+v: %v", m2, m, err)
+		}
+	})
+}
+
+// FuzzNames: names that are read from standard input are lines of it, none of them
+// empty; separated by zero bytes they are read as they stand.
+func FuzzNames(f *testing.F) {
+	f.Add("a.png\r\nb.png\n# c\n\n")
+	f.Add("a.png\x00 b.png\x00\x00")
+	f.Add("\xff\xfea\x00\n\x00b\x00")
+	f.Add("\ufeffa\rb")
+	f.Add("#")
+	f.Fuzz(func(t *testing.T, text string) {
+		names, err := readNames(strings.NewReader(text))
+		if (err != nil) != (len(names) == 0) {
+			t.Fatalf("%d names, %v", len(names), err)
+		}
+		for _, name := range names {
+			if name == "" || strings.ContainsAny(name, "\x00") && !strings.HasPrefix(text, "\xff\xfe") && !strings.HasPrefix(text, "\xfe\xff") {
+				t.Errorf("a name is %q", name)
+			}
+		}
+		if !strings.Contains(text, "\x00") {
+			return
+		}
+		if again, err := readNames(strings.NewReader(strings.Join(names, "\x00") + "\x00")); err == nil && !slices.Equal(again, names) {
+			t.Errorf("%q are read as %q", names, again)
+		}
+	})
+}
