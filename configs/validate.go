@@ -52,6 +52,7 @@ func (c *Config) faults() []fault {
 	c.validateLoss(v)
 	c.validateTrain(v)
 	c.validateRuntime(v)
+	c.validateSizes(v)
 	return v.faults
 }
 
@@ -224,6 +225,26 @@ func (c *Config) validateRuntime(v *validator) {
 	v.check("runtime.cuda.memory_limit_mb", r.CUDA.MemoryLimitMB >= 0, "want ≥ 0, have %d", r.CUDA.MemoryLimitMB)
 }
 
+// validateSizes refuses numbers of which the products that memory is asked for would not
+// fit an integer: far more than any machine holds. Running out of memory below them is
+// told when it happens.
+func (c *Config) validateSizes(v *validator) {
+	const (
+		channels = 1 << 16
+		many     = 1 << 12
+		points   = 1 << 20
+	)
+	v.atMost("model.head_width", c.Model.HeadWidth, channels)
+	v.atMost("model.projector_width", c.Model.ProjectorWidth, channels)
+	v.atMost("loss.pull.queries", c.Loss.Pull.Queries, points)
+	v.atMost("loss.pull.negatives", c.Loss.Pull.Negatives, points)
+	v.atMost("loss.pull.block", c.Loss.Pull.Block, points)
+	v.atMost("train.batch", c.Train.Batch, many)
+	v.atMost("data.workers", c.Data.Workers, many)
+	v.atMost("data.prefetch", c.Data.Prefetch, many)
+	v.atMost("runtime.threads", c.Runtime.Threads, many)
+}
+
 // isFileName reports whether a folder of that name can be made in another one.
 func isFileName(name string) bool {
 	return name != "" && name != "." && name != ".." && !strings.ContainsAny(name, `/\`) && !strings.ContainsFunc(name, unicode.IsControl)
@@ -260,6 +281,10 @@ func (v *validator) oneOf(field, have string, want ...string) {
 
 func (v *validator) atLeast(field string, have, least int) {
 	v.check(field, have >= least, "want at least %d, have %d", least, have)
+}
+
+func (v *validator) atMost(field string, have, most int) {
+	v.check(field, have <= most, "want at most %d, have %d", most, have)
 }
 
 // finite wants a number from 0 up that is neither NaN nor infinite.

@@ -112,6 +112,8 @@ func TestValuesOfOtherTypes(t *testing.T) {
 		{"train.batch", "99999999999999999999", "which is out of range"},
 		{"train.batch", "1e30", "which is out of range"},
 		{"train.batch", "2000000000000", "want at most 1099511627776"},
+		{"train.batch", "5000", "want at most 4096"},
+		{"model.head_width", "65537", "want at most 65536"},
 		{"seed", "-1", "want a whole number from 0 up, have -1"},
 		{"seed", "1.5", "want a whole number from 0 up, have 1.5"},
 		{"seed", "18446744073709551616", "which is out of range"},
