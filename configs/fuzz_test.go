@@ -1,7 +1,6 @@
 package configs
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,7 +38,6 @@ func FuzzLoad(f *testing.F) {
 		"extends: streets\ndata: &d {<<: *d}\n", "extends: streets\ntrain: {<<: [{lr: 1e-3}, {lr: 2}]}\nloss: null\n",
 		"extends: streets\ntranslate: {engine: {fda: 1, blur: 2}}\nmethod: {source: 1}\n", "a: &a [*a]\n", "? [a]\n: b\n",
 		"--- a\n--- b\n", "\ufeffextends: streets\n", "extends: streets\ntrain: {iterations: 1_0e1, lr: 0x1p-2}\n", "!!binary YQ==: !!float 1\n",
-		mergedOver(30),
 	} {
 		f.Add(text)
 	}
@@ -75,17 +73,6 @@ func checkWritten(t *testing.T, c Config) {
 	if again.Hash() != c.Hash() {
 		t.Errorf("written and read it has another hash:\n%s", text)
 	}
-}
-
-// mergedOver is a file in which n mappings merge the one before them twice each.
-func mergedOver(n int) string {
-	b := new(strings.Builder)
-	b.WriteString("extends: streets\nx0: &x0 {lr: 1}\n")
-	for i := range n {
-		fmt.Fprintf(b, "x%d: &x%[1]d {<<: [*x%d, *x%[2]d]}\n", i+1, i)
-	}
-	fmt.Fprintf(b, "train: *x%d\n", n)
-	return b.String()
 }
 
 // FuzzSetting: a setting of the command line is refused by its key, or changes a valid
@@ -135,7 +122,6 @@ func FuzzSweep(f *testing.F) {
 		"name: s\nconfig: fuzzed.yaml\nseeds: [1]\nrows: [{name: a, set: {seed: 1}}]\n",
 		"name: s\nconfig: streets\nseeds: &a [*a]\nrows: *a\n",
 		"name: s\nconfig: streets\nseeds: [1]\ngrid: {translate.engine: [&a {fda: *a}]}\n",
-		"name: s\nconfig: streets\nseeds: [1]\ngrid: {" + strings.Join(hugeGrid(), ", ") + "}\n",
 		"name: s\nconfig: streets\nseeds: [1]\nbaseline: a\noracle: b\nrows: [{name: a, set: {}}, {name: b, set: {train.lr: 1e-3}}]\n",
 	} {
 		f.Add(text)
@@ -166,15 +152,4 @@ func FuzzSweep(f *testing.F) {
 			}
 		})
 	})
-}
-
-// hugeGrid are axes of ten values each, for more points than memory holds.
-func hugeGrid() []string {
-	var axes []string
-	for _, key := range []string{"lr", "head_lr_factor", "weight_decay", "warmup", "keep", "log_every", "eval_every", "checkpoint_every", "iterations", "batch", "ema", "adapt_after"} {
-		if fields["train."+key] != nil {
-			axes = append(axes, "train."+key+": [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]")
-		}
-	}
-	return axes
 }
