@@ -127,7 +127,7 @@ func newInput(info engine.IOInfo, f Form) (input, error) {
 	if err := in.shape(f.Layout); err != nil {
 		return in, err
 	}
-	if err := limit.Check(in.w, in.h); err != nil {
+	if err := limit.Check(max(in.w, 1), max(in.h, 1)); err != nil { // of a free side, a pixel
 		return in, fmt.Errorf("input %q: %w", info.Name, err)
 	}
 	return in, in.normalise(f)

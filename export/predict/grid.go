@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"t2sda/graphs/engine"
+	"t2sda/internal/limit"
 )
 
 // kind is what an output's values mean.
@@ -29,8 +30,20 @@ type reading struct {
 	threshold *float64 // nil: an output of one channel is a label map
 }
 
-// grid reads the shape of an output without free dimensions.
+// grid reads the shape of an output without free dimensions, which has no more pixels
+// than an image.
 func (r reading) grid(name string, t engine.DType, dims []int) (grid, error) {
+	g, err := r.shape(name, t, dims)
+	if err == nil {
+		if err = limit.Check(g.w, g.h); err != nil {
+			err = fmt.Errorf("output %q: %w", name, err)
+		}
+	}
+	return g, err
+}
+
+// shape is [reading.grid] of any size.
+func (r reading) shape(name string, t engine.DType, dims []int) (grid, error) {
 	d := dims
 	if len(d) > 2 && d[0] == 1 {
 		d = d[1:] // batch
