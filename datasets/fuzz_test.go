@@ -117,7 +117,9 @@ func FuzzList(f *testing.F) {
 func FuzzLabels(f *testing.F) {
 	dir := f.TempDir()
 	for i, img := range []func() string{
-		func() string { return writePicture(f, filepath.Join(dir, "gray.png"), grayIDs(9, 5, func(x, _ int) uint8 { return uint8(x) % 4 })) },
+		func() string {
+			return writePicture(f, filepath.Join(dir, "gray.png"), grayIDs(9, 5, func(x, _ int) uint8 { return uint8(x) % 4 }))
+		},
 		func() string { return writePicture(f, filepath.Join(dir, "colour.png"), photo(1, 4, 3)) },
 		func() string { return writePicture(f, filepath.Join(dir, "photo.jpg"), photo(1, 9, 9)) },
 	} {

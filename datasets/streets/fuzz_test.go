@@ -105,4 +105,3 @@ func FuzzLedger(f *testing.F) {
 		}
 	})
 }
-
