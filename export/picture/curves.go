@@ -34,8 +34,7 @@ type Series struct {
 // CurvesOptions names the parts of a plot.
 type CurvesOptions struct {
 	Title, X, Y string
-	Log         bool // logarithmic y axis; points ≤ 0 are left out
-	FromZero    bool // both axes start at 0, unless there are negative values
+	FromZero    bool // both axes start at 0, unless there are negative values; not with LogX
 	Small       bool // three fit a page beside each other, one a phone
 	// LogX makes the x axis logarithmic, with a tick at every point: for settings
 	// that were tried. Every x must be > 0.
@@ -79,7 +78,7 @@ func Curves(o CurvesOptions, series ...Series) (image.Image, error) {
 		if s.Err != nil && len(s.Err) != len(s.Y) {
 			return nil, fmt.Errorf("plot %q: series %q has %d y and %d error bars", o.Title, s.Name, len(s.Y), len(s.Err))
 		}
-		points := finitePoints(s, o.Log)
+		points := finitePoints(s)
 		if len(points) == 0 {
 			continue
 		}
@@ -92,12 +91,9 @@ func Curves(o CurvesOptions, series ...Series) (image.Image, error) {
 	if len(drawn) == 0 {
 		return nil, fmt.Errorf("plot %q: no finite points", o.Title)
 	}
-	switch {
-	case o.FromZero:
+	if o.FromZero && !o.LogX {
 		p.X.Min, p.Y.Min = min(p.X.Min, 0), min(p.Y.Min, 0)
 		p.Y.Max += 0.05 * (p.Y.Max - p.Y.Min)
-	case o.Log:
-		p.Y.Scale, p.Y.Tick.Marker = plot.LogScale{}, plot.LogTicks{Prec: -1}
 	}
 	if slices.ContainsFunc(series, func(s Series) bool { return s.Err != nil }) {
 		margin := 0.06 * (p.Y.Max - p.Y.Min) // no bar ends at the frame
@@ -117,7 +113,7 @@ func logX(p *plot.Plot, series []Series) error {
 	var ticks plot.ConstantTicks
 	for _, s := range series {
 		for _, x := range s.X {
-			if !(x > 0) {
+			if !(x > 0) || !finite(x) {
 				return fmt.Errorf("series %q: x = %g has no place on a logarithmic axis", s.Name, x)
 			}
 			if !slices.ContainsFunc(ticks, func(t plot.Tick) bool { return t.Value == x }) {
@@ -126,6 +122,15 @@ func logX(p *plot.Plot, series []Series) error {
 		}
 	}
 	p.X.Scale, p.X.Tick.Marker = plot.LogScale{}, ticks
+	// The axis holds every setting, those without a result too. Around a single value
+	// gonum would take one off, and come to 0 or below.
+	p.X.Min, p.X.Max = ticks[0].Value, ticks[0].Value
+	for _, t := range ticks {
+		p.X.Min, p.X.Max = min(p.X.Min, t.Value), max(p.X.Max, t.Value)
+	}
+	if p.X.Min == p.X.Max {
+		p.X.Min, p.X.Max = p.X.Min/2, p.X.Max*2
+	}
 	return nil
 }
 
@@ -163,11 +168,11 @@ func newPlot(o CurvesOptions) *plot.Plot {
 	return p
 }
 
-func finitePoints(s Series, positive bool) plotter.XYs {
+func finitePoints(s Series) plotter.XYs {
 	var out plotter.XYs
 	for i, x := range s.X {
 		y := s.Y[i]
-		if math.IsNaN(x+y) || math.IsInf(x+y, 0) || positive && y <= 0 {
+		if !finite(x) || !finite(y) {
 			continue
 		}
 		out = append(out, plotter.XY{X: x, Y: y})

@@ -32,7 +32,7 @@ func FuzzCurves(f *testing.F) {
 		if kind&4 != 0 {
 			s.Err = s.Y
 		}
-		o := CurvesOptions{Title: "t", Small: true, Log: kind&8 != 0, LogX: kind&16 != 0, FromZero: kind&32 != 0}
+		o := CurvesOptions{Title: "t", Small: true, LogX: kind&16 != 0, FromZero: kind&32 != 0}
 		img, err := Curves(o, s)
 		if err == nil && img.Bounds().Dx() != Density*smallWidth {
 			t.Errorf("%v", img.Bounds())

@@ -124,7 +124,7 @@ func TestCurves(t *testing.T) {
 		x, y = append(x, float64(i)), append(y, math.Exp(-float64(i)/50)+0.1*r.Float64())
 	}
 	y[3], y[7] = math.NaN(), math.Inf(1)
-	for _, o := range []CurvesOptions{{Title: "linear", FromZero: true}, {Title: "log", Log: true}} {
+	for _, o := range []CurvesOptions{{Title: "linear"}, {Title: "from zero", FromZero: true}} {
 		picture, err := Curves(o, Series{Name: "smooth", X: x, Y: y, Smooth: true}, Series{Name: "empty"}, Series{Name: "one point", X: []float64{5}, Y: []float64{1}, Dots: true})
 		if err != nil {
 			t.Fatalf("%s: %v", o.Title, err)
