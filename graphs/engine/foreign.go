@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"os"
 
 	"t2sda/internal/filekind"
 )
@@ -17,4 +18,15 @@ func foreign(model []byte) error {
 	default:
 		return fmt.Errorf("is %s: want an ONNX model", kind)
 	}
+}
+
+// maxModel is the most bytes that a protobuf message has.
+const maxModel = 1<<31 - 1
+
+// readModel reads a file that can be a model by its size. Errors name the file.
+func readModel(path string) ([]byte, error) {
+	if info, err := os.Stat(path); err == nil && info.Size() > maxModel {
+		return nil, fmt.Errorf("%s is no ONNX model: it has %d bytes, of at most %d; larger weights lie in files beside a model", path, info.Size(), maxModel)
+	}
+	return os.ReadFile(path)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -66,7 +65,7 @@ func (e *Engine) OpenModel(path string) (*Session, error) {
 
 // OpenModelWith is OpenModel with options of its own.
 func (e *Engine) OpenModelWith(path string, o SessionOptions) (*Session, error) {
-	model, err := os.ReadFile(path)
+	model, err := readModel(path)
 	if err != nil {
 		return nil, fmt.Errorf("open model: %w", err)
 	}
