@@ -244,6 +244,9 @@ func (f *File) Read(name string) (Tensor, error) {
 	return Tensor{Name: name, Shape: slices.Clone(f.tensors[i].Shape), Data: data}, nil
 }
 
+// errNoText is the error of a name that is no text: damaged, or in another encoding.
+var errNoText = errors.New("its name is not UTF-8")
+
 // maxName is the longest name of a tensor, bytes.
 const maxName = 1024
 

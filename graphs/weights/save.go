@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"unicode/utf8"
 	"unsafe"
 
 	"github.com/nlpodyssey/safetensors"
@@ -62,6 +63,9 @@ func Encode(w io.Writer, tensors []Tensor, metadata map[string]string) error {
 func (t Tensor) check() error {
 	if t.Name == "" || t.Name == reserved {
 		return fmt.Errorf("a tensor cannot be called %q", t.Name)
+	}
+	if !utf8.ValidString(t.Name) {
+		return fmt.Errorf("tensor %q: %w", t.Name, errNoText)
 	}
 	for _, d := range t.Shape {
 		if d < 0 {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"unicode/utf8"
 )
 
 // Info describes a tensor of a file.
@@ -72,6 +73,9 @@ func (s *stored) span() (int64, error) {
 
 // check proves that the view lies inside of its storage, before anything is read.
 func (s *stored) check() error {
+	if !utf8.ValidString(s.Name) { // written again it would be another name
+		return errNoText
+	}
 	f, ok := formats[s.Type]
 	if !ok {
 		return fmt.Errorf("holds elements of type %q, which are not known", s.Type)
