@@ -13,6 +13,7 @@ import (
 	"t2sda/configs"
 	"t2sda/datasets"
 	"t2sda/export/score"
+	"t2sda/internal/atomicfile"
 	"t2sda/internal/peaktest"
 	"t2sda/orchestrator/learner"
 )
@@ -150,7 +151,7 @@ func FuzzEvents(f *testing.F) {
 				e.scalars()
 				describe(e)
 			}
-			log, err := openEvents(dir, max(from, 0), func(string) {})
+			log, err := openEvents(atomicfile.Disk{}, dir, max(from, 0), func(string) {})
 			if err != nil {
 				t.Fatal(err)
 			}
