@@ -235,7 +235,7 @@ func FuzzResult(f *testing.F) {
 		if err := out.print(io.Discard, out); err != nil {
 			t.Error(err)
 		}
-		if out.summary() == "" || out.write() != nil {
+		if out.summary() == "" || out.write(atomicfile.Disk{}) != nil {
 			t.Error("it cannot be kept")
 		}
 		if _, err := readOutcome(dir, c); err != nil {
