@@ -61,7 +61,7 @@ func TestBadInput(t *testing.T) {
 		{"unknown translation engine", func(_ *testing.T, _ string, c *configs.Config) { c.Translate.Engine = configs.Engines{"gan": 1} }, "gan"},
 		{"missing weights", func(_ *testing.T, root string, c *configs.Config) {
 			c.Model.Init = filepath.Join(root, "none.safetensors")
-		}, "none.safetensors: no such file or directory (weights in the program: mit_nano)"},
+		}, "none.safetensors: no such file or directory (weights in the program: mit_nano;"},
 		{"thing that is no class", func(_ *testing.T, _ string, c *configs.Config) {
 			c.Model.Init, c.Loss.FeatureDistance = "mit_nano", configs.FeatureDistance{Weight: 1, Classes: []string{"box", "car"}, Ratio: 0.75}
 		}, `loss.feature_distance.classes: the data has no class "car", only ground, box, disc`},
