@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"sync"
 	"unsafe"
 
@@ -35,7 +36,7 @@ func acquireEnvironment(file string) (*api, error) {
 		environment.users++
 		return environment.api, nil
 	}
-	if err := inspect(file); err != nil {
+	if err := errors.Join(inspect(file), asInstalled(file, pins(), runtime.GOOS+"/"+runtime.GOARCH)); err != nil {
 		return nil, err
 	}
 	ort.SetSharedLibraryPath(file)

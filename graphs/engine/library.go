@@ -10,7 +10,10 @@ import (
 	"os/user"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
+
+	"t2sda/internal/packages"
 )
 
 // Version is the ONNX Runtime release that this program is built for and checked with.
@@ -124,6 +127,27 @@ func cacheIn(base string, cuda bool) string {
 		version += "-cuda"
 	}
 	return filepath.Join(base, "t2sda", "onnxruntime", version)
+}
+
+// asInstalled refuses a library in the cache that is not, to the last byte, one of those
+// that [Install] puts there: it takes some 20 ms. Libraries elsewhere are their owners'.
+func asInstalled(file string, pins map[string]source, platform string) error {
+	name := filepath.Base(file)
+	if !slices.Contains(cachedLibraries(false), file) {
+		return nil
+	}
+	sum, err := packages.FileSHA256(file)
+	if err != nil {
+		return err
+	}
+	for key, s := range pins {
+		for _, m := range s.members {
+			if strings.HasSuffix(key, " "+platform) && m.As == name && m.SHA256 == sum {
+				return nil
+			}
+		}
+	}
+	return &LibraryError{File: file, Reason: "is not what was installed (its SHA-256 differs): damaged, or replaced by hand; a library of your own is named by " + LibraryEnv}
 }
 
 // homeless returns the cache in the home that the user database knows, where the

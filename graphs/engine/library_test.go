@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"t2sda/internal/packages"
 )
 
 // onlyLinux skips tests about ELF files elsewhere.
@@ -167,5 +169,37 @@ func TestNoHome(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	if _, ok := homeless(); ok {
 		t.Error("the environment names a cache")
+	}
+}
+
+// TestAsInstalled: of a library in the cache every byte counts; others are not looked at.
+func TestAsInstalled(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	dir, err := CacheDir(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	file, content := filepath.Join(dir, libraryName(runtime.GOOS)), []byte("a library")
+	pinned := map[string]source{
+		"npm one/a": {members: []packages.Member{{As: filepath.Base(file), SHA256: sha256Hex(content)}}},
+		"npm two/b": {members: []packages.Member{{As: filepath.Base(file), SHA256: sha256Hex([]byte("another"))}}},
+	}
+	for _, c := range []struct {
+		content, platform string
+		ok                bool
+	}{{"a library", "one/a", true}, {"a librarx", "one/a", false}, {"another", "one/a", false}, {"another", "two/b", true}, {"", "one/a", false}} {
+		if err := os.WriteFile(file, []byte(c.content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		err := asInstalled(file, pinned, c.platform)
+		if (err == nil) != c.ok || err != nil && (!strings.Contains(err.Error(), file) || !strings.Contains(err.Error(), installCommand)) {
+			t.Errorf("%q on %s: %v", c.content, c.platform, err)
+		}
+	}
+	if err := asInstalled(filepath.Join(t.TempDir(), "own.so"), pinned, "one/a"); err != nil {
+		t.Errorf("a library elsewhere: %v", err)
 	}
 }

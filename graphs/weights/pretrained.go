@@ -2,7 +2,9 @@ package weights
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"embed"
+	"encoding/hex"
 	"fmt"
 	"strings"
 )
@@ -11,6 +13,11 @@ import (
 var pretrained embed.FS
 
 const pretrainedSuffix = ".safetensors"
+
+// pretrainedSums are the SHA-256 of the files; never modified.
+var pretrainedSums = map[string]string{
+	"mit_nano": "afdc2edf23064955a4914b7e400c03ec441f18409831841b8eba9cf80b5ec4d1",
+}
 
 // Pretrained lists the names of the weights that are part of the program.
 // mit_nano is the encoder that preset streets-pretrain trains; presets of the
@@ -32,6 +39,9 @@ func openPretrained(name string) (*File, error) {
 	data, err := pretrained.ReadFile("pretrained/" + name + pretrainedSuffix)
 	if err != nil {
 		return nil, fmt.Errorf("no pretrained weights %q, there are: %s", name, strings.Join(Pretrained(), ", "))
+	}
+	if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != pretrainedSums[name] {
+		return nil, fmt.Errorf("the weights %s in this program are not those that it was built with: the program's file is damaged", name)
 	}
 	f, err := newFile(name, unowned{bytes.NewReader(data)}, int64(len(data)))
 	if err != nil {
