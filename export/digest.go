@@ -2,8 +2,8 @@ package export
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
+
+	"t2sda/internal/sha256sum"
 
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -14,11 +14,10 @@ const digestKey = "t2sda_digest"
 // sealed appends its digest to a serialised model.
 func sealed(model []byte) []byte {
 	const modelMetadata, entryKey, entryValue = 14, 1, 2
-	sum := sha256.Sum256(model)
 	text := func(b []byte, num protowire.Number, s string) []byte {
 		return protowire.AppendString(protowire.AppendTag(b, num, protowire.BytesType), s)
 	}
-	entry := text(text(nil, entryKey, digestKey), entryValue, hex.EncodeToString(sum[:]))
+	entry := text(text(nil, entryKey, digestKey), entryValue, sha256sum.Of(model))
 	return protowire.AppendBytes(protowire.AppendTag(model, modelMetadata, protowire.BytesType), entry)
 }
 

@@ -17,6 +17,7 @@ import (
 	"t2sda/datasets"
 	"t2sda/graphs/weights"
 	"t2sda/internal/atomicfile"
+	"t2sda/internal/sha256sum"
 	"t2sda/orchestrator/learner"
 )
 
@@ -101,7 +102,7 @@ func saveFiles(disk atomicfile.Disk, l *learner.Learner, dir string, p progress)
 	if err != nil {
 		return err
 	}
-	return disk.Write(filepath.Join(dir, sumsFile), written.text())
+	return disk.Write(filepath.Join(dir, sumsFile), sha256sum.List(written))
 }
 
 // loadState fills the learner's state from a checkpoint directory whose

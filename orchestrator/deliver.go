@@ -10,6 +10,7 @@ import (
 	"t2sda/export/predict"
 	"t2sda/export/score"
 	"t2sda/internal/raster"
+	"t2sda/internal/sha256sum"
 )
 
 // deliver writes the trained student as a model file, checks that file against
@@ -37,7 +38,7 @@ func (t *trainer) deliver(ctx context.Context, out, baseline *Outcome) (err erro
 		if err := t.disk.Write(path, model); err != nil {
 			return err
 		}
-		out.ModelSum = digest(model)
+		out.ModelSum = sha256sum.Of(model)
 		out.Agreement, err = t.verify(ctx, o)
 		return err
 	})

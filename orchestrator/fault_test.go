@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"t2sda/internal/sha256sum"
+
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
@@ -121,7 +123,7 @@ func stateSum(t *testing.T, l *learner.Learner) string {
 			fmt.Fprintln(&b, x.Name, x.Shape, x.Data[0], x.Data[len(x.Data)-1])
 		}
 	}
-	return digest([]byte(b.String()))
+	return sha256sum.Of([]byte(b.String()))
 }
 
 // faultRun is a run of which a checkpoint's writing fails.

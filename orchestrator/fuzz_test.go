@@ -15,6 +15,7 @@ import (
 	"t2sda/export/score"
 	"t2sda/internal/atomicfile"
 	"t2sda/internal/peaktest"
+	"t2sda/internal/sha256sum"
 	"t2sda/orchestrator/learner"
 )
 
@@ -40,7 +41,7 @@ func FuzzState(f *testing.F) {
 			t.Fatal(err)
 		}
 		if summed {
-			writeFile(t, sumsPath, string(sums{stateFile: digest([]byte(text))}.text()))
+			writeFile(t, sumsPath, string(sha256sum.List(sums{stateFile: sha256sum.Of([]byte(text))})))
 		}
 		s, err := openSaved(dir)
 		if err != nil {
@@ -75,7 +76,7 @@ func FuzzState(f *testing.F) {
 // FuzzSums: a file of sums is refused, or names files of its folder only, and is, byte
 // for byte, what is written of it.
 func FuzzSums(f *testing.F) {
-	sum := digest([]byte("{}"))
+	sum := sha256sum.Of([]byte("{}"))
 	for _, text := range []string{
 		sum + "  state.json\n", sum + " *state.json\n", sum + "  ../../../dev/zero\n", sum + "  /dev/zero\n", sum + "  ..\n", sum + "  state.json\n" + sum + "  state.json\n",
 		"  state.json\n", sum + "  state.json", sum + "  sub/state.json\n", "\n", "",
@@ -96,8 +97,8 @@ func FuzzSums(f *testing.F) {
 			}
 			return
 		}
-		if string(s.text()) != text {
-			t.Errorf("%q is read as %q", text, s.text())
+		if string(sha256sum.List(s)) != text {
+			t.Errorf("%q is read as %q", text, sha256sum.List(s))
 		}
 		for name := range s {
 			if filepath.Dir(filepath.Join(dir, name)) != dir {

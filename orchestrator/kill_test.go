@@ -16,6 +16,7 @@ import (
 
 	"t2sda/configs"
 	"t2sda/graphs/engine/enginetest"
+	"t2sda/internal/sha256sum"
 )
 
 // longEnv is set where tests may take minutes, as in `task test:full`.
@@ -193,7 +194,7 @@ func remains(t *testing.T, dir string) map[string]any {
 		case filepath.Ext(base) == ".json":
 			flatten(all, name, parsed(strings.ReplaceAll(string(text), dir, "DIR")))
 		default:
-			all[name] = digest(text)
+			all[name] = sha256sum.Of(text)
 		}
 		return err
 	})

@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"t2sda/graphs/weights"
+	"t2sda/internal/sha256sum"
 )
 
 // saved is a checkpoint directory that is read: each of its files once, and what
@@ -40,7 +41,7 @@ func openSaved(dir string, hashes ...string) (*saved, error) {
 	case err != nil:
 		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
-	if err := s.compare(stateFile, digest(text)); err != nil {
+	if err := s.compare(stateFile, sha256sum.Of(text)); err != nil {
 		return nil, err
 	}
 	if err := json.Unmarshal(text, &s.progress); err != nil {

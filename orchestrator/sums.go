@@ -9,15 +9,14 @@ import (
 	"hash"
 	"io"
 	"io/fs"
-	"maps"
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"t2sda/graphs/weights"
 	"t2sda/internal/atomicfile"
+	"t2sda/internal/sha256sum"
 )
 
 // sumsFile holds the SHA-256 of every other file of a checkpoint, in the form of
@@ -47,21 +46,6 @@ func (s sums) write(disk atomicfile.Disk, dir, name string, write func(w io.Writ
 	return err
 }
 
-// digest is that of a file of this content.
-func digest(text []byte) string {
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:])
-}
-
-// text is the file's content, sorted by name.
-func (s sums) text() []byte {
-	var b bytes.Buffer
-	for _, name := range slices.Sorted(maps.Keys(s)) {
-		fmt.Fprintf(&b, "%s  %s\n", s[name], name)
-	}
-	return b.Bytes()
-}
-
 // readSums reads the sums file of dir; none is [fs.ErrNotExist].
 func readSums(dir string) (sums, error) {
 	text, err := os.ReadFile(filepath.Join(dir, sumsFile))
@@ -76,7 +60,7 @@ func readSums(dir string) (sums, error) {
 		}
 		s[name] = digest
 	}
-	if !bytes.Equal(s.text(), text) {
+	if !bytes.Equal(sha256sum.List(s), text) {
 		return nil, changedError(sumsFile)
 	}
 	return s, nil

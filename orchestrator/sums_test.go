@@ -11,6 +11,7 @@ import (
 
 	"t2sda/graphs/weights"
 	"t2sda/internal/atomicfile"
+	"t2sda/internal/sha256sum"
 )
 
 // savedState saves a small state and returns the checkpoint's directory and
@@ -159,7 +160,7 @@ func TestSummed(t *testing.T) {
 				t.Errorf("%v: read %q, want %q", p, have[:n], want)
 			}
 		}
-		if have, err := f.close(); err != nil || have != digest(text) {
+		if have, err := f.close(); err != nil || have != sha256sum.Of(text) {
 			t.Errorf("%v: %s, %v", parts, have, err)
 		}
 	}

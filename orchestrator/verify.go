@@ -1,8 +1,6 @@
 package orchestrator
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +12,7 @@ import (
 	"t2sda/configs"
 	"t2sda/export"
 	"t2sda/graphs/weights"
+	"t2sda/internal/sha256sum"
 )
 
 // The states of a [Finding].
@@ -154,14 +153,9 @@ func verifyCheckpoint(dir string, hashes ...string) Finding {
 
 // verifyEvents expects one event of each iteration up to the last checkpoint's.
 func verifyEvents(path string, last int) (string, error) {
-	events, torn, err := readEventLines(path)
+	events, err := ReadEvents(path)
 	if err != nil {
 		return "", err
-	}
-	for _, line := range torn {
-		if !line.last {
-			return "", line.err
-		}
 	}
 	if gaps := missingEvents(events, last); gaps != "" {
 		return "", fmt.Errorf("iterations %s are missing", gaps)
@@ -213,8 +207,7 @@ func verifyModel(path string) Finding {
 // that bears the digest that t2sda gave it, and another content, may have been changed by
 // a program on purpose: that is returned for a warning.
 func CheckModel(path string, model []byte) (changed, err error) {
-	sum := sha256.Sum256(model)
-	if want := recordedSum(path); want != "" && want != hex.EncodeToString(sum[:]) {
+	if want := recordedSum(path); want != "" && want != sha256sum.Of(model) {
 		return nil, fmt.Errorf("the model is not what the run wrote (SHA-256 in its %s): damaged, or replaced. t2sda export writes it anew from the run's checkpoint", resultFile)
 	}
 	if export.Sealed(model) && !export.Intact(model) {

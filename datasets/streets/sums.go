@@ -5,17 +5,14 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
-	"fmt"
-	"io"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 
 	"t2sda/internal/atomicfile"
+	"t2sda/internal/sha256sum"
 )
 
 // sumsName is the file in the root of a tree that lists the SHA-256 of every picture as
@@ -48,7 +45,7 @@ func openLedger(root string, files map[string]bool) (*ledger, error) {
 			l.sums[name] = sum
 		}
 	}
-	if tidy := l.text(); !bytes.Equal(tidy, text) {
+	if tidy := sha256sum.List(l.sums); !bytes.Equal(tidy, text) {
 		if err := atomicfile.Write(path, tidy); err != nil {
 			return nil, err
 		}
@@ -57,37 +54,22 @@ func openLedger(root string, files map[string]bool) (*ledger, error) {
 	return l, err
 }
 
-// text is the list, sorted by name.
-func (l *ledger) text() []byte {
-	var b bytes.Buffer
-	for _, name := range slices.Sorted(maps.Keys(l.sums)) {
-		fmt.Fprintf(&b, "%s  %s\n", l.sums[name], name)
-	}
-	return b.Bytes()
-}
-
 // holds reports whether the file at path is, byte for byte, one that was rendered.
 func (l *ledger) holds(path string) bool {
 	want := l.sums[l.name(path)]
 	if want == "" {
 		return false
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return false
-	}
-	defer f.Close() // only read
-	h := sha256.New()
-	_, err = io.Copy(h, f)
-	return err == nil && hex.EncodeToString(h.Sum(nil)) == want
+	have, err := sha256sum.File(path)
+	return err == nil && have == want
 }
 
 // add notes that the file at path was written with this content.
 func (l *ledger) add(path string, content []byte) error {
-	sum := sha256.Sum256(content)
+	line := sha256sum.Line(sha256sum.Of(content), l.name(path))
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	_, err := fmt.Fprintf(l.file, "%s  %s\n", hex.EncodeToString(sum[:]), l.name(path))
+	_, err := l.file.WriteString(line)
 	return err
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"t2sda/internal/atomicfile"
 	"t2sda/internal/packages"
+	"t2sda/internal/sha256sum"
 )
 
 // InstallOptions says where the library comes from and where it goes.
@@ -112,7 +113,7 @@ func (in *installer) installed(methods []string) (string, bool) {
 		whole := true
 		members := in.pins[method+" "+in.platform].members
 		for _, m := range members {
-			sum, err := packages.FileSHA256(filepath.Join(in.Dir, m.As))
+			sum, err := sha256sum.File(filepath.Join(in.Dir, m.As))
 			whole = whole && err == nil && sum == m.SHA256
 		}
 		if whole {

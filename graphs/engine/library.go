@@ -13,7 +13,7 @@ import (
 	"slices"
 	"strings"
 
-	"t2sda/internal/packages"
+	"t2sda/internal/sha256sum"
 )
 
 // Version is the ONNX Runtime release that this program is built for and checked with.
@@ -136,7 +136,7 @@ func asInstalled(file string, pins map[string]source, platform string) error {
 	if !slices.Contains(cachedLibraries(false), file) {
 		return nil
 	}
-	sum, err := packages.FileSHA256(file)
+	sum, err := sha256sum.File(file)
 	if err != nil {
 		return err
 	}

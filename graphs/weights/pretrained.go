@@ -2,11 +2,11 @@ package weights
 
 import (
 	"bytes"
-	"crypto/sha256"
 	"embed"
-	"encoding/hex"
 	"fmt"
 	"strings"
+
+	"t2sda/internal/sha256sum"
 )
 
 //go:embed pretrained/*.safetensors
@@ -40,7 +40,7 @@ func openPretrained(name string) (*File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("no pretrained weights %q, there are: %s", name, strings.Join(Pretrained(), ", "))
 	}
-	if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != pretrainedSums[name] {
+	if sha256sum.Of(data) != pretrainedSums[name] {
 		return nil, fmt.Errorf("the weights %s in this program are not those that it was built with: the program's file is damaged", name)
 	}
 	f, err := newFile(name, unowned{bytes.NewReader(data)}, int64(len(data)))

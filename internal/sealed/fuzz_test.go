@@ -7,6 +7,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"t2sda/internal/sha256sum"
 )
 
 // FuzzRead: a file is refused by its name or holds the digest of its value; a value
@@ -20,7 +22,7 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte(``), true)
 	f.Fuzz(func(t *testing.T, text []byte, whole bool) {
 		if whole {
-			text, _ = json.Marshal(file{digest(text), text}) // empty for what is no JSON
+			text, _ = json.Marshal(file{sha256sum.Of(text), text}) // empty for what is no JSON
 		}
 		path := filepath.Join(t.TempDir(), "kept.json")
 		if err := os.WriteFile(path, text, 0o600); err != nil {
@@ -34,7 +36,7 @@ func FuzzRead(f *testing.F) {
 			return
 		}
 		var inside file
-		if err := json.Unmarshal(text, &inside); err != nil || inside.SHA256 != digest(inside.Value) {
+		if err := json.Unmarshal(text, &inside); err != nil || inside.SHA256 != sha256sum.Of(inside.Value) {
 			t.Errorf("read although the digest is another one: %v", err)
 		}
 		var again value

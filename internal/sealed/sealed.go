@@ -4,8 +4,6 @@ package sealed
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +11,7 @@ import (
 	"path/filepath"
 
 	"t2sda/internal/atomicfile"
+	"t2sda/internal/sha256sum"
 )
 
 // file is the whole file: SHA256 is that of the bytes of Value as they stand there.
@@ -28,7 +27,7 @@ var ErrChanged = errors.New("it is not what was written: damaged, or changed by 
 func Write(path string, value any) error {
 	text, err := json.Marshal(value)
 	if err == nil {
-		text, err = json.Marshal(file{digest(text), text})
+		text, err = json.Marshal(file{sha256sum.Of(text), text})
 	}
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
@@ -49,16 +48,11 @@ func Read(path string, value any) error {
 	var f file
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
-	if err := d.Decode(&f); err != nil || f.SHA256 != digest(f.Value) {
+	if err := d.Decode(&f); err != nil || f.SHA256 != sha256sum.Of(f.Value) {
 		return fmt.Errorf("%s: %w", path, ErrChanged)
 	}
 	if err := json.Unmarshal(f.Value, value); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil
-}
-
-func digest(text []byte) string {
-	sum := sha256.Sum256(text)
-	return hex.EncodeToString(sum[:])
 }

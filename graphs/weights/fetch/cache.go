@@ -14,10 +14,11 @@ import (
 	"strings"
 	"time"
 
+	"t2sda/internal/sha256sum"
+
 	"golang.org/x/sys/unix"
 
 	"t2sda/internal/atomicfile"
-	"t2sda/internal/packages"
 )
 
 const (
@@ -68,7 +69,7 @@ func cached(dir string) (string, error) {
 	}
 	for _, s := range sums {
 		file := filepath.Join(dir, s.name)
-		if have, err := packages.FileSHA256(file); err != nil || have != s.digest {
+		if have, err := sha256sum.File(file); err != nil || have != s.digest {
 			return "", &damagedError{file}
 		}
 	}
@@ -106,11 +107,11 @@ func readSums(dir string) ([]sum, error) {
 func (j *job) record(files []string) error {
 	return atomicfile.WriteFunc(filepath.Join(j.dir, sumsFile), func(w io.Writer) error {
 		for _, name := range files {
-			digest, err := packages.FileSHA256(filepath.Join(j.dir, name))
+			digest, err := sha256sum.File(filepath.Join(j.dir, name))
 			if err != nil {
 				return err
 			}
-			if _, err := fmt.Fprintf(w, "%s  %s\n", digest, name); err != nil {
+			if _, err := io.WriteString(w, sha256sum.Line(digest, name)); err != nil {
 				return err
 			}
 		}
