@@ -28,11 +28,11 @@ func (t *trainer) explain(it int, err error) error {
 		}
 	}
 	mend := fmt.Sprintf("lower train.lr (now %g) or lengthen train.warmup (now %d) in a new run", t.cfg.Train.LR, t.cfg.Train.Warmup)
-	switch saved, _ := checkpoints(t.dir, lastPrefix); {
+	switch saved := t.lastSaved(); {
 	case t.progress.Iteration == 0:
 		mend = "no step has been made yet: look at the weights of model.init, or " + mend
-	case len(saved) > 0:
-		mend += "; what was saved last, " + filepath.Base(saved[len(saved)-1]) + ", is kept"
+	case saved != "":
+		mend += "; what was saved last, " + saved + ", is kept"
 	}
 	return fmt.Errorf("the loss diverged at iteration %d (%w): %s", it, what, mend)
 }
@@ -42,9 +42,18 @@ func (t *trainer) explain(it int, err error) error {
 func (t *trainer) outOfMemory(it int, err error) error {
 	c := t.cfg
 	kept := "nothing has been saved yet"
-	if saved, _ := checkpoints(t.dir, lastPrefix); len(saved) > 0 {
-		kept = filepath.Base(saved[len(saved)-1]) + " is kept: --resume continues from it"
+	if saved := t.lastSaved(); saved != "" {
+		kept = saved + " is kept: --resume continues from it"
 	}
 	return fmt.Errorf("iteration %d: there is not enough memory: lower train.batch (now %d) or data.crop (now %d×%d), or take a smaller model.encoder, and free memory that other programs hold; %s: %w",
 		it, c.Train.Batch, c.Data.Crop.Width, c.Data.Crop.Height, kept, err)
+}
+
+// lastSaved names the run's last checkpoint, "" if there is none.
+func (t *trainer) lastSaved() string {
+	saved, _ := checkpoints(t.dir, lastPrefix) // the error that is told of counts, and no second one
+	if len(saved) == 0 {
+		return ""
+	}
+	return filepath.Base(saved[len(saved)-1])
 }

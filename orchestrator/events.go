@@ -85,10 +85,8 @@ func keptEvents(path string, from int, warn func(text string)) (kept []Event, fi
 	}
 	kept = slices.DeleteFunc(kept, func(e Event) bool { return e.Iteration >= from })
 	if gaps := missingEvents(kept, from); gaps != "" {
-		for _, line := range torn {
-			if !line.last {
-				warn(line.err.Error() + ": left out")
-			}
+		for _, fault := range torn {
+			warn(fault.Error() + ": left out")
 		}
 		warn(fmt.Sprintf("%s lacks iterations %s, which were trained: the report's curves will, too", path, gaps))
 	}
@@ -176,22 +174,15 @@ func missingEvents(events []Event, end int) string {
 // unfinished is ignored; any other unreadable line is an error.
 func ReadEvents(path string) ([]Event, error) {
 	events, torn, err := readEventLines(path)
-	for _, line := range torn {
-		if !line.last {
-			return nil, line.err
-		}
+	if len(torn) > 0 {
+		return nil, torn[0]
 	}
 	return events, err
 }
 
-// tornLine is a line of an events.jsonl that cannot be read.
-type tornLine struct {
-	err  error
-	last bool // of the file: a killed run left it unfinished
-}
-
-// readEventLines reads an events.jsonl and lists the lines that cannot be read.
-func readEventLines(path string) (events []Event, torn []tornLine, err error) {
+// readEventLines reads an events.jsonl and says of each line that cannot be read why,
+// but for the last one, which a killed run may leave unfinished.
+func readEventLines(path string) (events []Event, torn []error, err error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, nil, err
@@ -199,22 +190,22 @@ func readEventLines(path string) (events []Event, torn []tornLine, err error) {
 	defer file.Close() // only read
 	scanner := bufio.NewScanner(file)
 	scanner.Buffer(nil, 1<<24)
-	bad := -1 // the last torn line
+	var unfinished error // what is wrong with the line before
 	line := 1
 	for ; scanner.Scan(); line++ {
+		if unfinished != nil {
+			torn, unfinished = append(torn, unfinished), nil
+		}
 		var e Event
 		err := json.Unmarshal(scanner.Bytes(), &e)
 		if err == nil && e.Iteration < 0 {
 			err = fmt.Errorf("iteration %d", e.Iteration)
 		}
 		if err != nil {
-			torn, bad = append(torn, tornLine{err: fmt.Errorf("%s: line %d: %w", path, line, err)}), line
+			unfinished = fmt.Errorf("%s: line %d: %w", path, line, err)
 			continue
 		}
 		events = append(events, e)
-	}
-	if bad == line-1 && len(torn) > 0 {
-		torn[len(torn)-1].last = true
 	}
 	if err := scanner.Err(); err != nil {
 		return nil, nil, fmt.Errorf("%s: line %d: %w", path, line, err)

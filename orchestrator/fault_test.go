@@ -288,7 +288,7 @@ func (r *faultRun) restart(t *testing.T, where, dir string, k faulttest.Kind) (o
 		}
 	}
 	for _, path := range r.changed(t, dir) {
-		if f := verifyCheckpoint(path, r.trainer.cfg.Hash()); f.State != Whole {
+		if f, _ := verifyCheckpoint(path, r.trainer.cfg.Hash()); f.State != Whole {
 			t.Errorf("%s: %+v", where, f)
 		}
 	}
@@ -345,7 +345,7 @@ func (r *faultRun) saveLater(t *testing.T, where, dir string) {
 	if err := r.trainer.checkpoint(lastPrefix); err != nil {
 		t.Errorf("%s: later: %v", where, err)
 	}
-	if f := verifyCheckpoint(checkpointPath(dir, lastPrefix, r.next())); f.State != Whole {
+	if f, _ := verifyCheckpoint(checkpointPath(dir, lastPrefix, r.next())); f.State != Whole {
 		t.Errorf("%s: later: %+v", where, f)
 	}
 	for name := range treeOf(t, dir) {

@@ -142,9 +142,9 @@ func FuzzEvents(f *testing.F) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, line := range torn {
-				if !strings.Contains(line.err.Error(), path+": line ") {
-					t.Errorf("the error does not name the line: %v", line.err)
+			for _, fault := range torn {
+				if !strings.Contains(fault.Error(), path+": line ") {
+					t.Errorf("the error does not name the line: %v", fault)
 				}
 			}
 			pulled(events)

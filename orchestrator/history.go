@@ -39,10 +39,8 @@ func (t *trainer) addHistory(d *report.Data, baseline *Outcome) error {
 // with a warning each: curves are not worth a run.
 func (t *trainer) readEvents(dir string) ([]Event, error) {
 	events, torn, err := readEventLines(filepath.Join(dir, eventsFile))
-	for _, line := range torn {
-		if !line.last {
-			t.warn(line.err.Error() + ": left out")
-		}
+	for _, fault := range torn {
+		t.warn(fault.Error() + ": left out")
 	}
 	return events, err
 }

@@ -159,7 +159,7 @@ func readCommands(dir string) (string, error) {
 // its first iteration on there is something to resume.
 func begun(dir string) bool {
 	for _, d := range []string{dir, filepath.Join(dir, baselineName)} {
-		if _, err := os.Stat(filepath.Join(d, eventsFile)); err == nil {
+		if exists(filepath.Join(d, eventsFile)) {
 			return true
 		}
 	}
@@ -169,10 +169,7 @@ func begun(dir string) bool {
 // IsRun reports whether dir is the directory of a run, which may be under way or
 // have ended.
 func IsRun(dir string) bool {
-	has := func(name string) bool {
-		_, err := os.Stat(filepath.Join(dir, name))
-		return err == nil
-	}
+	has := func(name string) bool { return exists(filepath.Join(dir, name)) }
 	return has(ConfigFile) && (has(lockFile) || has(eventsFile))
 }
 

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"t2sda/configs"
@@ -43,18 +44,15 @@ func Verify(path string) ([]Finding, error) {
 	case IsRun(path):
 		return verifyRun(path)
 	case isCheckpoint(path):
-		return []Finding{verifyCheckpoint(path)}, nil
+		f, _ := verifyCheckpoint(path)
+		return []Finding{f}, nil
 	}
 	return nil, fmt.Errorf("%s: no run (a folder with %s), no checkpoint (one with %s) and no model file", path, ConfigFile, stateFile)
 }
 
 func isCheckpoint(dir string) bool {
-	for _, name := range []string{stateFile, sumsFile, studentFile} {
-		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
-			return true
-		}
-	}
-	return false
+	holds := func(name string) bool { return exists(filepath.Join(dir, name)) }
+	return slices.ContainsFunc([]string{stateFile, sumsFile, studentFile}, holds)
 }
 
 // found is the finding about a file of which err says what is wrong; detail is said
@@ -81,11 +79,8 @@ func verifyRun(dir string) (all []Finding, err error) {
 	}
 	last := 0
 	for _, name := range kept {
-		f := verifyCheckpoint(filepath.Join(dir, checkpointDir, name), known...)
-		all = append(all, f)
-		if p, err := openSaved(f.Path); err == nil && f.State != Damaged {
-			last = max(last, p.progress.Iteration)
-		}
+		f, iteration := verifyCheckpoint(filepath.Join(dir, checkpointDir, name), known...)
+		all, last = append(all, f), max(last, iteration)
 	}
 	for _, part := range []struct {
 		name, what string
@@ -131,12 +126,13 @@ func listCheckpoints(run string) ([]string, error) {
 }
 
 // verifyCheckpoint compares every file with its digest; one from before there were
-// digests must be readable. Without hashes it may be of any configuration.
-func verifyCheckpoint(dir string, hashes ...string) Finding {
+// digests must be readable. Without hashes it may be of any configuration. iteration is
+// how far the run had come, 0 where the checkpoint is damaged.
+func verifyCheckpoint(dir string, hashes ...string) (_ Finding, iteration int) {
 	const what = "checkpoint"
 	from, err := openSaved(dir, hashes...)
 	if err != nil {
-		return found(dir, what, "", err)
+		return found(dir, what, "", err), 0
 	}
 	tensors, err := filepath.Glob(filepath.Join(dir, "*"+filepath.Ext(studentFile)))
 	if err == nil && len(tensors) == 0 {
@@ -145,10 +141,14 @@ func verifyCheckpoint(dir string, hashes ...string) Finding {
 	for _, path := range tensors {
 		err = errors.Join(err, from.load(filepath.Base(path), func(string, []weights.Tensor) error { return nil }))
 	}
-	if err = errors.Join(err, from.rest()); err == nil && from.unsummed != nil {
-		return Finding{dir, what, Unknown, from.unsummed.Error()}
+	iteration = from.progress.Iteration
+	switch err = errors.Join(err, from.rest()); {
+	case err != nil:
+		return found(dir, what, "", err), 0
+	case from.unsummed != nil:
+		return Finding{dir, what, Unknown, from.unsummed.Error()}, iteration
 	}
-	return found(dir, what, fmt.Sprintf("iteration %d", from.progress.Iteration), err)
+	return found(dir, what, fmt.Sprintf("iteration %d", iteration), nil), iteration
 }
 
 // verifyEvents expects one event of each iteration up to the last checkpoint's.
