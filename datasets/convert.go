@@ -8,7 +8,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -52,7 +51,7 @@ func (d *Dataset) Convert(ctx context.Context, o ConvertOptions) (Conversion, er
 	if err := os.MkdirAll(o.Out, 0o755); err != nil {
 		return c, fmt.Errorf("datasets: convert: %w", err)
 	}
-	_ = atomicfile.RemoveLeftovers(foldersOf(names)...) // what stays costs space only
+	_ = atomicfile.RemoveLeftoversBeside(names...) // what stays costs space only
 	skipped := make([]error, d.Len())
 	first := firstOf(names) // images may share a label
 	err = parallel.ForEach(ctx, o.Workers, d.Len(), []func(done, total int){o.Progress}, func(i int) error {
@@ -82,16 +81,6 @@ func (d *Dataset) Convert(ctx context.Context, o ConvertOptions) (Conversion, er
 	}
 	c.Map = filepath.Join(o.Out, "trainids.yaml")
 	return c, d.writeMap(c.Map)
-}
-
-// foldersOf lists the folders of files, each once.
-func foldersOf(names []string) []string {
-	var all []string
-	for _, name := range names {
-		all = append(all, filepath.Dir(name))
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
 }
 
 // firstOf returns where each name comes first.

@@ -13,7 +13,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 
@@ -158,7 +157,7 @@ func prepare(root string, want manifest) error {
 	if err := os.MkdirAll(root, 0o777); err != nil {
 		return err
 	}
-	return errors.Join(atomicfile.RemoveLeftovers(want.folders(root)...), atomicfile.WriteJSON(path, want))
+	return errors.Join(atomicfile.RemoveLeftoversBeside(append(want.paths(root), path)...), atomicfile.WriteJSON(path, want))
 }
 
 // prune deletes the files of have that are not part of want.
@@ -256,24 +255,22 @@ func (j shot) paths(root string, d Domain) (img, lab string) {
 		filepath.Join(root, "gtFine", j.split, town, stem+"_gtFine_labelIds.png")
 }
 
-// files lists the tree's pictures and labels by their path below root, with slashes.
-func (m manifest) files(root string) map[string]bool {
-	all := map[string]bool{}
-	l := &ledger{root: root}
+// paths lists the tree's pictures and labels.
+func (m manifest) paths(root string) []string {
+	var all []string
 	for _, j := range m.shots() {
 		img, lab := j.paths(root, m.Domain)
-		all[l.name(img)], all[l.name(lab)] = true, true
+		all = append(all, img, lab)
 	}
 	return all
 }
 
-// folders lists the folders that the tree's files lie in.
-func (m manifest) folders(root string) []string {
-	all := []string{root}
-	for name := range m.files(root) {
-		if dir := filepath.Dir(filepath.Join(root, filepath.FromSlash(name))); !slices.Contains(all, dir) {
-			all = append(all, dir)
-		}
+// files is the set of [manifest.paths] as the list of digests names them.
+func (m manifest) files(root string) map[string]bool {
+	all := map[string]bool{}
+	l := &ledger{root: root}
+	for _, path := range m.paths(root) {
+		all[l.name(path)] = true
 	}
 	return all
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -35,6 +36,16 @@ func RemoveLeftovers(dirs ...string) error {
 		return fmt.Errorf("removing what killed processes have left: %w", err)
 	}
 	return nil
+}
+
+// RemoveLeftoversBeside is [RemoveLeftovers] for the folders that the files lie in.
+func RemoveLeftoversBeside(files ...string) error {
+	var dirs []string
+	for _, file := range files {
+		dirs = append(dirs, filepath.Dir(file))
+	}
+	slices.Sort(dirs)
+	return RemoveLeftovers(slices.Compact(dirs)...)
 }
 
 // removeAbandoned removes a temporary file unless somebody is writing it. A writer that

@@ -171,19 +171,10 @@ func (p *plan) begin(o Options) error {
 	if err := os.MkdirAll(o.Out, 0o755); err != nil {
 		return fmt.Errorf("translate: output: %w", err)
 	}
-	_ = atomicfile.RemoveLeftovers(p.folders(o)...) // what stays costs space only
-	if err := atomicfile.WriteJSON(filepath.Join(o.Out, recordFile), o.Settings); err != nil {
+	record := filepath.Join(o.Out, recordFile)
+	_ = atomicfile.RemoveLeftoversBeside(append(slices.Clip(p.outputs), record)...) // what stays costs space only
+	if err := atomicfile.WriteJSON(record, o.Settings); err != nil {
 		return fmt.Errorf("translate: output: %w", err)
 	}
 	return nil
-}
-
-// folders lists the folders that are written into.
-func (p *plan) folders(o Options) []string {
-	all := []string{o.Out}
-	for _, path := range p.outputs {
-		all = append(all, filepath.Dir(path))
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
 }

@@ -14,11 +14,10 @@ import (
 	"strings"
 	"time"
 
-	"t2sda/internal/sha256sum"
-
 	"golang.org/x/sys/unix"
 
 	"t2sda/internal/atomicfile"
+	"t2sda/internal/sha256sum"
 )
 
 const (
