@@ -190,11 +190,11 @@ func verifyModel(path string) Finding {
 	if err != nil {
 		return found(path, what, "", err)
 	}
-	changed, err := CheckModel(path, model)
+	intact, changed, err := CheckModel(path, model)
 	switch {
 	case err != nil || changed != nil:
 		return found(path, what, "", errors.Join(err, changed))
-	case export.Intact(model):
+	case intact:
 		return found(path, what, "as t2sda wrote it", nil)
 	case recordedSum(path) != "":
 		return found(path, what, "as the run's result says", nil)
@@ -202,18 +202,19 @@ func verifyModel(path string) Finding {
 	return Finding{path, what, Unknown, "it bears no digest: another program wrote it, or t2sda before there was one"}
 }
 
-// CheckModel says what is known against a model's file of this content. One that a run
+// CheckModel says what is known of a model's file of this content: whether it is, to the
+// last byte, one that this program wrote, and what is known against it. One that a run
 // left as its model, and that is no longer what the run's result says, is an error. One
 // that bears the digest that t2sda gave it, and another content, may have been changed by
 // a program on purpose: that is returned for a warning.
-func CheckModel(path string, model []byte) (changed, err error) {
+func CheckModel(path string, model []byte) (intact bool, changed, err error) {
 	if want := recordedSum(path); want != "" && want != sha256sum.Of(model) {
-		return nil, fmt.Errorf("the model is not what the run wrote (SHA-256 in its %s): damaged, or replaced. t2sda export writes it anew from the run's checkpoint", resultFile)
+		return false, nil, fmt.Errorf("the model is not what the run wrote (SHA-256 in its %s): damaged, or replaced. t2sda export writes it anew from the run's checkpoint", resultFile)
 	}
-	if export.Sealed(model) && !export.Intact(model) {
-		return errors.New("the model is not what t2sda wrote (its own digest differs): damaged, or changed by another program"), nil
+	if intact = export.Intact(model); !intact && export.Sealed(model) {
+		changed = errors.New("the model is not what t2sda wrote (its own digest differs): damaged, or changed by another program")
 	}
-	return nil, nil
+	return intact, changed, nil
 }
 
 // recordedSum is the SHA-256 that the result beside a run's model tells of it; empty

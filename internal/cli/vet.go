@@ -18,7 +18,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"t2sda/export"
 	"t2sda/graphs/engine"
 	"t2sda/internal/limit"
 	"t2sda/orchestrator"
@@ -43,14 +42,14 @@ const tryTime = 5 * time.Minute
 // [orchestrator.CheckModel].
 func vet(cmd *cobra.Command, o engine.Options) func(path string, model []byte) error {
 	return func(path string, model []byte) error {
-		changed, err := orchestrator.CheckModel(path, model)
+		intact, changed, err := orchestrator.CheckModel(path, model)
 		if err != nil {
 			return err
 		}
 		if changed != nil {
 			warnings(cmd)(fmt.Errorf("%s: %w", path, changed))
 		}
-		if export.Intact(model) {
+		if intact {
 			return nil
 		}
 		known := knownModel(model, o.Device)

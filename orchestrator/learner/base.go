@@ -19,15 +19,11 @@ type base struct {
 	arena   engine.Arena   // nil without specs
 }
 
-// newBase allocates the fixed tensors of arch and draws them from seed; as a rule
-// they are then replaced by given ones.
-func newBase(arch nets.Arch, seed uint64, arena newArena) (base, error) {
+// newBase allocates the fixed tensors of arch, each at a multiple of align, and draws
+// them from seed; as a rule they are then replaced by given ones.
+func newBase(arch nets.Arch, seed uint64, arena newArena, align int) (base, error) {
 	specs, err := arch.Fixed()
 	if err != nil || len(specs) == 0 {
-		return base{}, err
-	}
-	align, err := alignment(arena)
-	if err != nil {
 		return base{}, err
 	}
 	b, size := base{specs: specs, offsets: map[string]int{}}, 0

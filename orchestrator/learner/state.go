@@ -82,7 +82,7 @@ func newState(arch nets.Arch, withTeacher bool, c configs.Train, seed uint64, ar
 	if err := errors.Join(s.allocate(withTeacher), s.addBuffers(arch)); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	if s.base, err = newBase(arch, seed, arena); err != nil {
+	if s.base, err = newBase(arch, seed, arena, align); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	if err := s.draw(seed); err != nil {
