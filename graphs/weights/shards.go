@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -16,6 +17,50 @@ const maxIndex = 16 << 20
 
 // inFolder are the names that Hugging Face gives to the files of a model.
 var inFolder = []string{"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"}
+
+// FolderFiles lists the names under which a folder holds a model, in the order in which
+// they are looked for.
+func FolderFiles() []string { return slices.Clone(inFolder) }
+
+// Shards lists the files that an index of weights names, which lie beside it, sorted.
+// Whether they are there, and whether their names lead elsewhere, is not looked at.
+func Shards(index string) (files []string, err error) {
+	f, err := os.Open(index)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // only read
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	shards, err := weightMap(f, info.Size())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", index, err)
+	}
+	return sortedKeys(shards), nil
+}
+
+// weightMap reads an index: the names of tensors by the file that they are in.
+func weightMap(r io.ReaderAt, size int64) (map[string][]string, error) {
+	if size > maxIndex {
+		return nil, fmt.Errorf("not an index of weights: %d bytes, the limit is %d", size, maxIndex)
+	}
+	var index struct {
+		WeightMap map[string]string `json:"weight_map"`
+	}
+	if err := json.NewDecoder(io.NewSectionReader(r, 0, size)).Decode(&index); err != nil {
+		return nil, fmt.Errorf("not an index of weights: %w", err)
+	}
+	if len(index.WeightMap) == 0 {
+		return nil, errors.New("not an index of weights: it has no weight_map, which says in what file each tensor is")
+	}
+	shards := map[string][]string{}
+	for _, name := range sortedKeys(index.WeightMap) {
+		shards[index.WeightMap[name]] = append(shards[index.WeightMap[name]], name)
+	}
+	return shards, nil
+}
 
 // openFolder opens what a folder holds under one of these names.
 func openFolder(dir string) (*File, error) {
@@ -34,21 +79,9 @@ func (f *File) readIndex(r io.ReaderAt) error {
 	if f.isShard {
 		return errors.New("is an index of weights where weights should be")
 	}
-	if f.size > maxIndex {
-		return fmt.Errorf("not an index of weights: %d bytes, the limit is %d", f.size, maxIndex)
-	}
-	var index struct {
-		WeightMap map[string]string `json:"weight_map"`
-	}
-	if err := json.NewDecoder(io.NewSectionReader(r, 0, f.size)).Decode(&index); err != nil {
-		return fmt.Errorf("not an index of weights: %w", err)
-	}
-	if len(index.WeightMap) == 0 {
-		return errors.New("not an index of weights: it has no weight_map, which says in what file each tensor is")
-	}
-	shards := map[string][]string{} // names of tensors by file
-	for _, name := range sortedKeys(index.WeightMap) {
-		shards[index.WeightMap[name]] = append(shards[index.WeightMap[name]], name)
+	shards, err := weightMap(r, f.size)
+	if err != nil {
+		return err
 	}
 	for _, shard := range sortedKeys(shards) {
 		if err := f.readShard(shard, shards[shard]); err != nil {

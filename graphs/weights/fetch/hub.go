@@ -3,7 +3,6 @@ package fetch
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -12,9 +11,10 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
+
+	"t2sda/graphs/weights"
 )
 
 // hubPrefix begins names of models of Hugging Face.
@@ -31,12 +31,9 @@ const (
 type hub struct {
 	repo     string // OWNER/NAME
 	revision string // branch, tag or commit
-	file     string // in it; empty: the first of hubFiles
+	file     string // in it; empty: the first of [weights.FolderFiles]
 	want     digest // of the file; of none where several make the model
 }
-
-// hubFiles are looked for in this order.
-var hubFiles = []string{"model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"}
 
 const indexSuffix = ".index.json"
 
@@ -62,7 +59,7 @@ func (h hub) address(revision, file string) string {
 }
 
 func (h hub) byHand(dir string) string {
-	file := cmp.Or(h.file, hubFiles[0])
+	file := cmp.Or(h.file, weights.FolderFiles()[0])
 	return fmt.Sprintf("fetch %s (or another of the model's files) elsewhere, put it as %s into %s and run the same command again", h.address(h.revision, file), path.Base(file), dir)
 }
 
@@ -70,7 +67,7 @@ func (h hub) get(ctx context.Context, j *job) ([]string, error) {
 	if names, err := h.local(j); err != nil || names != nil {
 		return names, err
 	}
-	files := hubFiles
+	files := weights.FolderFiles()
 	if h.file != "" {
 		files = []string{h.file}
 	}
@@ -87,12 +84,12 @@ func (h hub) get(ctx context.Context, j *job) ([]string, error) {
 		}
 		return h.take(ctx, j, r, commit, file)
 	}
-	return nil, fmt.Errorf("%s at %s has none of %s: name its file, %s%s:FILE", h.repo, h.revision, strings.Join(hubFiles, ", "), hubPrefix, h.repo)
+	return nil, fmt.Errorf("%s at %s has none of %s: name its file, %s%s:FILE", h.repo, h.revision, strings.Join(weights.FolderFiles(), ", "), hubPrefix, h.repo)
 }
 
 // local returns the files of a model that is all there, put there by hand.
 func (h hub) local(j *job) ([]string, error) {
-	files := hubFiles
+	files := weights.FolderFiles()
 	if h.file != "" {
 		files = []string{path.Base(h.file)}
 	}
@@ -156,25 +153,16 @@ func (h hub) take(ctx context.Context, j *job, r remote, commit, file string) ([
 
 // shardsOf lists the files that an index names, which lie beside it.
 func shardsOf(file string) ([]string, error) {
-	text, err := os.ReadFile(file)
+	shards, err := weights.Shards(file)
 	if err != nil {
 		return nil, err
 	}
-	var index struct {
-		WeightMap map[string]string `json:"weight_map"`
-	}
-	if err := json.Unmarshal(text, &index); err != nil {
-		return nil, fmt.Errorf("%s: not an index of weights: %w", file, err)
-	}
-	var shards []string
-	for _, name := range index.WeightMap {
+	for _, name := range shards {
 		if name != filepath.Base(name) || !filepath.IsLocal(name) || ours(name) {
 			return nil, fmt.Errorf("%s: names %q, want files beside it", file, name)
 		}
-		shards = append(shards, name)
 	}
-	slices.Sort(shards)
-	return slices.Compact(shards), nil
+	return shards, nil
 }
 
 // look asks what the server has under a name: its size and digest, which come with
