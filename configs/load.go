@@ -178,18 +178,18 @@ func readSettings(settings []string) ([]entry, error) {
 }
 
 func readSetting(setting string) (entry, error) {
-	key, text, ok := strings.Cut(setting, "=")
-	if !ok || key == "" {
+	given, text, ok := strings.Cut(setting, "=")
+	if !ok || given == "" {
 		return entry{}, fmt.Errorf("setting %q: want key=value", setting)
 	}
-	key = strings.ToLower(key)
+	key := strings.ToLower(given)
 	t, ok := fields[key]
 	if !ok {
-		return entry{}, fmt.Errorf("setting %q: %w", key, unknownKey(key))
+		return entry{}, fmt.Errorf("setting %q: %w", given, unknownKey(key))
 	}
 	value, err := readText(t, text)
 	if err != nil {
-		return entry{}, fmt.Errorf("setting %s=%s: %w", key, text, err)
+		return entry{}, fmt.Errorf("setting %s=%s: %w", given, text, err)
 	}
 	return entry{key: key, value: value}, nil
 }
