@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"t2sda/internal/interrupt"
 )
@@ -50,7 +49,7 @@ func TestResume(t *testing.T) {
 			w.Header().Set("Content-Length", fmt.Sprint(len(content)))
 			_, _ = w.Write(content[:half])
 			w.(http.Flusher).Flush()
-			time.Sleep(50 * time.Millisecond)
+			until(func() bool { return come(f.Dir, half) })
 			cancel()
 			<-r.Context().Done()
 		})
@@ -78,6 +77,17 @@ func TestResume(t *testing.T) {
 		}
 		tag = `"1"`
 	}
+}
+
+// come reports whether a partial file in the cache has reached size bytes.
+func come(cache string, size int) bool {
+	parts, _ := filepath.Glob(filepath.Join(cache, "*", "net.safetensors"+partSuffix)) // the pattern is one
+	for _, part := range parts {
+		if st, err := os.Stat(part); err == nil && st.Size() == int64(size) {
+			return true
+		}
+	}
+	return false
 }
 
 // rewrite moves what has come from one server to the entry of another.

@@ -90,6 +90,14 @@ func newFixture(t *testing.T, serve http.HandlerFunc) *fixture {
 	return f
 }
 
+// until waits for something to become true, a minute at the most: the test finds out what
+// it has waited for in vain.
+func until(ready func() bool) {
+	for deadline := time.Now().Add(time.Minute); !ready() && time.Now().Before(deadline); {
+		time.Sleep(time.Millisecond)
+	}
+}
+
 // asked returns what the server was asked since the last call.
 func (f *fixture) asked() string {
 	f.mu.Lock()
@@ -212,9 +220,11 @@ func TestUnwritable(t *testing.T) {
 
 // TestTogether: of several that want the same, one fetches.
 func TestTogether(t *testing.T) {
+	const waits = "another process fetches the same: waiting for it"
 	content := genuine(t, 1000)
-	f := newFixture(t, func(w http.ResponseWriter, r *http.Request) {
-		time.Sleep(300 * time.Millisecond)
+	var f *fixture
+	f = newFixture(t, func(w http.ResponseWriter, r *http.Request) {
+		until(func() bool { return strings.Count(f.said.String(), waits) == 3 })
 		file(content, `"1"`)(w, r)
 	})
 	var group sync.WaitGroup
@@ -229,7 +239,7 @@ func TestTogether(t *testing.T) {
 	if have := f.asked(); have != "GET /net.safetensors" {
 		t.Errorf("asked %s", have)
 	}
-	if !strings.Contains(f.said.String(), "another process fetches the same: waiting for it") {
+	if strings.Count(f.said.String(), waits) != 3 {
 		t.Errorf("said %s", &f.said)
 	}
 }
