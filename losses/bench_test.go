@@ -58,7 +58,7 @@ func BenchmarkPlan(b *testing.B) {
 			r := rand.New(rand.NewPCG(1, 2))
 			b.ReportAllocs()
 			for b.Loop() {
-				if err := p.Plan(r, batch); err != nil {
+				if err := p.Plan(b.Context(), r, batch); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -170,7 +170,7 @@ func BenchmarkPull(b *testing.B) {
 			if err != nil {
 				b.Fatal(err)
 			}
-			if err := p.Plan(rand.New(rand.NewPCG(1, 6)), batch); err != nil {
+			if err := p.Plan(b.Context(), rand.New(rand.NewPCG(1, 6)), batch); err != nil {
 				b.Fatal(err)
 			}
 			g := buildPull(b, p)

@@ -86,7 +86,7 @@ func buildPull(t testing.TB, p *Pull) *graphs.Graph {
 	built, err := program.Build(string(p.Options.Loss), nil, func(b *program.Program) {
 		g := b.Graph()
 		features := g.Input("features", graphs.Float32, p.Grid.N, p.Grid.D, p.Grid.H, p.Grid.W)
-		loss := p.Loss(b, features)
+		loss := p.Loss(b, features, nil)
 		g.Output("loss", loss)
 		g.Output("gradient", graphs.Gradients(loss, features)[0])
 	})

@@ -1,6 +1,7 @@
 package losses
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
@@ -11,7 +12,7 @@ import (
 // FeatureMap is the teacher's view of the batch of one domain, on the feature
 // grid.
 type FeatureMap struct {
-	Features []float32 // [N,D,h,w], ℓ2-normalised per position
+	Features []float32 // [N,D,h,w], ℓ2-normalised per position; nil where a [FeatureReader] has them
 	Labels   []uint8   // [N,h,w], given or pseudo
 	// Confidence is the teacher's softmax maximum [N,h,w]. Only that of the target
 	// map is read; nil elsewhere.
@@ -29,39 +30,60 @@ type PullBatch struct {
 	Target *FeatureMap
 	// ClassWeights [C] are [DRW]'s on L_pull; nil for equal weights.
 	ClassWeights []float64
+	// Reader gets at the features of all maps where they are not the host's; nil where
+	// they are slices.
+	Reader FeatureReader
+}
+
+// FeatureReader does what a plan does with features where they lie.
+type FeatureReader interface {
+	// Sums writes the sums of the keys' features, row by row of dst [C,D] those at
+	// positions of one label [N,h,w].
+	Sums(ctx context.Context, dst []float64, labels []uint8) error
+	// Fetch makes the features at flat positions index [C·m] the negatives of the next
+	// run; positions of the target's map follow those of the source's.
+	Fetch(ctx context.Context, index []int64) error
 }
 
 // Plan draws the queries and keys of one iteration into the bound slices and
 // fills Stats. Equal streams and batches give equal plans, whatever was planned
-// before. Nothing of size is allocated.
+// before. Nothing of size is allocated. ctx is for the batch's reader, if there is one.
 //
 // Queries of a class are drawn without replacement, and so are its negatives
 // unless a pool is too small, from which they are then drawn with replacement.
 // An empty pool's share goes to the other domain; a class with neither pool, or
 // without a prototype, is dropped (Stats.Dropped). Void positions are never
 // drawn. A batch that leaves no class gives weights of 0, hence a loss of 0.
-func (p *Pull) Plan(r *rand.Rand, batch PullBatch) error {
-	if err := p.prepare(batch); err != nil {
+func (p *Pull) Plan(ctx context.Context, r *rand.Rand, batch PullBatch) error {
+	if err := p.prepare(ctx, batch); err != nil {
 		return fmt.Errorf("losses: pull: %w", err)
 	}
 	p.allot()
 	p.weigh(batch.ClassWeights)
 	p.drawQueries(r)
-	if p.Options.Loss == PullInfoNCE {
-		p.drawNegatives(r, batch)
+	if p.Options.Loss != PullInfoNCE {
+		return nil
+	}
+	p.drawNegatives(r)
+	if batch.Reader == nil {
+		p.fetchNegatives(batch)
+		return nil
+	}
+	if err := batch.Reader.Fetch(ctx, p.negativeIndex()); err != nil {
+		return fmt.Errorf("losses: pull: negatives: %w", err)
 	}
 	return nil
 }
 
 // prepare does what needs no draw: prototypes and pools.
-func (p *Pull) prepare(batch PullBatch) error {
+func (p *Pull) prepare(ctx context.Context, batch PullBatch) error {
 	if err := p.check(batch); err != nil {
 		return err
 	}
 	if err := p.queries.fill(batch.QueryLabels, nil, 0); err != nil {
 		return fmt.Errorf("query labels: %w", err)
 	}
-	if err := p.prototyper.fill(p.prototypes, p.Stats.Present, batch.Keys.Features, batch.Keys.Labels, p.Grid.N); err != nil {
+	if err := p.makePrototypes(ctx, batch); err != nil {
 		return fmt.Errorf("keys: %w", err)
 	}
 	if p.Options.Loss == PullInfoNCE {
@@ -70,12 +92,29 @@ func (p *Pull) prepare(batch PullBatch) error {
 	return nil
 }
 
+// makePrototypes sums the keys' features up, here or where they lie.
+func (p *Pull) makePrototypes(ctx context.Context, batch PullBatch) error {
+	k, labels := &p.prototyper, batch.Keys.Labels
+	if batch.Reader == nil {
+		return k.fill(p.prototypes, p.Stats.Present, batch.Keys.Features, labels, p.Grid.N)
+	}
+	clear(k.counts)
+	if err := k.findRuns(labels); err != nil {
+		return err
+	}
+	if err := batch.Reader.Sums(ctx, k.sums, labels); err != nil {
+		return err
+	}
+	return k.normalise(p.prototypes, p.Stats.Present)
+}
+
 func (p *Pull) check(batch PullBatch) error {
 	positions := p.Grid.Positions()
 	if len(batch.QueryLabels) != positions {
 		return fmt.Errorf("%d query labels for %d positions", len(batch.QueryLabels), positions)
 	}
-	if err := p.checkMap("keys", &batch.Keys); err != nil {
+	away := batch.Reader != nil
+	if err := p.checkMap("keys", &batch.Keys, away); err != nil {
 		return err
 	}
 	if w := batch.ClassWeights; w != nil {
@@ -91,7 +130,7 @@ func (p *Pull) check(batch PullBatch) error {
 	if p.Options.Loss == PullMSE {
 		return nil
 	}
-	if err := p.checkMap("source", &batch.Source); err != nil {
+	if err := p.checkMap("source", &batch.Source, away); err != nil {
 		return err
 	}
 	if batch.Target == nil {
@@ -100,12 +139,13 @@ func (p *Pull) check(batch PullBatch) error {
 	if len(batch.Target.Confidence) != positions {
 		return fmt.Errorf("target: %d confidences for %d positions", len(batch.Target.Confidence), positions)
 	}
-	return p.checkMap("target", batch.Target)
+	return p.checkMap("target", batch.Target, away)
 }
 
-func (p *Pull) checkMap(name string, m *FeatureMap) error {
+// checkMap holds a map against the grid; away says that its features are a reader's.
+func (p *Pull) checkMap(name string, m *FeatureMap, away bool) error {
 	positions := p.Grid.Positions()
-	if len(m.Labels) != positions || len(m.Features) != positions*p.Grid.D {
+	if len(m.Labels) != positions || !away && len(m.Features) != positions*p.Grid.D {
 		return fmt.Errorf("%s: %d labels and %d features for %d positions of width %d", name, len(m.Labels), len(m.Features), positions, p.Grid.D)
 	}
 	return nil
@@ -214,9 +254,8 @@ func (p *Pull) drawQueries(r *rand.Rand) {
 }
 
 // drawNegatives draws m negatives for every class with queries (of an odd m, the
-// larger half from the source) and fetches their features, all of one domain in
-// one pass.
-func (p *Pull) drawNegatives(r *rand.Rand, batch PullBatch) {
+// larger half from the source).
+func (p *Pull) drawNegatives(r *rand.Rand) {
 	m, s := p.Options.Negatives, &p.Stats
 	p.source.keys, p.target.keys = p.source.keys[:0], p.target.keys[:0]
 	for c, count := range s.Queries {
@@ -244,11 +283,24 @@ func (p *Pull) drawNegatives(r *rand.Rand, batch PullBatch) {
 			row++
 		}
 	}
-	p.fetchNegatives(batch)
 }
 
-// fetchNegatives copies the drawn features of both domains at the same time, to
-// rows that do not overlap.
+// negativeIndex is what was drawn, row by row; classes without queries keep theirs.
+func (p *Pull) negativeIndex() []int64 {
+	if p.negativeAt == nil {
+		p.negativeAt = make([]int64, p.Options.Classes*p.Options.Negatives)
+	}
+	for _, k := range p.source.keys {
+		p.negativeAt[k.row] = int64(k.position)
+	}
+	for _, k := range p.target.keys {
+		p.negativeAt[k.row] = int64(p.Grid.Positions()) + int64(k.position)
+	}
+	return p.negativeAt
+}
+
+// fetchNegatives copies the drawn features, all of one domain in one pass and those of
+// both at the same time, to rows that do not overlap.
 func (p *Pull) fetchNegatives(batch PullBatch) {
 	var wait sync.WaitGroup
 	if batch.Target != nil {

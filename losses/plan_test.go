@@ -53,7 +53,7 @@ func plan(t testing.TB, o PullOptions, w *world, batch PullBatch, seed uint64) *
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.Plan(rand.New(rand.NewPCG(seed, 0)), batch); err != nil {
+	if err := p.Plan(t.Context(), rand.New(rand.NewPCG(seed, 0)), batch); err != nil {
 		t.Fatal(err)
 	}
 	return p
@@ -144,7 +144,7 @@ func TestPlanDependsOnSeedAndBatchOnly(t *testing.T) {
 	o, w := smallPull(4), newWorld(1, 4)
 	a := plan(t, o, w, w.batch(), 7)
 	b := plan(t, o, w, newWorld(2, 4).batch(), 8) // another plan first
-	if err := b.Plan(rand.New(rand.NewPCG(7, 0)), w.batch()); err != nil {
+	if err := b.Plan(t.Context(), rand.New(rand.NewPCG(7, 0)), w.batch()); err != nil {
 		t.Fatal(err)
 	}
 	if !slices.Equal(a.Index, b.Index) || !slices.Equal(a.Weights, b.Weights) || !slices.Equal(a.Negatives, b.Negatives) || !slices.Equal(a.BlockClass, b.BlockClass) {
@@ -319,7 +319,7 @@ func TestPlanDrawsEvenly(t *testing.T) {
 	negatives := map[[2]int]float64{}
 	const rounds = 1500
 	for range rounds {
-		if err := p.Plan(r, w.batch()); err != nil {
+		if err := p.Plan(t.Context(), r, w.batch()); err != nil {
 			t.Fatal(err)
 		}
 		for slot, weight := range p.Weights {
@@ -363,7 +363,7 @@ func TestPlanHardlyAllocates(t *testing.T) {
 	}
 	r, batch := rand.New(rand.NewPCG(1, 1)), w.batch()
 	if n := testing.AllocsPerRun(10, func() {
-		if err := p.Plan(r, batch); err != nil {
+		if err := p.Plan(t.Context(), r, batch); err != nil {
 			t.Error(err)
 		}
 	}); n > 5 { // what starting a goroutine costs
@@ -396,7 +396,7 @@ func TestPlanErrors(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := p.Plan(rand.New(rand.NewPCG(1, 1)), batch); err == nil || !strings.Contains(err.Error(), want) {
+		if err := p.Plan(t.Context(), rand.New(rand.NewPCG(1, 1)), batch); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v", want, err)
 		}
 	}

@@ -109,6 +109,7 @@ type Pull struct {
 	prototypes     []float32 // [C,D]
 	counts         []int     // [C]
 	available      []int     // [C]
+	negativeAt     []int64   // [C·m] where a reader has the features; nil before the first plan
 }
 
 // Stats says what a plan drew, per class.
@@ -159,8 +160,9 @@ func NewPull(o PullOptions, grid Grid) (*Pull, error) {
 }
 
 // Loss returns L_pull of the student's features [N,D,h,w], normalised per position,
-// as a scalar of the program, whose runs read the plan where it lies.
-func (p *Pull) Loss(b *program.Program, features *graphs.Value) *graphs.Value {
+// as a scalar of the program, whose runs read the plan where it lies. negatives [C,m,D]
+// are those that a [FeatureReader] fetches; nil: the plan's own.
+func (p *Pull) Loss(b *program.Program, features, negatives *graphs.Value) *graphs.Value {
 	o, n, d := p.Options, p.Blocks, p.Grid.D
 	index := program.InputOf(b, "pull.index", p.Index, n*o.Block)
 	weights := program.InputOf(b, "pull.weights", p.Weights, n, o.Block)
@@ -168,7 +170,9 @@ func (p *Pull) Loss(b *program.Program, features *graphs.Value) *graphs.Value {
 	if o.Loss == PullMSE {
 		return MSE(features, index, weights, positives)
 	}
-	negatives := program.InputOf(b, "pull.negatives", p.Negatives, o.Classes, o.Negatives, d)
+	if negatives == nil {
+		negatives = program.InputOf(b, "pull.negatives", p.Negatives, o.Classes, o.Negatives, d)
+	}
 	blockClass := program.InputOf(b, "pull.block_class", p.BlockClass, n)
 	return InfoNCE(features, index, weights, positives, negatives, blockClass, float32(o.Temperature))
 }

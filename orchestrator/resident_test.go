@@ -5,17 +5,27 @@ import (
 	"slices"
 	"testing"
 
+	"t2sda/configs"
 	"t2sda/graphs/engine/enginetest"
 )
 
 // TestResidentRun trains with the state in the device's memory, to the losses and the
-// score of the host's: stopped and resumed as if it had not been, checkpointed on one
-// side and resumed on the other, evaluated and exported.
+// score of the host's where no prototypes are rounded otherwise: stopped and resumed as
+// if it had not been, checkpointed on one side and resumed on the other, evaluated and
+// exported.
 func TestResidentRun(t *testing.T) {
 	enginetest.Isolate(t)
 	root := t.TempDir()
 	writeShapes(t, root)
-	c := shapesConfig(root, t.TempDir())
+	for _, method := range []configs.Method{configs.SelfTraining, configs.T2S} {
+		c := shapesConfig(root, t.TempDir())
+		c.Method = method
+		t.Run(string(method), func(t *testing.T) { testResidentRun(t, c) })
+	}
+}
+
+func testResidentRun(t *testing.T, c configs.Config) {
+	equal := !c.UsesPull() && !enginetest.OnDevice() // to the host
 	c.Runtime.State = "host"
 	host, score := train(t, c)
 	want := readEvents(t, host)
@@ -35,7 +45,7 @@ func TestResidentRun(t *testing.T) {
 		if out.Agreement < 0.999 {
 			t.Errorf("the exported model agrees with the network on %g of the pixels", out.Agreement)
 		}
-		if !enginetest.OnDevice() && out.Result.MIoU != score.MIoU {
+		if equal && out.Result.MIoU != score.MIoU {
 			t.Errorf("mIoU %v, %v on the host", out.Result.MIoU, score.MIoU)
 		}
 		if a, b := lossLines(t, whole), lossLines(t, out.Dir); before == "device" && !slices.Equal(a, b) {
@@ -43,7 +53,7 @@ func TestResidentRun(t *testing.T) {
 		}
 		have := readEvents(t, out.Dir)
 		for i, e := range want {
-			if !enginetest.OnDevice() && !maps.Equal(e.Losses, have[i].Losses) {
+			if equal && !maps.Equal(e.Losses, have[i].Losses) {
 				t.Errorf("from %s, iteration %d: losses %v, %v on the host", before, i, have[i].Losses, e.Losses)
 			}
 		}

@@ -30,12 +30,11 @@ type frozen struct {
 	cfg    configs.FeatureDistance
 	things []bool // [C]
 	size   imageBatch
-	grid   losses.Grid // of the encoder's last level
 
-	image    []float32 // [B,3,H,W]
-	features []float32 // [B,D,h,w]
-	weights  []float32 // [B,h,w], over their number; 0 where no thing is
-	distance []float32 // one element: the supervised term's mean distance
+	image    []float32   // [B,3,H,W]
+	features *featureMap // [B,D,h,w], the encoder's last level
+	weights  []float32   // [B,h,w], over their number; 0 where no thing is
+	distance []float32   // one element: the supervised term's mean distance
 }
 
 // newFrozen copies the state's encoder, which must hold the weights that
@@ -60,12 +59,10 @@ func newFrozen(e *engine.Engine, c configs.Config, arch nets.Arch, size imageBat
 	}
 	f.Program, f.image, err = s.onImages(e, "frozen", f.encoder, arch, nets.Teacher, size, func(p *program.Program, net *nets.Net, image *graphs.Value) {
 		levels := net.Encode(net.Normalize(image))
-		last := levels[len(levels)-1]
-		f.grid = losses.Grid{N: last.Dim(0), D: last.Dim(1), H: last.Dim(2), W: last.Dim(3)}
-		f.features = program.Output[float32](p, "features", last)
+		f.features = s.keep(p, levels[len(levels)-1])
 	})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("frozen encoder: %w", err), f.encoder.Close())
+		return nil, errors.Join(fmt.Errorf("frozen encoder: %w", err), f.features.Close(), f.encoder.Close())
 	}
 	return f, nil
 }
@@ -83,15 +80,17 @@ func thingsOf(space datasets.Space, names []string) ([]bool, error) {
 	return things, nil
 }
 
-// Close frees the session and the encoder.
-func (f *frozen) Close() error { return errors.Join(f.Program.Close(), f.encoder.Close()) }
+// Close frees the session, the features and the encoder.
+func (f *frozen) Close() error {
+	return errors.Join(f.Program.Close(), f.features.Close(), f.encoder.Close())
+}
 
 // distanceOf adds the mean distance of the student's features to the supervised
 // pass, as an output, and returns what it adds to the objective.
 func (f *frozen) distanceOf(p *program.Program, levels []*graphs.Value) *graphs.Value {
 	g := p.Graph()
-	features := program.InputOf(p, "fd/features", f.features, f.grid.N, f.grid.D, f.grid.H, f.grid.W)
-	weights, memory := program.Input[float32](p, "fd/weights", f.grid.N, f.grid.H, f.grid.W)
+	features := p.Resident("fd/features", f.features.tensor())
+	weights, memory := program.Input[float32](p, "fd/weights", f.features.N, f.features.H, f.features.W)
 	d := losses.FeatureDistance(levels[len(levels)-1], features, weights)
 	f.weights, f.distance = memory, program.Output[float32](p, "feature_distance", d)
 	return g.Mul(d, g.Scalar(float32(f.cfg.Weight)))
@@ -100,7 +99,7 @@ func (f *frozen) distanceOf(p *program.Program, levels []*graphs.Value) *graphs.
 // run prepares the supervised term's next run: which positions of the labelled
 // images count, and what they should resemble.
 func (f *frozen) run(ctx context.Context, images []*raster.Image, labels []uint8) error {
-	count, err := losses.WeighThings(f.weights, labels, f.size.N, f.size.H, f.size.W, f.grid.H, f.grid.W, f.things, f.cfg.Ratio)
+	count, err := losses.WeighThings(f.weights, labels, f.size.N, f.size.H, f.size.W, f.features.H, f.features.W, f.things, f.cfg.Ratio)
 	if err != nil || count == 0 {
 		return err
 	}

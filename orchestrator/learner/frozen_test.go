@@ -77,7 +77,7 @@ func featuresOf(t *testing.T, f *frozen) []float32 {
 	if err := f.Run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return slices.Clone(f.features)
+	return slices.Clone(content(t, f.features))
 }
 
 // TestFeatureDistanceGradient runs the supervised pass without any pixel: the

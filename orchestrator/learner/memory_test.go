@@ -42,11 +42,12 @@ func onHostMemory(t testing.TB, c configs.Config) *Learner {
 
 // TestResidentState trains with the state in memory that is not the host's, where
 // graphs do what loops do on the host: to the same losses, bit by bit, with the feature
-// distance, and through save and restore.
+// distance, and through save and restore. The pull's prototypes are rounded otherwise
+// there, which [TestResidentLosses] bounds.
 func TestResidentState(t *testing.T) {
 	c := keeping()
 	for name, openThere := range memories {
-		for _, method := range []configs.Method{configs.SourceOnly, configs.T2S} {
+		for _, method := range []configs.Method{configs.SourceOnly, configs.SelfTraining, configs.T2S} {
 			c.Method = method
 			t.Run(name+"/"+string(method), func(t *testing.T) { testResident(t, c, openThere) })
 		}
@@ -60,7 +61,7 @@ func testResident(t *testing.T, c configs.Config, openThere func(t testing.TB, c
 	for i, part := range resident.Parts() {
 		want, have := tensors(t, host.Parts()[i]), tensors(t, part)
 		for k, w := range want {
-			if have[k].Name != w.Name || !enginetest.OnDevice() && !slices.Equal(have[k].Data, w.Data) {
+			if have[k].Name != w.Name || !c.UsesPull() && !enginetest.OnDevice() && !slices.Equal(have[k].Data, w.Data) {
 				t.Errorf("%s: tensor %s differs", part.Name, w.Name)
 			}
 		}
@@ -75,6 +76,9 @@ func testResident(t *testing.T, c configs.Config, openThere func(t testing.TB, c
 	}
 	a, b = append(a, train(t, host, 3, 4)...), append(b, train(t, resident, 3, 4)...)
 	for i := range a {
+		if c.UsesPull() {
+			break
+		}
 		if !nearLosses(a[i].Losses, b[i].Losses) {
 			t.Errorf("iteration %d: losses %v, %v on the host", i, b[i].Losses, a[i].Losses)
 		}
@@ -94,17 +98,24 @@ func testResident(t *testing.T, c configs.Config, openThere func(t testing.TB, c
 	}
 }
 
-// TestResidentLosses: 50 iterations have the host's losses.
+// TestResidentLosses: each of 50 iterations has the host's losses when it begins where
+// the host's does. (Left to themselves the two part: prototypes are sums that are rounded
+// otherwise, and training makes much of a last digit.)
 func TestResidentLosses(t *testing.T) {
 	c := small()
 	c.Train.Iterations = 50
 	tolerance := 1e-6
 	if enginetest.OnDevice() {
-		tolerance = 0.1 // two ways to round part in the course of training
+		tolerance = 1e-2
 	}
 	host, resident := onHostMemory(t, c), memories["device"](t, c)
-	for i, a := range train(t, host, 0, c.Train.Iterations) {
-		b := train(t, resident, i, i+1)[0]
+	for i := range c.Train.Iterations {
+		for k, part := range host.Parts() {
+			if err := resident.Parts()[k].Restore("host", tensors(t, part)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		a, b := train(t, host, i, i+1)[0], train(t, resident, i, i+1)[0]
 		for term, want := range a.Losses {
 			if have := b.Losses[term]; math.Abs(have-want) > tolerance*math.Abs(want) {
 				t.Errorf("iteration %d: %s is %.9g, %.9g on the host", i, term, have, want)
@@ -143,6 +154,12 @@ func TestCrossing(t *testing.T) {
 	runs := int64(2) // of the supervised session: L_S, L_T
 	if d := wide.out - narrow.out; d != runs*2*4*(wide.channels-narrow.channels) {
 		t.Errorf("%d bytes from the device, %d with %d more parameters and %d more channels", narrow.out, wide.out, more, wide.channels-narrow.channels)
+	}
+	c := small()
+	labels := int64(c.Train.Batch * cropSize * cropSize * (1 + 4)) // pseudo-labels and confidences
+	features := int64(4 * 2 * c.Train.Batch * c.Model.ProjectorWidth * (cropSize / 4) * (cropSize / 4))
+	if narrow.out-labels > features/8 {
+		t.Errorf("%d bytes from the device, %d of them labels: the teachers' features, %d, do not stay there", narrow.out, labels, features)
 	}
 	if wide.in != narrow.in {
 		t.Errorf("%d bytes to the device, %d with %d more parameters", narrow.in, wide.in, more)

@@ -25,6 +25,7 @@ type pullTerm struct {
 	size    imageBatch
 	keys    *teacher // of labelled images
 	planned *losses.Pull
+	away    *away // nil where features are the host's
 
 	source     []uint8 // [B,h,w] labels of the labelled images
 	target     []uint8 // [B,h,w] pseudo-labels
@@ -51,7 +52,7 @@ func pullStages(l *Learner) ([]stage, error) {
 
 // build allocates the plan and opens the pass that it feeds.
 func (p *pullTerm) build() (err error) {
-	o, classes, grid := p.cfg.Pull, p.l.arch.Classes, p.keys.grid
+	o, classes, grid := p.cfg.Pull, p.l.arch.Classes, p.keys.features.Grid
 	p.planned, err = losses.NewPull(losses.PullOptions{
 		Classes: classes, Loss: losses.PullLoss(p.l.cfg.PullKind()), Mean: losses.PullMean(o.Mean), Queries: o.Queries, Balanced: o.Balanced, Block: o.Block,
 		Negatives: o.Negatives, Equalised: o.Equalised, Alpha: o.Alpha / 100, Temperature: o.Tau,
@@ -64,8 +65,11 @@ func (p *pullTerm) build() (err error) {
 	if p.cfg.DRW == string(losses.ReweightPull) {
 		p.reweight = make([]float64, classes)
 	}
+	if err := p.readAway(); err != nil {
+		return err
+	}
 	p.pass, err = newPass(p.l.engine, "pull", p.l.arch, p.size, p.l.state, func(b *program.Program, net *nets.Net, image *graphs.Value) (loss, objective *graphs.Value) {
-		loss = p.planned.Loss(b, net.Features(image))
+		loss = p.planned.Loss(b, net.Features(image), p.away.input(b))
 		return loss, b.Graph().Mul(loss, b.Graph().Scalar(float32(o.Weight)))
 	})
 	if err != nil {
@@ -75,9 +79,29 @@ func (p *pullTerm) build() (err error) {
 	return nil
 }
 
+// readAway lets sessions read features that the host may not touch.
+func (p *pullTerm) readAway() (err error) {
+	source, target := p.keys.features, (*featureMap)(nil)
+	if source.Host() != nil {
+		return nil
+	}
+	if p.l.target != nil {
+		target = p.l.target.features
+	}
+	keys := source
+	if p.cfg.Pull.KeyDomain == configs.DomainTarget {
+		keys = target
+	}
+	if p.away, err = newAway(p.l.engine, p.l.state, p.planned, keys, source, target); err != nil {
+		return err
+	}
+	p.l.own(p.away)
+	return nil
+}
+
 // choose plans queries, keys and weights.
-func (p *pullTerm) choose(_ context.Context, i *iteration) error {
-	if err := p.plan(rng.New(p.l.cfg.Seed, i.index, "pull"), i.batch, p.l.target); err != nil {
+func (p *pullTerm) choose(ctx context.Context, i *iteration) error {
+	if err := p.plan(ctx, rng.New(p.l.cfg.Seed, i.index, "pull"), i.batch, p.l.target); err != nil {
 		return err
 	}
 	stats, s := &p.planned.Stats, &i.step
@@ -120,7 +144,7 @@ func (p *pullTerm) queryImages(b *datasets.Batch) []*raster.Image {
 
 // plan draws queries, keys and weights from the teacher's features. target is
 // nil in domain generalisation.
-func (p *pullTerm) plan(r *rand.Rand, b *datasets.Batch, target *teacher) error {
+func (p *pullTerm) plan(ctx context.Context, r *rand.Rand, b *datasets.Batch, target *teacher) error {
 	grid, rule := p.planned.Grid, losses.GridRule(p.cfg.Pull.GridLabels)
 	toGrid := func(dst, labels []uint8) error {
 		return losses.GridLabels(dst, labels, p.size.N, p.size.H, p.size.W, grid.H, grid.W, rule)
@@ -129,7 +153,10 @@ func (p *pullTerm) plan(r *rand.Rand, b *datasets.Batch, target *teacher) error 
 		return err
 	}
 	batch := losses.PullBatch{QueryLabels: p.source}
-	batch.Source = losses.FeatureMap{Features: p.keys.features, Labels: p.source}
+	if p.away != nil {
+		batch.Reader = p.away
+	}
+	batch.Source = losses.FeatureMap{Features: p.keys.features.Host(), Labels: p.source}
 	batch.Keys = batch.Source
 	if target != nil {
 		if err := toGrid(p.target, target.pseudo); err != nil {
@@ -138,7 +165,7 @@ func (p *pullTerm) plan(r *rand.Rand, b *datasets.Batch, target *teacher) error 
 		if err := losses.GridConfidence(p.confidence, target.confidence, p.size.N, p.size.H, p.size.W, grid.H, grid.W); err != nil {
 			return err
 		}
-		batch.Target = &losses.FeatureMap{Features: target.features, Labels: p.target, Confidence: p.confidence}
+		batch.Target = &losses.FeatureMap{Features: target.features.Host(), Labels: p.target, Confidence: p.confidence}
 		if p.cfg.Pull.KeyDomain == configs.DomainTarget {
 			batch.Keys = *batch.Target
 		}
@@ -152,5 +179,5 @@ func (p *pullTerm) plan(r *rand.Rand, b *datasets.Batch, target *teacher) error 
 			batch.ClassWeights = p.reweight
 		}
 	}
-	return p.planned.Plan(r, batch)
+	return p.planned.Plan(ctx, r, batch)
 }

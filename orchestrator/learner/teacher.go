@@ -2,6 +2,7 @@ package learner
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"t2sda/graphs"
@@ -10,7 +11,6 @@ import (
 	"t2sda/graphs/program"
 	"t2sda/internal/finite"
 	"t2sda/internal/raster"
-	"t2sda/losses"
 )
 
 // teacherStage is shared by all teachers of an iteration.
@@ -21,11 +21,10 @@ type teacher struct {
 	*program.Program
 	name string
 
-	image      []float32 // [B,3,H,W]
-	pseudo     []uint8   // [B,H,W] arg max; nil when only features are wanted
-	confidence []float32 // [B,H,W] softmax maximum; nil likewise
-	features   []float32 // [B,D,h,w] ℓ2-normalised; nil without a projector
-	grid       losses.Grid
+	image      []float32   // [B,3,H,W]
+	pseudo     []uint8     // [B,H,W] arg max; nil when only features are wanted
+	confidence []float32   // [B,H,W] softmax maximum; nil likewise
+	features   *featureMap // [B,D,h,w] ℓ2-normalised; nil without a projector
 }
 
 // newTeacher builds the teacher's forward pass: pseudo-labels and confidences
@@ -45,16 +44,17 @@ func newTeacher(e *engine.Engine, name string, arch nets.Arch, size imageBatch, 
 			t.pseudo = program.Output[uint8](p, "labels", g.Cast(g.ArgMax(logits, 1, false), graphs.Uint8))
 		}
 		if wantFeatures {
-			f := net.Project(levels)
-			t.grid = losses.Grid{N: f.Dim(0), D: f.Dim(1), H: f.Dim(2), W: f.Dim(3)}
-			t.features = program.Output[float32](p, "features", f)
+			t.features = s.keep(p, net.Project(levels))
 		}
 	})
 	if err != nil {
-		return nil, err
+		return nil, errors.Join(err, t.features.Close())
 	}
 	return t, nil
 }
+
+// Close frees the session and the features.
+func (t *teacher) Close() error { return errors.Join(t.Program.Close(), t.features.Close()) }
 
 // run runs the teacher on the images.
 func (t *teacher) run(ctx context.Context, images []*raster.Image) error {
@@ -74,7 +74,11 @@ func (t *teacher) pseudoLabels(n, w, h int) *raster.Labels {
 
 // suspect is an [ErrNotFinite] where the last run gave what is no number.
 func (t *teacher) suspect() error {
-	if finite.All(t.confidence) && finite.All(t.features) {
+	ok, err := t.features.finite()
+	if err != nil {
+		return fmt.Errorf("%s: features: %w", t.name, err)
+	}
+	if ok && finite.All(t.confidence) {
 		return nil
 	}
 	return NotFiniteError(t.name + ": its output is not finite")
