@@ -2,7 +2,6 @@ package graphs_test
 
 import (
 	"context"
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"reflect"
@@ -12,89 +11,20 @@ import (
 	"t2sda/graphs/engine/enginetest"
 
 	"t2sda/graphs"
+	"t2sda/graphs/cases"
 	"t2sda/graphs/engine"
 	"t2sda/graphs/graphtest"
 )
 
-// row is one way of applying an operator, checked by finite differences and against ONNX Runtime.
-type row struct {
-	op, variant string
-	args        []arg
-	build       func(g *graphs.Graph, v []*graphs.Value) *graphs.Value
-	tol         float64 // of the gradient check; 0: 1e-6
-}
-
-// arg describes an operand: shape, element type and how its elements are drawn.
-type arg struct {
-	dims []int
-	dt   graphs.DType
-	draw func(r *rand.Rand, n int) []float64
-}
-
-// in is a float operand drawn evenly from [lo, hi).
-func in(lo, hi float64, dims ...int) arg {
-	return arg{dims, graphs.Float32, func(r *rand.Rand, n int) []float64 {
-		return graphtest.Uniform(r, lo, hi, n).Data
-	}}
-}
-
-// f is a float operand from [−1, 1).
-func f(dims ...int) arg { return in(-1, 1, dims...) }
-
-// apart is a float operand whose elements are spaced evenly, in random order and symmetric to 0: no
-// two are equal, none is zero, so that kinks are far. Operands of different offset (a fraction of
-// the spacing) have no element in common.
-func apart(offset float64, dims ...int) arg {
-	return arg{dims, graphs.Float32, func(r *rand.Rand, n int) []float64 {
-		out := make([]float64, n)
-		for i, p := range r.Perm(n) {
-			out[i] = (float64(p) - float64(n/2) + 0.25 + offset) / 8
-		}
-		return out
-	}}
-}
-
-// index is an integer operand from [lo, hi).
-func index(dt graphs.DType, lo, hi int, dims ...int) arg {
-	return arg{dims, dt, func(r *rand.Rand, n int) []float64 {
-		return graphtest.Fill(func() float64 { return float64(lo + r.IntN(hi-lo)) }, n).Data
-	}}
-}
-
-// permutation is an int64 operand with lines of different indices along the first axis.
-func permutation(n, columns int) arg {
-	return arg{[]int{n, columns}, graphs.Int64, func(r *rand.Rand, _ int) []float64 {
-		out := make([]float64, n*columns)
-		for c := range columns {
-			for i, p := range r.Perm(n) {
-				out[i*columns+c] = float64(p)
-			}
-		}
-		return out
-	}}
-}
-
-// mask is a boolean operand.
-func mask(dims ...int) arg { return index(graphs.Bool, 0, 2, dims...) }
-
-func (w row) name() string { return w.op + "/" + w.variant }
-
-// inputs draws the operands, as float32 exactly, so that both interpreters see the same numbers.
-func (w row) inputs(r *rand.Rand) map[string]graphtest.Array {
+// inputsOf draws a case's operands for the interpreter.
+func inputsOf(c cases.Case, r *rand.Rand) map[string]graphtest.Array {
+	drawn := c.Inputs(r)
 	m := map[string]graphtest.Array{}
-	for i, a := range w.args {
-		x := graphtest.New(a.dims...)
-		for j, v := range a.draw(r, len(x.Data)) {
-			x.Data[j] = float64(float32(v))
-		}
-		m[fmt.Sprintf("x%d", i)] = x
+	for i, a := range c.Args {
+		name := cases.InputName(i)
+		m[name] = graphtest.Array{Shape: graphs.Shape(a.Dims).Clone(), Data: drawn[name]}
 	}
 	return m
-}
-
-// allRows are the rows of all families.
-func allRows() []row {
-	return slices.Concat(elementwiseRows(), logicRows(), layoutRows(), reduceRows(), matmulRows(), convRows(), poolRows(), normRows(), resizeRows(), gatherRows())
 }
 
 // operators returns the builders of Graph that are ONNX operators, by reflection: all methods but
@@ -125,17 +55,17 @@ func TestEveryOperatorHasOneEntry(t *testing.T) {
 }
 
 func TestEveryOperatorIsChecked(t *testing.T) {
-	rows := allRows()
+	all := cases.All()
 	seen := map[string]bool{}
-	for _, w := range rows {
-		if seen[w.name()] {
-			t.Errorf("two rows are called %s", w.name())
+	for _, c := range all {
+		if seen[c.Name()] {
+			t.Errorf("two cases are called %s", c.Name())
 		}
-		seen[w.name()] = true
+		seen[c.Name()] = true
 	}
 	for _, op := range operators() {
-		if !slices.ContainsFunc(rows, func(w row) bool { return w.op == op }) {
-			t.Errorf("%s has no row: neither its gradient nor its kernel is checked", op)
+		if !slices.ContainsFunc(all, func(c cases.Case) bool { return c.Op == op }) {
+			t.Errorf("%s has no case: neither its gradient nor its kernel is checked", op)
 		}
 	}
 }
@@ -154,36 +84,36 @@ var cotangents = map[string]func(g *graphs.Graph, y *graphs.Value) *graphs.Value
 }
 
 func TestGradients(t *testing.T) {
-	for _, w := range allRows() {
-		if graphs.RuleKind(w.op) != "rule" {
+	for _, c := range cases.All() {
+		if !graphs.Differentiable(c.Op) {
 			continue
 		}
 		for form, reduce := range cotangents {
-			t.Run(w.name()+"/"+form, func(t *testing.T) { w.checkGradient(t, reduce) })
+			t.Run(c.Name()+"/"+form, func(t *testing.T) { checkGradient(t, c, reduce) })
 		}
 	}
 }
 
-func (w row) checkGradient(t *testing.T, reduce func(*graphs.Graph, *graphs.Value) *graphs.Value) {
-	inputs := w.inputs(rand.New(rand.NewPCG(2, 3)))
+func checkGradient(t *testing.T, c cases.Case, reduce func(*graphs.Graph, *graphs.Value) *graphs.Value) {
+	inputs := inputsOf(c, rand.New(rand.NewPCG(2, 3)))
 	before := map[string]graphtest.Array{}
 	var wrt []string
 	opts := []graphtest.Option{graphtest.Samples(24)}
-	for i, a := range w.args {
-		name := fmt.Sprintf("x%d", i)
+	for i, a := range c.Args {
+		name := cases.InputName(i)
 		before[name] = inputs[name].Clone()
-		if a.dt == graphs.Float32 {
+		if a.DType == graphs.Float32 {
 			wrt = append(wrt, name)
 		} else {
-			opts = append(opts, graphtest.Typed(name, a.dt))
+			opts = append(opts, graphtest.Typed(name, a.DType))
 		}
 	}
-	tol := w.tol
+	tol := c.Tol
 	if tol == 0 {
 		tol = 1e-6
 	}
 	graphtest.CheckGradients(t, func(g *graphs.Graph, in map[string]*graphs.Value) *graphs.Value {
-		y := w.apply(g, in)
+		y := c.Apply(g, in)
 		if y.Rank() == 0 {
 			return y
 		}
@@ -194,58 +124,20 @@ func (w row) checkGradient(t *testing.T, reduce func(*graphs.Graph, *graphs.Valu
 	}
 }
 
-func (w row) apply(g *graphs.Graph, in map[string]*graphs.Value) *graphs.Value {
-	v := make([]*graphs.Value, len(w.args))
-	for i := range v {
-		v[i] = in[fmt.Sprintf("x%d", i)]
-	}
-	return w.build(g, v)
-}
-
-// graph builds the row's operator with its gradients (by a fixed cotangent) as outputs.
-func (w row) graph(t testing.TB) *graphs.Graph {
-	t.Helper()
-	g, err := graphs.Build(w.name(), func(g *graphs.Graph) {
-		in := map[string]*graphs.Value{}
-		var wrt []*graphs.Value
-		for i, a := range w.args {
-			name := fmt.Sprintf("x%d", i)
-			in[name] = g.Input(name, a.dt, a.dims...)
-			if a.dt == graphs.Float32 {
-				wrt = append(wrt, in[name])
-			}
-		}
-		y := w.apply(g, in)
-		g.Output("y", y)
-		if graphs.RuleKind(w.op) != "rule" {
-			return
-		}
-		c := make([]float32, y.Shape().Size())
-		for i := range c {
-			c[i] = float32(math.Cos(float64(i)))
-		}
-		loss := g.ReduceSum(g.Mul(y, g.Floats(c, y.Shape()...)), nil, false)
-		for i, d := range graphs.Gradients(loss, wrt...) {
-			g.Output(fmt.Sprintf("d%d", i), d)
-		}
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return g
-}
-
-// TestInterpreterAgainstRuntime runs every row and its gradients in ONNX Runtime and in the
+// TestInterpreterAgainstRuntime runs every case and its gradients in ONNX Runtime and in the
 // interpreter; together they must contain every operator, and the device must have kernels for
 // all of them.
 func TestInterpreterAgainstRuntime(t *testing.T) {
 	var placement engine.Placement
 	e := enginetest.Open(t, engine.Options{IntraOpThreads: 1, Placed: func(p engine.Placement) { placement = p }})
 	ran := map[string]bool{}
-	for _, w := range allRows() {
-		t.Run(w.name(), func(t *testing.T) {
-			g := w.graph(t)
-			inputs := w.inputs(rand.New(rand.NewPCG(4, 5)))
+	for _, c := range cases.All() {
+		t.Run(c.Name(), func(t *testing.T) {
+			g, err := c.Graph()
+			if err != nil {
+				t.Fatal(err)
+			}
+			inputs := inputsOf(c, rand.New(rand.NewPCG(4, 5)))
 			compareRuns(t, runtimeRun(t, e, g, inputs), graphtest.Run(g, inputs))
 			if len(placement.Fallback) > 0 {
 				t.Errorf("the CPU runs %v (%s)", placement.Fallback, placement)

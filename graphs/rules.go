@@ -74,3 +74,6 @@ var rules = map[string]entry{
 	"Transpose":          {hasRule, transposeGrad},
 	"Where":              {hasRule, whereGrad},
 }
+
+// Differentiable reports whether the operator has a gradient rule.
+func Differentiable(op string) bool { return rules[op].kind == hasRule }

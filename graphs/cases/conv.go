@@ -1,4 +1,4 @@
-package graphs_test
+package cases
 
 import (
 	"fmt"
@@ -6,7 +6,7 @@ import (
 	"t2sda/graphs"
 )
 
-func convRows() (rows []row) {
+func convCases() (cases []Case) {
 	for _, c := range []struct {
 		variant string
 		x, w    []int
@@ -46,18 +46,18 @@ func convRows() (rows []row) {
 		{"depthwise, one-sided pads", []int{2, 3, 4, 5}, []int{3, 1, 2, 3}, graphs.ConvAttrs{Group: 3, Pads: [4]int{0, 2, 1, 0}}, false},
 		{"depthwise, two per channel", []int{2, 3, 4, 5}, []int{6, 1, 3, 3}, graphs.ConvAttrs{Group: 3, Pads: [4]int{1, 1, 1, 1}}, false},
 	} {
-		args := []arg{f(c.x...), f(c.w...)}
+		args := []Arg{f(c.x...), f(c.w...)}
 		if c.bias {
 			args = append(args, f(c.w[0]))
 		}
-		rows = append(rows, row{op: "Conv", variant: c.variant, args: args, build: func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
+		cases = append(cases, Case{Op: "Conv", Variant: c.variant, Args: args, Build: func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
 			return g.Conv(v[0], v[1], bias(v), c.a)
 		}})
 	}
-	return append(rows, convTransposeRows()...)
+	return append(cases, convTransposeCases()...)
 }
 
-func convTransposeRows() (rows []row) {
+func convTransposeCases() (cases []Case) {
 	for i, c := range []struct {
 		x, w  []int
 		a     graphs.ConvAttrs
@@ -69,15 +69,15 @@ func convTransposeRows() (rows []row) {
 		{[]int{1, 4, 3, 2}, []int{4, 2, 2, 3}, graphs.ConvAttrs{Strides: [2]int{2, 3}, Dilations: [2]int{2, 1}, Group: 2}, [2]int{1, 2}, true},
 		{[]int{2, 3, 3, 3}, []int{3, 1, 3, 3}, graphs.ConvAttrs{Strides: [2]int{2, 2}, Group: 3, Pads: [4]int{0, 1, 1, 0}}, [2]int{}, false},
 	} {
-		args := []arg{f(c.x...), f(c.w...)}
+		args := []Arg{f(c.x...), f(c.w...)}
 		if c.bias {
 			args = append(args, f(c.w[1]*max(c.a.Group, 1)))
 		}
-		rows = append(rows, row{op: "ConvTranspose", variant: fmt.Sprint(i), args: args, build: func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
+		cases = append(cases, Case{Op: "ConvTranspose", Variant: fmt.Sprint(i), Args: args, Build: func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
 			return g.ConvTranspose(v[0], v[1], bias(v), c.a, c.extra)
 		}})
 	}
-	return rows
+	return cases
 }
 
 // bias returns the third operand if there is one.

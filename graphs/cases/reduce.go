@@ -1,13 +1,13 @@
-package graphs_test
+package cases
 
 import "t2sda/graphs"
 
-func reduceRows() (rows []row) {
+func reduceCases() (cases []Case) {
 	type reduction = func(g *graphs.Graph, x *graphs.Value, axes []int, keepDims bool) *graphs.Value
 	for _, op := range []struct {
 		name string
 		f    reduction
-		x    arg
+		x    Arg
 	}{
 		{"ReduceSum", (*graphs.Graph).ReduceSum, f(2, 3, 4)},
 		{"ReduceMean", (*graphs.Graph).ReduceMean, f(2, 3, 4)},
@@ -25,7 +25,7 @@ func reduceRows() (rows []row) {
 			{"outer", []int{2, 0}, false},
 			{"middle", []int{1}, false},
 		} {
-			rows = append(rows, row{op: op.name, variant: v.variant, args: []arg{op.x}, build: func(g *graphs.Graph, x []*graphs.Value) *graphs.Value {
+			cases = append(cases, Case{Op: op.name, Variant: v.variant, Args: []Arg{op.x}, Build: func(g *graphs.Graph, x []*graphs.Value) *graphs.Value {
 				return op.f(g, x[0], v.axes, v.keep)
 			}})
 		}
@@ -33,10 +33,10 @@ func reduceRows() (rows []row) {
 	argMax := func(axis int, keep bool) builder {
 		return func(g *graphs.Graph, v []*graphs.Value) *graphs.Value { return g.ArgMax(v[0], axis, keep) }
 	}
-	return append(rows,
-		row{op: "ArgMax", variant: "channels", args: []arg{f(2, 5, 3)}, build: argMax(1, false)},
-		row{op: "ArgMax", variant: "last kept", args: []arg{f(2, 5)}, build: argMax(-1, true)},
-		row{op: "ArgMax", variant: "ties", args: []arg{in(0, 0.001, 3, 6)}, build: func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
+	return append(cases,
+		Case{Op: "ArgMax", Variant: "channels", Args: []Arg{f(2, 5, 3)}, Build: argMax(1, false)},
+		Case{Op: "ArgMax", Variant: "last kept", Args: []Arg{f(2, 5)}, Build: argMax(-1, true)},
+		Case{Op: "ArgMax", Variant: "ties", Args: []Arg{in(0, 0.001, 3, 6)}, Build: func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
 			return g.ArgMax(g.Floor(v[0]), 1, false)
 		}},
 	)

@@ -1,4 +1,4 @@
-package graphs_test
+package cases
 
 import (
 	"fmt"
@@ -6,7 +6,7 @@ import (
 	"t2sda/graphs"
 )
 
-func matmulRows() (rows []row) {
+func matmulCases() (cases []Case) {
 	for _, s := range []struct {
 		variant string
 		a, b    []int
@@ -18,15 +18,15 @@ func matmulRows() (rows []row) {
 		{"crossed batches", []int{2, 1, 3, 4}, []int{3, 4, 2}},
 		{"longer right", []int{2, 3, 4}, []int{3, 1, 4, 2}},
 	} {
-		rows = append(rows, row{op: "MatMul", variant: s.variant, args: []arg{f(s.a...), f(s.b...)}, build: func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
+		cases = append(cases, Case{Op: "MatMul", Variant: s.variant, Args: []Arg{f(s.a...), f(s.b...)}, Build: func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
 			return g.MatMul(v[0], v[1])
 		}})
 		for i := range 4 {
 			transA, transB := i&1 == 1, i&2 == 2
 			a, b := swapped(s.a, transA), swapped(s.b, transB)
-			rows = append(rows, row{
-				op: "FusedMatMul", variant: fmt.Sprint(s.variant, transA, transB), args: []arg{f(a...), f(b...)},
-				build: func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
+			cases = append(cases, Case{
+				Op: "FusedMatMul", Variant: fmt.Sprint(s.variant, transA, transB), Args: []Arg{f(a...), f(b...)},
+				Build: func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
 					return g.FusedMatMul(v[0], v[1], transA, transB, 0.75)
 				},
 			})
@@ -35,15 +35,15 @@ func matmulRows() (rows []row) {
 	for i := range 4 {
 		transA, transB := i&1 == 1, i&2 == 2
 		for _, c := range [][]int{{3, 2}, {2}, {3, 1}, {}} {
-			rows = append(rows, row{
-				op: "Gemm", variant: fmt.Sprint(transA, transB, c), args: []arg{f(swapped([]int{3, 4}, transA)...), f(swapped([]int{4, 2}, transB)...), f(c...)},
-				build: func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
+			cases = append(cases, Case{
+				Op: "Gemm", Variant: fmt.Sprint(transA, transB, c), Args: []Arg{f(swapped([]int{3, 4}, transA)...), f(swapped([]int{4, 2}, transB)...), f(c...)},
+				Build: func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
 					return g.Gemm(v[0], v[1], v[2], transA, transB)
 				},
 			})
 		}
 	}
-	return append(rows, row{op: "Gemm", variant: "no addend", args: []arg{f(3, 4), f(4, 2)}, build: func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
+	return append(cases, Case{Op: "Gemm", Variant: "no addend", Args: []Arg{f(3, 4), f(4, 2)}, Build: func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
 		return g.Gemm(v[0], v[1], nil, false, false)
 	}})
 }

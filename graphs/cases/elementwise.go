@@ -1,10 +1,10 @@
-package graphs_test
+package cases
 
 import "t2sda/graphs"
 
-func elementwiseRows() (rows []row) {
-	unary := func(op string, a arg, f func(g *graphs.Graph, x *graphs.Value) *graphs.Value) {
-		rows = append(rows, row{op: op, variant: "map", args: []arg{a}, build: func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
+func elementwiseCases() (cases []Case) {
+	unary := func(op string, a Arg, f func(g *graphs.Graph, x *graphs.Value) *graphs.Value) {
+		cases = append(cases, Case{Op: op, Variant: "map", Args: []Arg{a}, Build: func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
 			return f(g, v[0])
 		}})
 	}
@@ -25,7 +25,7 @@ func elementwiseRows() (rows []row) {
 	unary("Clip", apart(0.01, 3, 4), func(g *graphs.Graph, x *graphs.Value) *graphs.Value { return g.Clip(x, -0.5, 0.25) })
 	unary("HardSigmoid", apart(0.01, 4, 8), func(g *graphs.Graph, x *graphs.Value) *graphs.Value { return g.HardSigmoid(x, 0.5, 0.5) })
 
-	binary := func(op string, f func(g *graphs.Graph, a, b *graphs.Value) *graphs.Value, operand func(which int, dims ...int) arg) {
+	binary := func(op string, f func(g *graphs.Graph, a, b *graphs.Value) *graphs.Value, operand func(which int, dims ...int) Arg) {
 		build := func(g *graphs.Graph, v []*graphs.Value) *graphs.Value { return f(g, v[0], v[1]) }
 		for _, s := range []struct {
 			variant string
@@ -38,30 +38,30 @@ func elementwiseRows() (rows []row) {
 			{"scalar", []int{}, []int{2, 3}},
 			{"many rows", []int{3}, []int{4, 9, 3}},
 		} {
-			rows = append(rows, row{op: op, variant: s.variant, args: []arg{operand(0, s.a...), operand(1, s.b...)}, build: build})
+			cases = append(cases, Case{Op: op, Variant: s.variant, Args: []Arg{operand(0, s.a...), operand(1, s.b...)}, Build: build})
 		}
-		rows = append(rows, row{op: op, variant: "itself", args: []arg{operand(0, 2, 3)}, build: func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
+		cases = append(cases, Case{Op: op, Variant: "itself", Args: []Arg{operand(0, 2, 3)}, Build: func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
 			return f(g, v[0], g.Neg(v[0]))
 		}})
 	}
-	smooth := func(_ int, dims ...int) arg { return f(dims...) }
-	kinked := func(which int, dims ...int) arg { return apart(0.3*float64(which), dims...) }
+	smooth := func(_ int, dims ...int) Arg { return f(dims...) }
+	kinked := func(which int, dims ...int) Arg { return apart(0.3*float64(which), dims...) }
 	binary("Add", (*graphs.Graph).Add, smooth)
 	binary("Sub", (*graphs.Graph).Sub, smooth)
 	binary("Mul", (*graphs.Graph).Mul, smooth)
-	binary("Div", (*graphs.Graph).Div, func(_ int, dims ...int) arg { return in(0.5, 2, dims...) })
+	binary("Div", (*graphs.Graph).Div, func(_ int, dims ...int) Arg { return in(0.5, 2, dims...) })
 	binary("Max", (*graphs.Graph).Max, kinked)
 	binary("Min", (*graphs.Graph).Min, kinked)
 	for _, op := range []struct {
 		name string
 		f    func(g *graphs.Graph, a, b *graphs.Value) *graphs.Value
 	}{{"Add", (*graphs.Graph).Add}, {"Mul", (*graphs.Graph).Mul}, {"Div", (*graphs.Graph).Div}} {
-		rows = append(rows, row{
-			op: op.name, variant: "integers", args: []arg{in(0, 9, 5), index(graphs.Int64, 1, 9, 5)},
-			build: func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
+		cases = append(cases, Case{
+			Op: op.name, Variant: "integers", Args: []Arg{in(0, 9, 5), index(graphs.Int64, 1, 9, 5)},
+			Build: func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
 				return g.Mul(v[0], g.Cast(op.f(g, g.Ints([]int64{7}, 1), v[1]), graphs.Float32))
 			},
 		})
 	}
-	return rows
+	return cases
 }
