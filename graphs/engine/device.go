@@ -3,8 +3,6 @@ package engine
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -104,26 +102,6 @@ func (e *Engine) choose(request device) (device, error) {
 		return device{kind: "cpu"}, nil
 	}
 	return device{}, e.noCUDA(cuda, err)
-}
-
-// noCUDA explains why a CUDA device cannot be had: the library lacks the provider,
-// or the provider lacks a driver, a device or NVIDIA's libraries.
-func (e *Engine) noCUDA(d device, cause error) error {
-	provider := filepath.Join(filepath.Dir(e.file), "libonnxruntime_providers_cuda.so")
-	if _, err := os.Stat(provider); err != nil {
-		return &LibraryError{
-			File: e.file, Reason: fmt.Sprintf("has no CUDA provider, which device %s needs", d),
-			Fix: "run `" + installCommand + " --cuda` or choose device cpu",
-		}
-	}
-	why, _, _ := strings.Cut(cause.Error(), "\n")
-	if _, after, ok := strings.Cut(why, " with error: "); ok {
-		why = after // the rest is a place in ONNX Runtime's sources
-	}
-	return &LibraryError{
-		File: e.file, Reason: fmt.Sprintf("cannot use device %s (%s)", d, why),
-		Fix: "install an NVIDIA driver, CUDA 13 and cuDNN 9, or choose device cpu",
-	}
 }
 
 // tryDevice makes and drops a session of one node on the device.

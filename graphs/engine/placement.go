@@ -74,7 +74,7 @@ func (s *Session) place() error {
 		e.options.Placed(p)
 	}
 	if e.options.Strict && len(p.Fallback) > 0 {
-		return fmt.Errorf("device %s has no kernel for %s, and the CPU is not to run them: switch strict off, or choose another device", e.device, strings.Join(p.Fallback, ", "))
+		return fmt.Errorf("device %s has no kernel for %s, and the CPU is not to run them: set runtime.strict=false, or choose another device", e.device, strings.Join(p.Fallback, ", "))
 	}
 	return nil
 }
