@@ -1,7 +1,6 @@
 package graphs_test
 
 import (
-	"context"
 	"math"
 	"math/rand/v2"
 	"reflect"
@@ -172,20 +171,11 @@ func compareRuns(t *testing.T, got, want map[string]graphtest.Array) {
 // runtimeRun runs a graph in ONNX Runtime.
 func runtimeRun(t testing.TB, e *engine.Engine, g *graphs.Graph, inputs map[string]graphtest.Array) map[string]graphtest.Array {
 	t.Helper()
-	model, err := g.Marshal()
-	if err != nil {
-		t.Fatal(err)
+	feeds := map[string][]float64{}
+	for name, a := range inputs {
+		feeds[name] = a.Data
 	}
-	s, err := e.NewSession(g.Name(), model)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	feeds := map[string]*engine.Tensor{}
-	for _, v := range g.Inputs() {
-		feeds[v.Name()] = tensorOf(t, inputs[v.Name()], v.DType())
-	}
-	results, err := s.Run(context.Background(), feeds)
+	results, err := cases.Run(t.Context(), e, g, feeds)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -198,71 +188,18 @@ func runtimeRun(t testing.TB, e *engine.Engine, g *graphs.Graph, inputs map[stri
 
 func tensorOf(t testing.TB, a graphtest.Array, dt graphs.DType) *engine.Tensor {
 	t.Helper()
-	var x *engine.Tensor
-	var err error
-	switch dt {
-	case graphs.Float32:
-		x, err = engine.NewTensor(convert[float32](a), a.Shape...)
-	case graphs.Int64:
-		x, err = engine.NewTensor(convert[int64](a), a.Shape...)
-	case graphs.Int32:
-		x, err = engine.NewTensor(convert[int32](a), a.Shape...)
-	case graphs.Uint8:
-		x, err = engine.NewTensor(convert[uint8](a), a.Shape...)
-	case graphs.Bool:
-		b := make([]bool, len(a.Data))
-		for i, v := range a.Data {
-			b[i] = v != 0
-		}
-		x, err = engine.NewTensor(b, a.Shape...)
-	}
+	x, err := cases.Tensor(a.Data, dt, a.Shape...)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return x
 }
 
-func convert[T float32 | int64 | int32 | uint8](a graphtest.Array) []T {
-	out := make([]T, len(a.Data))
-	for i, v := range a.Data {
-		out[i] = T(v)
-	}
-	return out
-}
-
 func arrayOf(t testing.TB, x *engine.Tensor) graphtest.Array {
 	t.Helper()
-	a := graphtest.New(x.Shape()...)
-	switch x.DType() {
-	case engine.Float32:
-		unpack[float32](t, x, a)
-	case engine.Int64:
-		unpack[int64](t, x, a)
-	case engine.Int32:
-		unpack[int32](t, x, a)
-	case engine.Uint8:
-		unpack[uint8](t, x, a)
-	case engine.Bool:
-		data, err := engine.Data[bool](x)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i, v := range data {
-			if v {
-				a.Data[i] = 1
-			}
-		}
-	}
-	return a
-}
-
-func unpack[T float32 | int64 | int32 | uint8](t testing.TB, x *engine.Tensor, a graphtest.Array) {
-	t.Helper()
-	data, err := engine.Data[T](x)
+	data, err := cases.Values(x)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, v := range data {
-		a.Data[i] = float64(v)
-	}
+	return graphtest.Array{Shape: x.Shape(), Data: data}
 }

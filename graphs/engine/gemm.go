@@ -20,13 +20,21 @@ func (e *Engine) GEMMRate(ctx context.Context, n, threads int) (rate float64, er
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
+	arena, err := e.NewDeviceArena(3 * n * n) // beside the product, copies would be most of the time
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, arena.Close()) }()
 	var matrices [3]*Tensor
 	for i := range matrices {
 		data := make([]float32, n*n)
 		for j := range data {
 			data[j] = float32((j*7+i)%13)/13 - 0.5
 		}
-		if matrices[i], err = NewTensor(data, n, n); err != nil {
+		if err := arena.Write(data, i*n*n); err != nil {
+			return 0, err
+		}
+		if matrices[i], err = arena.View(i*n*n, n, n); err != nil {
 			return 0, err
 		}
 	}
@@ -34,6 +42,7 @@ func (e *Engine) GEMMRate(ctx context.Context, n, threads int) (rate float64, er
 	if err != nil {
 		return 0, err
 	}
+	defer func() { err = errors.Join(err, b.Close()) }()
 	const runs = 7
 	best := time.Duration(0)
 	for i := range runs {

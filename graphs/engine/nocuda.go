@@ -87,7 +87,10 @@ func (s cudaState) explain() (reason, fix string) {
 	case s.device.ordinal >= len(s.driver.GPUs):
 		return "there is no such device: " + s.devices(), "choose one of them"
 	}
-	return firstCause(s.cause), update
+	if OutOfMemory(s.cause) {
+		return "its memory is full: " + firstCause(s.cause), "free memory that other programs hold there"
+	}
+	return firstCause(s.cause), "see what nvidia-smi says of the device"
 }
 
 // major is the version of CUDA that the provider is built for: by its runtime library, or

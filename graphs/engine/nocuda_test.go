@@ -36,7 +36,8 @@ func TestNoCUDA(t *testing.T) {
 		"no cuDNN":           {driver: two, found: []string{"libcublas.so.13", "libcudart.so.13"}, want: []string{"(libcudnn.so.9 is not found)", "LD_LIBRARY_PATH"}},
 		"no GPU":             {driver: &nvidia.Driver{CUDA: 13000}, found: needs, want: []string{"shows no GPU", "CUDA_VISIBLE_DEVICES"}},
 		"out of range":       {driver: two, found: needs, ordinal: 2, want: []string{"device cuda:2", "no such device: cuda:0 is H100, cuda:1 is H200", "choose one of them"}},
-		"something else":     {driver: two, found: needs, cause: "CUDA failure 999: unknown error ; GPU=0\nsources", want: []string{"(CUDA failure 999: unknown error ; GPU=0)"}},
+		"something else":     {driver: two, found: needs, cause: "CUDA failure 999: unknown error ; GPU=0\nsources", want: []string{"(CUDA failure 999: unknown error ; GPU=0)", "nvidia-smi"}},
+		"memory is full":     {driver: two, found: needs, cause: "CUDA failure 2: out of memory", want: []string{"(its memory is full: CUDA failure 2", "free memory"}},
 	} {
 		d := device{kind: "cuda", ordinal: c.ordinal}
 		s := cudaState{

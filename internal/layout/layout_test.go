@@ -24,7 +24,7 @@ var allowed = map[string][]string{
 	"t2sda/translate/offline":        {"t2sda/translate", "t2sda/datasets", "t2sda/internal/…"},
 	"t2sda/translate/neural":         {"t2sda/graphs/engine", "t2sda/internal/…"},
 	"t2sda/graphs":                   {},
-	"t2sda/graphs/cases":             {"t2sda/graphs"},
+	"t2sda/graphs/cases":             {"t2sda/graphs", "t2sda/graphs/engine"},
 	"t2sda/graphs/engine":            {"t2sda/internal/…"},
 	"t2sda/graphs/engine/enginetest": {"t2sda/graphs", "t2sda/graphs/engine"},
 	"t2sda/graphs/engine/onnxtest":   {},
