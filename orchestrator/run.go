@@ -230,22 +230,28 @@ func prepare(ctx context.Context, cfg configs.Config, dir string, e *engine.Engi
 	return t, nil
 }
 
-// openEngine translates the runtime's configuration.
+// openEngine is openVetting for what opens no model files of others.
 func openEngine(cfg configs.Config) (*engine.Engine, error) {
 	return openVetting(cfg, nil, zap.NewNop())
 }
 
 // openVetting is openEngine with [Options.Vet], and with a log of what runs where.
 func openVetting(cfg configs.Config, vet func(path string, model []byte) error, log *zap.Logger) (*engine.Engine, error) {
+	o := EngineOptions(cfg)
+	o.Vet, o.Placed = vet, func(p engine.Placement) { logPlacement(log, p) }
+	return engine.Open(o)
+}
+
+// EngineOptions translates the runtime's configuration.
+func EngineOptions(cfg configs.Config) engine.Options {
 	r := cfg.Runtime
-	return engine.Open(engine.Options{
-		Vet: vet, Placed: func(p engine.Placement) { logPlacement(log, p) }, Strict: r.Strict,
-		Library: r.Library, Device: r.Device, IntraOpThreads: r.Threads, AllowSpinning: r.Spinning, ProfilePrefix: r.Profile,
+	return engine.Options{
+		Strict: r.Strict, Library: r.Library, Device: r.Device, IntraOpThreads: r.Threads, AllowSpinning: r.Spinning, ProfilePrefix: r.Profile,
 		CUDA: engine.CUDAOptions{
 			TF32: r.CUDA.TF32, ConvAlgoSearch: r.CUDA.ConvAlgoSearch,
 			ArenaExtendStrategy: r.CUDA.ArenaExtendStrategy, MemoryLimit: r.CUDA.MemoryLimitMB << 20, SharedArena: r.CUDA.SharedArena,
 		},
-	})
+	}
 }
 
 // logPlacement tells which providers run a session's nodes, where that can be asked.

@@ -35,14 +35,20 @@ type LibraryError struct {
 
 // Error returns the sentence.
 func (e *LibraryError) Error() string {
-	fix := e.Fix
+	what, fix := e.Parts()
+	return what + ": " + fix
+}
+
+// Parts returns what is wrong and what mends it.
+func (e *LibraryError) Parts() (what, fix string) {
+	fix = e.Fix
 	if fix == "" {
 		fix = "run `" + installCommand + "`"
 	}
 	if e.File == "" {
-		return fmt.Sprintf("no ONNX Runtime library found (%s): %s", e.Reason, fix)
+		return fmt.Sprintf("no ONNX Runtime library found (%s)", e.Reason), fix
 	}
-	return fmt.Sprintf("the ONNX Runtime library %s %s: %s", e.File, e.Reason, fix)
+	return fmt.Sprintf("the ONNX Runtime library %s %s", e.File, e.Reason), fix
 }
 
 func wrongVersion(file, got string) error {
@@ -56,6 +62,16 @@ func wrongVersion(file, got string) error {
 // that can be told without loading it; errors are a *[LibraryError].
 func Discover(explicit string) (string, error) {
 	return discover(explicit, false, systemLibraries())
+}
+
+// DiscoverFor is Discover for a device, as [Options] name it: of what Install has put into
+// the cache the build with its provider goes first. [Open] looks for the same.
+func DiscoverFor(explicit, deviceName string) (string, error) {
+	d, err := parseDevice(deviceName)
+	if err != nil {
+		return "", err
+	}
+	return discover(explicit, d.wantsCUDA(), systemLibraries())
 }
 
 // discover is Discover with a preference for the CUDA build among the cached ones.
