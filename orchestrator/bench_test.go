@@ -1,19 +1,18 @@
 package orchestrator
 
 import (
-	"context"
 	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"t2sda/configs"
 	"t2sda/datasets"
 	"t2sda/graphs/engine/enginetest"
 	"t2sda/internal/peaktest"
+	"t2sda/orchestrator/trial"
 )
 
 // BenchmarkStep times iterations of the embedded run (method t2s) on pictures of
@@ -25,7 +24,7 @@ import (
 // The stages' mean times are logged.
 func BenchmarkStep(b *testing.B) {
 	t, stream := newStreetsTrainer(b)
-	inside := &clock{Context: b.Context(), done: make(chan struct{})}
+	inside := trial.NewClock(b.Context())
 	stages, it := map[string]float64{}, 0
 	step := func() {
 		e, err := t.iterate(inside, it, stream)
@@ -41,46 +40,24 @@ func BenchmarkStep(b *testing.B) {
 	for range warmup {
 		step()
 	}
-	if inside.calls != runs*warmup {
-		b.Fatalf("%d runs of ONNX Runtime in %d iterations, not %d each", inside.calls, warmup, runs)
+	if inside.Calls != runs*warmup {
+		b.Fatalf("%d runs of ONNX Runtime in %d iterations, not %d each", inside.Calls, warmup, runs)
 	}
 	clear(stages)
-	inside.spent = 0
+	inside.Spent = 0
 	for b.Loop() {
 		step()
 	}
 	whole := b.Elapsed().Seconds()
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(1000*whole/float64(b.N), "ms/step")
-	b.ReportMetric(100*(1-inside.spent.Seconds()/whole), "%outside")
+	b.ReportMetric(100*(1-inside.Spent.Seconds()/whole), "%outside")
 	b.ReportMetric(100*stages["data"]/whole, "%waiting")
 	var means []string
 	for _, name := range slices.Sorted(maps.Keys(stages)) {
 		means = append(means, fmt.Sprintf("%s %.1f", name, 1000*stages[name]/float64(b.N)))
 	}
 	b.Log("ms per stage: ", strings.Join(means, ", "))
-}
-
-// clock is a context that sums the time spent inside of ONNX Runtime: a binding
-// registers for the context's end (context.AfterFunc) for just the time of a
-// call, see engine's Session.call. It never ends.
-type clock struct {
-	context.Context
-	done  chan struct{}
-	spent time.Duration
-	calls int
-}
-
-func (c *clock) Done() <-chan struct{} { return c.done }
-
-// AfterFunc is what context.AfterFunc calls.
-func (c *clock) AfterFunc(func()) (stop func() bool) {
-	start := time.Now()
-	return func() bool {
-		c.spent += time.Since(start)
-		c.calls++
-		return true
-	}
 }
 
 // newStreetsTrainer makes the preset's trainer; its worlds have fewer pictures.

@@ -54,7 +54,7 @@ func runChild(ctx context.Context, j Job, o Options) error {
 	// Called as people call the program: the run records it.
 	cmd.Args = []string{cmp.Or(o.Program, "t2sda"), "train", "--resume", "-c", filepath.Join(dir, ConfigFile)}
 	cmd.Stdout, cmd.Stderr = log, log
-	cmd.SysProcAttr = childProcess()
+	cmd.SysProcAttr = ChildProcess()
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	err = cmd.Run()
 	if ended := new(exec.ExitError); errors.As(err, &ended) || errors.Is(err, context.Canceled) {

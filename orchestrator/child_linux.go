@@ -2,9 +2,9 @@ package orchestrator
 
 import "syscall"
 
-// childProcess puts a child into a process group of its own, so that an
+// ChildProcess puts a child into a process group of its own, so that an
 // interrupt from the terminal reaches it once, through this process: a second
 // one would end it at once. Should this process die, the child saves and exits.
-func childProcess() *syscall.SysProcAttr {
+func ChildProcess() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 }

@@ -100,7 +100,7 @@ func newRoot() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.AddCommand(trainCommand(), compareCommand(), sweepCommand(), evaluateCommand(), analyzeCommand(), exportCommand(), predictCommand(),
-		translateCommand(), dataCommand(), weightsCommand(), runtimeCommand(), verifyCommand(), configCommand(), doctorCommand())
+		translateCommand(), dataCommand(), weightsCommand(), runtimeCommand(), verifyCommand(), configCommand(), doctorCommand(), benchCommand())
 	return root
 }
 

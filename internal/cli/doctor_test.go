@@ -51,7 +51,7 @@ func TestDoctorFails(t *testing.T) {
 	if err == nil || err.Error() != "1 check failed: operators" {
 		t.Fatalf("the error is %v\n%s", err, out.String())
 	}
-	if !strings.Contains(out.String(), "fail     operators  55 of 55 cases on cpu differ from the CPU's") || !strings.Contains(out.String(), "→ this device's results are wrong") {
+	if !strings.Contains(out.String(), "fail     operators") || !strings.Contains(out.String(), "cases on cpu differ from the CPU's") || !strings.Contains(out.String(), "→ this device's results are wrong") {
 		t.Errorf("people read\n%s", out.String())
 	}
 }

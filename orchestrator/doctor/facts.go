@@ -56,7 +56,9 @@ func (x *examination) device(context.Context) Check {
 	if x.plain == nil {
 		return skip("there is no library")
 	}
-	placed := func(o *engine.Options) { o.Placed = func(p engine.Placement) { x.placements = append(x.placements, p) } }
+	placed := func(o *engine.Options) {
+		o.Placed = func(p engine.Placement) { x.placements = append(x.placements, p) }
+	}
 	driver, driverErr := nvidia.Look()
 	var why error // CUDA is not used
 	if x.Engine.Device == "auto" {

@@ -1,0 +1,214 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"t2sda/orchestrator/bench"
+)
+
+// benchFlags say what is measured.
+type benchFlags struct {
+	device   engineFlags
+	budget   time.Duration
+	networks []string
+	with     []string
+	states   []string
+	doctor   bool
+	peerOnly bool
+}
+
+func benchCommand() *cobra.Command {
+	var f benchFlags
+	cmd := &cobra.Command{
+		Use:   "bench [key=value …]",
+		Short: "Measure the paper's networks at full size on a device, as JSON",
+		Long: `Measure the paper's networks at full size on a device, as JSON.
+
+First the machine is checked (t2sda doctor). Then iterations of method t2s on 2 + 2
+crops of 512×512 are timed: MiT-B0 with the SegFormer head, MiT-B5 with DAFormer's,
+ResNet-101 with DeepLabV2's, with the state on the device and on the host. Every --with
+"key=value …" is measured in addition to them; settings given as arguments hold for
+all. Pictures are rendered, weights random: no data set is needed.
+
+Each row is a process of its own. A line of standard output is a JSON document, written
+as soon as it is known: plan, doctor, iteration (each one), row (medians by stage,
+memory, bytes moved, where nodes run), failed, left-out (what the budget had no time
+for), end. With ` + bench.PeerEnv + ` naming a Python with torch, and transformers, lines
+of kind peer compare the student's supervised term with PyTorch's.`,
+		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
+	}
+	f.device.add(cmd)
+	cmd.Flags().DurationVar(&f.budget, "budget", 9*time.Minute, "time for everything; what does not fit is left out")
+	cmd.Flags().StringSliceVar(&f.networks, "networks", bench.Networks(), "networks to measure")
+	cmd.Flags().StringArrayVar(&f.with, "with", nil, "measure these settings too, key=value separated by spaces; may be given several times")
+	cmd.Flags().StringSliceVar(&f.states, "states", []string{"device", "host"}, "where the state lies (runtime.state)")
+	cmd.Flags().BoolVar(&f.doctor, "doctor", true, "check the machine first")
+	cmd.Flags().BoolVar(&f.peerOnly, "peer-only", false, "only compare with PyTorch, see "+bench.PeerEnv)
+	cmd.AddCommand(benchRowCommand())
+	return cmd
+}
+
+// run plans the rows and measures them.
+func (f *benchFlags) run(cmd *cobra.Command, settings []string) error {
+	rows, err := f.rows(settings)
+	if err != nil {
+		return usageError{err}
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	o := bench.Options{
+		Rows: rows, Budget: f.budget, Out: cmd.OutOrStdout(),
+		Say:     func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), line) },
+		Program: func(ctx context.Context, args ...string) *exec.Cmd { return exec.CommandContext(ctx, self, args...) },
+		RowArgs: rowArgs,
+	}
+	if f.doctor && !f.peerOnly {
+		d := f.device.options
+		o.Doctor = []string{"doctor", "--json", "--device=" + d.Device, "--library=" + d.Library, fmt.Sprintf("--threads=%d", d.IntraOpThreads)}
+		if f.budget < 2*time.Minute {
+			o.Doctor = append(o.Doctor, "--quick")
+		}
+	}
+	return bench.Run(cmd.Context(), o)
+}
+
+// stateKey begins the setting that every row has.
+const stateKey = "runtime.state="
+
+// rows lists what is measured: the plain rows of all networks, then each --with, and last
+// the comparisons with PyTorch. Every configuration is read here, so that a mistake is told
+// before the work.
+func (f *benchFlags) rows(settings []string) (rows []bench.Row, err error) {
+	switch {
+	case f.budget <= 0:
+		return nil, errors.New("--budget: want a time, such as 9m")
+	case len(f.states) == 0:
+		return nil, errors.New("--states: want device, host or both")
+	}
+	d := f.device.options
+	common := []string{"runtime.device=" + d.Device}
+	if d.Library != "" {
+		common = append(common, "runtime.library="+d.Library)
+	}
+	if d.IntraOpThreads != 0 {
+		common = append(common, fmt.Sprintf("runtime.threads=%d", d.IntraOpThreads))
+	}
+	common = append(common, settings...)
+	variants := [][]string{nil}
+	for _, w := range f.with {
+		variants = append(variants, strings.Fields(w))
+	}
+	var peers []bench.Row
+	for _, variant := range variants {
+		all := slices.Concat(common, variant)
+		states := f.states
+		if i := slices.IndexFunc(all, func(s string) bool { return strings.HasPrefix(s, stateKey) }); i >= 0 {
+			states, all = []string{strings.TrimPrefix(all[i], stateKey)}, slices.Delete(all, i, i+1) // said by hand
+		}
+		for _, n := range f.networks {
+			for _, state := range states {
+				rows = append(rows, bench.Row{Network: n, Settings: append(slices.Clone(all), stateKey+state)})
+			}
+			if bench.PeerPython() != "" {
+				peers = append(peers, bench.Row{Network: n, Settings: append(slices.Clone(all), stateKey+states[0]), Peer: true})
+			}
+		}
+	}
+	if f.peerOnly {
+		if rows = nil; bench.PeerPython() == "" {
+			return nil, fmt.Errorf("--peer-only: %s names no Python", bench.PeerEnv)
+		}
+	}
+	rows = append(rows, peers...)
+	for _, r := range rows {
+		if _, err := r.Config(); err != nil {
+			return nil, err
+		}
+	}
+	return rows, nil
+}
+
+// rowArgs are the arguments of the process that measures a row.
+func rowArgs(r bench.Row, most time.Duration) []string {
+	text, err := json.Marshal(r)
+	if err != nil {
+		panic(err) // strings
+	}
+	return []string{"bench", "row", string(text), most.String()}
+}
+
+// benchRowCommand is the process that measures a row.
+func benchRowCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:    "row ROW TIME",
+		Short:  "Measure one row, given as JSON",
+		Hidden: true,
+		Args:   cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var r bench.Row
+			if err := json.Unmarshal([]byte(args[0]), &r); err != nil {
+				return usageError{err}
+			}
+			most, err := time.ParseDuration(args[1])
+			if err != nil {
+				return usageError{err}
+			}
+			if r.Peer {
+				return comparePeer(cmd, r, most)
+			}
+			return measureRow(cmd, r, most)
+		},
+	}
+}
+
+func measureRow(cmd *cobra.Command, r bench.Row, most time.Duration) error {
+	var printing error
+	res, err := bench.Measure(cmd.Context(), r, most, func(seconds float64) {
+		printing = errors.Join(printing, jsonLine(cmd.OutOrStdout(), struct {
+			bench.Line
+			Network string  `json:"network"`
+			Seconds float64 `json:"seconds"`
+		}{bench.Line{Kind: "iteration"}, r.Network, seconds}))
+	})
+	if res.Iterations > 0 {
+		printing = errors.Join(printing, jsonLine(cmd.OutOrStdout(), struct {
+			bench.Line
+			bench.Result
+		}{bench.Line{Kind: "row"}, res}))
+	}
+	return errors.Join(err, printing)
+}
+
+func comparePeer(cmd *cobra.Command, r bench.Row, most time.Duration) error {
+	res, err := bench.Compare(cmd.Context(), r, bench.PeerPython(), most)
+	if res.Rounds > 0 {
+		err = errors.Join(err, jsonLine(cmd.OutOrStdout(), struct {
+			bench.Line
+			bench.PeerResult
+		}{bench.Line{Kind: "peer"}, res}))
+	}
+	return err
+}
+
+// jsonLine writes a value as one line.
+func jsonLine(w io.Writer, v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(text, '\n'))
+	return err
+}

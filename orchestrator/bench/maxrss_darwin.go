@@ -1,0 +1,4 @@
+package bench
+
+// maxrssPerMiB: getrusage counts bytes here.
+const maxrssPerMiB = 1 << 20
