@@ -204,7 +204,10 @@ func (r *run) child(ctx context.Context, args []string, read func(out io.Reader)
 		return err
 	}
 	reading := read(out)
-	if reading != nil {
+	switch {
+	case errors.Is(reading, os.ErrClosed): // after the deadline: what still holds it is not waited for
+		reading = nil
+	case reading != nil:
 		cancel() // nobody reads on
 	}
 	ended := cmd.Wait()

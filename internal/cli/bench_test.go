@@ -1,0 +1,50 @@
+package cli
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"t2sda/graphs/engine/enginetest"
+	"t2sda/orchestrator/bench"
+)
+
+// TestBenchCommand measures two rows of a small network in processes of their own.
+func TestBenchCommand(t *testing.T) {
+	enginetest.Isolate(t)
+	t.Setenv(childEnv, "1")
+	t.Setenv(bench.PeerEnv, "")
+	code, out, errs := call(t, "bench", "--networks", "mit_b0", "--doctor=false", "--device", "cpu", "--threads", "1", "--budget", "20s", "--states", "host",
+		"--with", "method=source-only runtime.state=device", "data.crop.width=64", "data.crop.height=64", "train.batch=1", "model.head_width=16", "model.projector_width=16")
+	if code != exitOK {
+		t.Fatalf("exit code %d\n%s%s", code, out, errs)
+	}
+	var rows []bench.Result
+	lines := strings.Split(strings.TrimSpace(out), "\n")
+	for _, text := range lines {
+		var line struct {
+			bench.Line
+			bench.Result
+		}
+		if err := json.Unmarshal([]byte(text), &line); err != nil && line.Kind != "plan" {
+			continue // the seconds of an iteration are a number
+		}
+		if line.Kind == "row" {
+			rows = append(rows, line.Result)
+		}
+	}
+	if len(rows) != 2 || rows[0].State != "host" || rows[1].State != "device" || rows[0].Seconds["pull"] <= 0 || rows[1].Seconds["pull"] != 0 {
+		t.Errorf("the rows are %+v\n%s", rows, out)
+	}
+	if !strings.HasPrefix(lines[0], `{"kind":"plan"`) || !strings.HasPrefix(lines[len(lines)-1], `{"kind":"end"`) {
+		t.Errorf("the output is\n%s", out)
+	}
+}
+
+func TestBenchMistakes(t *testing.T) {
+	t.Setenv(bench.PeerEnv, "")
+	fail(t, exitUsage, `"vgg": one of`, "bench", "--networks", "vgg")
+	fail(t, exitUsage, "nothing", "bench", "--with", "runtime.nothing=1")
+	fail(t, exitUsage, "--budget", "bench", "--budget", "0s")
+	fail(t, exitUsage, "names no Python", "bench", "--peer-only")
+}
