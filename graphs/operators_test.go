@@ -186,15 +186,6 @@ func runtimeRun(t testing.TB, e *engine.Engine, g *graphs.Graph, inputs map[stri
 	return out
 }
 
-func tensorOf(t testing.TB, a graphtest.Array, dt graphs.DType) *engine.Tensor {
-	t.Helper()
-	x, err := cases.Tensor(a.Data, dt, a.Shape...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return x
-}
-
 func arrayOf(t testing.TB, x *engine.Tensor) graphtest.Array {
 	t.Helper()
 	data, err := cases.Values(x)

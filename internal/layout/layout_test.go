@@ -60,6 +60,9 @@ var allowed = map[string][]string{
 	"t2sda/orchestrator/doctor": {
 		"t2sda/configs", "t2sda/datasets", "t2sda/graphs/…", "t2sda/orchestrator/learner", "t2sda/orchestrator/trial", "t2sda/internal/…",
 	},
+	"t2sda/orchestrator/bench": {
+		"t2sda/orchestrator", "t2sda/orchestrator/learner", "t2sda/orchestrator/trial", "t2sda/configs", "t2sda/datasets", "t2sda/graphs/engine", "t2sda/internal/…",
+	},
 	"t2sda/internal/inventory": {"t2sda/graphs/engine", "t2sda/internal/…"},
 	"t2sda/internal/…":         {"t2sda/internal/…"},
 }
