@@ -110,7 +110,8 @@ func (s cudaState) major() int {
 func (s cudaState) missing() []string {
 	var names []string
 	for _, name := range s.needs {
-		if strings.HasPrefix(name, "libcu") && !strings.HasPrefix(name, "libcuda.") && !s.loads(name) {
+		nvidias := strings.HasPrefix(name, "libcu") && !strings.HasPrefix(name, "libcuda.") || strings.HasPrefix(name, "libnvrtc.")
+		if nvidias && !s.loads(name) {
 			names = append(names, name)
 		}
 	}

@@ -163,23 +163,18 @@ func (r *run) row(ctx context.Context, row Row, left int) error {
 
 // note learns from a row's line how long one takes, and reports whether it is a result.
 func (r *run) note(text []byte) bool {
-	var line struct {
-		Line
-		Result
-	}
+	var line Line
 	if json.Unmarshal(text, &line) != nil {
 		return false
 	}
-	switch line.Kind {
-	case "row":
-		const more = 1.2
-		r.needed[line.Network] = time.Duration(more * (line.SetUp + line.First + line.Seconds[whole]) * float64(time.Second))
-		r.say(fmt.Sprintf("  %.4g s an iteration, first %.3g s, set up in %.3g s", line.Seconds[whole], line.First, line.SetUp))
-		return true
-	case "peer":
-		return true
+	var res Result
+	if line.Kind != "row" || json.Unmarshal(text, &res) != nil {
+		return line.Kind == "peer"
 	}
-	return false
+	const more = 1.2
+	r.needed[res.Network] = time.Duration(more * (res.SetUp + res.First + res.Seconds[whole]) * float64(time.Second))
+	r.say(fmt.Sprintf("  %.4g s an iteration, first %.3g s, set up in %.3g s", res.Seconds[whole], res.First, res.SetUp))
+	return true
 }
 
 // tooLate is why a row has no result that was stopped.

@@ -106,7 +106,10 @@ func TestNeeded(t *testing.T) {
 	if err := r.row(t.Context(), Row{Network: "n"}, 1); err != nil || r.end.LeftOut != 1 {
 		t.Errorf("%d rows are left out, %v", r.end.LeftOut, err)
 	}
-	if r.note([]byte(`{"kind":"iteration"}`)) || r.note([]byte("no JSON")) {
+	if !r.note([]byte(`{"kind":"peer","seconds":1}`)) {
+		t.Error("a comparison is no result")
+	}
+	if r.note([]byte(`{"kind":"iteration","seconds":1}`)) || r.note([]byte("no JSON")) {
 		t.Error("other lines are results")
 	}
 }
