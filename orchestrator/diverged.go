@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 
+	"t2sda/configs"
 	"t2sda/graphs/engine"
 	"t2sda/orchestrator/learner"
 )
@@ -40,13 +41,25 @@ func (t *trainer) explain(it int, err error) error {
 // outOfMemory tells what to lower. Nothing is saved: an iteration under way has changed
 // gradients only, but what is left of the memory may not do for a checkpoint.
 func (t *trainer) outOfMemory(it int, err error) error {
-	c := t.cfg
 	kept := "nothing has been saved yet"
 	if saved := t.lastSaved(); saved != "" {
 		kept = saved + " is kept: --resume continues from it"
 	}
-	return fmt.Errorf("iteration %d: there is not enough memory: lower train.batch (now %d) or data.crop (now %d×%d), or take a smaller model.encoder, and free memory that other programs hold; %s: %w",
-		it, c.Train.Batch, c.Data.Crop.Width, c.Data.Crop.Height, kept, err)
+	return fmt.Errorf("iteration %d: %s; %s: %w", it, lessMemory(t.cfg), kept, err)
+}
+
+// lessMemory is what to do where memory does not do.
+func lessMemory(c configs.Config) string {
+	return fmt.Sprintf("there is not enough memory: lower train.batch (now %d) or data.crop (now %d×%d), or take a smaller model.encoder, and free memory that other programs hold",
+		c.Train.Batch, c.Data.Crop.Width, c.Data.Crop.Height)
+}
+
+// explainBuild tells what to lower where a learner cannot be made for want of memory.
+func explainBuild(c configs.Config, err error) error {
+	if engine.OutOfMemory(err) {
+		return fmt.Errorf("before the first iteration: %s: %w", lessMemory(c), err)
+	}
+	return err
 }
 
 // lastSaved names the run's last checkpoint, "" if there is none.

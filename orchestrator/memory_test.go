@@ -28,6 +28,13 @@ func TestOutOfMemory(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	arena := errors.New("arena of 82000000 values (312 MiB) on cuda:0: CUDA failure 2: out of memory")
+	if err := explainBuild(tr.cfg, arena); !strings.HasPrefix(err.Error(), "before the first iteration: there is not enough memory: lower train.batch (now 2)") || !errors.Is(err, arena) {
+		t.Errorf("have %v", err)
+	}
+	if err := explainBuild(tr.cfg, refused); !errors.Is(err, refused) || explainBuild(tr.cfg, nil) != nil {
+		t.Errorf("have %v", err)
+	}
 	if err := tr.explain(7, errors.New("something else")); strings.Contains(err.Error(), "not enough memory") {
 		t.Errorf("have %v", err)
 	}

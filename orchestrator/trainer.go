@@ -76,7 +76,7 @@ func (t *trainer) build(file string) (err error) {
 		}
 	}
 	t.learner, err = learner.New(t.engine, o)
-	return err
+	return explainBuild(t.cfg, err)
 }
 
 func (t *trainer) close() error { return t.learner.Close() }

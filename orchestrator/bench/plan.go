@@ -133,7 +133,7 @@ func (r *run) row(ctx context.Context, row Row, left int) error {
 	most := time.Duration(share * float64(remaining) / float64(left))
 	r.say(fmt.Sprintf("%s %v", row.Network, row.Settings))
 	measured := false
-	err := r.child(ctx, r.RowArgs(row, min(max(most, 2*time.Second), 30*time.Second)), func(out io.Reader) error {
+	err := r.child(ctx, r.RowArgs(row, min(max(most, 2*time.Second), 2*time.Minute)), func(out io.Reader) error {
 		lines := bufio.NewScanner(out)
 		lines.Buffer(nil, 1<<20)
 		for lines.Scan() {

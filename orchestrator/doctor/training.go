@@ -14,10 +14,10 @@ import (
 	"t2sda/orchestrator/trial"
 )
 
-// How far losses may be from those of the CPU with the state on the host, relative. The
-// same sums in the same order differ in the last digits of the gradient's norm only. Other
-// devices round differently from the first iteration on, and a step of AdamW may turn with
-// a gradient's last digit.
+// How far losses may be from those of the CPU with the state on the host, relative. On the
+// CPU, state on the device changes the last digits of the gradient's norm and of sums of
+// features. Other devices round everything differently from the first iteration on, and a
+// step of AdamW may turn with a gradient's last digit.
 const (
 	hostTolerance   = 1e-4
 	firstTolerance  = 1e-3 // of a device, in the first iteration
