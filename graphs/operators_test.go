@@ -123,6 +123,16 @@ func checkGradient(t *testing.T, c cases.Case, reduce func(*graphs.Graph, *graph
 	}
 }
 
+// graphOf builds a case's operator with its gradients.
+func graphOf(t testing.TB, c cases.Case) *graphs.Graph {
+	t.Helper()
+	g, err := c.Graph()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
 // TestInterpreterAgainstRuntime runs every case and its gradients in ONNX Runtime and in the
 // interpreter; together they must contain every operator, and the device must have kernels for
 // all of them.
@@ -132,10 +142,7 @@ func TestInterpreterAgainstRuntime(t *testing.T) {
 	ran := map[string]bool{}
 	for _, c := range cases.All() {
 		t.Run(c.Name(), func(t *testing.T) {
-			g, err := c.Graph()
-			if err != nil {
-				t.Fatal(err)
-			}
+			g := graphOf(t, c)
 			inputs := inputsOf(c, rand.New(rand.NewPCG(4, 5)))
 			compareRuns(t, runtimeRun(t, e, g, inputs), graphtest.Run(g, inputs))
 			if len(placement.Fallback) > 0 {

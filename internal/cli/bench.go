@@ -98,26 +98,13 @@ func (f *benchFlags) rows(settings []string) (rows []bench.Row, err error) {
 	case len(f.states) == 0:
 		return nil, errors.New("--states: want device, host or both")
 	}
-	d := f.device.options
-	common := []string{"runtime.device=" + d.Device}
-	if d.Library != "" {
-		common = append(common, "runtime.library="+d.Library)
-	}
-	if d.IntraOpThreads != 0 {
-		common = append(common, fmt.Sprintf("runtime.threads=%d", d.IntraOpThreads))
-	}
-	common = append(common, settings...)
 	variants := [][]string{nil}
 	for _, w := range f.with {
 		variants = append(variants, strings.Fields(w))
 	}
 	var peers []bench.Row
 	for _, variant := range variants {
-		all := slices.Concat(common, variant)
-		states := f.states
-		if i := slices.IndexFunc(all, func(s string) bool { return strings.HasPrefix(s, stateKey) }); i >= 0 {
-			states, all = []string{strings.TrimPrefix(all[i], stateKey)}, slices.Delete(all, i, i+1) // said by hand
-		}
+		all, states := f.split(slices.Concat(f.common(), settings, variant))
 		for _, n := range f.networks {
 			for _, state := range states {
 				rows = append(rows, bench.Row{Network: n, Settings: append(slices.Clone(all), stateKey+state)})
@@ -139,6 +126,35 @@ func (f *benchFlags) rows(settings []string) (rows []bench.Row, err error) {
 		}
 	}
 	return rows, nil
+}
+
+// common are the settings that the flags stand for.
+func (f *benchFlags) common() []string {
+	d := f.device.options
+	all := []string{"runtime.device=" + d.Device}
+	if d.Library != "" {
+		all = append(all, "runtime.library="+d.Library)
+	}
+	if d.IntraOpThreads != 0 {
+		all = append(all, fmt.Sprintf("runtime.threads=%d", d.IntraOpThreads))
+	}
+	return all
+}
+
+// split takes the places of the state out of the settings: one that is said by hand, or
+// else those of --states.
+func (f *benchFlags) split(settings []string) (others, states []string) {
+	for _, s := range settings {
+		if state, ok := strings.CutPrefix(s, stateKey); ok {
+			states = []string{state}
+		} else {
+			others = append(others, s)
+		}
+	}
+	if states == nil {
+		states = f.states
+	}
+	return others, states
 }
 
 // rowArgs are the arguments of the process that measures a row.

@@ -117,31 +117,41 @@ func look(cuda, nvml string) (*Driver, error) {
 		d.Version = m.driver()
 		m.close()
 	}
-	check := func(what string, result C.int) error {
-		if result == 0 {
-			return nil
-		}
-		return fmt.Errorf("the NVIDIA driver does not work: %s: %s (%d)", what, C.GoString(C.cuda_error(&table, result)), int(result))
-	}
-	if err := check("cuInit", C.cuda_init(&table)); err != nil {
+	if err := check(&table, "cuInit", C.cuda_init(&table)); err != nil {
 		return d, err
 	}
-	if err := check("cuDeviceGetCount", C.cuda_count(&table, &n)); err != nil {
+	if err := check(&table, "cuDeviceGetCount", C.cuda_count(&table, &n)); err != nil {
 		return d, err
 	}
 	for i := range int(n) {
-		var name [256]C.char
-		var memory C.size_t
-		var uuid [16]C.uchar
-		var major, minor C.int
-		if err := check(fmt.Sprintf("device %d", i), C.cuda_device(&table, C.int(i), &name[0], C.int(len(name)), &memory, &uuid[0], &major, &minor)); err != nil {
+		g, err := gpu(&table, i)
+		if err != nil {
 			return d, err
 		}
-		d.GPUs = append(d.GPUs, GPU{
-			Name: C.GoString(&name[0]), Memory: int64(memory), Capability: fmt.Sprintf("%d.%d", major, minor), UUID: uuidText(uuid),
-		})
+		d.GPUs = append(d.GPUs, g)
 	}
 	return d, nil
+}
+
+// gpu asks for the device of an ordinal.
+func gpu(table *C.cuda_driver, ordinal int) (GPU, error) {
+	var name [256]C.char
+	var memory C.size_t
+	var uuid [16]C.uchar
+	var major, minor C.int
+	result := C.cuda_device(table, C.int(ordinal), &name[0], C.int(len(name)), &memory, &uuid[0], &major, &minor)
+	if err := check(table, fmt.Sprintf("device %d", ordinal), result); err != nil {
+		return GPU{}, err
+	}
+	return GPU{Name: C.GoString(&name[0]), Memory: int64(memory), Capability: fmt.Sprintf("%d.%d", major, minor), UUID: uuidText(uuid)}, nil
+}
+
+// check turns the result of a call into an error.
+func check(table *C.cuda_driver, what string, result C.int) error {
+	if result == 0 {
+		return nil
+	}
+	return fmt.Errorf("the NVIDIA driver does not work: %s: %s (%d)", what, C.GoString(C.cuda_error(table, result)), int(result))
 }
 
 // uuidText writes GPU-xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx.

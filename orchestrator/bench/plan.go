@@ -105,7 +105,8 @@ func (r *run) doctor(ctx context.Context) error {
 	r.say("doctor")
 	var report bytes.Buffer
 	why := ""
-	err := r.child(ctx, r.Doctor, func(out io.Reader) error {
+	const share = 3 // a device that hangs must not take all of the budget
+	err := r.child(ctx, time.Now().Add(time.Until(r.until)/share), r.Doctor, func(out io.Reader) error {
 		_, err := report.ReadFrom(out)
 		return err
 	}, func(reason string) error { why = reason; return nil })
@@ -133,7 +134,7 @@ func (r *run) row(ctx context.Context, row Row, left int) error {
 	most := time.Duration(share * float64(remaining) / float64(left))
 	r.say(fmt.Sprintf("%s %v", row.Network, row.Settings))
 	measured := false
-	err := r.child(ctx, r.RowArgs(row, min(max(most, 2*time.Second), 2*time.Minute)), func(out io.Reader) error {
+	err := r.child(ctx, r.until, r.RowArgs(row, min(max(most, 2*time.Second), 2*time.Minute)), func(out io.Reader) error {
 		lines := bufio.NewScanner(out)
 		lines.Buffer(nil, 1<<20)
 		for lines.Scan() {
@@ -178,12 +179,12 @@ func (r *run) note(text []byte) bool {
 }
 
 // tooLate is why a row has no result that was stopped.
-const tooLate = "the budget ended before its first result"
+const tooLate = "its time ended before its first result"
 
-// child runs the program until the budget ends, hands over its output while it runs, and
+// child runs the program until it ends, or is told to at a time, hands over its output while it runs, and
 // tells why it failed if it did.
-func (r *run) child(ctx context.Context, args []string, read func(out io.Reader) error, failed func(why string) error) error {
-	limited, cancel := context.WithDeadline(ctx, r.until)
+func (r *run) child(ctx context.Context, until time.Time, args []string, read func(out io.Reader) error, failed func(why string) error) error {
+	limited, cancel := context.WithDeadline(ctx, until)
 	defer cancel()
 	cmd := r.Program(limited, args...)
 	cmd.SysProcAttr = orchestrator.ChildProcess()

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"math"
 	"path/filepath"
@@ -67,6 +68,9 @@ func TestWrongDevice(t *testing.T) {
 	if c.Status != Fail || !strings.Contains(c.Detail, "2 of ") || !strings.Contains(c.Detail, "Gelu/map is off by ") || !strings.Contains(c.Detail, "Erf/map is off by +Inf") {
 		t.Errorf("wrong operators: %+v", c)
 	}
+	if text, err := json.Marshal(c); err != nil || !strings.Contains(string(text), `"Erf":"+Inf"`) {
+		t.Errorf("as JSON: %s, %v", text, err)
+	}
 	if m["training"].Status != Pass {
 		t.Errorf("training: %+v", m["training"])
 	}
@@ -119,6 +123,25 @@ func TestPlacement(t *testing.T) {
 	}
 	if c := placed(sessions[:1]); c.Status != Pass || !strings.Contains(c.Detail, "CUDAExecutionProvider 3;") {
 		t.Errorf("no fallback: %+v", c)
+	}
+}
+
+// TestTrainingDiffers: losses beyond the tolerance, and a training that fails, fail the
+// check and are told.
+func TestTrainingDiffers(t *testing.T) {
+	x := &examination{engine: enginetest.Open(t, engine.Options{})}
+	want := trained{losses: []map[string]float64{{"a": 2}}}
+	text, ok, figures := x.compare(want, "device", func() (trained, error) {
+		return trained{losses: []map[string]float64{{"a": math.Inf(1)}}}, nil
+	})
+	if ok || !strings.Contains(text, "state on the device: losses differ by +Inf") || figures["largest_difference"] != "+Inf" {
+		t.Errorf("%q, %v, %v", text, ok, figures)
+	}
+	if text, ok, _ := x.compare(want, "host", func() (trained, error) { return trained{}, errors.New("stuck") }); ok || text != "with the state on the host: stuck" {
+		t.Errorf("%q, %v", text, ok)
+	}
+	if _, ok, _ := x.compare(want, "host", func() (trained, error) { return want, nil }); !ok {
+		t.Error("equal losses are not accepted")
 	}
 }
 

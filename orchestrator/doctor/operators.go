@@ -47,7 +47,11 @@ func (x *examination) operators(ctx context.Context) Check {
 			worst, at = d, c.Name()
 		}
 	}
-	values := map[string]any{"cases": n, "operators": len(seen), "tolerance": operatorTolerance, "worst": errs, "failures": bad}
+	largest := map[string]any{}
+	for op, d := range errs {
+		largest[op] = number(d)
+	}
+	values := map[string]any{"cases": n, "operators": len(seen), "tolerance": operatorTolerance, "worst": largest, "failures": bad}
 	if len(bad) > 0 {
 		return fail("this device's results are wrong: choose another device, driver or library", "%d of %d cases %s differ from the CPU's (allowed: %g): %s",
 			len(bad), n, x.onDevice(), operatorTolerance, some(bad)).with(values)

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"t2sda/internal/finite"
 )
 
 // Status is how a check ended.
@@ -77,6 +79,14 @@ func skip(format string, args ...any) Check {
 func (c Check) with(values map[string]any) Check {
 	c.Values = values
 	return c
+}
+
+// number is x as JSON has it, which knows no infinity.
+func number(x float64) any {
+	if !finite.Is(x) {
+		return fmt.Sprint(x)
+	}
+	return x
 }
 
 // some joins names, the first few of many.

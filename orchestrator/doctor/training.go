@@ -26,7 +26,6 @@ const (
 
 // trained is a training with the losses of every iteration.
 type trained struct {
-	state    string
 	losses   []map[string]float64
 	toDevice int64 // bytes in the last iteration
 	back     int64
@@ -59,15 +58,9 @@ func (x *examination) training(ctx context.Context) Check {
 	values := map[string]any{"iterations": iterations, "last": want.losses[iterations-1]}
 	var said, wrong []string
 	for _, state := range states {
-		got, err := x.train(ctx, x.engine, cfg, state, batches)
-		if err != nil {
-			wrong = append(wrong, fmt.Sprintf("with the state on the %s: %v", state, err))
-			continue
-		}
-		first, worst := differences(want.losses, got.losses)
-		values[state] = map[string]any{"first_difference": first, "largest_difference": worst, "h2d": got.toDevice, "d2h": got.back}
-		text := fmt.Sprintf("state on the %s: losses differ by %.2g", state, worst)
-		if x.acceptable(first, worst) {
+		text, ok, figures := x.compare(want, state, func() (trained, error) { return x.train(ctx, x.engine, cfg, state, batches) })
+		values[state] = figures
+		if ok {
 			said = append(said, text)
 		} else {
 			wrong = append(wrong, text)
@@ -77,6 +70,18 @@ func (x *examination) training(ctx context.Context) Check {
 		return fail("do not train there: choose --device cpu, or the other runtime.state", "%d iterations of streets %s: %s (allowed: %s)", iterations, x.onDevice(), some(append(wrong, said...)), x.allowed()).with(values)
 	}
 	return pass("%d iterations of streets %s as on the CPU with the state on the host; %s (allowed: %s)", iterations, x.onDevice(), some(said), x.allowed()).with(values)
+}
+
+// compare holds a training with the state somewhere against what is wanted.
+func (x *examination) compare(want trained, state string, train func() (trained, error)) (text string, ok bool, figures map[string]any) {
+	got, err := train()
+	if err != nil {
+		return fmt.Sprintf("with the state on the %s: %v", state, err), false, map[string]any{"error": err.Error()}
+	}
+	first, worst := differences(want.losses, got.losses)
+	return fmt.Sprintf("state on the %s: losses differ by %.2g", state, worst), x.acceptable(first, worst), map[string]any{
+		"first_difference": number(first), "largest_difference": number(worst), "h2d": got.toDevice, "d2h": got.back,
+	}
 }
 
 func (x *examination) acceptable(first, worst float64) bool {
@@ -105,7 +110,7 @@ func (x *examination) train(ctx context.Context, e *engine.Engine, cfg configs.C
 			err = failed
 		}
 	}()
-	out := trained{state: state}
+	out := trained{}
 	for it := range batches {
 		var s learner.Step
 		if s, err = t.Step(ctx, it); err != nil {
