@@ -88,8 +88,8 @@ func (f *benchFlags) run(cmd *cobra.Command, settings []string) error {
 // stateKey begins the setting that every row has.
 const stateKey = "runtime.state="
 
-// rows lists what is measured: the plain rows of all networks, then each --with, and last
-// the comparisons with PyTorch. Every configuration is read here, so that a mistake is told
+// rows lists what is measured: the plain rows of all networks, with the state in the first
+// of its places before the next, then each --with, and last the comparisons with PyTorch. Every configuration is read here, so that a mistake is told
 // before the work.
 func (f *benchFlags) rows(settings []string) (rows []bench.Row, err error) {
 	switch {
@@ -105,12 +105,13 @@ func (f *benchFlags) rows(settings []string) (rows []bench.Row, err error) {
 	var peers []bench.Row
 	for _, variant := range variants {
 		all, states := f.split(slices.Concat(f.common(), settings, variant))
-		for _, n := range f.networks {
-			for _, state := range states {
-				rows = append(rows, bench.Row{Network: n, Settings: append(slices.Clone(all), stateKey+state)})
-			}
-			if bench.PeerPython() != "" {
-				peers = append(peers, bench.Row{Network: n, Settings: append(slices.Clone(all), stateKey+states[0]), Peer: true})
+		for k, state := range states {
+			for _, n := range f.networks {
+				r := bench.Row{Network: n, Settings: append(slices.Clone(all), stateKey+state)}
+				rows = append(rows, r)
+				if r.Peer = true; k == 0 && bench.PeerPython() != "" {
+					peers = append(peers, r)
+				}
 			}
 		}
 	}

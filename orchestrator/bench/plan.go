@@ -138,6 +138,9 @@ func (r *run) row(ctx context.Context, row Row, left int) error {
 		lines := bufio.NewScanner(out)
 		lines.Buffer(nil, 1<<20)
 		for lines.Scan() {
+			if !json.Valid(lines.Bytes()) {
+				continue // what a library says
+			}
 			measured = r.note(lines.Bytes()) || measured
 			if _, err := r.Out.Write(append(bytes.Clone(lines.Bytes()), '\n')); err != nil {
 				return err
@@ -181,8 +184,8 @@ func (r *run) note(text []byte) bool {
 // tooLate is why a row has no result that was stopped.
 const tooLate = "its time ended before its first result"
 
-// child runs the program until it ends, or is told to at a time, hands over its output while it runs, and
-// tells why it failed if it did.
+// child runs the program until it ends, or is told to at a time, hands over its output
+// while it runs, and tells why it failed if it did.
 func (r *run) child(ctx context.Context, until time.Time, args []string, read func(out io.Reader) error, failed func(why string) error) error {
 	limited, cancel := context.WithDeadline(ctx, until)
 	defer cancel()

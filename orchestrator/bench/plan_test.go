@@ -54,7 +54,7 @@ const result = `echo '{"kind":"row","seconds":{"whole":1}}'`
 // why.
 func TestRun(t *testing.T) {
 	lines, err := shells(t, t.Context(), time.Minute, "printf '{\n\"ok\": true}'",
-		`echo '{"kind":"iteration"}'; `+result, "echo worse >&2; echo bad >&2; exit 1", result)
+		`echo chatter; echo '{"kind":"iteration"}'; `+result, "echo worse >&2; echo bad >&2; exit 1", result)
 	if err == nil || err.Error() != "1 of 3 rows failed, see their lines" {
 		t.Errorf("the error is %v", err)
 	}
