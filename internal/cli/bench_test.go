@@ -14,7 +14,7 @@ func TestBenchCommand(t *testing.T) {
 	enginetest.Isolate(t)
 	t.Setenv(childEnv, "1")
 	t.Setenv(bench.PeerEnv, "")
-	code, out, errs := call(t, "bench", "--networks", "mit_b0", "--doctor=false", "--device", "cpu", "--threads", "1", "--budget", "20s", "--states", "host",
+	code, out, errs := call(t, "bench", "--networks", "mit_b0", "--doctor=false", "--device", "cpu", "--threads", "1", "--budget", "5m", "--states", "host",
 		"--with", "method=source-only runtime.state=device", "data.crop.width=64", "data.crop.height=64", "train.batch=1", "model.head_width=16", "model.projector_width=16")
 	if code != exitOK {
 		t.Fatalf("exit code %d\n%s%s", code, out, errs)
