@@ -104,22 +104,37 @@ func testResident(t *testing.T, c configs.Config, openThere func(t testing.TB, c
 func TestResidentLosses(t *testing.T) {
 	c := small()
 	c.Train.Iterations = 50
+	host, resident := onHostMemory(t, c), memories["device"](t, c)
+	for i := range c.Train.Iterations {
+		copyState(t, resident, host)
+		compareLosses(t, i, train(t, resident, i, i+1)[0], train(t, host, i, i+1)[0])
+	}
+}
+
+// copyState makes a learner's state another's.
+func copyState(t *testing.T, to, from *Learner) {
+	t.Helper()
+	for k, part := range from.Parts() {
+		if err := to.Parts()[k].Restore("the other", tensors(t, part)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// compareLosses compares an iteration from one state in memory that is not the host's with
+// the host's, but for rounding.
+func compareLosses(t *testing.T, iteration int, have, want Step) {
+	t.Helper()
 	tolerance := 1e-6
 	if enginetest.OnDevice() {
 		tolerance = 1e-2
 	}
-	host, resident := onHostMemory(t, c), memories["device"](t, c)
-	for i := range c.Train.Iterations {
-		for k, part := range host.Parts() {
-			if err := resident.Parts()[k].Restore("host", tensors(t, part)); err != nil {
-				t.Fatal(err)
-			}
-		}
-		a, b := train(t, host, i, i+1)[0], train(t, resident, i, i+1)[0]
-		for term, want := range a.Losses {
-			if have := b.Losses[term]; math.Abs(have-want) > tolerance*math.Abs(want) {
-				t.Errorf("iteration %d: %s is %.9g, %.9g on the host", i, term, have, want)
-			}
+	if len(have.Losses) != len(want.Losses) {
+		t.Errorf("iteration %d: losses %v, %v on the host", iteration, have.Losses, want.Losses)
+	}
+	for term, on := range want.Losses {
+		if off := math.Abs(have.Losses[term] - on); !(off <= tolerance*math.Abs(on)) {
+			t.Errorf("iteration %d: %s is %.9g, %.9g on the host", iteration, term, have.Losses[term], on)
 		}
 	}
 }
