@@ -281,12 +281,17 @@ type Runtime struct {
 	Profile  string `mapstructure:"profile" yaml:"profile"`         // prefix of ONNX Runtime profiles; empty: none
 	State    string `mapstructure:"state" yaml:"state,omitempty"`   // where parameters, gradients and moments lie: host | device
 	Strict   bool   `mapstructure:"strict" yaml:"strict,omitempty"` // an operator that CUDA would leave to the CPU is an error, not a warning
+	// Precision is that of products while a network is trained, fp32, tf32, bf16 or fp16;
+	// empty: tf32, or fp32 where cuda.tf32 says false. See [Config.Precision].
+	Precision string `mapstructure:"precision" yaml:"precision,omitempty"`
 	CUDA     CUDA   `mapstructure:"cuda" yaml:"cuda"`
 }
 
 // CUDA holds the provider options that matter for training.
 type CUDA struct {
-	TF32                bool   `mapstructure:"tf32" yaml:"tf32"`
+	// TF32 lets products of float32 be computed from operands of 10 binary places. Nil:
+	// unless Precision is fp32.
+	TF32                *bool  `mapstructure:"tf32" yaml:"tf32,omitempty"`
 	ConvAlgoSearch      string `mapstructure:"conv_algo_search" yaml:"conv_algo_search"`
 	ArenaExtendStrategy string `mapstructure:"arena_extend_strategy" yaml:"arena_extend_strategy"`
 	MemoryLimitMB       int64  `mapstructure:"memory_limit_mb" yaml:"memory_limit_mb"`     // 0: none
@@ -341,7 +346,7 @@ func Default() Config {
 		},
 		Runtime: Runtime{
 			Device: "auto", State: "host",
-			CUDA: CUDA{TF32: true, ConvAlgoSearch: "EXHAUSTIVE", ArenaExtendStrategy: "kSameAsRequested"},
+			CUDA: CUDA{ConvAlgoSearch: "EXHAUSTIVE", ArenaExtendStrategy: "kSameAsRequested"},
 		},
 	}
 }

@@ -220,6 +220,7 @@ func (c *Config) validateRuntime(v *validator) {
 	v.check("runtime.device", device.MatchString(r.Device), "want cpu, cuda, cuda:N or auto, have %q", r.Device)
 	v.atLeast("runtime.threads", r.Threads, 0)
 	v.oneOf("runtime.state", r.State, "host", "device")
+	c.validatePrecision(v)
 	v.oneOf("runtime.cuda.conv_algo_search", r.CUDA.ConvAlgoSearch, "EXHAUSTIVE", "HEURISTIC", "DEFAULT")
 	v.oneOf("runtime.cuda.arena_extend_strategy", r.CUDA.ArenaExtendStrategy, "kNextPowerOfTwo", "kSameAsRequested")
 	v.check("runtime.cuda.memory_limit_mb", r.CUDA.MemoryLimitMB >= 0, "want ≥ 0, have %d", r.CUDA.MemoryLimitMB)

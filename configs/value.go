@@ -68,7 +68,7 @@ func plain(n *yaml.Node) string {
 
 // wanted says what a field of the type takes.
 func wanted(t reflect.Type) string {
-	switch t.Kind() {
+	switch valueOf(t).Kind() {
 	case reflect.String:
 		return "text"
 	case reflect.Bool:
@@ -83,10 +83,18 @@ func wanted(t reflect.Type) string {
 	return "a list"
 }
 
+// valueOf is the type of a field's value: a field that may be left unsaid is a pointer.
+func valueOf(t reflect.Type) reflect.Type {
+	if t.Kind() == reflect.Pointer {
+		return t.Elem()
+	}
+	return t
+}
+
 // readScalar reads one value: text as it stands, and nothing that is not of the
 // type. A whole number may be written with an exponent.
 func readScalar(t reflect.Type, text string) (value any, err error) {
-	switch t.Kind() {
+	switch valueOf(t).Kind() {
 	case reflect.String:
 		return text, nil
 	case reflect.Bool:

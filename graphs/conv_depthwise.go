@@ -50,7 +50,8 @@ func (g *Graph) weightGradDepthwise(x, dy *Value, w Shape, a ConvAttrs) *Value {
 	for j := range columns {
 		dys := inBlocks(dy, j*a.Dilations[1]-a.Pads[1])
 		products := g.ReduceSum(g.FusedMatMul(xs, dys, false, true, 1), []int{1}, false) // [maps,rows of x,rows of dy]
-		column := g.MatMul(g.Reshape(products, maps, height*height), g.rowPairs(height, w[2], a))
+		var column *Value
+		g.Exact(func() { column = g.MatMul(g.Reshape(products, maps, height*height), g.rowPairs(height, w[2], a)) }) // a sum
 		if count > 1 {
 			edges := make([]*Value, w[2])
 			for i := range edges {

@@ -18,8 +18,8 @@ func Gradients(loss *Value, wrt ...*Value) []*Value {
 		g.fail("Gradients", []*Value{loss}, "the loss %s is no scalar", loss.name)
 	}
 	s := &sweep{Graph: g, active: g.active(wrt), cotangents: map[*Value]*Value{loss: g.Scalar(1)}}
-	outer := g.scope
-	defer func() { g.scope = outer }()
+	outer, exact := g.scope, g.exact
+	defer func() { g.scope, g.exact = outer, exact }()
 	for _, n := range slices.Backward(slices.Clone(g.nodes)) {
 		s.visit(n)
 	}
@@ -71,7 +71,7 @@ func (s *sweep) visit(n *Node) {
 	if !reached || !slices.ContainsFunc(n.inputs, func(v *Value) bool { return s.active[v] }) {
 		return
 	}
-	s.scope = n.name + ".grad"
+	s.scope, s.exact = n.name+".grad", exactly(n)
 	switch e := rules[n.op]; e.kind {
 	case hasRule:
 		e.rule(&step{sweep: s, node: n})
@@ -171,7 +171,9 @@ func (g *Graph) sumAxes(x *Value, axes []int) *Value {
 	}
 	ones := g.Expand(g.Scalar(1), 1, rows)
 	shape, _ := reduced(x.shape, axes, true)
-	return g.Reshape(g.MatMul(ones, g.Reshape(x, rows, columns)), shape...)
+	var sum *Value
+	g.Exact(func() { sum = g.MatMul(ones, g.Reshape(x, rows, columns)) })
+	return g.Reshape(sum, shape...)
 }
 
 // zeros returns a value of zeros.

@@ -17,6 +17,7 @@ type Graph struct {
 	meta    map[string]string
 
 	scope   string
+	exact   bool            // what is created stays float32, see [Graph.Exact]
 	names   map[string]bool // names of values
 	counts  map[string]int  // nodes so far by "scope/Operator"
 	seen    map[string]*Node
@@ -169,6 +170,7 @@ type result struct {
 func (g *Graph) add(op, domain string, in []*Value, attrs []Attr, optional int, out ...result) *Node {
 	k := key(op, in, attrs)
 	if n := g.seen[k]; n != nil {
+		n.exact = n.exact || g.exact
 		return n
 	}
 	n := g.append(op, domain, in, attrs, optional, out...)
@@ -182,7 +184,7 @@ func (g *Graph) add1(op string, in []*Value, dt DType, shape Shape, attrs ...Att
 }
 
 func (g *Graph) append(op, domain string, in []*Value, attrs []Attr, optional int, out ...result) *Node {
-	n := &Node{op: op, domain: domain, name: g.peekName(op), inputs: in, attrs: attrs, optional: optional}
+	n := &Node{op: op, domain: domain, name: g.peekName(op), inputs: in, attrs: attrs, optional: optional, exact: g.exact}
 	g.counts[g.prefix()+op]++
 	for i, r := range out {
 		name := n.name

@@ -16,6 +16,7 @@ type Node struct {
 	// optional is the index from which on outputs may be left out of the model when nothing reads
 	// them.
 	optional int
+	exact    bool // stays float32, see [Graph.Exact]
 }
 
 // Attr is an attribute of a node; Value holds an int, []int, float32 or string.

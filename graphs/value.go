@@ -11,11 +11,13 @@ type DType int
 
 // The element types that graphs use.
 const (
-	Float32 DType = 1
-	Uint8   DType = 2
-	Int32   DType = 6
-	Int64   DType = 7
-	Bool    DType = 9
+	Float32  DType = 1
+	Uint8    DType = 2
+	Int32    DType = 6
+	Int64    DType = 7
+	Bool     DType = 9
+	Float16  DType = 10 // IEEE binary16, between the nodes of [Graph.Lower]
+	BFloat16 DType = 16 // the upper half of a float32, likewise
 )
 
 // String returns the ONNX spelling of the type.
@@ -31,6 +33,10 @@ func (d DType) String() string {
 		return "int64"
 	case Bool:
 		return "bool"
+	case Float16:
+		return "float16"
+	case BFloat16:
+		return "bfloat16"
 	}
 	return fmt.Sprintf("dtype(%d)", int(d))
 }

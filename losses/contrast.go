@@ -34,7 +34,7 @@ func InfoNCE(features, index, weights, positives, negatives, blockClass *graphs.
 	}
 	g := features.Graph()
 	var loss *graphs.Value
-	g.WithScope("info_nce", func() {
+	inFloat32(g, "info_nce", func() {
 		queries := gatherQueries(features, index, weights)                                                       // [B,Q,D]
 		positive := g.FusedMatMul(queries, g.Reshape(positives, b, d, 1), false, false, 1/tau)                   // [B,Q,1]
 		negative := g.FusedMatMul(queries, g.Gather(negatives, g.Reshape(blockClass, b), 0), false, true, 1/tau) // [B,Q,m]

@@ -35,7 +35,7 @@ func CrossEntropy(logits, labels, weights *graphs.Value) *graphs.Value {
 	checkCrossEntropy(logits, labels, weights)
 	g := logits.Graph()
 	var loss *graphs.Value
-	g.WithScope("cross_entropy", func() {
+	inFloat32(g, "cross_entropy", func() {
 		shifted := g.Sub(logits, g.ReduceMax(logits, []int{1}, true))
 		x, order := enlarge(shifted, labels.Dim(1), labels.Dim(2)) // [N,C,P]
 		sum := g.ReduceSum(g.Exp(x), []int{1}, true)               // [N,1,P]
@@ -44,6 +44,10 @@ func CrossEntropy(logits, labels, weights *graphs.Value) *graphs.Value {
 	})
 	return loss
 }
+
+// inFloat32 lets f build a loss, whose products stay float32 whatever the precision of the
+// network's, under a scope.
+func inFloat32(g *graphs.Graph, scope string, f func()) { g.WithScope(scope, func() { g.Exact(f) }) }
 
 // enlarge brings x [N,C,h,w] to height×width linearly and returns it as [N,C,P]
 // with P = height·width pixels in some order, and the function that brings a

@@ -180,7 +180,7 @@ func shapesConfig(root, output string) configs.Config {
 	c.Loss.Pull.Queries, c.Loss.Pull.Negatives, c.Loss.Pull.Block = 8, 16, 8
 	c.Train.Iterations, c.Train.LR, c.Train.HeadLRFactor, c.Train.Warmup = 6, 1e-3, 1, 0
 	c.Train.EvalEvery, c.Train.CheckpointEvery, c.Train.LogEvery = 3, 2, 1
-	c.Runtime.Device, c.Runtime.CUDA.TF32, c.Runtime.CUDA.ConvAlgoSearch = enginetest.Device(), false, "HEURISTIC"
+	c.Runtime.Device, c.Runtime.Precision, c.Runtime.CUDA.ConvAlgoSearch = enginetest.Device(), configs.FP32, "HEURISTIC"
 	return c
 }
 

@@ -248,7 +248,7 @@ func EngineOptions(cfg configs.Config) engine.Options {
 	return engine.Options{
 		Strict: r.Strict, Library: r.Library, Device: r.Device, IntraOpThreads: r.Threads, AllowSpinning: r.Spinning, ProfilePrefix: r.Profile,
 		CUDA: engine.CUDAOptions{
-			TF32: r.CUDA.TF32, ConvAlgoSearch: r.CUDA.ConvAlgoSearch,
+			TF32: cfg.AllowsTF32(), ConvAlgoSearch: r.CUDA.ConvAlgoSearch,
 			ArenaExtendStrategy: r.CUDA.ArenaExtendStrategy, MemoryLimit: r.CUDA.MemoryLimitMB << 20, SharedArena: r.CUDA.SharedArena,
 		},
 	}

@@ -84,6 +84,9 @@ type Engine struct {
 	arenasMu sync.Mutex
 	arenas   map[*DeviceArena]struct{}
 	memory   *deviceMemory // nil before the first arena
+
+	kernelsMu sync.Mutex
+	kernels   map[[2]string]string // why the device does not run an operator of a kind; empty: it does
 }
 
 // Info describes an engine.
@@ -118,7 +121,7 @@ func Open(o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{options: o, file: file, api: api, sessions: map[*Session]struct{}{}, arenas: map[*DeviceArena]struct{}{}}
+	e := &Engine{options: o, file: file, api: api, sessions: map[*Session]struct{}{}, arenas: map[*DeviceArena]struct{}{}, kernels: map[[2]string]string{}}
 	if e.device, err = e.choose(request); err == nil {
 		err = e.shareDeviceArena()
 	}

@@ -32,6 +32,10 @@ func (p Placement) OnCPU() bool { return len(p.Providers) == 1 && p.Providers[cp
 
 const cpuProvider = "CPUExecutionProvider"
 
+// recordAssignment is the entry of session options by which the runtime keeps what it
+// assigned to whom.
+const recordAssignment = "session.record_ep_graph_assignment_info"
+
 // shapeOperators are those that ONNX Runtime moves to the CPU where they work on
 // shapes (GetCpuPreferredNodes). CUDA has kernels for all of them, so that their being
 // on the CPU is no want of one.

@@ -199,7 +199,7 @@ func (e *Engine) sessionOptions(o SessionOptions, profilePrefix string) (_ *ort.
 		e.appendDevice(options, e.device),
 	}
 	if e.keepsPlacements() {
-		steps = append(steps, options.AddSessionConfigEntry("session.record_ep_graph_assignment_info", "1"))
+		steps = append(steps, options.AddSessionConfigEntry(recordAssignment, "1"))
 	}
 	if profilePrefix != "" {
 		steps = append(steps, options.EnableProfiling(profilePrefix))

@@ -118,8 +118,8 @@ func hardSigmoid(n *graphs.Node, in []Array) []Array {
 
 func cast(n *graphs.Node, in []Array) []Array {
 	switch graphs.DType(n.Int("to")) {
-	case graphs.Float32:
-		return in
+	case graphs.Float32, graphs.Float16, graphs.BFloat16:
+		return in // what rounding there is follows
 	case graphs.Bool:
 		return unary(func(x float64) float64 { return truth(x != 0) })(n, in)
 	}

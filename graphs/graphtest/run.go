@@ -64,7 +64,7 @@ func mark(needed map[*graphs.Value]bool, list []*graphs.Value) {
 }
 
 // apply runs one node and stores its outputs, whose shapes it checks against those that the builder
-// inferred.
+// inferred, rounded to their types.
 func apply(n *graphs.Node, known map[*graphs.Value]Array, inputs map[string]Array) {
 	k := kernels[n.Op()]
 	if k == nil {
@@ -81,7 +81,7 @@ func apply(n *graphs.Node, known map[*graphs.Value]Array, inputs map[string]Arra
 		if !a.Shape.Equal(v.Shape()) || len(a.Data) != a.Shape.Size() {
 			panic(fmt.Sprintf("graphtest: %s gives %v, the builder inferred %v", n.Name(), a.Shape, v.Shape()))
 		}
-		known[v] = a
+		known[v] = rounded(v.DType(), a)
 	}
 }
 

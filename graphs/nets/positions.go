@@ -22,8 +22,11 @@ func (v dinov2) positions(n *Net, at *value, h, w int) *value {
 		matrix = smoothCubic
 	}
 	rows, columns := g.Floats(matrix(m, h), h, m), g.Floats(matrix(m, w), w, m)
-	x := g.MatMul(rows, g.Reshape(at, m, m*c))
-	x = g.MatMul(columns, g.Reshape(x, h, m, c))
+	var x *value
+	g.Exact(func() {
+		x = g.MatMul(rows, g.Reshape(at, m, m*c))
+		x = g.MatMul(columns, g.Reshape(x, h, m, c))
+	})
 	return g.Reshape(x, 1, h*w, c)
 }
 

@@ -44,8 +44,11 @@ func (segformer) decode(n *Net, levels []*value) *value {
 	var bias *value
 	for s, embed := range embeds {
 		f := columns[count-1-s]
-		kernels = append(kernels, g.MatMul(f, embed.weight.value())) // [D,C_s]
-		b := g.MatMul(f, g.Reshape(embed.bias.value(), d, 1))
+		var b *value
+		g.Exact(func() { // weights, which are rounded once: as the kernels that they make
+			kernels = append(kernels, g.MatMul(f, embed.weight.value())) // [D,C_s]
+			b = g.MatMul(f, g.Reshape(embed.bias.value(), d, 1))
+		})
 		if bias != nil {
 			b = g.Add(bias, b)
 		}

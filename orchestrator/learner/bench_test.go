@@ -150,7 +150,7 @@ func newPaperLearner(b *testing.B, preset, state string) (*Learner, *datasets.Ba
 	if err != nil {
 		b.Fatal(err)
 	}
-	cuda := engine.CUDAOptions{TF32: c.Runtime.CUDA.TF32, ConvAlgoSearch: c.Runtime.CUDA.ConvAlgoSearch, ArenaExtendStrategy: c.Runtime.CUDA.ArenaExtendStrategy}
+	cuda := engine.CUDAOptions{TF32: c.AllowsTF32(), ConvAlgoSearch: c.Runtime.CUDA.ConvAlgoSearch, ArenaExtendStrategy: c.Runtime.CUDA.ArenaExtendStrategy}
 	l, err := New(enginetest.Open(b, engine.Options{CUDA: cuda}), Options{Config: c, Space: datasets.Cityscapes19(), Log: zap.NewNop()})
 	if err != nil {
 		b.Fatal(err)

@@ -1,0 +1,196 @@
+package graphs
+
+import "slices"
+
+// Products in a low precision (Micikevicius et al., "Mixed Precision Training", ICLR 2018): their
+// operands are rounded to it by casts, and so are their results; all else stays float32. What is
+// rounded once is not rounded again, so a pair of casts with nothing between them is left out, and a
+// value is cast once however many products read it.
+//
+// Between two products only what moves elements is in the low precision, too ([moves]). There
+// rounding first or last gives the same bits, so these operators cost no accuracy. Arithmetic would:
+// each sum or GELU in a low precision is one more rounding, and in float16 one more chance to
+// overflow.
+
+// productOps are the operators that Lower is about.
+var productOps = []string{"Conv", "ConvTranspose", "FusedMatMul", "Gemm", "MatMul"}
+
+// moverOps are operators of which every element of the result is one of an operand, or a constant.
+var moverOps = []string{"Concat", "Expand", "Gather", "Pad", "Reshape", "Slice", "Split", "Transpose"}
+
+// LowOperators lists the operators that Lower may put into a low precision: products, and those that
+// move elements between them.
+func LowOperators() (products, movers []string) {
+	return slices.Clone(productOps), slices.Clone(moverOps)
+}
+
+// Exact lets f create nodes that stay float32 whatever the precision of products, and so do their
+// gradients: products that are sums, means or interpolations, arithmetic of weights alone, losses.
+func (g *Graph) Exact(f func()) {
+	outer := g.exact
+	defer func() { g.exact = outer }()
+	g.exact = true
+	f()
+}
+
+// exactly reports whether the gradient of n stays float32: that of all that is no product does.
+func exactly(n *Node) bool { return n.exact || !slices.Contains(productOps, n.op) }
+
+// Lower puts the products that are not [Graph.Exact] into dt, Float16 or BFloat16, where has tells
+// that there is a kernel of their operator in that type; they take and give it, and so do operators
+// between them that move elements and for which has holds. Inputs and outputs of the graph keep
+// their types.
+//
+// It is the last thing that is done to a graph: nodes created later are not lowered, and there is
+// no gradient through a cast.
+func (g *Graph) Lower(dt DType, has func(op string) bool) { g.lower(&lowering{carrier: dt, dt: dt, has: has}) }
+
+// Round makes the products that are not [Graph.Exact] compute in float32 what Lower would make them
+// compute in dt but for the order in which a kernel adds up: operands and results are rounded to dt
+// and back. It serves devices that lack the type, and is slower there than float32 alone.
+func (g *Graph) Round(dt DType) {
+	g.lower(&lowering{carrier: Float32, dt: dt, has: func(string) bool { return true }})
+}
+
+func (g *Graph) lower(l *lowering) {
+	if l.dt != Float16 && l.dt != BFloat16 {
+		g.fail("Lower", nil, "%s is no low precision: float16 or bfloat16", l.dt)
+	}
+	l.Graph, l.low, l.direct = g, map[*Value]*Value{}, map[*Value]bool{}
+	l.live = g.live()
+	l.sole = l.soleReaders()
+	outer, old := g.scope, g.nodes
+	g.nodes = nil
+	defer func() { g.scope, g.seen = outer, map[string]*Node{} }()
+	for _, n := range old {
+		if l.lowers(n) {
+			l.product(n)
+		} else {
+			g.nodes = append(g.nodes, n)
+		}
+	}
+}
+
+// lowering is the state of one Lower or Round.
+type lowering struct {
+	*Graph
+	dt      DType // to which values are rounded
+	carrier DType // that rounded values have: dt, or Float32
+	has     func(op string) bool
+
+	live   map[*Value]bool
+	low    map[*Value]*Value // what stands for a value in products
+	direct map[*Value]bool   // operands of lowered products
+	sole   map[*Value]bool   // values that only lowered nodes read
+}
+
+// lowers reports whether n is a product that is put into the low precision.
+func (l *lowering) lowers(n *Node) bool {
+	return slices.Contains(productOps, n.op) && !n.exact && l.live[n.outputs[0]] && l.has(n.op)
+}
+
+// moves reports whether n moves float32 elements and may do so in the low precision.
+func (l *lowering) moves(n *Node) bool {
+	return slices.Contains(moverOps, n.op) && n.outputs[0].dtype == Float32 && l.has(n.op)
+}
+
+// soleReaders finds the values that nothing reads but lowered products and movers whose results are
+// such values, and notes the products' operands.
+func (l *lowering) soleReaders() map[*Value]bool {
+	other := map[*Value]bool{} // values that something reads in float32
+	for _, o := range l.outputs {
+		other[o.Value] = true
+	}
+	isLive := func(v *Value) bool { return l.live[v] }
+	inFloat := func(v *Value) bool { return other[v] }
+	for _, n := range slices.Backward(l.nodes) {
+		if !slices.ContainsFunc(n.outputs, isLive) {
+			continue
+		}
+		product := l.lowers(n)
+		low := product || l.moves(n) && !slices.ContainsFunc(n.outputs, inFloat)
+		for _, v := range n.inputs {
+			if v != nil && !low {
+				other[v] = true
+			}
+			if v != nil && product {
+				l.direct[v] = true
+			}
+		}
+	}
+	sole := map[*Value]bool{}
+	for v := range l.live {
+		sole[v] = !other[v]
+	}
+	return sole
+}
+
+// product replaces n by its twin; n's result becomes the twin's in float32.
+func (l *lowering) product(n *Node) {
+	v, t := n.outputs[0], l.twin(n)
+	t.name = n.name
+	raw := t.outputs[0]
+	if l.carrier == Float32 {
+		raw = l.Cast(raw, l.dt)
+	}
+	c := l.append("Cast", "", []*Value{raw}, []Attr{{"to", int(Float32)}}, 1)
+	c.outputs, v.node, v.index = []*Value{v}, c, 0
+	if l.low[v] = raw; l.carrier == Float32 {
+		l.low[v] = v
+	}
+}
+
+// twin appends a node that does what n does on rounded operands. Its results stand for n's.
+func (l *lowering) twin(n *Node) *Node {
+	in := slices.Clone(n.inputs)
+	for i, v := range in {
+		if v != nil && v.dtype == Float32 {
+			in[i] = l.rounded(v, n)
+		}
+	}
+	out := make([]result, len(n.outputs))
+	for i, v := range n.outputs {
+		out[i] = result{l.carrier, v.shape}
+	}
+	l.scope = n.name + ".low"
+	t := l.append(n.op, n.domain, in, n.attrs, n.optional, out...)
+	for i, v := range n.outputs {
+		l.low[v] = t.outputs[i]
+	}
+	return t
+}
+
+// rounded returns what stands for v in products, of which n is the first to ask.
+//
+// Where v is what a mover made, the cast goes before it if nothing else reads v, or if the mover's
+// operands are rounded for others anyway: movers in half the bytes, and one cast for all that is cut
+// out of one value.
+func (l *lowering) rounded(v *Value, n *Node) *Value {
+	if low := l.low[v]; low != nil {
+		return low
+	}
+	if m := v.node; m != nil && l.moves(m) && l.movesLow(m) {
+		l.twin(m)
+		return l.low[v]
+	}
+	l.scope = n.name + ".low"
+	low := l.Cast(v, l.dt)
+	if l.carrier == Float32 {
+		low = l.Cast(low, Float32)
+	}
+	l.low[v] = low
+	return low
+}
+
+// movesLow reports whether mover m is better done in the low precision.
+func (l *lowering) movesLow(m *Node) bool {
+	if !slices.ContainsFunc(m.outputs, func(v *Value) bool { return !l.sole[v] && l.live[v] }) {
+		return true
+	}
+	for _, v := range m.inputs {
+		if v != nil && v.dtype == Float32 && l.low[v] == nil && !l.direct[v] {
+			return false
+		}
+	}
+	return true
+}
