@@ -33,6 +33,8 @@ type progress struct {
 	Seconds       float64 `json:"seconds"`                // of training and evaluation so far, over all processes
 	Skipped       skipped `json:"skipped,omitempty"`      // files that training did without so far
 
+	LossScale *learner.LossScale `json:"loss_scale,omitempty"` // of runtime.precision fp16
+
 	Space datasets.Space `json:"space"` // classes by train id
 
 	// Summed says that there must be a file of checksums; checkpoints from before
@@ -93,7 +95,7 @@ func saveFiles(disk atomicfile.Disk, l *learner.Learner, dir string, p progress)
 			return err
 		}
 	}
-	p.Summed = true
+	p.Summed, p.LossScale = true, l.LossScale()
 	err := written.write(disk, dir, stateFile, func(w io.Writer) error {
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
@@ -117,6 +119,9 @@ func loadState(l *learner.Learner, dir string, hashes ...string) (progress, erro
 		if err := from.load(weightsFile(part.Name), part.Restore); err != nil {
 			return from.progress, err
 		}
+	}
+	if err := l.SetLossScale(from.progress.LossScale); err != nil {
+		return from.progress, &damagedError{dir, fmt.Errorf("%s: %w", stateFile, err)}
 	}
 	return from.progress, errors.Join(from.rest(), from.unsummed)
 }

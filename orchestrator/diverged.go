@@ -29,6 +29,9 @@ func (t *trainer) explain(it int, err error) error {
 		}
 	}
 	mend := fmt.Sprintf("lower train.lr (now %g) or lengthen train.warmup (now %d) in a new run", t.cfg.Train.LR, t.cfg.Train.Warmup)
+	if t.cfg.Precision() == configs.FP16 {
+		mend = "numbers beyond 65504 are infinite in float16: take runtime.precision=bf16 or tf32, or " + mend
+	}
 	switch saved := t.lastSaved(); {
 	case t.progress.Iteration == 0:
 		mend = "no step has been made yet: look at the weights of model.init, or " + mend

@@ -121,7 +121,13 @@ func (e Event) scalars() []tbevent.Scalar {
 	add("seconds/", e.Seconds)
 	add("iou/", e.IoU)
 	if e.LR > 0 {
-		out = append(out, tbevent.Scalar{Tag: "train/lr", Value: e.LR}, tbevent.Scalar{Tag: "train/grad_norm", Value: e.GradNorm})
+		out = append(out, tbevent.Scalar{Tag: "train/lr", Value: e.LR})
+	}
+	if e.LR > 0 && !e.Overflow {
+		out = append(out, tbevent.Scalar{Tag: "train/grad_norm", Value: e.GradNorm})
+	}
+	if e.LossScale > 0 {
+		out = append(out, tbevent.Scalar{Tag: "train/loss_scale", Value: e.LossScale})
 	}
 	if e.ToDevice+e.FromDevice > 0 {
 		out = append(out, tbevent.Scalar{Tag: "device/h2d", Value: float64(e.ToDevice)}, tbevent.Scalar{Tag: "device/d2h", Value: float64(e.FromDevice)})

@@ -28,35 +28,30 @@ func newAdamW(c configs.Train, spans []span) *adamW {
 	return &adamW{beta1: c.Beta1, beta2: c.Beta2, eps: c.Epsilon, clipNorm: c.ClipNorm, spans: spans}
 }
 
-// update updates p in place from the gradients g and both moments. t counts
-// updates from 0; lr is the encoder's learning rate. It returns the gradients'
-// Euclidean norm before clipping.
-func (o *adamW) update(p, g, m, v []float32, t int, lr float64) float64 {
-	norm := norm2(g)
+// update updates p in place from the gradients g, times u's scale, and both moments.
+func (o *adamW) update(p, g, m, v []float32, u update) {
 	for _, s := range o.spans {
-		k := o.scalars(s, norm, t, lr)
+		k := o.scalars(s, u)
 		inParallel(s.From, s.To, func(from, to int) {
 			k.update(p[from:to], g[from:to], m[from:to], v[from:to])
 		})
 	}
-	return norm
 }
 
-// scalars are the constants of update t, counted from 0, of a span, for gradients
-// of the norm.
-func (o *adamW) scalars(s span, norm float64, t int, lr float64) adamWScalars {
-	scale := float32(1)
-	if o.clipNorm > 0 && norm > o.clipNorm {
-		scale = float32(o.clipNorm / norm)
+// scalars are the constants of an update of a span.
+func (o *adamW) scalars(s span, u update) adamWScalars {
+	factor := 1.0
+	if o.clipNorm > 0 && u.norm > o.clipNorm {
+		factor = o.clipNorm / u.norm
 	}
-	c1 := 1 - math.Pow(o.beta1, float64(t+1))
-	c2 := 1 - math.Pow(o.beta2, float64(t+1))
+	c1 := 1 - math.Pow(o.beta1, float64(u.index+1))
+	c2 := 1 - math.Pow(o.beta2, float64(u.index+1))
 	return adamWScalars{
-		beta1: float32(o.beta1), beta2: float32(o.beta2), eps: float32(o.eps), grad: scale,
+		beta1: float32(o.beta1), beta2: float32(o.beta2), eps: float32(o.eps), grad: float32(factor / u.scale),
 		// Not 1 − float32(β): that is off by 1e-5 of the moment.
 		new1: float32(1 - o.beta1), new2: float32(1 - o.beta2),
-		keep:   float32(1 - lr*s.LRFactor*s.Decay),
-		rate:   float32(lr * s.LRFactor / c1),
+		keep:   float32(1 - u.lr*s.LRFactor*s.Decay),
+		rate:   float32(u.lr * s.LRFactor / c1),
 		rsqrtC: float32(1 / math.Sqrt(c2)),
 	}
 }

@@ -29,7 +29,7 @@ func TestAdamWGolden(t *testing.T) {
 				at++
 			}
 		}
-		o.update(p, g, m, v, step, 1e-2*(1-float64(step)/10))
+		o.update(p, g, m, v, update{index: step, lr: 1e-2 * (1 - float64(step)/10), scale: 1})
 		for i := range p {
 			if math.Abs(float64(p[i]-want[i])) > 1e-6 {
 				t.Errorf("step %d, parameter %d: have %.8g, want %.8g", step, i, p[i], want[i])
@@ -38,17 +38,17 @@ func TestAdamWGolden(t *testing.T) {
 	}
 }
 
+// TestClipNorm: gradients are unscaled before they are clipped.
 func TestClipNorm(t *testing.T) {
 	c := configs.Default().Train
 	c.ClipNorm, c.Beta1, c.Beta2 = 1, 0, 0
-	g := []float32{3, 4}
-	p, m, v := make([]float32, 2), make([]float32, 2), make([]float32, 2)
-	norm := newAdamW(c, []span{{0, 2, 1, 0}}).update(p, g, m, v, 0, 1)
-	if norm != 5 {
-		t.Errorf("norm %g, want 5", norm)
-	}
-	if math.Abs(float64(m[0])-0.6) > 1e-6 || math.Abs(float64(m[1])-0.8) > 1e-6 {
-		t.Errorf("clipped gradient %v, want [0.6 0.8]", m)
+	for _, scale := range []float64{1, 1 << 16} {
+		g := []float32{3 * float32(scale), 4 * float32(scale)}
+		p, m, v := make([]float32, 2), make([]float32, 2), make([]float32, 2)
+		newAdamW(c, []span{{0, 2, 1, 0}}).update(p, g, m, v, update{lr: 1, norm: norm2(g) / scale, scale: scale})
+		if math.Abs(float64(m[0])-0.6) > 1e-6 || math.Abs(float64(m[1])-0.8) > 1e-6 {
+			t.Errorf("clipped gradient %v, want [0.6 0.8]", m)
+		}
 	}
 }
 

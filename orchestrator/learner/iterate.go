@@ -27,6 +27,10 @@ type Step struct {
 	// What moved between host and device, in bytes; 0 where there is no such thing.
 	ToDevice   int64 `json:"h2d,omitempty"`
 	FromDevice int64 `json:"d2h,omitempty"`
+	// LossScale is what losses were multiplied by for float16's sake; 0: by nothing.
+	// Overflow: gradients were not finite then, and the update was left out.
+	LossScale float64 `json:"loss_scale,omitempty"`
+	Overflow  bool    `json:"overflow,omitempty"`
 }
 
 // Stage is a part of an iteration whose time is taken.
@@ -123,6 +127,10 @@ func (l *Learner) Iterate(ctx context.Context, index int, next func(ctx context.
 			step.ToDevice, step.FromDevice = toDevice-in, fromDevice-out
 		}()
 	}
+	if l.scaling != nil {
+		i.step.LossScale = l.scaling.Scale
+		l.state.lossScale[0] = float32(l.scaling.Scale)
+	}
 	if err := l.optimizer.clear(); err != nil {
 		return i.step, err
 	}
@@ -158,19 +166,37 @@ func (l *Learner) fetch(ctx context.Context, i *iteration) (err error) {
 	return err
 }
 
-// update moves the student one AdamW step.
-func (l *Learner) update(_ context.Context, i *iteration) (err error) {
-	if i.step.GradNorm, err = l.optimizer.step(i.index, i.step.LR); err != nil {
+// update moves the student one AdamW step, unless scaled gradients have overflowed.
+func (l *Learner) update(_ context.Context, i *iteration) error {
+	norm, err := l.optimizer.norm()
+	if err != nil {
 		return err
 	}
-	if !finite.Is(i.step.GradNorm) {
-		return NotFiniteError(fmt.Sprintf("the gradient's norm is %v", i.step.GradNorm))
+	u := update{index: i.index, lr: i.step.LR, norm: norm, scale: 1}
+	if l.scaling != nil {
+		u.index, u.scale, u.norm = i.index-l.scaling.Skipped, l.scaling.Scale, norm/l.scaling.Scale
 	}
-	return nil
+	switch {
+	case finite.Is(u.norm):
+		i.step.GradNorm = u.norm
+	case l.scaling != nil && l.scaling.overflowed():
+		i.step.Overflow = true
+		return nil
+	default:
+		return NotFiniteError(fmt.Sprintf("the gradient's norm is %v", u.norm))
+	}
+	if l.scaling != nil {
+		l.scaling.succeeded()
+	}
+	return l.optimizer.step(u)
 }
 
 // updateTeacher moves the teacher towards the student. The update after iteration
-// t is the one that DAFormer's code makes at the beginning of iteration t+1.
+// t is the one that DAFormer's code makes at the beginning of iteration t+1. It is part of
+// an update that is left out.
 func (l *Learner) updateTeacher(_ context.Context, i *iteration) error {
+	if i.step.Overflow {
+		return nil
+	}
 	return l.optimizer.follow(emaDecay(l.cfg.Train.EMA, i.index+1))
 }

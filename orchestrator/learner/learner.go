@@ -27,6 +27,7 @@ type Learner struct {
 
 	state     *state
 	optimizer optimizer
+	scaling   *LossScale // of gradients in float16; nil: none
 
 	frozen     *frozen     // features to stay near; nil without the feature distance
 	supervised *supervised // the session of L_S and of L_T
@@ -98,6 +99,9 @@ func (l *Learner) build(o Options) (err error) {
 		return err
 	}
 	l.own(l.state)
+	if err := l.usePrecision(); err != nil {
+		return err
+	}
 	if o.Initial != nil {
 		if err := l.state.initialise(o.Source, o.Initial, l.log); err != nil {
 			return fmt.Errorf("model.init: %w", err)

@@ -244,10 +244,11 @@ func TestOptimizers(t *testing.T) {
 			for i, o := range optimizers {
 				drawGrads(t, states[i], it)
 				var err error
-				if norms[i], err = o.step(it, 1e-2); err != nil {
+				if norms[i], err = o.norm(); err != nil {
 					t.Fatal(err)
 				}
-				if err := errors.Join(o.follow(0.75), o.clear()); err != nil {
+				scale := math.Ldexp(1, it)
+				if err := errors.Join(o.step(update{it, 1e-2, norms[i] / scale, scale}), o.follow(0.75), o.clear()); err != nil {
 					t.Fatal(err)
 				}
 			}

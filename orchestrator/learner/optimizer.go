@@ -11,11 +11,19 @@ import (
 // towards the student. What it computes does not depend on where the state lies.
 type optimizer interface {
 	clear() error // gradients
-	// step is AdamW's update number t, counted from 0, with the encoder's learning
-	// rate lr. It returns the gradients' Euclidean norm before clipping.
-	step(t int, lr float64) (norm float64, err error)
+	// norm is the Euclidean norm of what the gradients' arena holds.
+	norm() (float64, error)
+	step(u update) error        // AdamW
 	follow(alpha float64) error // teacher ← α·teacher + (1−α)·student
 	io.Closer
+}
+
+// update is one of AdamW's.
+type update struct {
+	index int     // how many were before
+	lr    float64 // the encoder's learning rate
+	norm  float64 // of the gradients before clipping
+	scale float64 // of what the arena holds: gradients times scale
 }
 
 // newOptimizer returns loops over memory that the host may touch, or graphs that
@@ -38,9 +46,12 @@ func (o *hostOptimizer) clear() error {
 	return nil
 }
 
-func (o *hostOptimizer) step(t int, lr float64) (norm float64, err error) {
+func (o *hostOptimizer) norm() (float64, error) { return norm2(o.s.grads.Host()), nil }
+
+func (o *hostOptimizer) step(u update) error {
 	s := o.s
-	return o.update(s.student.Host(), s.grads.Host(), s.moment1.Host(), s.moment2.Host(), t, lr), nil
+	o.update(s.student.Host(), s.grads.Host(), s.moment1.Host(), s.moment2.Host(), u)
+	return nil
 }
 
 func (o *hostOptimizer) follow(alpha float64) error {

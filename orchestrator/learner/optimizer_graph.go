@@ -16,8 +16,8 @@ import (
 // the arenas, in place.
 type graphOptimizer struct {
 	*adamW
-	zero, norm, ema *program.Program
-	adam            []spanProgram // one per span
+	zero, sum, ema *program.Program
+	adam           []spanProgram // one per span
 
 	squares [][]float32 // sums of squares of parts of the gradients
 	alpha   []float32   // α, 1 − α
@@ -42,7 +42,7 @@ func newGraphOptimizer(e *engine.Engine, s *state, a *adamW) (_ *graphOptimizer,
 	if o.zero, err = program.New(e, "zero", nil, func(p *program.Program) { o.buildZero(p, s) }); err != nil {
 		return nil, err
 	}
-	if o.norm, err = program.New(e, "norm", nil, func(p *program.Program) { o.buildNorm(p, s) }); err != nil {
+	if o.sum, err = program.New(e, "norm", nil, func(p *program.Program) { o.buildNorm(p, s) }); err != nil {
 		return nil, err
 	}
 	for i, part := range a.spans {
@@ -100,7 +100,7 @@ func (o *graphOptimizer) buildAdam(p *program.Program, s *state, part span) []fl
 	scalars, memory := program.Input[float32](p, "scalars", 4)
 	scalar := g.Split(scalars, 0, 1, 1, 1, 1)
 	scale, keep, rate, rsqrtC := scalar[0], scalar[1], scalar[2], scalar[3]
-	k := o.scalars(part, 0, 0, 0)
+	k := o.scalars(part, update{scale: 1})
 	x, m, v := p.Resident("p", at(s.student)), p.Resident("m", at(s.moment1)), p.Resident("v", at(s.moment2))
 	d := g.Mul(p.Resident("g", at(s.grads)), scale)
 	mean := g.Add(g.Mul(m, g.Scalar(k.beta1)), g.Mul(d, g.Scalar(k.new1)))
@@ -126,22 +126,26 @@ func (o *graphOptimizer) buildEMA(p *program.Program, s *state) {
 
 func (o *graphOptimizer) clear() error { return o.zero.Run(context.Background()) }
 
-func (o *graphOptimizer) step(t int, lr float64) (norm float64, err error) {
-	if err := o.norm.Run(context.Background()); err != nil {
+func (o *graphOptimizer) norm() (float64, error) {
+	if err := o.sum.Run(context.Background()); err != nil {
 		return 0, err
 	}
-	for _, sum := range o.squares {
-		norm += float64(sum[0])
+	total := 0.0
+	for _, part := range o.squares {
+		total += float64(part[0])
 	}
-	norm = math.Sqrt(norm)
+	return math.Sqrt(total), nil
+}
+
+func (o *graphOptimizer) step(u update) error {
 	for i, part := range o.spans {
-		k := o.scalars(part, norm, t, lr)
+		k := o.scalars(part, u)
 		copy(o.adam[i].scalars, []float32{k.grad, k.keep, k.rate, k.rsqrtC})
 		if err := o.adam[i].Run(context.Background()); err != nil {
-			return norm, err
+			return err
 		}
 	}
-	return norm, nil
+	return nil
 }
 
 func (o *graphOptimizer) follow(alpha float64) error {
@@ -152,7 +156,7 @@ func (o *graphOptimizer) follow(alpha float64) error {
 // Close frees the sessions.
 func (o *graphOptimizer) Close() error {
 	var errs []error
-	for _, p := range []*program.Program{o.zero, o.norm, o.ema} {
+	for _, p := range []*program.Program{o.zero, o.sum, o.ema} {
 		if p != nil {
 			errs = append(errs, p.Close())
 		}

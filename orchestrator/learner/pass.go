@@ -43,6 +43,7 @@ type batchStat struct {
 // memory [B,3,H,W] it returns; parameters lie in a.
 func (s *state) onImages(e *engine.Engine, name string, a engine.Arena, arch nets.Arch, m nets.Mode, size imageBatch, build func(p *program.Program, net *nets.Net, image *graphs.Value)) (opened *program.Program, pixels []float32, err error) {
 	opened, err = program.New(e, name, s.views(a), func(p *program.Program) {
+		p.Lower(s.precision)
 		net := nets.New(p.Graph(), arch, m, nil)
 		image, memory := program.Input[float32](p, "image", size.N, 3, size.H, size.W)
 		pixels = memory
@@ -63,6 +64,9 @@ func newPass(e *engine.Engine, name string, arch nets.Arch, size imageBatch, s *
 	t.Program, t.image, err = s.onImages(e, name, s.student, arch, nets.Train, size, func(p *program.Program, net *nets.Net, image *graphs.Value) {
 		loss, objective := build(p, net, image)
 		t.loss = program.Output[float32](p, "loss", loss)
+		if s.lossScale != nil {
+			objective = p.Graph().Mul(objective, program.InputOf(p, "loss_scale", s.lossScale, 1))
+		}
 		p.Differentiate(objective, s.views(s.grads))
 		for _, n := range net.Noise() {
 			t.noise = append(t.noise, noise{n.Keep, program.Feed[float32](p, n.Input)})

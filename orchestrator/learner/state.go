@@ -33,6 +33,9 @@ type state struct {
 
 	buffers map[string][]float32 // running statistics by name
 	order   []string             // of buffers
+
+	precision program.Precision // of products in programs over the state
+	lossScale []float32         // one element, by which objectives and gradients are multiplied; nil: 1
 }
 
 // newArena makes the memory of a state.
