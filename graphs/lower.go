@@ -57,11 +57,16 @@ func (g *Graph) lower(l *lowering) {
 		g.fail("Lower", nil, "%s is no low precision: float16 or bfloat16", l.dt)
 	}
 	l.Graph, l.low, l.direct = g, map[*Value]*Value{}, map[*Value]bool{}
+	outer := g.scope
+	g.seen = map[string]*Node{} // what is built here must not be found there, nor there what is built later
+	defer func() { g.scope, g.seen = outer, map[string]*Node{} }()
+	if !l.has("Conv") && l.has("MatMul") {
+		l.multiply()
+	}
 	l.live = g.live()
 	l.sole = l.soleReaders()
-	outer, old := g.scope, g.nodes
+	old := g.nodes
 	g.nodes = nil
-	defer func() { g.scope, g.seen = outer, map[string]*Node{} }()
 	for _, n := range old {
 		if l.lowers(n) {
 			l.product(n)
@@ -193,4 +198,36 @@ func (l *lowering) movesLow(m *Node) bool {
 		}
 	}
 	return true
+}
+
+// multiply writes convolutions of 1×1 and stride 1 as the matrix products that they are, where only
+// those have a kernel: ONNX has no Conv of bfloat16 before opset 22, and in many networks most of
+// the arithmetic is in such convolutions.
+func (l *lowering) multiply() {
+	old := l.nodes
+	l.nodes = nil
+	for _, n := range old {
+		if n.exact || !pointwise(n) {
+			l.nodes = append(l.nodes, n)
+			continue
+		}
+		l.scope = n.name + ".low"
+		x, w, v := n.inputs[0], n.inputs[1], n.outputs[0]
+		batch, in, out := x.shape[0], x.shape[1], w.shape[0]
+		y := l.MatMul(l.Reshape(w, out, in), l.Reshape(x, batch, in, -1)) // [N,out,h·w]
+		y = l.Reshape(y, v.shape...)
+		if len(n.inputs) > 2 {
+			y = l.Add(y, l.Reshape(n.inputs[2], 1, out, 1, 1))
+		}
+		y.node.outputs[y.index], v.node, v.index = v, y.node, y.index
+	}
+}
+
+// pointwise reports whether n is a convolution of 1×1, stride 1 and no padding.
+func pointwise(n *Node) bool {
+	if n.op != "Conv" {
+		return false
+	}
+	a, w := convAttrs(n), n.inputs[1].shape
+	return w[2] == 1 && w[3] == 1 && a.Group == 1 && a.Strides == [2]int{1, 1} && a.Pads == [4]int{}
 }

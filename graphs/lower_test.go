@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"t2sda/graphs"
@@ -206,6 +207,41 @@ func TestLowKernels(t *testing.T) {
 		g.Lower(graphs.Float16, func(op string) bool { return op != k.lacks })
 		if products, moved := lowNodes(t, g, graphs.Float16); products != k.products || moved != k.moved {
 			t.Errorf("without %q: %d products, %d movers, want %d, %d", k.lacks, products, moved, k.products, k.moved)
+		}
+	}
+}
+
+// TestPointwise: where there is no kernel of Conv, convolutions of 1×1 are matrix products, with all
+// their gradients; they compute the same.
+func TestPointwise(t *testing.T) {
+	noConv := func(op string) bool { return op != "Conv" }
+	for _, w := range lowRows() {
+		if w.op != "Conv" {
+			continue
+		}
+		g := w.graph(t)
+		inputs := w.inputs(rand.New(rand.NewPCG(6, 7)))
+		exact := graphtest.Run(w.graph(t), inputs)
+		g.Lower(graphs.Float16, noConv)
+		lowNodes(t, g, graphs.Float16)
+		convs, products := 0, 0
+		for _, n := range liveNodes(g) {
+			switch {
+			case n.Op() == "Conv":
+				convs++
+			case n.Op() == "MatMul" && n.Outputs()[0].DType() == graphs.Float16:
+				products++
+			}
+		}
+		if strings.HasPrefix(w.variant, "1×1") && w.variant != "1×1 stride 2" && w.variant != "1×1 padded" && (convs > 0 || products == 0) {
+			t.Errorf("%s: %d convolutions, %d products", w.name(), convs, products)
+		}
+		for name, a := range graphtest.Run(g, inputs) {
+			for i, x := range exact[name].Data {
+				if d := math.Abs(x - a.Data[i]); !(d <= 6*lowTypes[graphs.Float16]*max(1, math.Abs(x))) {
+					t.Fatalf("%s: %s[%d] is %g, want %g", w.name(), name, i, a.Data[i], x)
+				}
+			}
 		}
 	}
 }
