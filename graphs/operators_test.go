@@ -29,7 +29,7 @@ func inputsOf(c cases.Case, r *rand.Rand) map[string]graphtest.Array {
 // operators returns the builders of Graph that are ONNX operators, by reflection: all methods but
 // these.
 func operators() (ops []string) {
-	others := []string{"Exact", "Lower", "Round", "Floats", "Input", "Inputs", "Ints", "Marshal", "Name", "Nodes", "Output", "Outputs", "Param", "Params", "Scalar", "SetMetadata", "WithScope"}
+	others := []string{"Exact", "Narrow", "Round", "Floats", "Input", "Inputs", "Ints", "Marshal", "Name", "Nodes", "Output", "Outputs", "Param", "Params", "Scalar", "SetMetadata", "WithScope"}
 	t := reflect.TypeFor[*graphs.Graph]()
 	for i := range t.NumMethod() {
 		if name := t.Method(i).Name; !slices.Contains(others, name) {

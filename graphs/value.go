@@ -16,7 +16,7 @@ const (
 	Int32    DType = 6
 	Int64    DType = 7
 	Bool     DType = 9
-	Float16  DType = 10 // IEEE binary16, between the nodes of [Graph.Lower]
+	Float16  DType = 10 // IEEE binary16, between the nodes of [Graph.Narrow]
 	BFloat16 DType = 16 // the upper half of a float32, likewise
 )
 

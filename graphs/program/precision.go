@@ -9,7 +9,7 @@ import (
 )
 
 // Precision is that in which programs compute products on an engine. The zero value is
-// float32; see [graphs.Graph.Lower] for what another one means.
+// float32; see [graphs.Graph.Narrow] for what another one means.
 type Precision struct {
 	dtype   graphs.DType // 0: float32
 	missing []string     // operators without a kernel in dtype, sorted
@@ -22,7 +22,7 @@ type Precision struct {
 // NewPrecision asks the runtime which operators e's device has in dt, Float16 or BFloat16.
 func NewPrecision(e *engine.Engine, dt graphs.DType) (Precision, error) {
 	p := Precision{dtype: dt}
-	products, movers := graphs.LowOperators()
+	products, movers := graphs.NarrowOperators()
 	for _, op := range slices.Concat(products, movers) {
 		g, err := graphs.Sample(op, dt)
 		if err != nil {
@@ -54,13 +54,13 @@ func (p Precision) Missing() []string { return slices.Clone(p.missing) }
 
 func (p Precision) has(op string) bool { return !slices.Contains(p.missing, op) }
 
-// apply lowers a graph that is complete.
+// apply narrows a graph that is complete.
 func (p Precision) apply(g *graphs.Graph) {
 	switch {
 	case p.dtype == 0:
 	case p.rounded:
 		g.Round(p.dtype)
 	default:
-		g.Lower(p.dtype, p.has)
+		g.Narrow(p.dtype, p.has)
 	}
 }

@@ -72,9 +72,9 @@ func (p *Program) resident(v *graphs.Value) *engine.Tensor {
 // Graph returns the graph, to build with and to look at.
 func (p *Program) Graph() *graphs.Graph { return p.graph }
 
-// Lower makes the program compute its products in another precision than float32: those
+// Narrow makes the program compute its products in another precision than float32: those
 // that are there when it is opened, gradients included.
-func (p *Program) Lower(to Precision) { p.precision = to }
+func (p *Program) Narrow(to Precision) { p.precision = to }
 
 // open makes the session and binds all memory to it. An input without memory is an
 // error that names it.

@@ -20,9 +20,9 @@ var lowTypes = map[graphs.DType]float64{graphs.BFloat16: 0x1p-9 + 0x1p-20, graph
 // always says that there is every kernel.
 func always(string) bool { return true }
 
-// lowRows are the rows of operators that Lower is about.
+// lowRows are the rows of operators that Narrow is about.
 func lowRows() (rows []row) {
-	products, movers := graphs.LowOperators()
+	products, movers := graphs.NarrowOperators()
 	for _, w := range allRows() {
 		if slices.Contains(products, w.op) || slices.Contains(movers, w.op) {
 			rows = append(rows, w)
@@ -31,13 +31,13 @@ func lowRows() (rows []row) {
 	return rows
 }
 
-// TestLowGradients: results and gradients of every product, lowered and rounded, are near those of
+// TestNarrowGradients: results and gradients of every product, narrowed and rounded, are near those of
 // float32, as near as rounding the operands and partial results lets them be.
-func TestLowGradients(t *testing.T) {
-	products, _ := graphs.LowOperators()
+func TestNarrowGradients(t *testing.T) {
+	products, _ := graphs.NarrowOperators()
 	for dt, unit := range lowTypes {
-		for how, lower := range map[string]func(g *graphs.Graph){
-			"lower": func(g *graphs.Graph) { g.Lower(dt, always) },
+		for how, narrow := range map[string]func(g *graphs.Graph){
+			"narrow": func(g *graphs.Graph) { g.Narrow(dt, always) },
 			"round": func(g *graphs.Graph) { g.Round(dt) },
 		} {
 			for _, w := range lowRows() {
@@ -48,7 +48,7 @@ func TestLowGradients(t *testing.T) {
 					inputs := w.inputs(rand.New(rand.NewPCG(6, 7)))
 					exact := graphtest.Run(w.graph(t), inputs)
 					g := w.graph(t)
-					lower(g)
+					narrow(g)
 					if n := count(g, dt); n == 0 {
 						t.Error("nothing is cast")
 					}
@@ -106,10 +106,10 @@ func liveNodes(g *graphs.Graph) (nodes []*graphs.Node) {
 	return nodes
 }
 
-// TestLowCasts: a value is cast once however many products read it, also through what moves its
+// TestNarrowCasts: a value is cast once however many products read it, also through what moves its
 // elements; nothing is cast to float32 and back; what is no product, and what is exact, is float32.
 // Every graph is a function of x and w with the gradient of Σ y² by w.
-func TestLowCasts(t *testing.T) {
+func TestNarrowCasts(t *testing.T) {
 	type in = *graphs.Value
 	for _, k := range []struct {
 		what                   string
@@ -150,7 +150,7 @@ func TestLowCasts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		g.Lower(graphs.BFloat16, always)
+		g.Narrow(graphs.BFloat16, always)
 		products, moved := lowNodes(t, g, graphs.BFloat16)
 		if casts := count(g, graphs.BFloat16); casts != k.casts || products != k.products || moved != k.moved {
 			t.Errorf("%s: %d casts, %d products, %d movers, want %d, %d, %d", k.what, casts, products, moved, k.casts, k.products, k.moved)
@@ -162,7 +162,7 @@ func TestLowCasts(t *testing.T) {
 // a mover does, where operands differ in type, or where a value is cast back at once.
 func lowNodes(t *testing.T, g *graphs.Graph, dt graphs.DType) (products, moved int) {
 	t.Helper()
-	productOps, moverOps := graphs.LowOperators()
+	productOps, moverOps := graphs.NarrowOperators()
 	for _, n := range liveNodes(g) {
 		if n.Op() == "Cast" {
 			if from := n.Inputs()[0].Node(); from != nil && from.Op() == "Cast" {
@@ -189,9 +189,9 @@ func lowNodes(t *testing.T, g *graphs.Graph, dt graphs.DType) (products, moved i
 	return products, moved
 }
 
-// TestLowKernels: only operators with a kernel are lowered, and a cast goes no further up than
+// TestNarrowKernels: only operators with a kernel are narrowed, and a cast goes no further up than
 // movers have one.
-func TestLowKernels(t *testing.T) {
+func TestNarrowKernels(t *testing.T) {
 	for _, k := range []struct {
 		lacks           string
 		products, moved int
@@ -204,7 +204,7 @@ func TestLowKernels(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		g.Lower(graphs.Float16, func(op string) bool { return op != k.lacks })
+		g.Narrow(graphs.Float16, func(op string) bool { return op != k.lacks })
 		if products, moved := lowNodes(t, g, graphs.Float16); products != k.products || moved != k.moved {
 			t.Errorf("without %q: %d products, %d movers, want %d, %d", k.lacks, products, moved, k.products, k.moved)
 		}
@@ -222,7 +222,7 @@ func TestPointwise(t *testing.T) {
 		g := w.graph(t)
 		inputs := w.inputs(rand.New(rand.NewPCG(6, 7)))
 		exact := graphtest.Run(w.graph(t), inputs)
-		g.Lower(graphs.Float16, noConv)
+		g.Narrow(graphs.Float16, noConv)
 		lowNodes(t, g, graphs.Float16)
 		convs, products := 0, 0
 		for _, n := range liveNodes(g) {
@@ -246,8 +246,8 @@ func TestPointwise(t *testing.T) {
 	}
 }
 
-// TestLowMistake: float32 is no low precision.
-func TestLowMistake(t *testing.T) {
+// TestNarrowMistake: float32 is no low precision.
+func TestNarrowMistake(t *testing.T) {
 	_, err := graphs.Build("mistake", func(g *graphs.Graph) { g.Round(graphs.Float32) })
 	if err == nil {
 		t.Error("accepted")
@@ -259,7 +259,7 @@ func TestLowMistake(t *testing.T) {
 // the casts in.
 func TestRoundAgainstRuntime(t *testing.T) {
 	e := enginetest.Open(t, engine.Options{IntraOpThreads: 1, Device: "cpu"})
-	products, _ := graphs.LowOperators()
+	products, _ := graphs.NarrowOperators()
 	for dt, unit := range lowTypes {
 		for _, w := range lowRows() {
 			if !slices.Contains(products, w.op) {
@@ -296,7 +296,7 @@ func TestRoundAgainstRuntime(t *testing.T) {
 // reason.
 func TestSamples(t *testing.T) {
 	e := enginetest.Open(t, engine.Options{Strict: true})
-	products, movers := graphs.LowOperators()
+	products, movers := graphs.NarrowOperators()
 	for _, op := range append(products, movers...) {
 		for _, dt := range []graphs.DType{graphs.Float16, graphs.BFloat16, graphs.Float32} {
 			g, err := graphs.Sample(op, dt)

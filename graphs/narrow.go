@@ -12,15 +12,15 @@ import "slices"
 // each sum or GELU in a low precision is one more rounding, and in float16 one more chance to
 // overflow.
 
-// productOps are the operators that Lower is about.
+// productOps are the operators that Narrow is about.
 var productOps = []string{"Conv", "ConvTranspose", "FusedMatMul", "Gemm", "MatMul"}
 
 // moverOps are operators of which every element of the result is one of an operand, or a constant.
 var moverOps = []string{"Concat", "Expand", "Gather", "Pad", "Reshape", "Slice", "Split", "Transpose"}
 
-// LowOperators lists the operators that Lower may put into a low precision: products, and those that
+// NarrowOperators lists the operators that Narrow may put into a low precision: products, and those that
 // move elements between them.
-func LowOperators() (products, movers []string) {
+func NarrowOperators() (products, movers []string) {
 	return slices.Clone(productOps), slices.Clone(moverOps)
 }
 
@@ -36,25 +36,25 @@ func (g *Graph) Exact(f func()) {
 // exactly reports whether the gradient of n stays float32: that of all that is no product does.
 func exactly(n *Node) bool { return n.exact || !slices.Contains(productOps, n.op) }
 
-// Lower puts the products that are not [Graph.Exact] into dt, Float16 or BFloat16, where has tells
+// Narrow puts the products that are not [Graph.Exact] into dt, Float16 or BFloat16, where has tells
 // that there is a kernel of their operator in that type; they take and give it, and so do operators
 // between them that move elements and for which has holds. Inputs and outputs of the graph keep
 // their types.
 //
-// It is the last thing that is done to a graph: nodes created later are not lowered, and there is
+// It is the last thing that is done to a graph: nodes created later are not narrowed, and there is
 // no gradient through a cast.
-func (g *Graph) Lower(dt DType, has func(op string) bool) { g.lower(&lowering{carrier: dt, dt: dt, has: has}) }
+func (g *Graph) Narrow(dt DType, has func(op string) bool) { g.narrow(&narrowing{carrier: dt, dt: dt, has: has}) }
 
-// Round makes the products that are not [Graph.Exact] compute in float32 what Lower would make them
+// Round makes the products that are not [Graph.Exact] compute in float32 what Narrow would make them
 // compute in dt but for the order in which a kernel adds up: operands and results are rounded to dt
 // and back. It serves devices that lack the type, and is slower there than float32 alone.
 func (g *Graph) Round(dt DType) {
-	g.lower(&lowering{carrier: Float32, dt: dt, has: func(string) bool { return true }})
+	g.narrow(&narrowing{carrier: Float32, dt: dt, has: func(string) bool { return true }})
 }
 
-func (g *Graph) lower(l *lowering) {
+func (g *Graph) narrow(l *narrowing) {
 	if l.dt != Float16 && l.dt != BFloat16 {
-		g.fail("Lower", nil, "%s is no low precision: float16 or bfloat16", l.dt)
+		g.fail("Narrow", nil, "%s is no low precision: float16 or bfloat16", l.dt)
 	}
 	l.Graph, l.low, l.direct = g, map[*Value]*Value{}, map[*Value]bool{}
 	outer := g.scope
@@ -68,7 +68,7 @@ func (g *Graph) lower(l *lowering) {
 	old := g.nodes
 	g.nodes = nil
 	for _, n := range old {
-		if l.lowers(n) {
+		if l.narrows(n) {
 			l.product(n)
 		} else {
 			g.nodes = append(g.nodes, n)
@@ -76,8 +76,8 @@ func (g *Graph) lower(l *lowering) {
 	}
 }
 
-// lowering is the state of one Lower or Round.
-type lowering struct {
+// narrowing is the state of one Narrow or Round.
+type narrowing struct {
 	*Graph
 	dt      DType // to which values are rounded
 	carrier DType // that rounded values have: dt, or Float32
@@ -85,23 +85,23 @@ type lowering struct {
 
 	live   map[*Value]bool
 	low    map[*Value]*Value // what stands for a value in products
-	direct map[*Value]bool   // operands of lowered products
-	sole   map[*Value]bool   // values that only lowered nodes read
+	direct map[*Value]bool   // operands of narrowed products
+	sole   map[*Value]bool   // values that only narrowed nodes read
 }
 
-// lowers reports whether n is a product that is put into the low precision.
-func (l *lowering) lowers(n *Node) bool {
+// narrows reports whether n is a product that is put into the low precision.
+func (l *narrowing) narrows(n *Node) bool {
 	return slices.Contains(productOps, n.op) && !n.exact && l.live[n.outputs[0]] && l.has(n.op)
 }
 
 // moves reports whether n moves float32 elements and may do so in the low precision.
-func (l *lowering) moves(n *Node) bool {
+func (l *narrowing) moves(n *Node) bool {
 	return slices.Contains(moverOps, n.op) && n.outputs[0].dtype == Float32 && l.has(n.op)
 }
 
-// soleReaders finds the values that nothing reads but lowered products and movers whose results are
+// soleReaders finds the values that nothing reads but narrowed products and movers whose results are
 // such values, and notes the products' operands.
-func (l *lowering) soleReaders() map[*Value]bool {
+func (l *narrowing) soleReaders() map[*Value]bool {
 	other := map[*Value]bool{} // values that something reads in float32
 	for _, o := range l.outputs {
 		other[o.Value] = true
@@ -112,7 +112,7 @@ func (l *lowering) soleReaders() map[*Value]bool {
 		if !slices.ContainsFunc(n.outputs, isLive) {
 			continue
 		}
-		product := l.lowers(n)
+		product := l.narrows(n)
 		low := product || l.moves(n) && !slices.ContainsFunc(n.outputs, inFloat)
 		for _, v := range n.inputs {
 			if v != nil && !low {
@@ -131,7 +131,7 @@ func (l *lowering) soleReaders() map[*Value]bool {
 }
 
 // product replaces n by its twin; n's result becomes the twin's in float32.
-func (l *lowering) product(n *Node) {
+func (l *narrowing) product(n *Node) {
 	v, t := n.outputs[0], l.twin(n)
 	t.name = n.name
 	raw := t.outputs[0]
@@ -146,7 +146,7 @@ func (l *lowering) product(n *Node) {
 }
 
 // twin appends a node that does what n does on rounded operands. Its results stand for n's.
-func (l *lowering) twin(n *Node) *Node {
+func (l *narrowing) twin(n *Node) *Node {
 	in := slices.Clone(n.inputs)
 	for i, v := range in {
 		if v != nil && v.dtype == Float32 {
@@ -157,7 +157,7 @@ func (l *lowering) twin(n *Node) *Node {
 	for i, v := range n.outputs {
 		out[i] = result{l.carrier, v.shape}
 	}
-	l.scope = n.name + ".low"
+	l.scope = n.name + ".narrow"
 	t := l.append(n.op, n.domain, in, n.attrs, n.optional, out...)
 	for i, v := range n.outputs {
 		l.low[v] = t.outputs[i]
@@ -170,7 +170,7 @@ func (l *lowering) twin(n *Node) *Node {
 // Where v is what a mover made, the cast goes before it if nothing else reads v, or if the mover's
 // operands are rounded for others anyway: movers in half the bytes, and one cast for all that is cut
 // out of one value.
-func (l *lowering) rounded(v *Value, n *Node) *Value {
+func (l *narrowing) rounded(v *Value, n *Node) *Value {
 	if low := l.low[v]; low != nil {
 		return low
 	}
@@ -178,7 +178,7 @@ func (l *lowering) rounded(v *Value, n *Node) *Value {
 		l.twin(m)
 		return l.low[v]
 	}
-	l.scope = n.name + ".low"
+	l.scope = n.name + ".narrow"
 	low := l.Cast(v, l.dt)
 	if l.carrier == Float32 {
 		low = l.Cast(low, Float32)
@@ -188,7 +188,7 @@ func (l *lowering) rounded(v *Value, n *Node) *Value {
 }
 
 // movesLow reports whether mover m is better done in the low precision.
-func (l *lowering) movesLow(m *Node) bool {
+func (l *narrowing) movesLow(m *Node) bool {
 	if !slices.ContainsFunc(m.outputs, func(v *Value) bool { return !l.sole[v] && l.live[v] }) {
 		return true
 	}
@@ -203,7 +203,7 @@ func (l *lowering) movesLow(m *Node) bool {
 // multiply writes convolutions of 1×1 and stride 1 as the matrix products that they are, where only
 // those have a kernel: ONNX has no Conv of bfloat16 before opset 22, and in many networks most of
 // the arithmetic is in such convolutions.
-func (l *lowering) multiply() {
+func (l *narrowing) multiply() {
 	old := l.nodes
 	l.nodes = nil
 	for _, n := range old {
@@ -211,7 +211,7 @@ func (l *lowering) multiply() {
 			l.nodes = append(l.nodes, n)
 			continue
 		}
-		l.scope = n.name + ".low"
+		l.scope = n.name + ".narrow"
 		x, w, v := n.inputs[0], n.inputs[1], n.outputs[0]
 		batch, in, out := x.shape[0], x.shape[1], w.shape[0]
 		y := l.MatMul(l.Reshape(w, out, in), l.Reshape(x, batch, in, -1)) // [N,out,h·w]

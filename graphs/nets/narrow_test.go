@@ -7,9 +7,9 @@ import (
 	"t2sda/graphs"
 )
 
-// TestLowered: in every kind of network all products between activations are in the low precision,
+// TestNarrowed: in every kind of network all products between activations are in the low precision,
 // forward and backward, and each parameter is cast once at most, whatever kernels there are.
-func TestLowered(t *testing.T) {
+func TestNarrowed(t *testing.T) {
 	always := func(string) bool { return true }
 	for _, c := range []struct{ encoder, head string }{
 		{"mit_nano", "segformer"}, {"mit_b0", "daformer"}, {"resnet50", "deeplabv2"}, {"mobilenet_v2", "lraspp"},
@@ -17,16 +17,16 @@ func TestLowered(t *testing.T) {
 		for name, has := range map[string]func(op string) bool{
 			"every kernel": always,
 			"no Conv":      func(op string) bool { return op != "Conv" && op != "ConvTranspose" },
-			"no movers":    func(op string) bool { products, _ := graphs.LowOperators(); return slices.Contains(products, op) },
+			"no movers":    func(op string) bool { products, _ := graphs.NarrowOperators(); return slices.Contains(products, op) },
 		} {
-			t.Run(c.encoder+"/"+c.head+"/"+name, func(t *testing.T) { checkLowered(t, c.encoder, c.head, has) })
+			t.Run(c.encoder+"/"+c.head+"/"+name, func(t *testing.T) { checkNarrowed(t, c.encoder, c.head, has) })
 		}
 	}
 }
 
-func checkLowered(t *testing.T, encoder, head string, has func(op string) bool) {
+func checkNarrowed(t *testing.T, encoder, head string, has func(op string) bool) {
 	a := imageNet(Arch{Encoder: encoder, Head: head, Classes: 3, HeadWidth: 8, ProjectorWidth: 4, ProjectorInput: ProjectConcat})
-	g, err := graphs.Build("lowered", func(g *graphs.Graph) {
+	g, err := graphs.Build("narrowed", func(g *graphs.Graph) {
 		n := New(g, a, Train, nil)
 		levels := n.Encode(g.Input("image", graphs.Float32, 2, 3, 64, 64))
 		logits, features := n.Segment(levels), n.Project(levels)
@@ -38,8 +38,8 @@ func checkLowered(t *testing.T, encoder, head string, has func(op string) bool) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.Lower(graphs.BFloat16, has)
-	products, _ := graphs.LowOperators()
+	g.Narrow(graphs.BFloat16, has)
+	products, _ := graphs.NarrowOperators()
 	low, casts := 0, map[string]int{}
 	for _, n := range g.Nodes() {
 		out := n.Outputs()[0].DType()

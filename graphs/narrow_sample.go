@@ -2,7 +2,7 @@ package graphs
 
 import "fmt"
 
-// samples applies each of [LowOperators] to small operands, of such shapes that no optimiser takes
+// samples applies each of [NarrowOperators] to small operands, of such shapes that no optimiser takes
 // the node for superfluous.
 var samples = map[string]func(g *Graph) *Value{
 	"Conv": func(g *Graph) *Value {
@@ -32,7 +32,7 @@ var samples = map[string]func(g *Graph) *Value{
 // sample declares an operand of a sample.
 func (g *Graph) sample(name string, dims ...int) *Value { return g.Input(name, Float32, dims...) }
 
-// Sample returns a graph of one of [LowOperators] in dt, with casts before and behind it: what a
+// Sample returns a graph of one of [NarrowOperators] in dt, with casts before and behind it: what a
 // runtime is asked with whether a device has a kernel for it.
 func Sample(op string, dt DType) (*Graph, error) {
 	apply := samples[op]
@@ -41,7 +41,7 @@ func Sample(op string, dt DType) (*Graph, error) {
 	}
 	return Build(op+" in "+dt.String(), func(g *Graph) {
 		v := apply(g)
-		l := &lowering{Graph: g, carrier: dt, dt: dt, has: func(string) bool { return false }, low: map[*Value]*Value{}}
+		l := &narrowing{Graph: g, carrier: dt, dt: dt, has: func(string) bool { return false }, low: map[*Value]*Value{}}
 		g.Output("y", l.Cast(l.twin(v.node).outputs[v.index], Float32))
 	})
 }
