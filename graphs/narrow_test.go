@@ -291,38 +291,84 @@ func TestRoundAgainstRuntime(t *testing.T) {
 	}
 }
 
+// kernels asks the runtime which operators the device has in dt.
+func kernels(t *testing.T, e *engine.Engine, dt graphs.DType) (has func(op string) bool) {
+	t.Helper()
+	runs := map[string]bool{}
+	products, movers := graphs.NarrowOperators()
+	for _, op := range slices.Concat(products, movers) {
+		g, err := graphs.Sample(op, dt)
+		if err != nil {
+			t.Fatal(err)
+		}
+		model, err := g.Marshal()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var reason, again string
+		if runs[op], reason, err = e.Runs(op, dt.String(), model); err != nil {
+			t.Fatal(err)
+		}
+		if runs[op] != (reason == "") {
+			t.Errorf("%s in %s: %v (%s)", op, dt, runs[op], reason)
+		}
+		if _, again, err = e.Runs(op, dt.String(), nil); err != nil || again != reason {
+			t.Errorf("%s in %s, asked again: %q, %v, was %q", op, dt, again, err, reason)
+		}
+		t.Logf("%s in %s: %v %s", op, dt, runs[op], reason)
+	}
+	return func(op string) bool { return runs[op] }
+}
+
 // TestSamples: of every operator that may be in a low precision there is a sample, of which the
-// runtime says whether the device runs it: in float32 it does, and where it does not there is a
-// reason.
+// runtime says whether the device runs it: in float32 it does, whatever is strict, and where it does
+// not there is a reason.
 func TestSamples(t *testing.T) {
 	e := enginetest.Open(t, engine.Options{Strict: true})
 	products, movers := graphs.NarrowOperators()
-	for _, op := range append(products, movers...) {
-		for _, dt := range []graphs.DType{graphs.Float16, graphs.BFloat16, graphs.Float32} {
-			g, err := graphs.Sample(op, dt)
-			if err != nil {
-				t.Fatal(err)
-			}
-			model, err := g.Marshal()
-			if err != nil {
-				t.Fatal(err)
-			}
-			runs, reason, err := e.Runs(op, dt.String(), model)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if runs != (reason == "") || dt == graphs.Float32 && !runs {
-				t.Errorf("%s in %s: %v (%s)", op, dt, runs, reason)
-			}
-			if enginetest.OnDevice() {
-				t.Logf("%s in %s: %v %s", op, dt, runs, reason)
-			}
-			if again, why, err := e.Runs(op, dt.String(), nil); again != runs || why != reason || err != nil {
-				t.Errorf("%s in %s, asked again: %v (%s), %v", op, dt, again, why, err)
-			}
+	for dt := range lowTypes {
+		kernels(t, e, dt)
+	}
+	has := kernels(t, e, graphs.Float32)
+	for _, op := range slices.Concat(products, movers) {
+		if !has(op) {
+			t.Errorf("%s is not run in float32", op)
 		}
 	}
 	if _, err := graphs.Sample("Softmax", graphs.Float16); err == nil {
 		t.Error("Softmax has a sample")
+	}
+}
+
+// TestNarrowAgainstRuntime: on a device with kernels, products in a low precision and their gradients
+// are what the interpreter makes of them, as near as partial sums may be rounded otherwise, and no
+// node is left to the CPU.
+func TestNarrowAgainstRuntime(t *testing.T) {
+	var placement engine.Placement
+	e := enginetest.Open(t, engine.Options{IntraOpThreads: 1, Placed: func(p engine.Placement) { placement = p }})
+	products, _ := graphs.NarrowOperators()
+	for dt, unit := range lowTypes {
+		has := kernels(t, e, dt)
+		for _, w := range lowRows() {
+			if !slices.Contains(products, w.op) || !has(w.op) {
+				continue
+			}
+			t.Run(fmt.Sprint(dt, w.name()), func(t *testing.T) {
+				g := w.graph(t)
+				g.Narrow(dt, has)
+				inputs := w.inputs(rand.New(rand.NewPCG(8, 9)))
+				have, want := runtimeRun(t, e, g, inputs), graphtest.Run(g, inputs)
+				for name, a := range want {
+					for i, x := range a.Data {
+						if d := math.Abs(x - have[name].Data[i]); !(d <= 6*unit*max(1, math.Abs(x))) {
+							t.Errorf("%s[%d] is %g, %g in the interpreter", name, i, have[name].Data[i], x)
+						}
+					}
+				}
+				if len(placement.Fallback) > 0 {
+					t.Errorf("the CPU runs %v (%s)", placement.Fallback, placement)
+				}
+			})
+		}
 	}
 }
