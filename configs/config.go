@@ -284,7 +284,7 @@ type Runtime struct {
 	// Precision is that of products while a network is trained, fp32, tf32, bf16 or fp16;
 	// empty: tf32, or fp32 where cuda.tf32 says false. See [Config.Precision].
 	Precision string `mapstructure:"precision" yaml:"precision,omitempty"`
-	CUDA     CUDA   `mapstructure:"cuda" yaml:"cuda"`
+	CUDA      CUDA   `mapstructure:"cuda" yaml:"cuda"`
 }
 
 // CUDA holds the provider options that matter for training.

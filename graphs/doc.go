@@ -16,6 +16,8 @@
 //   - The rule table holds exactly one entry per operator: a rule, "no gradient" (integer or
 //     boolean results, piecewise constant functions) or "not differentiable" (an error when
 //     reached).
+//   - Narrow puts the products of a graph that is complete, gradients included, into float16 or
+//     bfloat16, and Round emulates that. What is Exact stays float32.
 //
 // # Errors
 //

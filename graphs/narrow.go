@@ -4,28 +4,30 @@ import "slices"
 
 // Products in a low precision (Micikevicius et al., "Mixed Precision Training", ICLR 2018): their
 // operands are rounded to it by casts, and so are their results; all else stays float32. What is
-// rounded once is not rounded again, so a pair of casts with nothing between them is left out, and a
-// value is cast once however many products read it.
+// rounded once is not rounded again, so a pair of casts with nothing between them is left out,
+// and a value is cast once however many products read it.
 //
-// Between two products only what moves elements is in the low precision, too ([moves]). There
-// rounding first or last gives the same bits, so these operators cost no accuracy. Arithmetic would:
-// each sum or GELU in a low precision is one more rounding, and in float16 one more chance to
-// overflow.
+// Between two products only what moves elements is in the low precision, too ([moverOps]). There
+// rounding first or last gives the same bits, so these operators cost no accuracy. Arithmetic
+// would: each sum or GELU in a low precision is one more rounding, and in float16 one more chance
+// to overflow.
 
 // productOps are the operators that Narrow is about.
 var productOps = []string{"Conv", "ConvTranspose", "FusedMatMul", "Gemm", "MatMul"}
 
-// moverOps are operators of which every element of the result is one of an operand, or a constant.
+// moverOps are operators of which every element of the result is one of an operand, or a
+// constant.
 var moverOps = []string{"Concat", "Expand", "Gather", "Pad", "Reshape", "Slice", "Split", "Transpose"}
 
-// NarrowOperators lists the operators that Narrow may put into a low precision: products, and those that
-// move elements between them.
+// NarrowOperators lists the operators that Narrow may put into a low precision: products, and
+// those that move elements between them.
 func NarrowOperators() (products, movers []string) {
 	return slices.Clone(productOps), slices.Clone(moverOps)
 }
 
 // Exact lets f create nodes that stay float32 whatever the precision of products, and so do their
-// gradients: products that are sums, means or interpolations, arithmetic of weights alone, losses.
+// gradients: products that are sums, means or interpolations, arithmetic of weights alone,
+// losses.
 func (g *Graph) Exact(f func()) {
 	outer := g.exact
 	defer func() { g.exact = outer }()
@@ -36,18 +38,21 @@ func (g *Graph) Exact(f func()) {
 // exactly reports whether the gradient of n stays float32: that of all that is no product does.
 func exactly(n *Node) bool { return n.exact || !slices.Contains(productOps, n.op) }
 
-// Narrow puts the products that are not [Graph.Exact] into dt, Float16 or BFloat16, where has tells
-// that there is a kernel of their operator in that type; they take and give it, and so do operators
-// between them that move elements and for which has holds. Inputs and outputs of the graph keep
-// their types.
+// Narrow puts the products that are not [Graph.Exact] into dt, Float16 or BFloat16, where has
+// tells that there is a kernel of their operator in that type; they take and give it, and so do
+// operators between them that move elements and for which has holds. Inputs and outputs of the
+// graph keep their types.
 //
-// It is the last thing that is done to a graph: nodes created later are not narrowed, and there is
-// no gradient through a cast.
-func (g *Graph) Narrow(dt DType, has func(op string) bool) { g.narrow(&narrowing{carrier: dt, dt: dt, has: has}) }
+// It is the last thing that is done to a graph: nodes created later are not narrowed, and there
+// is no gradient through a cast.
+func (g *Graph) Narrow(dt DType, has func(op string) bool) {
+	g.narrow(&narrowing{carrier: dt, dt: dt, has: has})
+}
 
-// Round makes the products that are not [Graph.Exact] compute in float32 what Narrow would make them
-// compute in dt but for the order in which a kernel adds up: operands and results are rounded to dt
-// and back. It serves devices that lack the type, and is slower there than float32 alone.
+// Round makes the products that are not [Graph.Exact] compute in float32 what Narrow would make
+// them compute in dt but for the order in which a kernel adds up: operands and results are
+// rounded to dt and back. It serves devices that lack the type, and is slower there than float32
+// alone.
 func (g *Graph) Round(dt DType) {
 	g.narrow(&narrowing{carrier: Float32, dt: dt, has: func(string) bool { return true }})
 }
@@ -58,7 +63,7 @@ func (g *Graph) narrow(l *narrowing) {
 	}
 	l.Graph, l.low, l.direct = g, map[*Value]*Value{}, map[*Value]bool{}
 	outer := g.scope
-	g.seen = map[string]*Node{} // what is built here must not be found there, nor there what is built later
+	g.seen = map[string]*Node{} // no node of before is one of those that are built here
 	defer func() { g.scope, g.seen = outer, map[string]*Node{} }()
 	if !l.has("Conv") && l.has("MatMul") {
 		l.multiply()
@@ -99,8 +104,8 @@ func (l *narrowing) moves(n *Node) bool {
 	return slices.Contains(moverOps, n.op) && n.outputs[0].dtype == Float32 && l.has(n.op)
 }
 
-// soleReaders finds the values that nothing reads but narrowed products and movers whose results are
-// such values, and notes the products' operands.
+// soleReaders finds the values that nothing reads but narrowed products and movers whose results
+// are such values, and notes the products' operands.
 func (l *narrowing) soleReaders() map[*Value]bool {
 	other := map[*Value]bool{} // values that something reads in float32
 	for _, o := range l.outputs {
@@ -167,9 +172,9 @@ func (l *narrowing) twin(n *Node) *Node {
 
 // rounded returns what stands for v in products, of which n is the first to ask.
 //
-// Where v is what a mover made, the cast goes before it if nothing else reads v, or if the mover's
-// operands are rounded for others anyway: movers in half the bytes, and one cast for all that is cut
-// out of one value.
+// Where v is what a mover made, the cast goes before it if nothing else reads v, or if the
+// mover's operands are rounded for others anyway: movers in half the bytes, and one cast for all
+// that is cut out of one value.
 func (l *narrowing) rounded(v *Value, n *Node) *Value {
 	if low := l.low[v]; low != nil {
 		return low
@@ -200,9 +205,9 @@ func (l *narrowing) movesLow(m *Node) bool {
 	return true
 }
 
-// multiply writes convolutions of 1×1 and stride 1 as the matrix products that they are, where only
-// those have a kernel: ONNX has no Conv of bfloat16 before opset 22, and in many networks most of
-// the arithmetic is in such convolutions.
+// multiply writes convolutions of 1×1 and stride 1 as the matrix products that they are, where
+// only those have a kernel: ONNX has no Conv of bfloat16 before opset 22, and in many networks
+// most of the arithmetic is in such convolutions.
 func (l *narrowing) multiply() {
 	old := l.nodes
 	l.nodes = nil

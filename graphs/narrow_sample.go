@@ -14,7 +14,9 @@ var samples = map[string]func(g *Graph) *Value{
 	"FusedMatMul": func(g *Graph) *Value {
 		return g.FusedMatMul(g.sample("x", 2, 8, 16), g.sample("w", 8, 16), false, true, 0.5)
 	},
-	"Gemm":   func(g *Graph) *Value { return g.Gemm(g.sample("x", 8, 16), g.sample("w", 16, 8), g.sample("b", 8), false, false) },
+	"Gemm": func(g *Graph) *Value {
+		return g.Gemm(g.sample("x", 8, 16), g.sample("w", 16, 8), g.sample("b", 8), false, false)
+	},
 	"MatMul": func(g *Graph) *Value { return g.MatMul(g.sample("x", 2, 8, 16), g.sample("w", 16, 8)) },
 
 	"Concat":  func(g *Graph) *Value { return g.Concat(0, g.sample("x", 2, 3), g.sample("w", 1, 3)) },

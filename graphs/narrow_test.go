@@ -38,7 +38,7 @@ func TestNarrowGradients(t *testing.T) {
 	for dt, unit := range lowTypes {
 		for how, narrow := range map[string]func(g *graphs.Graph){
 			"narrow": func(g *graphs.Graph) { g.Narrow(dt, always) },
-			"round": func(g *graphs.Graph) { g.Round(dt) },
+			"round":  func(g *graphs.Graph) { g.Round(dt) },
 		} {
 			for _, w := range lowRows() {
 				if !slices.Contains(products, w.op) {
@@ -130,7 +130,9 @@ func TestNarrowCasts(t *testing.T) {
 			return g.Add(g.MatMul(x, m), m)
 		}, 3, 2, 0},
 		// The bias's gradient is a product with ones, and a sum.
-		{"a sum", func(g *graphs.Graph, x, w in) in { return g.Add(g.MatMul(x, w), g.Slice(w, []int{0}, []int{1}, nil, nil)) }, 3, 2, 0},
+		{"a sum", func(g *graphs.Graph, x, w in) in {
+			return g.Add(g.MatMul(x, w), g.Slice(w, []int{0}, []int{1}, nil, nil))
+		}, 3, 2, 0},
 		{"exact", func(g *graphs.Graph, x, w in) (y in) {
 			g.Exact(func() { y = g.MatMul(x, w) })
 			return y

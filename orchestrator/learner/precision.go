@@ -1,8 +1,6 @@
 package learner
 
 import (
-	"strings"
-
 	"go.uber.org/zap"
 
 	"t2sda/configs"
@@ -27,13 +25,21 @@ func (l *Learner) usePrecision() (err error) {
 		l.scaling = newLossScale()
 		l.state.lossScale = []float32{float32(l.scaling.Scale)}
 	}
-	device := zap.String("device", l.engine.Info().Device)
-	switch missing := strings.Join(p.Missing(), ", "); {
-	case p.Rounded():
-		l.log.Warn("runtime.precision="+configured+": the runtime has no products in "+dtype.String()+
-			" here: they are rounded to it and computed in float32, which learns the same and is slower than fp32", device)
-	case missing != "":
-		l.log.Info("runtime.precision="+configured+": these stay float32, for want of a kernel", device, zap.String("operators", missing))
-	}
+	l.tellPrecision(configured, dtype, p)
 	return nil
+}
+
+// tellPrecision says what the device lacks of a precision.
+func (l *Learner) tellPrecision(configured string, dtype graphs.DType, p program.Precision) {
+	missing := p.Missing()
+	if len(missing) == 0 {
+		return
+	}
+	setting, device := "runtime.precision="+configured, zap.String("device", l.engine.Info().Device)
+	if p.Rounded() {
+		l.log.Warn(setting+": the runtime has no products in "+dtype.String()+" here. They are rounded to it and computed"+
+			" in float32, which learns the same as a device that has them, and is slower than fp32", device)
+		return
+	}
+	l.log.Info(setting+": these operators stay float32, for want of a kernel", device, zap.Strings("operators", missing))
 }
