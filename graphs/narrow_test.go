@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"t2sda/graphs"
+	"t2sda/graphs/cases"
 	"t2sda/graphs/engine"
 	"t2sda/graphs/engine/enginetest"
 	"t2sda/graphs/graphtest"
@@ -21,10 +22,10 @@ var lowTypes = map[graphs.DType]float64{graphs.BFloat16: 0x1p-9 + 0x1p-20, graph
 func always(string) bool { return true }
 
 // lowRows are the rows of operators that Narrow is about.
-func lowRows() (rows []row) {
+func lowRows() (rows []cases.Case) {
 	products, movers := graphs.NarrowOperators()
-	for _, w := range allRows() {
-		if slices.Contains(products, w.op) || slices.Contains(movers, w.op) {
+	for _, w := range cases.All() {
+		if slices.Contains(products, w.Op) || slices.Contains(movers, w.Op) {
 			rows = append(rows, w)
 		}
 	}
@@ -41,13 +42,13 @@ func TestNarrowGradients(t *testing.T) {
 			"round":  func(g *graphs.Graph) { g.Round(dt) },
 		} {
 			for _, w := range lowRows() {
-				if !slices.Contains(products, w.op) {
+				if !slices.Contains(products, w.Op) {
 					continue
 				}
-				t.Run(fmt.Sprint(dt, how, w.name()), func(t *testing.T) {
-					inputs := w.inputs(rand.New(rand.NewPCG(6, 7)))
-					exact := graphtest.Run(w.graph(t), inputs)
-					g := w.graph(t)
+				t.Run(fmt.Sprint(dt, how, w.Name()), func(t *testing.T) {
+					inputs := inputsOf(w, rand.New(rand.NewPCG(6, 7)))
+					exact := graphtest.Run(graphOf(t, w), inputs)
+					g := graphOf(t, w)
 					narrow(g)
 					if n := count(g, dt); n == 0 {
 						t.Error("nothing is cast")
@@ -218,12 +219,12 @@ func TestNarrowKernels(t *testing.T) {
 func TestPointwise(t *testing.T) {
 	noConv := func(op string) bool { return op != "Conv" }
 	for _, w := range lowRows() {
-		if w.op != "Conv" {
+		if w.Op != "Conv" {
 			continue
 		}
-		g := w.graph(t)
-		inputs := w.inputs(rand.New(rand.NewPCG(6, 7)))
-		exact := graphtest.Run(w.graph(t), inputs)
+		g := graphOf(t, w)
+		inputs := inputsOf(w, rand.New(rand.NewPCG(6, 7)))
+		exact := graphtest.Run(graphOf(t, w), inputs)
 		g.Narrow(graphs.Float16, noConv)
 		lowNodes(t, g, graphs.Float16)
 		convs, products := 0, 0
@@ -235,13 +236,13 @@ func TestPointwise(t *testing.T) {
 				products++
 			}
 		}
-		if strings.HasPrefix(w.variant, "1×1") && w.variant != "1×1 stride 2" && w.variant != "1×1 padded" && (convs > 0 || products == 0) {
-			t.Errorf("%s: %d convolutions, %d products", w.name(), convs, products)
+		if strings.HasPrefix(w.Variant, "1×1") && w.Variant != "1×1 stride 2" && w.Variant != "1×1 padded" && (convs > 0 || products == 0) {
+			t.Errorf("%s: %d convolutions, %d products", w.Name(), convs, products)
 		}
 		for name, a := range graphtest.Run(g, inputs) {
 			for i, x := range exact[name].Data {
 				if d := math.Abs(x - a.Data[i]); !(d <= 6*lowTypes[graphs.Float16]*max(1, math.Abs(x))) {
-					t.Fatalf("%s: %s[%d] is %g, want %g", w.name(), name, i, a.Data[i], x)
+					t.Fatalf("%s: %s[%d] is %g, want %g", w.Name(), name, i, a.Data[i], x)
 				}
 			}
 		}
@@ -264,13 +265,13 @@ func TestRoundAgainstRuntime(t *testing.T) {
 	products, _ := graphs.NarrowOperators()
 	for dt, unit := range lowTypes {
 		for _, w := range lowRows() {
-			if !slices.Contains(products, w.op) {
+			if !slices.Contains(products, w.Op) {
 				continue
 			}
-			t.Run(fmt.Sprint(dt, w.name()), func(t *testing.T) {
-				g := w.graph(t)
+			t.Run(fmt.Sprint(dt, w.Name()), func(t *testing.T) {
+				g := graphOf(t, w)
 				g.Round(dt)
-				inputs := w.inputs(rand.New(rand.NewPCG(8, 9)))
+				inputs := inputsOf(w, rand.New(rand.NewPCG(8, 9)))
 				have, want := runtimeRun(t, e, g, inputs), graphtest.Run(g, inputs)
 				for name, a := range want {
 					differ := 0
@@ -352,13 +353,13 @@ func TestNarrowAgainstRuntime(t *testing.T) {
 	for dt, unit := range lowTypes {
 		has := kernels(t, e, dt)
 		for _, w := range lowRows() {
-			if !slices.Contains(products, w.op) || !has(w.op) {
+			if !slices.Contains(products, w.Op) || !has(w.Op) {
 				continue
 			}
-			t.Run(fmt.Sprint(dt, w.name()), func(t *testing.T) {
-				g := w.graph(t)
+			t.Run(fmt.Sprint(dt, w.Name()), func(t *testing.T) {
+				g := graphOf(t, w)
 				g.Narrow(dt, has)
-				inputs := w.inputs(rand.New(rand.NewPCG(8, 9)))
+				inputs := inputsOf(w, rand.New(rand.NewPCG(8, 9)))
 				have, want := runtimeRun(t, e, g, inputs), graphtest.Run(g, inputs)
 				for name, a := range want {
 					for i, x := range a.Data {

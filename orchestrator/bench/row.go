@@ -141,7 +141,7 @@ func (m *measurement) open() (err error) {
 		return err
 	}
 	m.res.Device = m.e.Info().Device
-	m.res.TF32 = m.e.HasOwnMemory() && m.cfg.Runtime.CUDA.TF32
+	m.res.TF32 = m.e.HasOwnMemory() && m.cfg.AllowsTF32()
 	if m.t, err = trial.New(m.e, m.cfg, trial.Batches(m.cfg, 2)); err != nil {
 		return err
 	}

@@ -68,7 +68,7 @@ func TestRows(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if c.Method != configs.T2S || c.Data.Crop.Width != 512 || c.Data.Crop.Height != 512 || c.Train.Batch != 2 || c.Train.AdaptAfter != 0 || c.Runtime.CUDA.TF32 {
+		if c.Method != configs.T2S || c.Data.Crop.Width != 512 || c.Data.Crop.Height != 512 || c.Train.Batch != 2 || c.Train.AdaptAfter != 0 || c.AllowsTF32() {
 			t.Errorf("%s is %+v", n, c)
 		}
 	}
