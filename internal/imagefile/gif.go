@@ -4,13 +4,13 @@ import (
 	"image"
 	"image/color"
 	"image/gif"
-	"os"
+	"io"
 	"slices"
 )
 
 // decodeGIF reads the first frame. Where it covers a part of the picture only, the
 // rest has index 0.
-func decodeGIF(f *os.File) (image.Image, error) {
+func decodeGIF(f io.ReaderAt) (image.Image, error) {
 	c, err := gif.DecodeConfig(whole(f))
 	if err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package imagefile
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"image"
@@ -64,7 +65,7 @@ func open(name string) (*os.File, Header, error) {
 	if err != nil {
 		return nil, Header{}, err
 	}
-	h, err := readHeader(f, name)
+	h, err := fileHeader(f, name)
 	if err != nil {
 		f.Close()
 		return nil, h, err
@@ -72,29 +73,41 @@ func open(name string) (*os.File, Header, error) {
 	return f, h, nil
 }
 
-func readHeader(f *os.File, name string) (h Header, err error) {
+// fileHeader is [readHeader] of a file.
+func fileHeader(f *os.File, name string) (Header, error) {
 	info, err := f.Stat()
 	switch {
 	case err != nil:
-		return h, err
+		return Header{}, err
 	case info.IsDir():
-		return h, fmt.Errorf("%s is a folder", name)
+		return Header{}, fmt.Errorf("%s is a folder", name)
 	case !info.Mode().IsRegular():
-		return h, fmt.Errorf("%s is not a regular file", name)
-	case info.Size() == 0:
+		return Header{}, fmt.Errorf("%s is not a regular file", name)
+	}
+	return readHeader(f, info.Size(), name)
+}
+
+// HeaderOf is [ReadHeader] of what a file would hold; errors call it by name.
+func HeaderOf(name string, content []byte) (Header, error) {
+	return readHeader(bytes.NewReader(content), int64(len(content)), name)
+}
+
+// readHeader reads the header of size bytes.
+func readHeader(f io.ReaderAt, size int64, name string) (h Header, err error) {
+	if size == 0 {
 		return h, fmt.Errorf("%s is an empty file", name)
 	}
 	h.Format, err = sniff(f, name)
 	if err != nil {
 		return h, err
 	}
-	read := map[Format]func(*Header, *os.File) error{
+	read := map[Format]func(*Header, io.ReaderAt) error{
 		PNG: readPNG, JPEG: readJPEG, TIFF: readTIFF, BMP: readBMP, GIF: readGIF, WebP: readWebP,
 	}[h.Format]
 	if err := read(&h, f); err != nil {
 		return h, decodeError(name, h.Format, err)
 	}
-	if err := h.plausible(name, info.Size()); err != nil {
+	if err := h.plausible(name, size); err != nil {
 		return h, err
 	}
 	h.W, h.H = h.Orientation.Size(h.W, h.H)
@@ -120,7 +133,7 @@ func (h *Header) plausible(name string, size int64) error {
 }
 
 // whole returns a reader of the file from its beginning.
-func whole(f *os.File) io.Reader {
+func whole(f io.ReaderAt) io.Reader {
 	return bufio.NewReaderSize(io.NewSectionReader(f, 0, 1<<62), 1<<16)
 }
 
@@ -151,7 +164,7 @@ func (h *Header) take(c image.Config, err error) error {
 	return nil
 }
 
-func readJPEG(h *Header, f *os.File) error {
+func readJPEG(h *Header, f io.ReaderAt) error {
 	head, err := jpegrows.ReadHeader(whole(f))
 	if err != nil {
 		return err
@@ -162,7 +175,7 @@ func readJPEG(h *Header, f *os.File) error {
 	return nil
 }
 
-func readPNG(h *Header, f *os.File) error {
+func readPNG(h *Header, f io.ReaderAt) error {
 	// Signature, the first chunk's length and kind, width, height, depth, kind of
 	// colour, compression, filter, interlacing.
 	var b [29]byte
@@ -211,9 +224,9 @@ func pngOrientation(f io.ReaderAt) Orientation {
 	}
 }
 
-func readBMP(h *Header, f *os.File) error { return h.take(bmp.DecodeConfig(whole(f))) }
+func readBMP(h *Header, f io.ReaderAt) error { return h.take(bmp.DecodeConfig(whole(f))) }
 
-func readGIF(h *Header, f *os.File) error {
+func readGIF(h *Header, f io.ReaderAt) error {
 	if err := h.take(gif.DecodeConfig(whole(f))); err != nil {
 		return err
 	}
@@ -221,7 +234,7 @@ func readGIF(h *Header, f *os.File) error {
 	return nil
 }
 
-func readWebP(h *Header, f *os.File) error {
+func readWebP(h *Header, f io.ReaderAt) error {
 	chunks := webpChunks(f)
 	if chunks["ANIM"].length > 0 {
 		return errAnimated

@@ -392,3 +392,49 @@ func ExampleOrientation_String() {
 	// upright
 	// orientation 6: turned by 90° clockwise
 }
+
+// What a file holds, held in memory, is read as the file is, errors included.
+func TestContentAsFile(t *testing.T) {
+	files, err := filepath.Glob(filepath.Join("testdata", "*"))
+	if err != nil || len(files) == 0 {
+		t.Fatal(files, err)
+	}
+	for _, f := range files {
+		content, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantHeader, wantErr := ReadHeader(f)
+		header, err := HeaderOf(f, content)
+		if header != wantHeader || fmt.Sprint(err) != fmt.Sprint(wantErr) {
+			t.Errorf("%s: %+v, %v; of the file %+v, %v", f, header, err, wantHeader, wantErr)
+		}
+		want, wantErr := allRows(Open(f))
+		have, err := allRows(Of(f, content))
+		if !bytes.Equal(have, want) || fmt.Sprint(err) != fmt.Sprint(wantErr) {
+			t.Errorf("%s: the rows differ; %v, of the file %v", f, err, wantErr)
+		}
+	}
+	if _, err := Of("it", nil); err == nil || err.Error() != "it is an empty file" {
+		t.Errorf("no bytes: %v", err)
+	}
+}
+
+// allRows reads all rows.
+func allRows(r *Rows, err error) ([]byte, error) {
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	var all []byte
+	for {
+		row, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return all, nil
+		}
+		if err != nil {
+			return all, err
+		}
+		all = append(all, row...)
+	}
+}

@@ -1,6 +1,7 @@
 package imagefile
 
 import (
+	"bytes"
 	"errors"
 	"image"
 	"io"
@@ -35,11 +36,21 @@ func Open(name string) (*Rows, error) {
 		return nil, err
 	}
 	defer f.Close()
+	return openRows(f, name, func() (Header, error) { return fileHeader(f, name) })
+}
+
+// Of is [Open] of what a file would hold; errors call it by name.
+func Of(name string, content []byte) (*Rows, error) {
+	return openRows(bytes.NewReader(content), name, func() (Header, error) { return HeaderOf(name, content) })
+}
+
+// openRows opens f; the header is read where it is needed.
+func openRows(f io.ReaderAt, name string, header func() (Header, error)) (*Rows, error) {
 	r := &Rows{name: name, close: func() {}}
 	if format, _ := sniff(f, name); format == PNG && r.openPNG(f) == nil {
 		return r, nil
 	}
-	h, err := readHeader(f, name)
+	h, err := header()
 	if err != nil {
 		return nil, err
 	}
@@ -73,12 +84,12 @@ func (r *Rows) Close() { r.close() }
 
 // openPNG takes what [pngrows] reads. Its errors leave the file for another
 // decoder, which says what is wrong.
-func (r *Rows) openPNG(f *os.File) error {
+func (r *Rows) openPNG(f io.ReaderAt) error {
 	most, err := limit.Pixels()
 	if err != nil {
 		return err
 	}
-	png, err := pngrows.New(f, most)
+	png, err := pngrows.New(io.NewSectionReader(f, 0, 1<<62), most)
 	if err != nil {
 		return err
 	}
@@ -99,7 +110,7 @@ func (r *Rows) openPNG(f *os.File) error {
 	return r.turn(o, head.W, head.H, next)
 }
 
-func (r *Rows) openJPEG(f *os.File, h Header) error {
+func (r *Rows) openJPEG(f io.ReaderAt, h Header) error {
 	data, err := io.ReadAll(io.NewSectionReader(f, 0, 1<<62))
 	if err != nil {
 		return err
@@ -116,7 +127,7 @@ func (r *Rows) openJPEG(f *os.File, h Header) error {
 	return r.turn(h.Orientation, p.W, p.H, next)
 }
 
-func (r *Rows) openOther(f *os.File, h Header) error {
+func (r *Rows) openOther(f io.ReaderAt, h Header) error {
 	img, err := decode(f, h.Format)
 	if err != nil {
 		return err

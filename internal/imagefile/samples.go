@@ -6,7 +6,6 @@ import (
 	"image"
 	"image/png"
 	"io"
-	"os"
 
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/webp"
@@ -59,7 +58,7 @@ func Samples(name string) (image.Image, Header, error) {
 }
 
 // decode reads a whole file but JPEG.
-func decode(f *os.File, format Format) (image.Image, error) {
+func decode(f io.ReaderAt, format Format) (image.Image, error) {
 	decoder := map[Format]func(io.Reader) (image.Image, error){
 		PNG: png.Decode, BMP: bmp.Decode, WebP: webp.Decode,
 		TIFF: func(io.Reader) (image.Image, error) { return decodeTIFF(f) },

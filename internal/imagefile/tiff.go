@@ -2,7 +2,7 @@ package imagefile
 
 import (
 	"image"
-	"os"
+	"io"
 	"strings"
 
 	"golang.org/x/image/tiff"
@@ -15,7 +15,7 @@ const (
 	blackIsZero = 1 // tagPhotometric
 )
 
-func readTIFF(h *Header, f *os.File) error {
+func readTIFF(h *Header, f io.ReaderAt) error {
 	tags := tiffTags(f)
 	switch fax := isFax(tags); { // what the decoder takes no notice of
 	case tags[tagPlanar] == 2 && tags[tagSamples] > 1:
@@ -42,7 +42,7 @@ func isFax(tags map[uint16]uint16) bool {
 // decodeTIFF reads the first page. In facsimile coding, what the coding calls white
 // is bit 0, which tagPhotometric makes white or black (TIFF 6.0, section 11); the
 // decoder takes it for white always.
-func decodeTIFF(f *os.File) (image.Image, error) {
+func decodeTIFF(f io.ReaderAt) (image.Image, error) {
 	img, err := tiff.Decode(whole(f))
 	if err != nil {
 		return nil, err

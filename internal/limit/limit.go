@@ -28,11 +28,18 @@ func Pixels() (int, error) {
 	return n, nil
 }
 
+// Beyond is the error of sizes beyond [Pixels].
+type Beyond struct{ W, H, Most int }
+
+func (b *Beyond) Error() string {
+	return fmt.Sprintf("%d×%d pixels are more than the %d that are taken; %s=… sets another limit", b.W, b.H, b.Most, PixelsEnv)
+}
+
 // Check refuses sizes beyond [Pixels], before memory is taken for them.
 func Check(w, h int) error {
 	most, err := Pixels()
 	if err == nil && h > 0 && w > most/h {
-		err = fmt.Errorf("%d×%d pixels are more than the %d that are taken; %s=… sets another limit", w, h, most, PixelsEnv)
+		err = &Beyond{w, h, most}
 	}
 	return err
 }
