@@ -117,12 +117,7 @@ func (p *Predictor) readInput(inputs []engine.IOInfo, f Form) (err error) {
 	if p.in, err = newInput(info, f); err != nil {
 		return err
 	}
-	p.verbatim = p.in.dtype == engine.Float32 && !p.in.last && p.in.source[0] == 0
-	for c := range p.in.lut {
-		for v, to := range p.in.lut[c] {
-			p.verbatim = p.verbatim && to == float32(v)
-		}
-	}
+	p.verbatim = p.in.dtype == engine.Float32 && !p.in.last && p.in.source[0] == 0 && p.in.plain()
 	return nil
 }
 
