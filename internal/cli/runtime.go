@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"t2sda/graphs/engine"
+	"t2sda/internal/ortweb"
 )
 
 func runtimeCommand() *cobra.Command {
@@ -16,13 +17,18 @@ func runtimeCommand() *cobra.Command {
 
 func installCommand() *cobra.Command {
 	var o engine.InstallOptions
+	var web bool
 	cmd := &cobra.Command{
 		Use:   "install",
 		Short: "Put ONNX Runtime " + engine.Version + " into the user's cache",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o.Progress = cmd.ErrOrStderr()
-			path, err := engine.Install(cmd.Context(), o)
+			install := func() (string, error) { return engine.Install(cmd.Context(), o) }
+			if web {
+				install = func() (string, error) { return ortweb.Install(cmd.Context(), o.Dir, o.Progress) }
+			}
+			path, err := install()
 			if err != nil {
 				return err
 			}
@@ -33,6 +39,9 @@ func installCommand() *cobra.Command {
 	cmd.Flags().StringVar(&o.Dir, "dir", "", "folder (default: the user's cache, where the library is looked for)")
 	cmd.Flags().StringVar(&o.Method, "method", "auto", "npm, pip or auto (npm, else pip)")
 	cmd.Flags().BoolVar(&o.CUDA, "cuda", false, "the build with the CUDA provider")
+	cmd.Flags().BoolVar(&web, "web", false, "instead, what runs models in browsers (onnxruntime-web, 38 MB, by npm), for t2sda serve")
+	cmd.MarkFlagsMutuallyExclusive("web", "cuda")
+	cmd.MarkFlagsMutuallyExclusive("web", "method")
 	return cmd
 }
 
