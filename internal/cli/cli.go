@@ -99,7 +99,7 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(trainCommand(), compareCommand(), sweepCommand(), evaluateCommand(), analyzeCommand(), exportCommand(), predictCommand(),
+	root.AddCommand(trainCommand(), compareCommand(), sweepCommand(), evaluateCommand(), analyzeCommand(), exportCommand(), predictCommand(), serveCommand(),
 		translateCommand(), dataCommand(), weightsCommand(), runtimeCommand(), verifyCommand(), configCommand(), doctorCommand(), benchCommand())
 	return root
 }

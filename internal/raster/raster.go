@@ -137,6 +137,18 @@ func (m *Image) NRGBA() *image.NRGBA {
 	return out
 }
 
+// FromRGB makes an image of packed 8-bit colour, three bytes a pixel.
+func FromRGB(pix []byte, w, h int) *Image {
+	m := NewImage(w, h)
+	for c := range 3 {
+		plane := m.Plane(c)
+		for i := range plane {
+			plane[i] = float32(pix[3*i+c])
+		}
+	}
+	return m
+}
+
 // RGB rounds and clips to packed 8-bit colour, three bytes a pixel.
 func (m *Image) RGB() []byte {
 	out := make([]byte, 3*m.W*m.H)

@@ -242,13 +242,5 @@ func Image(m *raster.Image, w, h int) *raster.Image {
 	if m.W == w && m.H == h {
 		return m
 	}
-	pix := RGB(m.RGB(), m.W, m.H, w, h)
-	out := raster.NewImage(w, h)
-	for c := range 3 {
-		plane := out.Plane(c)
-		for i := range plane {
-			plane[i] = float32(pix[3*i+c])
-		}
-	}
-	return out
+	return raster.FromRGB(RGB(m.RGB(), m.W, m.H, w, h), w, h)
 }

@@ -1,0 +1,95 @@
+package serve
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"t2sda/internal/imagefile"
+	"t2sda/internal/limit"
+	"t2sda/internal/raster"
+	"t2sda/internal/resize"
+)
+
+// theImage is what errors call the image of a request.
+const theImage = "the image"
+
+// picture is a decoded image.
+type picture struct {
+	w, h  int           // of the image, upright
+	input *raster.Image // at the size that the model wants
+	whole *raster.Image // at its own size; nil where that is not needed
+}
+
+// decode reads an image's file, of at most so many pixels, row by row: what is kept has
+// the size w×h that the model wants (0×0: the image's own), and with whole its own size
+// as well.
+func decode(content []byte, w, h, most int, whole bool) (*picture, error) {
+	if err := checkHeader(content, most); err != nil {
+		return nil, err
+	}
+	rows, err := imagefile.Of(theImage, content)
+	if err != nil {
+		return nil, unreadable(err)
+	}
+	defer rows.Close()
+	if w == 0 {
+		w, h = rows.W, rows.H
+	}
+	p := &picture{w: rows.W, h: rows.H}
+	packed := make([]byte, 3*w*h)
+	var all []byte
+	var scale *resize.Rows
+	if w != rows.W || h != rows.H {
+		scale = resize.New(packed, rows.W, rows.H, w, h)
+		defer scale.Done()
+		if whole {
+			all = make([]byte, 0, 3*rows.W*rows.H)
+		}
+	}
+	for at := 0; ; {
+		row, err := rows.Next()
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return nil, unreadable(err)
+		}
+		if scale == nil {
+			at += copy(packed[at:], row)
+			continue
+		}
+		scale.Add(row)
+		if whole {
+			all = append(all, row...)
+		}
+	}
+	p.input = raster.FromRGB(packed, w, h)
+	if p.whole = p.input; all != nil {
+		p.whole = raster.FromRGB(all, p.w, p.h)
+	}
+	return p, nil
+}
+
+// checkHeader refuses an image by what its header says of its size.
+func checkHeader(content []byte, most int) error {
+	head, err := imagefile.HeaderOf(theImage, content)
+	if beyond := new(limit.Beyond); errors.As(err, &beyond) {
+		head.W, head.H = beyond.W, beyond.H
+	} else if err != nil {
+		return unreadable(err)
+	}
+	if head.H > most/head.W {
+		return problemf(http.StatusRequestEntityTooLarge, "%s has %d×%d pixels, more than the %d that are taken: send it smaller", theImage, head.W, head.H, most)
+	}
+	if err != nil {
+		return unreadable(err)
+	}
+	return nil
+}
+
+// unreadable is the answer to a file that is no image.
+func unreadable(err error) error {
+	return &problem{Status: http.StatusUnprocessableEntity, Title: http.StatusText(http.StatusUnprocessableEntity), Detail: fmt.Sprint(err)}
+}
