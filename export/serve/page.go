@@ -107,7 +107,7 @@ func (s *Server) describe(w http.ResponseWriter, _ *http.Request) error {
 	}
 	for _, m := range s.models {
 		d.Models = append(d.Models, Served{
-			Key: m.key, Name: filepath.Base(m.p.Name()), Bytes: m.file.Size(), MIoU: m.p.Metadata().MIoU, Space: m.p.Space().Name, Recipe: m.p.Recipe(),
+			Key: m.key, Name: s.nameOf(m), Bytes: m.file.Size(), MIoU: m.p.Metadata().MIoU, Space: m.p.Space().Name, Recipe: m.p.Recipe(),
 		})
 	}
 	text, err := json.Marshal(d)
@@ -118,6 +118,22 @@ func (s *Server) describe(w http.ResponseWriter, _ *http.Request) error {
 	w.Header().Set("Cache-Control", "no-store")
 	_, _ = w.Write(text) // whoever asked may be gone
 	return nil
+}
+
+// nameOf is what a model is called on the page: its file's name, with the folder's where
+// the models' are the same.
+func (s *Server) nameOf(m *model) string {
+	path := m.p.Name()
+	name := filepath.Base(path)
+	for _, other := range s.models {
+		if other != m && filepath.Base(other.p.Name()) == name {
+			if abs, err := filepath.Abs(path); err == nil {
+				path = abs
+			}
+			return filepath.Join(filepath.Base(filepath.Dir(path)), name)
+		}
+	}
+	return name
 }
 
 // modelFile gives a model's file, for the page to run.

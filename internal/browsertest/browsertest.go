@@ -1,5 +1,5 @@
-// Package browsertest opens pages from disk in a headless Chromium, for tests:
-// what a reader would see, and whether a page keeps to itself.
+// Package browsertest opens pages, from disk or of a server, in a headless Chromium, for
+// tests: what a reader would see, and whether a page keeps to itself.
 package browsertest
 
 import (
@@ -32,6 +32,7 @@ type Page struct {
 	t   testing.TB
 	ctx context.Context
 	url string
+	own string // what the addresses begin with that the page may fetch; empty: none but its own
 
 	mu       sync.Mutex
 	problems []string
@@ -63,6 +64,19 @@ func Open(t testing.TB, path string) *Page {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return open(t, &Page{url: (&url.URL{Scheme: "file", Path: path}).String()})
+}
+
+// OpenServed is [Open] for the page at a server's root, http://host:port/, which may
+// fetch what that server gives.
+func OpenServed(t testing.TB, root string) *Page {
+	t.Helper()
+	return open(t, &Page{url: root, own: root})
+}
+
+func open(t testing.TB, p *Page) *Page {
+	t.Helper()
+	p.t = t
 	options := append(
 		chromedp.DefaultExecAllocatorOptions[:],
 		chromedp.ExecPath(chromium(t)),
@@ -75,12 +89,11 @@ func Open(t testing.TB, path string) *Page {
 	t.Cleanup(cancelTime)
 	ctx, cancelBrowser := chromedp.NewExecAllocator(ctx, options...)
 	t.Cleanup(cancelBrowser)
-	p := &Page{t: t, url: (&url.URL{Scheme: "file", Path: path}).String()}
 	var cancelTab context.CancelFunc
 	p.ctx, cancelTab = chromedp.NewContext(ctx, chromedp.WithListener(p.watch)) // with the domains network, runtime and log enabled
 	t.Cleanup(cancelTab)
 	if err := chromedp.Do(p.ctx, chromedp.Navigate(p.url)); err != nil { // waits for the page's load event
-		t.Fatalf("open %s in Chromium: %v", path, err)
+		t.Fatalf("open %s in Chromium: %v", p.url, err)
 	}
 	return p
 }
@@ -89,7 +102,7 @@ func Open(t testing.TB, path string) *Page {
 func (p *Page) watch(event any) {
 	switch e := event.(type) {
 	case *network.EventRequestWillBeSent:
-		if u := e.Request.URL; u != p.url && !strings.HasPrefix(u, "data:") {
+		if u := e.Request.URL; u != p.url && !strings.HasPrefix(u, "data:") && !p.isOwn(u) {
 			p.note("the page fetches %s", u)
 		}
 	case *runtime.EventExceptionThrown:
@@ -103,6 +116,11 @@ func (p *Page) watch(event any) {
 	case *log.EventEntryAdded:
 		p.note("the browser logs: %s", e.Entry.Text)
 	}
+}
+
+// isOwn reports whether an address is of the page's server, or of what the page made.
+func (p *Page) isOwn(address string) bool {
+	return p.own != "" && (strings.HasPrefix(address, p.own) || strings.HasPrefix(address, "blob:"+p.own))
 }
 
 func (p *Page) note(format string, args ...any) {
@@ -121,31 +139,64 @@ func Eval[T any](p *Page, expression string) T {
 	return value
 }
 
-// Resize lays the page out for a window of so many CSS pixels.
-func (p *Page) Resize(width, height int) {
+// Await is [Eval] of an expression whose value is a promise: the value that it comes to.
+func Await[T any](p *Page, expression string) T {
 	p.t.Helper()
-	if err := chromedp.Do(p.ctx, chromedp.EmulateViewport(int64(width), int64(height))); err != nil {
+	value, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	if err != nil {
+		p.t.Fatalf("%s: %v", expression, err)
+	}
+	return value
+}
+
+// Until waits until a JavaScript expression is true.
+func (p *Page) Until(expression string) {
+	p.t.Helper()
+	if !Await[bool](p, `(async () => { for (let i = 0; i < 600; i++) { if (`+expression+`) return true; await new Promise(r => setTimeout(r, 50)); } return false })()`) {
+		p.t.Fatalf("within half a minute, this did not become true: %s", expression)
+	}
+}
+
+// MoveMouse moves the mouse to a position of the window, CSS pixels.
+func (p *Page) MoveMouse(x, y float64) { p.do(chromedp.MouseEvent(chromedp.MouseMoved, x, y)) }
+
+// Press presses a key: a character, or one of chromedp's kb.
+func (p *Page) Press(key string) { p.do(chromedp.KeyEvent(key)) }
+
+func (p *Page) do(a chromedp.Action[chromedp.Void]) {
+	p.t.Helper()
+	if err := chromedp.Do(p.ctx, a); err != nil {
 		p.t.Fatal(err)
 	}
 }
 
+// Resize lays the page out for a window of so many CSS pixels.
+func (p *Page) Resize(width, height int) {
+	p.t.Helper()
+	p.do(chromedp.EmulateViewport(int64(width), int64(height)))
+}
+
 // faults lists what is wrong with the loaded page.
-const faults = `[
+const faults = `(own => [
 	...[...document.images].filter(i => !i.complete || i.naturalWidth == 0).map(i => "image is broken: " + i.alt),
 	...[...document.images].filter(i => i.alt.trim() == "").map(i => "image without alt: " + i.src.slice(0, 60)),
-	...[...document.querySelectorAll("a[href]")].map(a => a.getAttribute("href"))
+	...[...document.querySelectorAll("a[href]")].map(a => a.getAttribute("href")).filter(h => !own(h))
 		.filter(h => !h.startsWith("#") || !document.getElementById(h.slice(1))).map(h => "link leads nowhere: " + h),
 	...(document.title.trim() == "" ? ["no title"] : []),
-]`
+])`
 
 // Problems lists what no page of ours may have: requests for anything but the
-// page itself, messages of the browser, pictures that are broken or have no
+// page itself (and what its own server gives), messages of the browser, pictures that are broken or have no
 // alternative text, links that lead out of the page or nowhere, no title, and
 // content wider than a desktop's or a phone's window. The page is left at the
 // phone's width.
 func (p *Page) Problems() []string {
 	p.t.Helper()
-	found := Eval[[]string](p, faults)
+	own := "h => false"
+	if p.own != "" {
+		own = `h => h.startsWith("/")`
+	}
+	found := Eval[[]string](p, faults+"("+own+")")
 	for _, width := range []int{1280, 390} {
 		p.Resize(width, 900)
 		content := Eval[int](p, "document.documentElement.scrollWidth")

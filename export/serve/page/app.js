@@ -165,12 +165,12 @@ function showResult() {
   if (!result) return;
   const { times } = result, all = Object.values(times).reduce((a, b) => a + b, 0);
   fact("Image", `${result.width} × ${result.height} px`);
-  fact("Ran on", result.engine);
+  fact("Ran in", result.engine);
   fact("Model", `${Math.round(times.run)} ms`, "The run alone");
   fact("All", `${Math.round(all)} ms`, Object.entries(times).map(([name, ms]) => `${name} ${ms.toFixed(1)} ms`).join(", "));
   const key = view.shown === "compare" ? "compare" : "main", other = results[where === "server" ? "browser" : "server"][key];
-  if (other) fact(where === "server" ? "Same as the browser" : "Same as the server", `${percent(agreement(result, other), 2)} of pixels`);
-  if (results[where].main && results[where].compare) fact("Both models agree", `${percent(agreement(results[where].main, results[where].compare), 1)} of pixels`);
+  if (other) fact(where === "server" ? "Same as the browser" : "Same as the server", percent(agreement(result, other), 2), "The share of pixels that get the same class");
+  if (results[where].main && results[where].compare) fact("Both models agree", percent(agreement(results[where].main, results[where].compare), 1), "The share of pixels that get the same class");
 }
 
 function fact(name, text, title = "") {

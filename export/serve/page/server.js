@@ -40,7 +40,7 @@ export async function segment(file, model, signal) {
   const labels = new Uint8Array(width * height);
   for (let i = 0, at = 0; i < runs.length; i += 2) labels.fill(runs[i], at, (at += runs[i + 1]));
   if (confidence) confidence.data = Uint8Array.from(atob(confidence.data), c => c.charCodeAt(0));
-  return { width, height, labels, confidence, times, engine: "the server" };
+  return { width, height, labels, confidence, times, engine: "ONNX Runtime" };
 }
 
 // preview returns the image as the server reads it, for those that browsers do not.

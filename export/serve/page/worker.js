@@ -27,7 +27,7 @@ async function startRuntime() {
   ort.env.wasm.wasmPaths = "/ort/";
   const threads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency || 1, 8) : 1;
   ort.env.wasm.numThreads = threads;
-  return { ort, provider: adapter ? "webgpu" : "wasm", text: adapter ? "WebGPU" : `WebAssembly, ${threads} thread${threads > 1 ? "s" : ""}` };
+  return { ort, provider: adapter ? "webgpu" : "wasm", text: adapter ? "WebGPU" : `WebAssembly × ${threads}` };
 }
 
 async function openSession({ model, headers }, { ort, provider }) {
