@@ -117,7 +117,7 @@ func (v *serving) serve(cmd *cobra.Command, l net.Listener, o serve.Options) err
 	if err := warmUp(cmd.Context(), o.Model, o.Compare); err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(cmd.OutOrStdout(), "http://%s/\n", l.Addr()); err != nil {
+	if _, err := fmt.Fprintf(cmd.OutOrStdout(), "http://%s/\n", v.shown(l.Addr())); err != nil {
 		return err
 	}
 	if o.WebMissing != "" {
@@ -125,6 +125,19 @@ func (v *serving) serve(cmd *cobra.Command, l net.Listener, o serve.Options) err
 	}
 	err = s.Serve(cmd.Context(), l)
 	return interrupt.Explain(err, "the server has ended; %s answered, none cut off", plural.Of(int(s.Answered()), "image was", "images were"))
+}
+
+// shown is the address to type: with the host as it was given, where that is one.
+func (v *serving) shown(listening net.Addr) string {
+	host, _, err := net.SplitHostPort(v.addr)
+	_, port, portErr := net.SplitHostPort(listening.String())
+	if err != nil || portErr != nil {
+		return listening.String()
+	}
+	if host == "" {
+		host = "0.0.0.0"
+	}
+	return net.JoinHostPort(host, port)
 }
 
 // isLocal reports whether only this machine can reach an address.
