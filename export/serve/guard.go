@@ -45,6 +45,15 @@ func (s *Server) checkHost(r *http.Request) error {
 	return problemf(http.StatusMisdirectedRequest, "this server is %s's own and is not called %q: ask for localhost or 127.0.0.1", "its machine", r.Host)
 }
 
+// checkOrigin refuses what other pages' scripts send: they could not read the answers,
+// but keep the machine busy.
+func checkOrigin(r *http.Request) error {
+	if err := new(http.CrossOriginProtection).Check(r); err != nil {
+		return problemf(http.StatusForbidden, "a page from elsewhere asks: %v", err)
+	}
+	return nil
+}
+
 // checkToken refuses requests without the token.
 func (s *Server) checkToken(r *http.Request) error {
 	if s.o.Token == "" {

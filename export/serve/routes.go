@@ -93,6 +93,9 @@ func (s *Server) wrap(route string, open bool, do handler) http.Handler {
 			s.metrics.answered(route, w.status, time.Since(began).Seconds())
 		}()
 		err := s.checkHost(r)
+		if err == nil {
+			err = checkOrigin(r)
+		}
 		if err == nil && !open {
 			err = s.checkToken(r)
 		}
