@@ -5,6 +5,7 @@ import { resize } from "/page/resize.js";
 import { argmax, confidence, nearest, readGrid } from "/page/logits.js";
 
 const maxStride = 64, confidenceEdge = 512;
+const quiet = { logSeverityLevel: 4 }; // sizes that a model does not take are tried, see runPadded
 let runtime; // the promise of { ort, provider, text }
 const sessions = new Map(); // by model
 
@@ -23,7 +24,7 @@ async function startRuntime() {
     adapter = await navigator.gpu?.requestAdapter();
   } catch { /* then there is none */ }
   const ort = await import(adapter ? "/ort/ort.webgpu.min.mjs" : "/ort/ort.wasm.min.mjs");
-  ort.env.logLevel = "error";
+  ort.env.logLevel = "fatal";
   ort.env.wasm.wasmPaths = "/ort/";
   const threads = self.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency || 1, 8) : 1;
   ort.env.wasm.numThreads = threads;
@@ -33,7 +34,7 @@ async function startRuntime() {
 async function openSession({ model, headers }, { ort, provider }) {
   const response = await fetch(`/v1/model/file?model=${model.key}`, { headers });
   if (!response.ok) throw new Error((await response.json()).detail);
-  return ort.InferenceSession.create(await response.arrayBuffer(), { executionProviders: [provider] });
+  return ort.InferenceSession.create(await response.arrayBuffer(), { executionProviders: [provider], ...quiet });
 }
 
 async function segment(task, say) {
@@ -114,7 +115,7 @@ async function runPadded(ort, session, recipe, pixels, w, h, classes) {
     let output;
     try {
       const { input } = recipe;
-      output = (await session.run({ [input.name]: tensor(ort, input, pixels, w, h, W, H) }))[recipe.output.name];
+      output = (await session.run({ [input.name]: tensor(ort, input, pixels, w, h, W, H) }, quiet))[recipe.output.name];
     } catch (e) {
       fault ??= e;
       continue;
