@@ -152,21 +152,32 @@ func (s Space) Colorize(l *raster.Labels) *image.NRGBA {
 // image, 1 the colours. Void pixels show the image. Labels of another size
 // than the image are sampled (nearest) to its size.
 func (s Space) Overlay(img *raster.Image, l *raster.Labels, alpha float64) *image.NRGBA {
-	if l.W != img.W || l.H != img.H {
-		l = l.ResizeNearest(img.W, img.H)
+	out := img.NRGBA()
+	s.Tint(out, l, alpha)
+	return out
+}
+
+// Tint is [Space.Overlay] on a picture that is there, opaque.
+func (s Space) Tint(picture *image.NRGBA, l *raster.Labels, alpha float64) {
+	if w, h := picture.Rect.Dx(), picture.Rect.Dy(); l.W != w || l.H != h {
+		l = l.ResizeNearest(w, h)
 	}
 	a := min(max(alpha, 0), 1)
-	out := img.NRGBA()
-	for i, id := range l.Pix {
-		if int(id) >= len(s.Classes) {
-			continue
-		}
-		p := out.Pix[4*i : 4*i+3 : 4*i+3]
-		for c, v := range s.Classes[id].Color {
-			p[c] = uint8(math.Round((1-a)*float64(p[c]) + a*float64(v)))
+	mixed := make([][3][256]uint8, len(s.Classes)) // by class, channel and value
+	for k, class := range s.Classes {
+		for c, colour := range class.Color {
+			for v := range 256 {
+				mixed[k][c][v] = uint8(math.Round((1-a)*float64(v) + a*float64(colour)))
+			}
 		}
 	}
-	return out
+	for i, id := range l.Pix {
+		if int(id) >= len(mixed) {
+			continue
+		}
+		p, m := picture.Pix[4*i:4*i+3:4*i+3], &mixed[id]
+		p[0], p[1], p[2] = m[0][p[0]], m[1][p[1]], m[2][p[2]]
+	}
 }
 
 // distinctColor spreads the hues of classes that come without a colour by the

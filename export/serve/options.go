@@ -37,7 +37,7 @@ type Limits struct {
 	Batch       int           // images that share a run, of models that take several
 }
 
-// DefaultLimits are for a machine of a few cores: at their worst some 1.5 GB.
+// DefaultLimits are for a machine of a few cores: at their worst some 2 GB.
 func DefaultLimits() Limits {
 	return Limits{Bytes: 32 << 20, Pixels: 25_000_000, Time: 30 * time.Second, Concurrency: 2, Queue: 16, Batch: 8}
 }

@@ -3,6 +3,7 @@ package serve
 import (
 	"errors"
 	"fmt"
+	"image"
 	"io"
 	"net/http"
 
@@ -19,7 +20,7 @@ const theImage = "the image"
 type picture struct {
 	w, h  int           // of the image, upright
 	input *raster.Image // at the size that the model wants
-	whole *raster.Image // at its own size; nil where that is not needed
+	whole *image.NRGBA  // at its own size; nil where that is not needed
 }
 
 // decode reads an image's file, of at most so many pixels, row by row: what is kept has
@@ -38,17 +39,17 @@ func decode(content []byte, w, h, most int, whole bool) (*picture, error) {
 		w, h = rows.W, rows.H
 	}
 	p := &picture{w: rows.W, h: rows.H}
-	packed := make([]byte, 3*w*h)
-	var all []byte
-	var scale *resize.Rows
-	if w != rows.W || h != rows.H {
-		scale = resize.New(packed, rows.W, rows.H, w, h)
-		defer scale.Done()
-		if whole {
-			all = make([]byte, 0, 3*rows.W*rows.H)
-		}
+	if whole {
+		p.whole = image.NewNRGBA(image.Rect(0, 0, rows.W, rows.H))
 	}
-	for at := 0; ; {
+	packed := make([]byte, 3*w*h)
+	take := func(row []byte, y int) { copy(packed[3*w*y:], row) }
+	if w != rows.W || h != rows.H {
+		scale := resize.New(packed, rows.W, rows.H, w, h)
+		defer scale.Done()
+		take = func(row []byte, _ int) { scale.Add(row) }
+	}
+	for y := 0; ; y++ {
 		row, err := rows.Next()
 		if errors.Is(err, io.EOF) {
 			break
@@ -56,20 +57,21 @@ func decode(content []byte, w, h, most int, whole bool) (*picture, error) {
 		if err != nil {
 			return nil, unreadable(err)
 		}
-		if scale == nil {
-			at += copy(packed[at:], row)
-			continue
-		}
-		scale.Add(row)
+		take(row, y)
 		if whole {
-			all = append(all, row...)
+			opaque(p.whole.Pix[y*p.whole.Stride:], row)
 		}
 	}
 	p.input = raster.FromRGB(packed, w, h)
-	if p.whole = p.input; all != nil {
-		p.whole = raster.FromRGB(all, p.w, p.h)
-	}
 	return p, nil
+}
+
+// opaque writes a row of packed RGB.
+func opaque(dst, row []byte) {
+	for i := 0; i+2 < len(row); i += 3 {
+		p := dst[i/3*4:][:4:4]
+		p[0], p[1], p[2], p[3] = row[i], row[i+1], row[i+2], 255
+	}
 }
 
 // checkHeader refuses an image by what its header says of its size.

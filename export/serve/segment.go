@@ -170,8 +170,11 @@ func (w *work) timings() string {
 	return strings.Join(all, ", ")
 }
 
-// step times what do does.
-func (w *work) step(name string, do func() error) error {
+// step times what do does, unless the request's time is over.
+func (w *work) step(ctx context.Context, name string, do func() error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	began := time.Now()
 	err := do()
 	w.times = append(w.times, timing{name, time.Since(began)})
@@ -184,7 +187,7 @@ func (s *Server) answer(ctx context.Context, k *work, content []byte) (kind stri
 	task := p.NewTask()
 	defer task.Close()
 	var pic *picture
-	if err := k.step("decode", func() error {
+	if err := k.step(ctx, "decode", func() error {
 		w, h := p.ImageSize()
 		if pic, err = decode(content, w, h, s.o.Limits.Pixels, k.query.answer == answerOverlay); err != nil {
 			return err
@@ -194,13 +197,10 @@ func (s *Server) answer(ctx context.Context, k *work, content []byte) (kind stri
 	}); err != nil {
 		return "", nil, err
 	}
-	if err := ctx.Err(); err != nil {
+	if err := k.step(ctx, "run", func() error { return k.model.runner.run(ctx, task) }); err != nil {
 		return "", nil, err
 	}
-	if err := k.step("run", func() error { return k.model.runner.run(ctx, task) }); err != nil {
-		return "", nil, err
-	}
-	err = k.step("answer", func() error {
+	err = k.step(ctx, "answer", func() error {
 		var labels *raster.Labels
 		if labels, err = task.Labels(pic.w, pic.h); err != nil {
 			return err
