@@ -124,7 +124,7 @@ func TestPage(t *testing.T) {
 
 	drop(t, p, "notes.txt", []byte("no image"))
 	p.Until(`!document.getElementById("problem").hidden`)
-	if have := textOf(p, "#problem"); !strings.Contains(have, "the image cannot be decoded: it is no picture of a format that is read") {
+	if have := textOf(p, "#problem"); !strings.Contains(have, "notes.txt cannot be shown the image cannot be decoded: it is no picture of a format that is read") {
 		t.Errorf("of a text file: %q", have)
 	}
 	problems(t, p, "422")

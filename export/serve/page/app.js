@@ -96,7 +96,7 @@ async function open(file, name) {
     if (mine !== turn || e.name === "AbortError") return;
     busy(null);
     if (e instanceof TokenWanted) return wantToken(e);
-    return tell(e);
+    return tell(e, `${name} cannot be shown`);
   }
   look();
 }
@@ -235,11 +235,11 @@ function busy(text) {
   if (text !== null) $("busy").lastElementChild.textContent = text;
 }
 
-function tell(error) {
+function tell(error, title = "That did not work") {
   const box = $("problem");
   box.hidden = !error;
   if (!error) return;
-  box.firstElementChild.textContent = "That did not work";
+  box.firstElementChild.textContent = title;
   box.lastElementChild.textContent = error.message;
 }
 
