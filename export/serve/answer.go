@@ -12,44 +12,44 @@ import (
 	"t2sda/internal/raster"
 )
 
-// Result is the JSON answer to /v1/segment.
-type Result struct {
+// result is the JSON answer to /v1/segment.
+type result struct {
 	Width   int     `json:"width"`
 	Height  int     `json:"height"`
-	Classes []Class `json:"classes"`
+	Classes []class `json:"classes"`
 	// Runs are the labels, row by row from the upper left: class, how many pixels, class, …
 	// Class 255 is void.
-	Runs       []int  `json:"runs"`
-	Confidence *Bytes `json:"confidence,omitempty"` // where it is asked for and the model tells it
+	Runs       []int `json:"runs"`
+	Confidence *grid `json:"confidence,omitempty"` // where it is asked for and the model tells it
 }
 
-// Class is a class of the model.
-type Class struct {
+// class is a class of the model.
+type class struct {
 	ID     int    `json:"id"`
 	Name   string `json:"name"`
 	Color  string `json:"color"`            // #rrggbb
 	Pixels *int   `json:"pixels,omitempty"` // of a result
 }
 
-// Bytes is a grid that lies evenly over the image: 255 times the probability of the label.
-type Bytes struct {
+// grid holds values that lie evenly over the image: 255 times the probability of the label, W × H of them.
+type grid struct {
 	Width  int    `json:"width"`
 	Height int    `json:"height"`
 	Data   []byte `json:"data"` // base64 in JSON
 }
 
 // classesOf lists a model's classes.
-func classesOf(s datasets.Space) []Class {
-	all := make([]Class, len(s.Classes))
+func classesOf(s datasets.Space) []class {
+	all := make([]class, len(s.Classes))
 	for i, c := range s.Classes {
-		all[i] = Class{ID: i, Name: c.Name, Color: fmt.Sprintf("#%02x%02x%02x", c.Color[0], c.Color[1], c.Color[2])}
+		all[i] = class{ID: i, Name: c.Name, Color: fmt.Sprintf("#%02x%02x%02x", c.Color[0], c.Color[1], c.Color[2])}
 	}
 	return all
 }
 
 // newResult counts and encodes labels. c may be nil.
-func newResult(s datasets.Space, l *raster.Labels, c *predict.Confidence) Result {
-	r := Result{Width: l.W, Height: l.H, Classes: classesOf(s)}
+func newResult(s datasets.Space, l *raster.Labels, c *predict.Confidence) result {
+	r := result{Width: l.W, Height: l.H, Classes: classesOf(s)}
 	pixels := make([]int, 256)
 	for i := 0; i < len(l.Pix); {
 		from, id := i, l.Pix[i]
@@ -63,12 +63,12 @@ func newResult(s datasets.Space, l *raster.Labels, c *predict.Confidence) Result
 		r.Classes[i].Pixels = &pixels[i]
 	}
 	if c != nil {
-		r.Confidence = &Bytes{Width: c.W, Height: c.H, Data: c.Pix}
+		r.Confidence = &grid{Width: c.W, Height: c.H, Data: c.Pix}
 	}
 	return r
 }
 
-func (r Result) encode() ([]byte, error) { return json.Marshal(r) }
+func (r result) encode() ([]byte, error) { return json.Marshal(r) }
 
 // confidenceEdge is how many positions of confidence there are along an image's longer
 // side, as many as a screen shows and a softmax over them is quick.

@@ -65,18 +65,18 @@ func (s *Server) webFile(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// Description is what the page, or a program, needs to know of the models.
-type Description struct {
+// description is what the page, or a program, needs to know of the models.
+type description struct {
 	Version string        `json:"version"`
-	Models  []Served      `json:"models"`
-	Classes []Class       `json:"classes"`
-	Limits  ShownLimits   `json:"limits"`
+	Models  []served      `json:"models"`
+	Classes []class       `json:"classes"`
+	Limits  shownLimits   `json:"limits"`
 	Samples int           `json:"samples"`
-	Web     WebComponents `json:"web"`
+	Web     webComponents `json:"web"`
 }
 
-// Served is one of the models.
-type Served struct {
+// served is one of the models.
+type served struct {
 	Key    string         `json:"key"`
 	Name   string         `json:"name"` // of its file
 	Bytes  int64          `json:"bytes"`
@@ -85,15 +85,15 @@ type Served struct {
 	Recipe predict.Recipe `json:"recipe"`
 }
 
-// ShownLimits are those that whoever sends images has to know.
-type ShownLimits struct {
+// shownLimits are those that whoever sends images has to know.
+type shownLimits struct {
 	Bytes   int64   `json:"bytes"`
 	Pixels  int     `json:"pixels"`
 	Seconds float64 `json:"seconds"`
 }
 
-// WebComponents says whether the page can run the model itself.
-type WebComponents struct {
+// webComponents says whether the page can run the model itself.
+type webComponents struct {
 	Available bool   `json:"available"`
 	Missing   string `json:"missing,omitempty"` // what is missing, and what to do
 }
@@ -101,12 +101,12 @@ type WebComponents struct {
 // describe answers GET /v1/model.
 func (s *Server) describe(w http.ResponseWriter, _ *http.Request) error {
 	l := s.o.Limits
-	d := Description{
+	d := description{
 		Version: s.o.Version, Classes: classesOf(s.o.Model.Space()), Samples: sampleCount,
-		Limits: ShownLimits{l.Bytes, l.Pixels, l.Time.Seconds()}, Web: WebComponents{s.o.Web != "", s.o.WebMissing},
+		Limits: shownLimits{l.Bytes, l.Pixels, l.Time.Seconds()}, Web: webComponents{s.o.Web != "", s.o.WebMissing},
 	}
 	for _, m := range s.models {
-		d.Models = append(d.Models, Served{
+		d.Models = append(d.Models, served{
 			Key: m.key, Name: s.nameOf(m), Bytes: m.file.Size(), MIoU: m.p.Metadata().MIoU, Space: m.p.Space().Name, Recipe: m.p.Recipe(),
 		})
 	}

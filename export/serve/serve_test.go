@@ -180,7 +180,7 @@ func TestSegment(t *testing.T) {
 // checkRuns compares a JSON answer with labels.
 func checkRuns(t *testing.T, text []byte, want *raster.Labels, confident bool) {
 	t.Helper()
-	var r Result
+	var r result
 	if err := json.Unmarshal(text, &r); err != nil {
 		t.Fatalf("%v: %s", err, text)
 	}
@@ -395,7 +395,7 @@ func TestModelNames(t *testing.T) {
 	first, second := foreign(t, e, exporttest.Foreign{}), foreign(t, e, exporttest.Foreign{})
 	s := start(t, Options{Model: first, Compare: second}, nil)
 	_, text := s.ask("GET", "/v1/model", nil)
-	var d Description
+	var d description
 	if err := json.Unmarshal(text, &d); err != nil {
 		t.Fatal(err)
 	}

@@ -48,9 +48,6 @@ func New(o Options) (*Server, error) {
 	return s, nil
 }
 
-// Handler returns what answers requests.
-func (s *Server) Handler() http.Handler { return s.handler }
-
 // Answered is how many images were answered.
 func (s *Server) Answered() int64 { return s.metrics.total(routeSegment) }
 
