@@ -8,6 +8,8 @@ type ConvAttrs struct {
 	Strides, Dilations [2]int // vertical, horizontal
 	Pads               [4]int // top, left, bottom, right
 	Group              int
+	// SameUpper stands for Pads that depend on the map's size, as TensorFlow's SAME.
+	SameUpper bool
 }
 
 func (a ConvAttrs) withDefaults() ConvAttrs {
@@ -40,6 +42,9 @@ func (g *Graph) Conv(x, w, b *Value, attrs ConvAttrs) *Value {
 	}
 	if b != nil && !b.shape.Equal(Shape{w.shape[0]}) {
 		g.fail("Conv", in, "the bias must be [%d]", w.shape[0])
+	}
+	if a.SameUpper {
+		a.Pads, a.SameUpper = a.sameUpper(x.shape, w.shape), g.free
 	}
 	h, wd := a.outSize(0, x.shape[2], w.shape[2]), a.outSize(1, x.shape[3], w.shape[3])
 	if h <= 0 || wd <= 0 {
@@ -150,11 +155,15 @@ func (g *Graph) convOperands(op string, x, w, b *Value) []*Value {
 
 // list returns the attributes of Conv or, with output padding, of ConvTranspose.
 func (a ConvAttrs) list(w Shape, outputPadding []int) []Attr {
+	pads := Attr{"pads", a.Pads[:]}
+	if a.SameUpper {
+		pads = Attr{"auto_pad", "SAME_UPPER"}
+	}
 	l := []Attr{
 		{"dilations", a.Dilations[:]},
 		{"group", a.Group},
 		{"kernel_shape", []int{w[2], w[3]}},
-		{"pads", a.Pads[:]},
+		pads,
 		{"strides", a.Strides[:]},
 	}
 	if outputPadding != nil {

@@ -26,7 +26,7 @@
 //
 // # Format
 //
-// Graph.Marshal writes an ONNX ModelProto of opset [Opset] and IR version [IRVersion], with ONNX
+// Graph.Marshal writes an ONNX ModelProto of opset [Opset] and IR version 8, with ONNX
 // Runtime's com.microsoft domain only when a node uses it (FusedMatMul, Gelu).
 // Every operator, forward or emitted by a rule, has kernels in the CPU and CUDA providers of ONNX
 // Runtime.

@@ -17,6 +17,9 @@ func Gradients(loss *Value, wrt ...*Value) []*Value {
 	if loss.shape.Size() != 1 {
 		g.fail("Gradients", []*Value{loss}, "the loss %s is no scalar", loss.name)
 	}
+	if g.free {
+		g.fail("Gradients", []*Value{loss}, "rules need fixed shapes, and the graph has free sizes")
+	}
 	s := &sweep{Graph: g, active: g.active(wrt), cotangents: map[*Value]*Value{loss: g.Scalar(1)}}
 	outer, exact := g.scope, g.exact
 	defer func() { g.scope, g.exact = outer, exact }()

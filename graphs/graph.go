@@ -15,6 +15,7 @@ type Graph struct {
 	consts  []*Value
 	outputs []Output
 	meta    map[string]string
+	free    bool // of sizes, see free.go
 
 	scope   string
 	exact   bool            // what is created stays float32, see [Graph.Exact]

@@ -14,9 +14,6 @@ import (
 // and one for which all providers have kernels.
 const Opset = 17
 
-// IRVersion is the version of ONNX's file format that models use: the one that came with opset 17.
-const IRVersion = 8
-
 // microsoft is the domain of ONNX Runtime's own operators (its version is 1).
 const microsoft = "com.microsoft"
 
@@ -26,11 +23,19 @@ const maxModel = math.MaxInt32
 // Marshal returns the graph as an ONNX ModelProto. Nodes and constants that no output needs are
 // left out; inputs all stay.
 // It fails when there are no outputs or the model exceeds protobuf's 2 GiB.
-func (g *Graph) Marshal() ([]byte, error) {
+func (g *Graph) Marshal() ([]byte, error) { return g.MarshalAs(Opset) }
+
+// MarshalAs is Marshal for another version of the operator set, from [Opset] to [LastOpset]. Of an
+// older one the error names the operator that it lacks.
+func (g *Graph) MarshalAs(opset int) ([]byte, error) {
 	if len(g.outputs) == 0 {
 		return nil, fmt.Errorf("marshalling %q: the graph has no outputs", g.name)
 	}
 	live := g.live()
+	if err := g.checkOpset(opset, live); err != nil {
+		return nil, fmt.Errorf("marshalling %q: %w", g.name, err)
+	}
+	live = g.adapt(opset, live)
 	size := 0
 	for _, c := range g.consts {
 		if live[c] {
@@ -40,12 +45,12 @@ func (g *Graph) Marshal() ([]byte, error) {
 	if size > 2*maxModel {
 		return nil, fmt.Errorf("marshalling %q: constants exceed 2 GiB", g.name)
 	}
-	graph, custom := g.graphProto(live)
+	graph, custom := g.graphProto(opset, live)
 	m := make([]byte, 0, len(graph)+4096)
-	m = appendInt(m, 1, IRVersion)
+	m = appendInt(m, 1, irVersion(opset))
 	m = appendString(m, 2, "t2sda")
 	m = appendBytes(m, 7, graph)
-	m = appendBytes(m, 8, appendInt(nil, 2, Opset))
+	m = appendBytes(m, 8, appendInt(nil, 2, opset))
 	if custom {
 		m = appendBytes(m, 8, appendInt(appendString(nil, 1, microsoft), 2, 1))
 	}
@@ -65,7 +70,7 @@ func (g *Graph) live() map[*Value]bool {
 		live[o.Value] = true
 	}
 	for _, n := range slices.Backward(g.nodes) {
-		if !slices.ContainsFunc(n.outputs, func(v *Value) bool { return live[v] }) {
+		if !n.isLive(live) {
 			continue
 		}
 		for _, v := range n.inputs {
@@ -78,10 +83,10 @@ func (g *Graph) live() map[*Value]bool {
 }
 
 // graphProto encodes the GraphProto and reports whether a node uses the com.microsoft domain.
-func (g *Graph) graphProto(live map[*Value]bool) (p []byte, custom bool) {
+func (g *Graph) graphProto(opset int, live map[*Value]bool) (p []byte, custom bool) {
 	for _, n := range g.nodes {
-		if slices.ContainsFunc(n.outputs, func(v *Value) bool { return live[v] }) {
-			p = appendBytes(p, 1, nodeProto(n, live))
+		if n.isLive(live) {
+			p = appendBytes(p, 1, nodeProto(g.as(opset, n), live))
 			custom = custom || n.domain == microsoft
 		}
 	}
@@ -176,10 +181,14 @@ func appendTensor(p []byte, c *Value) []byte {
 	return p
 }
 
-// valueInfo encodes a ValueInfoProto of static shape.
+// valueInfo encodes a ValueInfoProto.
 func valueInfo(v *Value) []byte {
 	var dims []byte
-	for _, d := range v.shape {
+	for i, d := range v.shape {
+		if v.free != nil && v.free[i] != "" {
+			dims = appendBytes(dims, 1, appendString(nil, 2, v.free[i]))
+			continue
+		}
 		dims = appendBytes(dims, 1, appendInt(nil, 1, d))
 	}
 	tensor := appendBytes(appendInt(nil, 1, int(v.dtype)), 2, dims)

@@ -83,6 +83,7 @@ type Value struct {
 	node  *Node // nil for inputs and constants
 	index int   // which of node's outputs
 	data  *constant
+	free  []string // names of the axes without a fixed size, see Graph.Free; nil: all are fixed
 }
 
 // constant is the content of an initialiser: one of the two slices is set.

@@ -16,12 +16,11 @@ var daformerDilations = [3]int{6, 12, 18}
 // through four fields of view and fuses those.
 func (daformer) decode(n *Net, levels []*value) *value {
 	g, d := n.g, n.arch.HeadWidth
-	h, w := levels[0].Dim(2), levels[0].Dim(3)
 	embedded := make([]*value, len(levels))
 	for s, x := range levels {
 		in := x.Dim(1)
 		embed := n.linear(fmt.Sprintf("decode_head.embed_layers.%d.proj", s), d, in, defaultLinear(in))
-		embedded[s] = g.Resize(embed.onMap(x), h, w, "linear")
+		embedded[s] = n.resizedTo(embed.onMap(x), levels[0])
 	}
 	x := g.Concat(1, embedded...)
 	const branch = "decode_head.fuse_layer.aspp_modules."

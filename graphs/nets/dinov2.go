@@ -3,6 +3,8 @@ package nets
 import (
 	"fmt"
 	"math"
+
+	"t2sda/graphs"
 )
 
 // dinov2 is a Vision Transformer as DINOv2 has it (Oquab et al., 2023; with registers Darcet et
@@ -61,9 +63,10 @@ func (v dinov2) depths() [4]int {
 // nothing else; VFM-UDA's networks do the same (Englert et al., 2024).
 func (v dinov2) encode(n *Net, x *value) []*value {
 	g, depths := n.g, v.depths()
-	h, w := patches(x.Dim(2)), patches(x.Dim(3))
+	h, w := patches(g.SizeOf(x, 2)), patches(g.SizeOf(x, 3))
 	var t *value
-	g.WithScope("encoder.embed", func() { t = v.embed(n, g.Resize(x, h*patchPx, w*patchPx, "linear")) })
+	px := graphs.Fixed(patchPx)
+	g.WithScope("encoder.embed", func() { t = v.embed(n, g.ResizeTo(x, h.Times(px), w.Times(px), "linear"), h, w) })
 	var levels []*value
 	for i := range v.depth {
 		g.WithScope(fmt.Sprintf("encoder.block%d", i), func() {
@@ -77,20 +80,22 @@ func (v dinov2) encode(n *Net, x *value) []*value {
 }
 
 // patches is the number of patches that cover px pixels.
-func patches(px int) int { return (px + patchPx - 1) / patchPx }
+func patches(px graphs.Size) graphs.Size {
+	return px.Plus(graphs.Fixed(patchPx - 1)).Over(graphs.Fixed(patchPx))
+}
 
 // embed returns the tokens [N,1+R+h·w,C] of an image [N,3,14·h,14·w]: class, registers, patches.
 // The convolution whose kernel is its stride is a product with blocks of pixels.
-func (v dinov2) embed(n *Net, x *value) *value {
-	g, batch, h, w := n.g, x.Dim(0), x.Dim(2)/patchPx, x.Dim(3)/patchPx
-	c, area := v.width, 3*patchPx*patchPx
+func (v dinov2) embed(n *Net, x *value, h, w graphs.Size) *value {
+	g, c, area := n.g, v.width, 3*patchPx*patchPx
+	px := graphs.Fixed(patchPx)
 	class := n.param("backbone.cls_token", false, normal(tokenStd), 1, 1, c)
 	positions := n.param("backbone.pos_embed", false, truncatedNormal(publicLinearStd), 1, 1+v.grid*v.grid, c)
 	weight := n.param("backbone.patch_embed.proj.weight", true, defaultLinear(area), c, 3, patchPx, patchPx)
 	bias := n.param("backbone.patch_embed.proj.bias", true, fill(0), c)
 
-	x = g.Transpose(g.Reshape(x, batch, 3, h, patchPx, w, patchPx), 0, 2, 4, 1, 3, 5)
-	x = n.product(g.Reshape(x, batch, h*w, area), g.Reshape(weight.value(), c, area), false, true, 1)
+	x = g.Transpose(g.ReshapeTo(x, n.batch, graphs.Fixed(3), h, px, w, px), 0, 2, 4, 1, 3, 5)
+	x = n.product(g.ReshapeTo(x, n.batch, h.Times(w), graphs.Fixed(area)), g.Reshape(weight.value(), c, area), false, true, 1)
 	at := g.Split(positions.value(), 1, 1, v.grid*v.grid)
 	x = g.Add(g.Add(x, bias.value()), v.positions(n, at[1], h, w))
 	first := []*value{g.Add(class.value(), at[0])}
@@ -99,7 +104,7 @@ func (v dinov2) embed(n *Net, x *value) *value {
 	}
 	tokens := make([]*value, 0, len(first)+1)
 	for _, t := range first {
-		tokens = append(tokens, g.Expand(t, batch, t.Dim(1), c))
+		tokens = append(tokens, g.ExpandTo(t, n.batch, graphs.Fixed(t.Dim(1)), graphs.Fixed(c)))
 	}
 	return g.Concat(1, append(tokens, x)...)
 }
@@ -122,19 +127,19 @@ func (v dinov2) scaled(n *Net, y *value, name string) *value {
 
 // attention is multi-head self-attention of tokens x [N,L,C].
 func (v dinov2) attention(n *Net, x *value, name string) *value {
-	g, batch, l, c := n.g, x.Dim(0), x.Dim(1), v.width
+	g, l, c := n.g, n.g.SizeOf(x, 1), v.width
 	init := truncatedNormal(v.linearStd)
 	qkv := n.linear(name+".qkv", 3*c, c, init)
 	out := n.linear(name+".proj", c, c, init)
 
-	parts, d := g.Split(qkv.toMap(x), 1, c, c, c), c/v.heads
+	parts, heads, d := g.Split(qkv.toMap(x), 1, c, c, c), graphs.Fixed(v.heads), graphs.Fixed(c/v.heads)
 	parts[0] = n.adapted(parts[0], x, name+".q", qkv.weight, 0)
 	parts[2] = n.adapted(parts[2], x, name+".v", qkv.weight, 2*c)
 	for i, p := range parts {
-		parts[i] = g.Reshape(p, batch, v.heads, d, l)
+		parts[i] = g.ReshapeTo(p, n.batch, heads, d, l)
 	}
-	weights := g.Softmax(n.product(parts[0], parts[1], true, false, float32(1/math.Sqrt(float64(d)))), -1) // [N,heads,L,L]
-	return out.toTokens(g.Reshape(n.product(parts[2], weights, false, true, 1), batch, c, l))
+	weights := g.Softmax(n.product(parts[0], parts[1], true, false, float32(1/math.Sqrt(float64(d.Int())))), -1) // [N,heads,L,L]
+	return out.toTokens(g.ReshapeTo(n.product(parts[2], weights, false, true, 1), n.batch, graphs.Fixed(c), l))
 }
 
 // mlp is linear, GELU, linear on tokens.
@@ -146,9 +151,9 @@ func (v dinov2) mlp(n *Net, x *value, name string) *value {
 }
 
 // level returns the map [N,C,h,w] of the patch tokens among tokens x under the final norm.
-func (v dinov2) level(n *Net, x *value, h, w int) *value {
+func (v dinov2) level(n *Net, x *value, h, w graphs.Size) *value {
 	g, first := n.g, 1+v.registers
-	x = g.Slice(x, []int{first}, []int{first + h*w}, []int{1}, nil)
+	x = g.SliceTo(x, []int{first}, []graphs.Size{h.Times(w).Plus(graphs.Fixed(first))}, []int{1})
 	x = g.Transpose(n.layerNorm(x, "backbone.norm", vitEps), 0, 2, 1)
-	return g.Reshape(x, x.Dim(0), v.width, h, w)
+	return g.ReshapeTo(x, n.batch, graphs.Fixed(v.width), h, w)
 }

@@ -10,7 +10,7 @@ type inverted struct {
 	names     invertedNames
 	stem, top int // channels of the first and of the last convolution
 	stages    []invertedStage
-	same      bool    // pads as TensorFlow's SAME does, not evenly
+	same      bool    // pads as TensorFlow's SAME does, not evenly: what a position sees depends on the map's size
 	eps       float64 // of batch norms
 	scaling   scaling
 }
@@ -106,26 +106,10 @@ func (v inverted) block(n *Net, s invertedStage, i, b int, x *value, rate float6
 // unit declares a k×k convolution for x, and its batch norm.
 func (v inverted) unit(n *Net, name unitName, out int, x *value, k, stride, groups int) convBN {
 	attrs := strided(stride, k/2)
-	if v.same {
-		attrs.Pads = samePads(x, k, stride)
-	}
-	attrs.Group = groups
+	attrs.Group, attrs.SameUpper = groups, v.same
 	c := convBN{n.kernel(name.conv+".weight", out, x.Dim(1), k, attrs), attrs, n.encoderNorm(name.bn, out)}
 	c.norm.eps = v.eps
 	return c
-}
-
-// samePads are TensorFlow's SAME: along each axis as much as ⌈size/stride⌉ windows need, the odd
-// one of it at the end. So what a position sees depends on the size of the map.
-func samePads(x *value, k, stride int) [4]int {
-	var pads [4]int
-	for i := range 2 {
-		size := x.Dim(2 + i)
-		windows := (size + stride - 1) / stride
-		total := max((windows-1)*stride+k-size, 0)
-		pads[i], pads[i+2] = total/2, total-total/2
-	}
-	return pads
 }
 
 // unitName names a convolution and its batch norm.

@@ -81,32 +81,6 @@ func TestInvertedShapes(t *testing.T) {
 	}
 }
 
-// TestSamePads: TensorFlow's SAME puts the odd element at the end, and depends on the size.
-func TestSamePads(t *testing.T) {
-	for _, c := range []struct {
-		h, w, k, stride int
-		want            [4]int
-	}{
-		{8, 7, 3, 2, [4]int{0, 1, 1, 1}}, // 4 windows of 3 at stride 2 span 9 either way
-		{8, 7, 5, 2, [4]int{1, 2, 2, 2}},
-		{8, 7, 3, 1, [4]int{1, 1, 1, 1}},
-		{8, 1, 1, 1, [4]int{}},
-		{6, 9, 1, 2, [4]int{}}, // windows that leave elements out need no pads
-		{1, 2, 3, 2, [4]int{1, 0, 1, 1}},
-	} {
-		_, err := graphs.Build("pads", func(g *graphs.Graph) {
-			x := g.Input("x", graphs.Float32, 1, 1, c.h, c.w)
-			if got := samePads(x, c.k, c.stride); got != c.want {
-				t.Errorf("%d×%d, kernel %d, stride %d: %v, want %v", c.h, c.w, c.k, c.stride, got, c.want)
-			}
-			g.Output("y", g.Identity(x))
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 // TestInvertedNames: parameters bear torchvision's names, or EfficientNet-PyTorch's.
 func TestInvertedNames(t *testing.T) {
 	for encoder, want := range map[string][]string{

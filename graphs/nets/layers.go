@@ -103,13 +103,18 @@ func (n *Net) sumResized(levels, kernels []*value, bias *value) *value {
 		k := kernels[i]
 		y := g.Conv(x, g.Reshape(k, k.Dim(0), k.Dim(1), 1, 1), bias, graphs.ConvAttrs{})
 		bias = nil
-		y = g.Resize(y, levels[0].Dim(2), levels[0].Dim(3), "linear")
+		y = n.resizedTo(y, levels[0])
 		if sum != nil {
 			y = g.Add(sum, y)
 		}
 		sum = y
 	}
 	return sum
+}
+
+// resizedTo returns the map x at the size of another one.
+func (n *Net) resizedTo(x, like *value) *value {
+	return n.g.ResizeTo(x, n.g.SizeOf(like, 2), n.g.SizeOf(like, 3), "linear")
 }
 
 // same returns the attributes of a 3×3 convolution of the given dilation that keeps a map's size.

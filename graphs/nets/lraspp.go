@@ -22,7 +22,7 @@ func (lraspp) decode(n *Net, levels []*value) *value {
 
 	pooled := g.ReduceMean(high, []int{2, 3}, true)
 	weight := g.Sigmoid(g.Conv(pooled, scale.value(), nil, graphs.ConvAttrs{})) // [N,D,1,1]
-	x := g.Resize(g.Mul(cbr.relu(high), weight), low.Dim(2), low.Dim(3), "linear")
+	x := n.resizedTo(g.Mul(cbr.relu(high), weight), low)
 	return g.Concat(1, x, low)
 }
 

@@ -3,6 +3,8 @@ package nets
 import (
 	"fmt"
 	"math"
+
+	"t2sda/graphs"
 )
 
 // mit is a Mix Transformer encoder (SegFormer, section 3.1): four levels at strides 4, 8, 16, 32.
@@ -102,8 +104,8 @@ func (m mit) encode(n *Net, x *value) []*value {
 func (m mit) stage(n *Net, s int, x *value, drop func(i int) float64) *value {
 	g, embed, e := n.g, fmt.Sprintf("backbone.patch_embed%d", s+1), embeddings[s]
 	y := n.conv(embed+".proj", m.widths[s], x.Dim(1), e.kernel, strided(e.stride, e.pad)).apply(x)
-	batch, c, h, w := y.Dim(0), y.Dim(1), y.Dim(2), y.Dim(3)
-	t := g.Transpose(g.Reshape(y, batch, c, h*w), 0, 2, 1) // [N,L,C]
+	c, h, w := graphs.Fixed(y.Dim(1)), g.SizeOf(y, 2), g.SizeOf(y, 3)
+	t := g.Transpose(g.ReshapeTo(y, n.batch, c, h.Times(w)), 0, 2, 1) // [N,L,C]
 	t = n.layerNorm(t, embed+".norm", embedEps)
 	for i := range m.depths[s] {
 		name := blockName(s, i)
@@ -115,7 +117,7 @@ func (m mit) stage(n *Net, s int, x *value, drop func(i int) float64) *value {
 		})
 	}
 	t = n.layerNorm(t, fmt.Sprintf("backbone.norm%d", s+1), blockEps)
-	return g.Reshape(g.Transpose(t, 0, 2, 1), batch, c, h, w)
+	return g.ReshapeTo(g.Transpose(t, 0, 2, 1), n.batch, c, h, w)
 }
 
 func blockName(stage, i int) string { return fmt.Sprintf("backbone.block%d.%d", stage+1, i) }
@@ -123,43 +125,45 @@ func blockName(stage, i int) string { return fmt.Sprintf("backbone.block%d.%d", 
 // attention is multi-head self-attention of tokens x [N,L,C] with keys and values from the
 // spatially reduced map. Everything between the projections is channel-major, so heads are split by
 // Reshape alone.
-func (m mit) attention(n *Net, x *value, s int, name string, h, w int) *value {
+func (m mit) attention(n *Net, x *value, s int, name string, h, w graphs.Size) *value {
 	g := n.g
-	batch, l, c := x.Dim(0), x.Dim(1), x.Dim(2)
+	l, c := g.SizeOf(x, 1), x.Dim(2)
 	init := truncatedNormal(m.linearStd)
 	query := n.linear(name+".q", c, c, init)
 	keyValue := n.linear(name+".kv", 2*c, c, init)
 	out := n.linear(name+".proj", c, c, init)
 
-	heads := m.heads[s]
-	d := c / heads
-	q := g.Reshape(n.adapted(query.toMap(x), x, name+".q", query.weight, 0), batch, heads, d, l)
+	heads, d := graphs.Fixed(m.heads[s]), graphs.Fixed(c/m.heads[s])
+	q := g.ReshapeTo(n.adapted(query.toMap(x), x, name+".q", query.weight, 0), n.batch, heads, d, l)
 	reduced := n.reduce(x, m.ratios[s], name, h, w) // [N,M,C]
-	r := reduced.Dim(1)
+	r := g.SizeOf(reduced, 1)
 	kv := g.Split(keyValue.toMap(reduced), 1, c, c)
 	kv[1] = n.adapted(kv[1], reduced, name+".v", keyValue.weight, c)
-	k, v := g.Reshape(kv[0], batch, heads, d, r), g.Reshape(kv[1], batch, heads, d, r)
+	k, v := g.ReshapeTo(kv[0], n.batch, heads, d, r), g.ReshapeTo(kv[1], n.batch, heads, d, r)
 
-	weights := g.Softmax(n.product(q, k, true, false, float32(1/math.Sqrt(float64(d)))), -1) // [N,heads,L,M]
-	y := g.Reshape(n.product(v, weights, false, true, 1), batch, c, l)
+	weights := g.Softmax(n.product(q, k, true, false, float32(1/math.Sqrt(float64(d.Int())))), -1) // [N,heads,L,M]
+	y := g.ReshapeTo(n.product(v, weights, false, true, 1), n.batch, graphs.Fixed(c), l)
 	return out.toTokens(y)
 }
 
 // reduce is the spatial reduction of tokens [N,h·w,C] by a convolution whose kernel is its stride,
 // as space-to-depth and a linear layer, then a layer norm. Rows and columns that do not fill a
 // window are dropped, as the convolution does.
-func (n *Net) reduce(x *value, r int, name string, h, w int) *value {
+func (n *Net) reduce(x *value, r int, name string, h, w graphs.Size) *value {
 	if r == 1 {
 		return x
 	}
 	g := n.g
-	batch, c, hr, wr := x.Dim(0), x.Dim(2), h/r, w/r
+	c, side := x.Dim(2), graphs.Fixed(r)
+	hr, wr := h.Over(side), w.Over(side)
+	rows, columns := hr.Times(side), wr.Times(side) // that fill windows
 	sr := n.conv(name+".sr", c, c, r, strided(r, 0))
-	if h%r != 0 || w%r != 0 {
-		x = g.Slice(g.Reshape(x, batch, h, w, c), []int{0, 0}, []int{hr * r, wr * r}, []int{1, 2}, nil)
+	if !rows.Same(h) || !columns.Same(w) {
+		x = g.SliceTo(g.ReshapeTo(x, n.batch, h, w, graphs.Fixed(c)), []int{0, 0}, []graphs.Size{rows, columns}, []int{1, 2})
 	}
-	x = g.Transpose(g.Reshape(x, batch*hr, r, wr, r*c), 0, 2, 1, 3) // blocks of r·C stay contiguous
-	x = g.Reshape(x, batch, hr*wr, r*r*c)
+	x = g.ReshapeTo(x, n.batch.Times(hr), side, wr, graphs.Fixed(r*c))
+	x = g.Transpose(x, 0, 2, 1, 3) // blocks of r·C stay contiguous
+	x = g.ReshapeTo(x, n.batch, hr.Times(wr), graphs.Fixed(r*r*c))
 	weight := g.Reshape(g.Transpose(sr.weight.value(), 0, 2, 3, 1), c, r*r*c)
 	x = g.Add(n.product(x, weight, false, true, 1), sr.bias.value())
 	return n.layerNorm(x, name+".norm", embedEps)
@@ -167,7 +171,7 @@ func (n *Net) reduce(x *value, r int, name string, h, w int) *value {
 
 // mixFFN is linear, depthwise 3×3, GELU, linear; the hidden map is channel-major from the first
 // product to the last.
-func (m mit) mixFFN(n *Net, x *value, s int, name string, h, w int) *value {
+func (m mit) mixFFN(n *Net, x *value, s int, name string, h, w graphs.Size) *value {
 	g, c := n.g, x.Dim(2)
 	hidden, init := m.mlp[s]*c, truncatedNormal(m.linearStd)
 	depthwise := same(1)
@@ -177,7 +181,7 @@ func (m mit) mixFFN(n *Net, x *value, s int, name string, h, w int) *value {
 	out := n.linear(name+".fc2", c, hidden, init)
 
 	y := in.toMap(x) // [N,E,L]
-	batch, l := y.Dim(0), y.Dim(2)
-	y = n.low.gelu(g, mix.apply(g.Reshape(y, batch, hidden, h, w)))
-	return out.toTokens(g.Reshape(y, batch, hidden, l))
+	l, wide := g.SizeOf(y, 2), graphs.Fixed(hidden)
+	y = n.low.gelu(g, mix.apply(g.ReshapeTo(y, n.batch, wide, h, w)))
+	return out.toTokens(g.ReshapeTo(y, n.batch, wide, l))
 }

@@ -43,6 +43,7 @@ type Net struct {
 	head head
 	low  lowering
 
+	batch    graphs.Size             // images
 	group    Group                   // of what is declared now
 	declared map[string]graphs.Shape // parameters and buffers
 	params   []ParamSpec
@@ -104,7 +105,7 @@ func (n *Net) Encode(x *graphs.Value) []*graphs.Value {
 			Message: fmt.Sprintf("the image is smaller than %s can take: %d×%d pixels at least", n.arch.Encoder, least, least),
 		})
 	}
-	n.group = Encoder
+	n.group, n.batch = Encoder, n.g.SizeOf(x, 0)
 	levels := n.enc.encode(n, x)
 	n.levels = channels(levels)
 	return levels

@@ -1,6 +1,10 @@
 package nets
 
-import "math"
+import (
+	"math"
+
+	"t2sda/graphs"
+)
 
 // Positions of a Vision Transformer at another size than they were learned for: bicubic
 // interpolation, a product with a constant matrix along each axis, so that their gradient is one,
@@ -12,22 +16,38 @@ import "math"
 // without registers give interpolate a factor of (h + 0.1)/M, by which it samples, without
 // antialiasing; those with registers give the size and ask for antialiasing. Hugging Face
 // transformers differs in the first: it gives the size.
-func (v dinov2) positions(n *Net, at *value, h, w int) *value {
+func (v dinov2) positions(n *Net, at *value, h, w graphs.Size) *value {
 	g, m, c := n.g, v.grid, v.width
-	if h == m && w == m {
+	grid := graphs.Fixed(m)
+	if h.Same(grid) && w.Same(grid) {
 		return at
 	}
-	matrix := offsetCubic
-	if v.registers > 0 {
-		matrix = smoothCubic
-	}
-	rows, columns := g.Floats(matrix(m, h), h, m), g.Floats(matrix(m, w), w, m)
+	rows, columns := v.cubics(g, h, w)
 	var x *value
 	g.Exact(func() {
 		x = g.MatMul(rows, g.Reshape(at, m, m*c))
-		x = g.MatMul(columns, g.Reshape(x, h, m, c))
+		x = g.MatMul(columns, g.ReshapeTo(x, h, grid, graphs.Fixed(c)))
 	})
-	return g.Reshape(x, 1, h*w, c)
+	return g.ReshapeTo(x, graphs.Fixed(1), h.Times(w), graphs.Fixed(c))
+}
+
+// cubics returns the matrices [h,M] and [w,M] that interpolate along both axes.
+func (v dinov2) cubics(g *graphs.Graph, h, w graphs.Size) (rows, columns *value) {
+	m := v.grid
+	matrix, free := offsetCubic, freeOffsetCubic
+	if v.registers > 0 {
+		matrix, free = smoothCubic, freeSmoothCubic
+	}
+	if h.IsFixed() && w.IsFixed() {
+		return g.Floats(matrix(m, h.Int()), h.Int(), m), g.Floats(matrix(m, w.Int()), w.Int(), m)
+	}
+	rows, columns = free(g, m, h), free(g, m, w)
+	if v.registers > 0 { // of the grid's own size it is the identity
+		return rows, columns
+	}
+	off := g.Add(g.Abs(g.Sub(g.Number(h), g.Scalar(float32(m)))), g.Abs(g.Sub(g.Number(w), g.Scalar(float32(m)))))
+	own := g.Less(off, g.Scalar(0.5)) // the image's patches are the grid
+	return g.Where(own, identity(g, m, h), rows), g.Where(own, identity(g, m, w), columns)
 }
 
 // positionOffset is added to the number of patches before the factor is taken.
@@ -80,4 +100,62 @@ func cubic(x, a float64) float64 {
 		return (((x-5)*x+8)*x - 4) * a
 	}
 	return 0
+}
+
+// column returns 0, 1, … n − 1 as a matrix [n,1].
+func column(g *graphs.Graph, n graphs.Size) *value { return g.ReshapeTo(g.Range(n), n, graphs.Fixed(1)) }
+
+// numbers is the constant first, first + 1, … of n elements, [1,n].
+func numbers(g *graphs.Graph, first float32, n int) *value {
+	list := make([]float32, n)
+	for i := range list {
+		list[i] = first + float32(i)
+	}
+	return g.Floats(list, 1, n)
+}
+
+// identity returns the matrix [to,from] with ones where row and column agree.
+func identity(g *graphs.Graph, from int, to graphs.Size) *value {
+	off := g.Abs(g.Sub(column(g, to), numbers(g, 0, from)))
+	return g.Cast(g.Less(off, g.Scalar(0.5)), graphs.Float32)
+}
+
+// offsetTaps is how far beyond the border the taps of offsetCubic reach.
+const offsetTaps = 2
+
+// freeOffsetCubic is offsetCubic for a size that is known when the network runs: the kernel at all
+// elements and those beyond the border, which then count for the outermost.
+func freeOffsetCubic(g *graphs.Graph, from int, to graphs.Size) *value {
+	step := g.Div(g.Scalar(float32(from)), g.Add(g.Number(to), g.Scalar(positionOffset)))
+	at := g.Sub(g.Mul(g.Add(column(g, to), g.Scalar(0.5)), step), g.Scalar(0.5)) // [to,1]
+	reach := from + 2*offsetTaps
+	clamp := make([]float32, reach*from)
+	for j := range reach {
+		clamp[j*from+min(max(j-offsetTaps, 0), from-1)] = 1
+	}
+	taps := freeCubic(g, g.Sub(at, numbers(g, -offsetTaps, reach)), -0.75)
+	return g.MatMul(taps, g.Floats(clamp, reach, from))
+}
+
+// freeSmoothCubic is smoothCubic for a size that is known when the network runs.
+func freeSmoothCubic(g *graphs.Graph, from int, to graphs.Size) *value {
+	scale := g.Div(g.Scalar(float32(from)), g.Number(to))
+	centre := g.Mul(g.Add(column(g, to), g.Scalar(0.5)), scale) // [to,1]
+	width := g.Max(scale, g.Scalar(1))
+	taps := freeCubic(g, g.Div(g.Sub(numbers(g, 0.5, from), centre), width), -0.5)
+	return g.Div(taps, g.ReduceSum(taps, []int{1}, true))
+}
+
+// freeCubic is cubic of every element of x.
+func freeCubic(g *graphs.Graph, x *value, a float32) *value {
+	x = g.Abs(x)
+	polynomial := func(c ...float32) *value { // the highest power first
+		y := g.Scalar(c[0])
+		for _, k := range c[1:] {
+			y = g.Add(g.Mul(y, x), g.Scalar(k))
+		}
+		return y
+	}
+	near, far := polynomial(a+2, -(a+3), 0, 1), polynomial(a, -5*a, 8*a, -4*a)
+	return g.Where(g.Less(x, g.Scalar(1)), near, g.Where(g.Less(x, g.Scalar(2)), far, g.Scalar(0)))
 }

@@ -19,7 +19,7 @@ func (n *Net) Encoded(levels []*graphs.Value) *graphs.Value {
 	}
 	resized := make([]*value, len(levels))
 	for i, l := range levels {
-		resized[i] = n.g.Resize(l, levels[0].Dim(2), levels[0].Dim(3), "linear")
+		resized[i] = n.resizedTo(l, levels[0])
 	}
 	return n.g.Concat(1, resized...)
 }
