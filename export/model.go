@@ -2,6 +2,7 @@ package export
 
 import (
 	"fmt"
+	"slices"
 
 	"t2sda/datasets"
 	"t2sda/export/predict"
@@ -9,26 +10,41 @@ import (
 	"t2sda/graphs/nets"
 )
 
-// imageInput is the name of a model's input; its output is called by its kind.
+// imageInput is the name of a model's input; its outputs are called by what they are.
 const imageInput = "image"
 
 // ModelOptions say what [Build] makes.
 type ModelOptions struct {
 	Arch   nets.Arch
 	Space  datasets.Space // the classes, one per channel of the logits
-	Width  int            // of the input, pixels; fixed, as the graph's shapes are static
+	Width  int            // of the input, pixels; fixed, unless Dynamic
 	Height int            // likewise
-	Input  string         // predict.InputFloat32 (also if empty) or predict.InputUint8
-	Output string         // predict.OutputLogits (also if empty) or predict.OutputLabels
-	Info   predict.ModelInfo
+
+	Input   string   // element type: predict.InputFloat32 (also if empty) or predict.InputUint8
+	Layout  string   // predict.NCHW (also if empty) or predict.NHWC
+	Outside bool     // a float32 input comes normalised; otherwise it is 0–255, and normalised inside
+	Outputs []string // of [predict.Outputs]; none: predict.OutputLogits
+	Dynamic bool     // batch, height and width are free; Width and Height are not looked at
+	Opset   int      // version of ONNX's operators, from 17 to 23; 0: 17
+
+	Info predict.ModelInfo
 }
 
 func (o ModelOptions) withDefaults() ModelOptions {
 	if o.Input == "" {
 		o.Input = predict.InputFloat32
 	}
-	if o.Output == "" {
-		o.Output = predict.OutputLogits
+	if o.Layout == "" {
+		o.Layout = predict.NCHW
+	}
+	if len(o.Outputs) == 0 {
+		o.Outputs = []string{predict.OutputLogits}
+	}
+	if o.Opset == 0 {
+		o.Opset = graphs.Opset
+	}
+	if o.Dynamic {
+		o.Width, o.Height = 0, 0
 	}
 	return o
 }
@@ -45,66 +61,85 @@ func (o ModelOptions) validate() error {
 	switch {
 	case len(o.Space.Classes) != o.Arch.Classes:
 		return fmt.Errorf("classes: %q has %d, the network has %d", o.Space.Name, len(o.Space.Classes), o.Arch.Classes)
-	case o.Width < least || o.Height < least:
+	case !o.Dynamic && (o.Width < least || o.Height < least):
 		return fmt.Errorf("size %d×%d: %s needs at least %d×%d pixels", o.Width, o.Height, o.Arch.Encoder, least, least)
 	case o.Input != predict.InputFloat32 && o.Input != predict.InputUint8:
 		return fmt.Errorf("input %q is neither %s nor %s", o.Input, predict.InputFloat32, predict.InputUint8)
-	case o.Output != predict.OutputLogits && o.Output != predict.OutputLabels:
-		return fmt.Errorf("output %q is neither %s nor %s", o.Output, predict.OutputLogits, predict.OutputLabels)
+	case o.Layout != predict.NCHW && o.Layout != predict.NHWC:
+		return fmt.Errorf("layout %q is neither %s nor %s", o.Layout, predict.NCHW, predict.NHWC)
+	case o.Outside && o.Input != predict.InputFloat32:
+		return fmt.Errorf("input %s cannot come normalised: that needs %s", o.Input, predict.InputFloat32)
+	}
+	return o.checkOutputs()
+}
+
+func (o ModelOptions) checkOutputs() error {
+	for i, name := range o.Outputs {
+		if _, err := predict.ParseOutput(name); err != nil {
+			return err
+		}
+		if slices.Contains(o.Outputs[:i], name) {
+			return fmt.Errorf("output %s is named twice", name)
+		}
 	}
 	return nil
 }
 
 // metadata describes the model that the options make.
 func (o ModelOptions) metadata() predict.Metadata {
-	return predict.Metadata{
+	m := predict.Metadata{
 		ModelInfo: o.Info, Space: o.Space,
 		Inside:       predict.Normalization{Mean: o.Arch.Mean, Std: o.Arch.Std},
+		Outside:      predict.NoNormalization,
 		Architecture: predict.Architecture{Encoder: o.Arch.Encoder, Head: o.Arch.Head, HeadWidth: o.Arch.HeadWidth},
-		Input:        predict.InputInfo{Name: imageInput, Type: o.Input, Width: o.Width, Height: o.Height, Layout: "nchw", Colour: "rgb", Scale: 255},
-		Output:       predict.OutputInfo{Name: o.Output, Kind: o.Output},
+		Input:        predict.InputInfo{Name: imageInput, Type: o.Input, Width: o.Width, Height: o.Height, Layout: o.Layout, Colour: "rgb", Scale: 255},
 	}
+	if o.Outside {
+		m.Inside, m.Outside = m.Outside, m.Inside
+	}
+	for _, name := range o.Outputs {
+		out, _ := predict.ParseOutput(name) // which validate tries
+		m.Outputs = append(m.Outputs, predict.OutputInfo{Name: name, Kind: out.Kind})
+	}
+	return m
 }
 
-// Build returns the network as one ONNX model for one image size: input "image"
-// [1,3,Height,Width], RGB 0–255; normalisation, network under running
-// statistics, bilinear resize of the logits to the input's size; output "logits"
-// or "labels". The model describes itself, see
+// Build returns the network as one ONNX model: input "image" [1,3,Height,Width], RGB 0–255, or as
+// the options have it; normalisation, network under running statistics, bilinear resize of the
+// logits to the input's size; outputs "logits", "labels" and so on. The model describes itself, see
 // [predict.Metadata], and bears a digest, see [Intact].
 //
 // weights gives parameters and running statistics by the names of
 // [nets.Arch.Params] and [nets.Arch.Buffers].
 func Build(o ModelOptions, weights func(name string) ([]float32, error)) ([]byte, error) {
+	g, err := Graph(o, weights)
+	if err != nil {
+		return nil, err
+	}
+	return Encode(g, o)
+}
+
+// Graph is the model of [Build] before it is written: what is done to it as a graph (constants
+// folded, say) comes between Graph and [Encode].
+func Graph(o ModelOptions, weights func(name string) ([]float32, error)) (*graphs.Graph, error) {
 	o = o.withDefaults()
 	if err := o.validate(); err != nil {
 		return nil, fmt.Errorf("export: %w", err)
 	}
+	return o.graph(weights, example)
+}
+
+// Encode writes a graph of the options as a model with its metadata and its digest.
+func Encode(g *graphs.Graph, o ModelOptions) ([]byte, error) {
+	o = o.withDefaults()
 	props, err := o.metadata().Encode()
 	if err != nil {
 		return nil, fmt.Errorf("export: %w", err)
 	}
-	g, err := graphs.Build("t2sda", func(g *graphs.Graph) {
-		var pixels *graphs.Value
-		if o.Input == predict.InputUint8 {
-			pixels = g.Cast(g.Input(imageInput, graphs.Uint8, 1, 3, o.Height, o.Width), graphs.Float32)
-		} else {
-			pixels = g.Input(imageInput, graphs.Float32, 1, 3, o.Height, o.Width)
-		}
-		n := nets.New(g, o.Arch, nets.Deploy, weights)
-		logits := g.Resize(n.Logits(pixels), o.Height, o.Width, "linear")
-		if o.Output == predict.OutputLabels {
-			g.Output(predict.OutputLabels, g.Cast(g.ArgMax(logits, 1, false), graphs.Uint8))
-		} else {
-			g.Output(predict.OutputLogits, logits)
-		}
-		for key, value := range props {
-			g.SetMetadata(key, value)
-		}
-	})
-	if err != nil {
-		return nil, fmt.Errorf("export: %w", err)
+	for key, value := range props {
+		g.SetMetadata(key, value)
 	}
-	model, err := g.Marshal()
+	model, err := g.MarshalAs(o.Opset)
 	if err != nil {
 		return nil, fmt.Errorf("export: %w", err)
 	}

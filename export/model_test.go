@@ -139,7 +139,7 @@ func TestInputsAndOutputsAgree(t *testing.T) {
 	var reference *raster.Labels
 	for _, input := range []string{predict.InputFloat32, predict.InputUint8} {
 		for _, output := range []string{predict.OutputLogits, predict.OutputLabels} {
-			o.Input, o.Output = input, output
+			o.Input, o.Outputs = input, []string{output}
 			p := exporttest.Predictor(t, e, o, weights)
 			labels, err := p.Predict(t.Context(), img)
 			if err != nil {
@@ -205,7 +205,7 @@ func TestBuildErrors(t *testing.T) {
 		{"class count", func(o *export.ModelOptions) { o.Space = datasets.Cityscapes19() }, `"cityscapes" has 19, the network has 5`},
 		{"size", func(o *export.ModelOptions) { o.Height = 8 }, "size 64×8: mit_nano needs at least"},
 		{"input", func(o *export.ModelOptions) { o.Input = "float16" }, `input "float16" is neither float32 nor uint8`},
-		{"output", func(o *export.ModelOptions) { o.Output = "boxes" }, `output "boxes" is neither logits nor labels`},
+		{"output", func(o *export.ModelOptions) { o.Outputs = []string{"boxes"} }, `output "boxes" does not exist; there are logits, logits_stride, softmax`},
 		{"encoder", func(o *export.ModelOptions) { o.Arch.Encoder = "vgg" }, `encoder "vgg" does not exist`},
 		{"weights", func(o *export.ModelOptions) { o.Arch.HeadWidth = 24 }, "decode_head."},
 	}

@@ -51,10 +51,13 @@ func (a Agreement) Share() float64 {
 }
 
 // Err returns nil from [MinAgreement] on.
-func (a Agreement) Err() error {
-	if share := a.Share(); !(share >= MinAgreement) {
-		return fmt.Errorf("the exported model gives the same label as the training network at %d of %d pixels (%.3f %%, want %.1f %%)",
-			a.Equal, a.Pixels, 100*share, 100*MinAgreement)
+func (a Agreement) Err() error { return a.Reach(MinAgreement) }
+
+// Reach returns nil from a share of equal labels on.
+func (a Agreement) Reach(least float64) error {
+	if share := a.Share(); !(share >= least) {
+		return fmt.Errorf("the exported model gives the same label as the training network at %d of %d pixels (%.3f %%, want %.4g %%)",
+			a.Equal, a.Pixels, 100*share, 100*least)
 	}
 	return nil
 }

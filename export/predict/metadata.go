@@ -15,12 +15,6 @@ const (
 	InputUint8   = "uint8"
 )
 
-// What a model gives.
-const (
-	OutputLogits = "logits" // float32 [1,classes,H,W]
-	OutputLabels = "labels" // uint8 [1,H,W], argmax of the logits
-)
-
 // ModelInfo is what only the trainer knows about a model. Zero values are left
 // out of the file.
 type ModelInfo struct {
@@ -29,23 +23,29 @@ type ModelInfo struct {
 	CropW      int      // training crop, pixels
 	CropH      int      // likewise
 	MIoU       *float64 // on the target domain's validation split, 0–1; nil: not measured
+
+	IoU     map[string]float64 // likewise, by class; nil: not measured
+	Data    map[string]string  // what it was trained and scored on, in words, by "source", "target", "eval"
+	Licence string             // of the weights that training began with
 }
 
 // Metadata is what a model file says about itself, in ONNX's metadata_props.
-// Keys: t2sda_version, config_hash, crop, miou, label_space, class_names,
-// palette, mean, std, normalization_inside, architecture, input, output. Structured
-// values are JSON.
+// Keys: t2sda_version, config_hash, crop, miou, iou, data, licence, label_space, class_names,
+// palette, mean, std, normalization_inside, architecture, input, output, and, where there are
+// several, outputs. Structured values are JSON.
 //
-// mean and std are what the *input* wants, 0 and 1: whoever applies them changes
-// nothing. What the model does with its input by itself is normalization_inside;
-// files from before that key have it in mean and std.
+// mean and std are what the *input* wants: 0 and 1, so that whoever applies them changes
+// nothing, unless the input is to come normalised. What the model does with its input by itself is
+// normalization_inside; files from before that key have it in mean and std.
 type Metadata struct {
 	ModelInfo
 	Space        datasets.Space
-	Inside       Normalization
+	Inside       Normalization // done by the model
+	Outside      Normalization // wanted of who feeds it
 	Architecture Architecture
 	Input        InputInfo
-	Output       OutputInfo
+	Output       OutputInfo   // that predictions are made of; set when metadata are read
+	Outputs      []OutputInfo // all
 }
 
 // Normalization is (value − mean) / std per channel, RGB, of values 0–255.
@@ -54,6 +54,9 @@ type Normalization struct {
 	Std  [3]float32 `json:"std"`
 }
 
+// NoNormalization changes nothing.
+var NoNormalization = Normalization{Std: [3]float32{1, 1, 1}}
+
 // Architecture names the network.
 type Architecture struct {
 	Encoder   string `json:"encoder"`
@@ -61,20 +64,20 @@ type Architecture struct {
 	HeadWidth int    `json:"head_width"`
 }
 
-// InputInfo describes the image that a model takes: [1,3,Height,Width], RGB,
-// values 0–255.
+// InputInfo describes the image that a model takes: [1,3,Height,Width], or with layout nhwc
+// [1,Height,Width,3], RGB, values 0–255 before [Metadata.Outside]. Without width and height any
+// number of images of any size.
 type InputInfo struct {
 	Name   string `json:"name"`
 	Type   string `json:"type"` // float32 or uint8
 	Width  int    `json:"width"`
 	Height int    `json:"height"`
-	Layout string `json:"layout"` // nchw
+	Layout string `json:"layout"` // nchw or nhwc
 	Colour string `json:"colour"` // rgb
 	Scale  int    `json:"scale"`  // value of full brightness
 }
 
-// OutputInfo describes what a model gives: "logits", float32
-// [1,classes,Height,Width], or "labels", uint8 [1,Height,Width].
+// OutputInfo describes what a model gives, see [OutputLogits] and the others.
 type OutputInfo struct {
 	Name string `json:"name"`
 	Kind string `json:"kind"`
@@ -88,8 +91,17 @@ func (m Metadata) Encode() (map[string]string, error) {
 	}
 	structured := map[string]any{
 		"class_names": m.Space.Names(), "palette": palette,
-		"mean": [3]float32{}, "std": [3]float32{1, 1, 1}, "normalization_inside": m.Inside,
-		"architecture": m.Architecture, "input": m.Input, "output": m.Output,
+		"mean": m.Outside.Mean, "std": m.Outside.Std, "normalization_inside": m.Inside,
+		"architecture": m.Architecture, "input": m.Input, "output": best(m.Outputs),
+	}
+	if len(m.Outputs) > 1 {
+		structured["outputs"] = m.Outputs
+	}
+	if len(m.IoU) > 0 {
+		structured["iou"] = m.IoU
+	}
+	if len(m.Data) > 0 {
+		structured["data"] = m.Data
 	}
 	if m.CropW != 0 {
 		structured["crop"] = [2]int{m.CropW, m.CropH}
@@ -105,7 +117,7 @@ func (m Metadata) Encode() (map[string]string, error) {
 		}
 		props[key] = string(text)
 	}
-	for key, value := range map[string]string{"t2sda_version": m.Version, "config_hash": m.ConfigHash, "label_space": m.Space.Name} {
+	for key, value := range map[string]string{"t2sda_version": m.Version, "config_hash": m.ConfigHash, "label_space": m.Space.Name, "licence": m.Licence} {
 		if value != "" {
 			props[key] = value
 		}
@@ -124,6 +136,8 @@ func ParseMetadata(props map[string]string) (Metadata, error) {
 		palette [][3]uint8
 		crop    [2]int
 		miou    *float64
+		iou     map[string]float64
+		data    map[string]string
 	)
 	if props["class_names"] == "" && props["input"] == "" && props["output"] == "" {
 		return m, errForeign
@@ -137,12 +151,15 @@ func ParseMetadata(props map[string]string) (Metadata, error) {
 		{"palette", &palette, true},
 		{"input", &m.Input, true},
 		{"output", &m.Output, true},
-		{"mean", &m.Inside.Mean, false}, // of files without the next key
-		{"std", &m.Inside.Std, false},
+		{"outputs", &m.Outputs, false},
+		{"mean", &m.Outside.Mean, false},
+		{"std", &m.Outside.Std, false},
 		{"normalization_inside", &m.Inside, false},
 		{"architecture", &m.Architecture, false},
 		{"crop", &crop, false},
 		{"miou", &miou, false},
+		{"iou", &iou, false},
+		{"data", &data, false},
 	} {
 		text, ok := props[f.key]
 		if !ok {
@@ -155,6 +172,12 @@ func ParseMetadata(props map[string]string) (Metadata, error) {
 			return m, fmt.Errorf("model metadata: %s is %q: %w", f.key, text, err)
 		}
 	}
+	if _, ok := props["normalization_inside"]; !ok { // a file from before that key
+		m.Inside, m.Outside = m.Outside, NoNormalization
+	}
+	if len(m.Outputs) == 0 {
+		m.Outputs = []OutputInfo{m.Output}
+	}
 	if len(palette) != len(names) {
 		return m, fmt.Errorf("model metadata: palette has %d colours for %d class_names", len(palette), len(names))
 	}
@@ -165,6 +188,6 @@ func ParseMetadata(props map[string]string) (Metadata, error) {
 	if err := m.Space.Validate(); err != nil {
 		return m, fmt.Errorf("model metadata: class_names: %w", err)
 	}
-	m.ModelInfo = ModelInfo{Version: props["t2sda_version"], ConfigHash: props["config_hash"], CropW: crop[0], CropH: crop[1], MIoU: miou}
+	m.ModelInfo = ModelInfo{Version: props["t2sda_version"], ConfigHash: props["config_hash"], CropW: crop[0], CropH: crop[1], MIoU: miou, IoU: iou, Data: data, Licence: props["licence"]}
 	return m, nil
 }

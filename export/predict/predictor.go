@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"t2sda/datasets"
@@ -45,11 +46,11 @@ func Open(e *engine.Engine, path string) (*Predictor, error) { return OpenWith(e
 // of any stride, scores of one channel or a label map. Close frees it. Errors name the file and
 // what is wrong with it.
 func OpenWith(e *engine.Engine, path string, o Options) (*Predictor, error) {
-	var chosen []string
+	options := engine.SessionOptions{Choose: chosen}
 	if o.Output != "" {
-		chosen = []string{o.Output}
+		options = engine.SessionOptions{Outputs: []string{o.Output}}
 	}
-	s, err := e.OpenModelWith(path, engine.SessionOptions{Outputs: chosen})
+	s, err := e.OpenModelWith(path, options)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +85,10 @@ func (p *Predictor) read(s *engine.Session, f Form) error {
 	case f.describes():
 		return errors.New("it describes itself (metadata of t2sda): layout, order of colours, scale, mean, std, threshold and label map are not to be given")
 	default:
-		f.Space, f.Output = meta.Space, meta.Output.Name
+		if err := meta.choose(f.Output); err != nil {
+			return err
+		}
+		f = meta.form(f.Input)
 	}
 	if err := f.validate(); err != nil {
 		return err
@@ -163,6 +167,33 @@ func names(infos []engine.IOInfo) string {
 	return text
 }
 
+// form says what metadata say, of an input of that name.
+func (m Metadata) form(input string) Form {
+	f := Form{Input: input, Output: m.Output.Name, Space: m.Space}
+	if m.Input.Layout == NHWC {
+		f.Layout = NHWC
+	}
+	if m.Outside != NoNormalization {
+		f.Mean, f.Std = make([]float64, 3), make([]float64, 3)
+		for c := range 3 {
+			f.Mean[c], f.Std[c] = float64(m.Outside.Mean[c]), float64(m.Outside.Std[c])
+		}
+	}
+	return f
+}
+
+// dims is the shape of the input, free dimensions below 0.
+func (i InputInfo) dims() []int {
+	n, h, w := 1, i.Height, i.Width
+	if h == 0 && w == 0 {
+		n, h, w = -1, -1, -1
+	}
+	if i.Layout == NHWC {
+		return []int{n, h, w, 3}
+	}
+	return []int{n, 3, h, w}
+}
+
 // fits compares metadata with what the model really takes and gives. Those of
 // other programs' models are empty.
 func (m Metadata) fits(p *Predictor) error {
@@ -171,13 +202,15 @@ func (m Metadata) fits(p *Predictor) error {
 	}
 	in := m.Input
 	switch {
-	case !slices.Equal(p.in.dims, []int{1, 3, in.Height, in.Width}) || in.Width <= 0 || in.Height <= 0:
-		return fmt.Errorf("input %q has shape %s, want %s by its metadata (batch, RGB, height, width)", p.in.name, engine.ShapeText(p.in.dims), engine.ShapeText([]int{1, 3, in.Height, in.Width}))
-	case in.Layout != NCHW || in.Colour != "rgb" || in.Scale != 255:
-		return fmt.Errorf("metadata input: layout %q, colour %q, scale %d; want nchw, rgb, 255", in.Layout, in.Colour, in.Scale)
-	case m.Output.Kind != OutputLogits && m.Output.Kind != OutputLabels:
-		return fmt.Errorf("metadata output: kind %q is neither %s nor %s", m.Output.Kind, OutputLogits, OutputLabels)
-	case (p.out.DType == engine.Float32) != (m.Output.Kind == OutputLogits) || !p.out.IsStatic():
+	case !slices.Equal(p.in.dims, in.dims()) || in.Width < 0 || in.Height < 0:
+		return fmt.Errorf("input %q has shape %s, want %s by its metadata (%s)", p.in.name, engine.ShapeText(p.in.dims), engine.ShapeText(in.dims()), in.Layout)
+	case in.Layout != NCHW && in.Layout != NHWC || in.Colour != "rgb" || in.Scale != 255:
+		return fmt.Errorf("metadata input: layout %q, colour %q, scale %d; want nchw or nhwc, rgb, 255", in.Layout, in.Colour, in.Scale)
+	case !slices.Contains(kinds, m.Output.Kind):
+		return fmt.Errorf("metadata output: kind %q is none of %s", m.Output.Kind, strings.Join(kinds, ", "))
+	}
+	channels := m.Output.Kind == OutputLogits || m.Output.Kind == OutputSoftmax
+	if (p.out.DType == engine.Float32) != channels || in.Width > 0 && !p.out.IsStatic() {
 		return fmt.Errorf("output %q holds %v of shape %s, want %s of a fixed shape by its metadata", p.out.Name, p.out.DType, engine.ShapeText(p.out.Dims), m.Output.Kind)
 	}
 	return nil

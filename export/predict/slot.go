@@ -179,6 +179,8 @@ func (s *slot) cutShort() bool {
 func (s *slot) logits() logitMap {
 	g, pix := s.grid, s.out.Floats()
 	switch {
+	case s.p.meta.Output.Kind == OutputSoftmax:
+		pix = s.logarithms(pix)
 	case g.kind == scores:
 		pix = s.twoChannels(pix)
 	case g.last:
@@ -205,6 +207,18 @@ func (s *slot) twoChannels(pix []float32) []float32 {
 	threshold := *s.p.reading.threshold
 	for i, v := range pix {
 		s.planar[i] = float32(min(max(threshold-float64(v), -math.MaxFloat32), math.MaxFloat32))
+	}
+	return s.planar
+}
+
+// leastNormal is the least float32 of full precision.
+const leastNormal = 0x1p-126
+
+// logarithms turns probabilities into logits that they are the softmax of.
+func (s *slot) logarithms(p []float32) []float32 {
+	s.planar = sizedTo(s.planar, len(p))
+	for i, v := range p {
+		s.planar[i] = float32(math.Log(float64(max(v, leastNormal)))) // finite where a probability is 0
 	}
 	return s.planar
 }

@@ -2,6 +2,7 @@ package cases
 
 import (
 	"fmt"
+	"testing"
 
 	"t2sda/graphs"
 )

@@ -67,6 +67,19 @@ func signature(model []byte) (inputs, outputs []IOInfo, err error) {
 	return fed, outputs, nil
 }
 
+// properties reads the metadata of a serialised ModelProto, as far as they can be read.
+func properties(model []byte) map[string]string {
+	const modelMetadata, entryKey, entryValue = 14, 1, 2
+	all := map[string]string{}
+	_ = fields(model, func(num protowire.Number, b []byte) error {
+		if num == modelMetadata {
+			all[stringField(b, entryKey)] = stringField(b, entryValue)
+		}
+		return nil
+	})
+	return all
+}
+
 // tensorName returns the name of a TensorProto.
 func tensorName(b []byte) string { return stringField(b, 8) }
 

@@ -21,6 +21,8 @@ type SessionOptions struct {
 	// Outputs that the session computes; the model's others are left out. Empty:
 	// all.
 	Outputs []string
+	// Choose names them by the model's metadata, where Outputs is empty. Nil: all.
+	Choose func(metadata map[string]string) []string
 }
 
 // Session is a model made ready to run on an engine's device. Its methods may be
@@ -97,7 +99,11 @@ func (e *Engine) newSession(name string, model []byte, path string, o SessionOpt
 	if len(s.outputs) == 0 {
 		return nil, errors.New("not an ONNX model, or a truncated one: its graph has no outputs")
 	}
-	if s.outputs, err = choose(s.outputs, o.Outputs); err != nil {
+	names := o.Outputs
+	if len(names) == 0 && o.Choose != nil {
+		names = o.Choose(properties(model))
+	}
+	if s.outputs, err = choose(s.outputs, names); err != nil {
 		return nil, err
 	}
 	e.mu.RLock()

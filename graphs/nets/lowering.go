@@ -16,6 +16,9 @@ const (
 	Train Mode = iota
 	// Teacher takes batch statistics and has no randomness.
 	Teacher
+	// Settled is Teacher under running statistics, which are inputs: what Deploy writes otherwise,
+	// and must agree with.
+	Settled
 	// Deploy folds running statistics into the convolutions; parameters are constants, and all
 	// operators are ONNX's own.
 	Deploy
@@ -44,6 +47,8 @@ func newLowering(m Mode, weights func(name string) ([]float32, error)) lowering 
 		return train{}
 	case Teacher:
 		return teacher{}
+	case Settled:
+		return settled{}
 	}
 	if weights == nil {
 		panic(&graphs.Error{Op: "nets.New", Message: "mode Deploy needs weights"})
@@ -84,6 +89,11 @@ func (train) noisy(n *Net, x *value, name string, rate float64, shape graphs.Sha
 }
 
 func (train) norm(b batchNorm) norm { return live(b, true) }
+
+// settled is teacher with every batch norm as it is after training.
+type settled struct{ teacher }
+
+func (settled) norm(b batchNorm) norm { return fixed{b} }
 
 // live is how a batch norm is written while it is trained; keep hands its statistics out.
 func live(b batchNorm, keep bool) norm {
