@@ -3,6 +3,7 @@ package export
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"t2sda/datasets"
 	"t2sda/export/predict"
@@ -19,15 +20,43 @@ type ModelOptions struct {
 	Space  datasets.Space // the classes, one per channel of the logits
 	Width  int            // of the input, pixels; fixed, unless Dynamic
 	Height int            // likewise
+	Form
+	Info predict.ModelInfo
+}
 
+// Form says what a model takes and gives.
+type Form struct {
 	Input   string   // element type: predict.InputFloat32 (also if empty) or predict.InputUint8
 	Layout  string   // predict.NCHW (also if empty) or predict.NHWC
 	Outside bool     // a float32 input comes normalised; otherwise it is 0–255, and normalised inside
 	Outputs []string // of [predict.Outputs]; none: predict.OutputLogits
 	Dynamic bool     // batch, height and width are free; Width and Height are not looked at
 	Opset   int      // version of ONNX's operators, from 17 to 23; 0: 17
+}
 
-	Info predict.ModelInfo
+// The inputs that [Form.SetInput] knows.
+const (
+	Uint8NHWC = "uint8-nhwc" // as images lie in memory
+	Uint8NCHW = "uint8-nchw"
+	FloatNCHW = "float-nchw" // normalised by whoever feeds it
+)
+
+// Inputs lists them.
+func Inputs() []string { return []string{Uint8NHWC, Uint8NCHW, FloatNCHW} }
+
+// SetInput takes an input by its name.
+func (f *Form) SetInput(name string) error {
+	switch name {
+	case Uint8NHWC:
+		f.Input, f.Layout, f.Outside = predict.InputUint8, predict.NHWC, false
+	case Uint8NCHW:
+		f.Input, f.Layout, f.Outside = predict.InputUint8, predict.NCHW, false
+	case FloatNCHW:
+		f.Input, f.Layout, f.Outside = predict.InputFloat32, predict.NCHW, true
+	default:
+		return fmt.Errorf("input %q does not exist; there are %s", name, strings.Join(Inputs(), ", "))
+	}
+	return nil
 }
 
 func (o ModelOptions) withDefaults() ModelOptions {

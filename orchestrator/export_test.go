@@ -5,29 +5,41 @@ import (
 	"strings"
 	"testing"
 
+	"t2sda/export"
+	"t2sda/graphs/engine"
 	"t2sda/graphs/engine/enginetest"
 )
 
 // TestExportWithoutData exports a run whose data are gone: the classes are in
 // the checkpoint, only the size must be given.
 func TestExportWithoutData(t *testing.T) {
-	enginetest.Isolate(t)
+	e := enginetest.Open(t, engine.Options{})
 	root := t.TempDir()
 	writeShapes(t, root)
 	c := shapesConfig(root, t.TempDir())
 	c.Train.EvalEvery = 0
 	stopAfter(t, c, " 1/6 ")
-	o := ExportOptions{Run: filepath.Join(c.Output, c.Name), Checkpoint: "last", Weights: "teacher", Input: "float32", Output: "labels"}
+	o := ExportOptions{Run: filepath.Join(c.Output, c.Name), Checkpoint: "last", Weights: "teacher", Form: export.Form{Outputs: []string{"labels"}}}
 	removeAll(t, root)
-	if _, err := Export(t.Context(), o); err == nil || !strings.Contains(err.Error(), "unless width and height are given: data.eval: ") {
+	if _, err := Export(t.Context(), e, o); err == nil || !strings.Contains(err.Error(), "unless width and height are given: data.eval: ") {
 		t.Errorf("have %v", err)
 	}
 	o.Width, o.Height = 96, 64
-	if model, err := Export(t.Context(), o); err != nil || !strings.Contains(string(model), "disc") {
-		t.Errorf("the model does not name its classes (%v)", err)
+	var warned error
+	o.Warn = func(err error) { warned = err }
+	x, err := Export(t.Context(), e, o)
+	if err != nil || !strings.Contains(string(x.Model), "disc") {
+		t.Fatalf("the model does not name its classes (%v)", err)
+	}
+	if warned == nil || !strings.Contains(warned.Error(), "on drawn pictures, as the run's evaluation images cannot be read: ") {
+		t.Errorf("warning %v", warned)
+	}
+	description, card, err := x.Files("m.onnx")
+	if err != nil || !strings.Contains(string(description), `"images": "drawn pictures"`) || !strings.Contains(string(card), "These weights were not scored") {
+		t.Errorf("%v, description %s, card %s", err, description, card)
 	}
 	o.Run = t.TempDir()
-	if _, err := Export(t.Context(), o); err == nil || !strings.Contains(err.Error(), o.Run+" is no run directory") || !strings.Contains(err.Error(), ConfigFile) {
+	if _, err := Export(t.Context(), e, o); err == nil || !strings.Contains(err.Error(), o.Run+" is no run directory") || !strings.Contains(err.Error(), ConfigFile) {
 		t.Errorf("have %v", err)
 	}
 }

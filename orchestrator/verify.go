@@ -196,6 +196,8 @@ func verifyModel(path string) Finding {
 		return found(path, what, "", errors.Join(err, changed))
 	case intact:
 		return found(path, what, "as t2sda wrote it", nil)
+	case describedSum(path) != "":
+		return found(path, what, "as "+describedBy(path)+" says", nil)
 	case recordedSum(path) != "":
 		return found(path, what, "as the run's result says", nil)
 	}
@@ -206,15 +208,40 @@ func verifyModel(path string) Finding {
 // last byte, one that this program wrote, and what is known against it. One that a run
 // left as its model, and that is no longer what the run's result says, is an error. One
 // that bears the digest that t2sda gave it, and another content, may have been changed by
-// a program on purpose: that is returned for a warning.
+// a program on purpose: that is returned for a warning, as is a
+// digest in the description beside it that is not the model's.
 func CheckModel(path string, model []byte) (intact bool, changed, err error) {
 	if want := recordedSum(path); want != "" && want != sha256sum.Of(model) {
 		return false, nil, fmt.Errorf("the model is not what the run wrote (SHA-256 in its %s): damaged, or replaced. t2sda export writes it anew from the run's checkpoint", resultFile)
+	}
+	if want := describedSum(path); want != "" && want != sha256sum.Of(model) {
+		changed = fmt.Errorf("the model is not what %s says (its SHA-256 differs): damaged, or replaced. t2sda export writes both anew", describedBy(path))
+		return false, changed, nil
 	}
 	if intact = export.Intact(model); !intact && export.Sealed(model) {
 		changed = errors.New("the model is not what t2sda wrote (its own digest differs): damaged, or changed by another program")
 	}
 	return intact, changed, nil
+}
+
+// describedBy is the name of what may lie beside an exported model.
+func describedBy(path string) string {
+	description, _ := export.Beside(path)
+	return filepath.Base(description)
+}
+
+// describedSum is the SHA-256 that the description beside an exported model tells of it; empty
+// where there is none.
+func describedSum(path string) string {
+	text, err := os.ReadFile(filepath.Join(filepath.Dir(path), describedBy(path)))
+	if err != nil {
+		return ""
+	}
+	d, ok := export.ParseDescription(text)
+	if !ok || d.File != filepath.Base(path) {
+		return ""
+	}
+	return d.SHA256
 }
 
 // recordedSum is the SHA-256 that the result beside a run's model tells of it; empty

@@ -83,11 +83,12 @@ func TestRunAndWhatFollows(t *testing.T) {
 	checkScores(t, "scores.json", filepath.Join("runs", "streets", "result.json"))
 
 	for _, weights := range []string{"student", "teacher"} {
-		if got := succeed(t, "export", "--run", "runs/streets", "--out", weights+".onnx", "--weights", weights, "--width", "64", "--height", "32", "--input", "uint8", "--output", "labels"); got != weights+".onnx\n" {
+		if got := succeed(t, "export", "--run", "runs/streets", "--out", weights+".onnx", "--weights", weights, "--width", "64", "--height", "32", "--input", "uint8-nchw", "--output", "labels"); !strings.HasPrefix(got, weights+".onnx\n") {
 			t.Errorf("export printed %q", got)
 		}
 		succeed(t, append([]string{"evaluate", "--model", weights + ".onnx"}, data...)...)
 	}
+	checkForms(t, data)
 	evaluateInFull(t, data)
 	for _, c := range []struct {
 		args []string
@@ -103,6 +104,54 @@ func TestRunAndWhatFollows(t *testing.T) {
 	checkAnalysis(t)
 	fail(t, exitFailure, "nowhere", "evaluate", "--model", "runs/streets/model.onnx", "--root", "nowhere")
 	fail(t, exitFailure, "another configuration", withTiny("train", "--resume", "baseline=false", "seed=2")...)
+}
+
+// checkForms exports every output at a free size, and what may go wrong with that.
+func checkForms(t *testing.T, data []string) {
+	t.Helper()
+	all := []string{"export", "--run", "runs/streets", "--out", "free.onnx", "--dynamic", "--opset", "23", "--output", "logits,softmax,labels,confidence,labels_stride"}
+	wantText(t, succeed(t, all...), "free.onnx", "labels as the training network's on 100.0000 % of ")
+	fail(t, exitFailure, "--out: free.onnx is there already: --force replaces it", all...)
+	succeed(t, append(all, "--force")...)
+	wantText(t, succeed(t, "verify", "free.onnx"), "whole", "as t2sda wrote it")
+	card, err := os.ReadFile("free.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantText(t, string(card), "# free.onnx", "| 0 | road |", "Compared with the training network on ", "SHA-256 `")
+
+	for _, name := range []string{"logits", "softmax", "labels", "labels_stride"} {
+		succeed(t, append([]string{"evaluate", "--model", "free.onnx", "--output", name}, data...)...)
+	}
+	fail(t, exitFailure, "of it alone no labels can be made", append([]string{"evaluate", "--model", "free.onnx", "--output", "confidence"}, data...)...)
+
+	model, err := os.ReadFile("free.onnx")
+	if err != nil {
+		t.Fatal(err)
+	}
+	model[len(model)/2] ^= 1
+	if err := os.WriteFile("free.onnx", model, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	fail(t, exitFailure, "damaged", "verify", "free.onnx")
+	for _, c := range []struct {
+		want string
+		args []string
+	}{
+		{"opset 16 has no LayerNormalization", []string{"--opset", "16"}},
+		{"opset 24: models can be written for 17 to 23", []string{"--opset", "24"}},
+		{`output "boxes" does not exist; there are logits, `, []string{"--output", "boxes"}},
+		{"output labels is named twice", []string{"--output", "labels,labels"}},
+	} {
+		fail(t, exitFailure, c.want, append([]string{"export", "--run", "runs/streets", "--out", "bad.onnx"}, c.args...)...)
+	}
+	fail(t, exitUsage, `input "uint8" does not exist; there are uint8-nhwc, uint8-nchw, float-nchw`, "export", "--run", "runs/streets", "--out", "bad.onnx", "--input", "uint8")
+	fail(t, exitUsage, "take bad.onnx", "export", "--run", "runs/streets", "--out", "bad.json")
+	for _, name := range []string{"bad.onnx", "bad.json", "bad.md"} {
+		if _, err := os.Stat(name); err == nil {
+			t.Errorf("a failed export leaves %s", name)
+		}
+	}
 }
 
 // checkScores compares a written result with that of the run.
