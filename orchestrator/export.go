@@ -108,7 +108,7 @@ func (n *Network) scores() (miou *float64, iou map[string]float64) {
 		return nil, nil
 	}
 	for _, e := range events {
-		if e.Iteration == n.Iteration && e.MIoU != nil {
+		if e.Iteration+1 == n.Iteration && e.MIoU != nil { // events count from 0
 			return e.MIoU, e.IoU
 		}
 	}

@@ -64,6 +64,8 @@ var allowed = map[string][]string{
 	"t2sda/orchestrator/bench": {
 		"t2sda/orchestrator", "t2sda/orchestrator/learner", "t2sda/orchestrator/trial", "t2sda/configs", "t2sda/datasets", "t2sda/graphs/engine", "t2sda/internal/…",
 	},
+	"t2sda/docs/examples":      {},
+	"t2sda/docs/examples/go":   {"t2sda/graphs/engine"},
 	"t2sda/internal/inventory": {"t2sda/graphs/engine", "t2sda/internal/…"},
 	"t2sda/internal/…":         {"t2sda/internal/…"},
 }
