@@ -45,9 +45,15 @@ func (v dinov2) cubics(g *graphs.Graph, h, w graphs.Size) (rows, columns *value)
 	if v.registers > 0 { // of the grid's own size it is the identity
 		return rows, columns
 	}
-	off := g.Add(g.Abs(g.Sub(g.Number(h), g.Scalar(float32(m)))), g.Abs(g.Sub(g.Number(w), g.Scalar(float32(m)))))
-	own := g.Less(off, g.Scalar(0.5)) // the image's patches are the grid
-	return g.Where(own, identity(g, m, h), rows), g.Where(own, identity(g, m, w), columns)
+	// 1 where the image's patches are the grid, else 0. (No Abs: OpenVINO 2026.4 takes what is
+	// computed of sizes for positive, and leaves it out.)
+	side := g.Scalar(float32(m))
+	off := g.Add(square(g, g.Sub(g.Number(h), side)), square(g, g.Sub(g.Number(w), side)))
+	own := g.Relu(g.Sub(g.Scalar(1), off))
+	mixed := func(x *value, to graphs.Size) *value {
+		return g.Add(x, g.Mul(own, g.Sub(identity(g, m, to), x)))
+	}
+	return mixed(rows, h), mixed(columns, w)
 }
 
 // positionOffset is added to the number of patches before the factor is taken.
@@ -116,9 +122,11 @@ func numbers(g *graphs.Graph, first float32, n int) *value {
 
 // identity returns the matrix [to,from] with ones where row and column agree.
 func identity(g *graphs.Graph, from int, to graphs.Size) *value {
-	off := g.Abs(g.Sub(column(g, to), numbers(g, 0, from)))
-	return g.Cast(g.Less(off, g.Scalar(0.5)), graphs.Float32)
+	off := square(g, g.Sub(column(g, to), numbers(g, 0, from)))
+	return g.Relu(g.Sub(g.Scalar(1), off))
 }
+
+func square(g *graphs.Graph, x *value) *value { return g.Mul(x, x) }
 
 // offsetTaps is how far beyond the border the taps of offsetCubic reach.
 const offsetTaps = 2
@@ -146,16 +154,13 @@ func freeSmoothCubic(g *graphs.Graph, from int, to graphs.Size) *value {
 	return g.Div(taps, g.ReduceSum(taps, []int{1}, true))
 }
 
-// freeCubic is cubic of every element of x.
+// freeCubic is cubic of every element of x, without comparisons. Between 1 and 2 the kernel is
+// a(x−1)(x−2)²; below 1 the difference to that, (1−x)²(2x+4a+1), comes on top; each is 0 at its end.
 func freeCubic(g *graphs.Graph, x *value, a float32) *value {
 	x = g.Abs(x)
-	polynomial := func(c ...float32) *value { // the highest power first
-		y := g.Scalar(c[0])
-		for _, k := range c[1:] {
-			y = g.Add(g.Mul(y, x), g.Scalar(k))
-		}
-		return y
-	}
-	near, far := polynomial(a+2, -(a+3), 0, 1), polynomial(a, -5*a, 8*a, -4*a)
-	return g.Where(g.Less(x, g.Scalar(1)), near, g.Where(g.Less(x, g.Scalar(2)), far, g.Scalar(0)))
+	inner, outer := g.Min(x, g.Scalar(1)), g.Min(x, g.Scalar(2))
+	below, left := g.Sub(g.Scalar(1), inner), g.Sub(outer, g.Scalar(2))
+	near := g.Mul(square(g, below), g.Add(g.Mul(inner, g.Scalar(2)), g.Scalar(4*a+1)))
+	far := g.Mul(square(g, left), g.Mul(g.Sub(outer, g.Scalar(1)), g.Scalar(a)))
+	return g.Add(near, far)
 }
