@@ -3,6 +3,7 @@ package export_test
 import (
 	"bytes"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -63,8 +64,11 @@ func imagesOf(sizes [][2]int) []*raster.Image {
 func TestDynamic(t *testing.T) {
 	e := enginetest.Open(t, engine.Options{})
 	images := imagesOf(sizes)
-	for _, encoder := range smallEncoders {
-		for _, head := range nets.Heads() {
+	for i, encoder := range smallEncoders {
+		for j, head := range nets.Heads() {
+			if os.Getenv(longEnv) != "1" && i != j && encoder != "mit_nano" {
+				continue // each encoder and each head once, which is quick
+			}
 			o := formsOf(encoder, head)
 			weights := settledWeights(t, e, o)
 			model, err := export.Finish(t.Context(), e, o, weights)
@@ -122,8 +126,10 @@ func TestForms(t *testing.T) {
 		dtype, layout string
 		outside       bool
 	}{
-		{predict.InputUint8, predict.NHWC, false}, {predict.InputUint8, predict.NCHW, false},
-		{predict.InputFloat32, predict.NCHW, true}, {predict.InputFloat32, predict.NHWC, false},
+		{predict.InputUint8, predict.NHWC, false},
+		{predict.InputUint8, predict.NCHW, false},
+		{predict.InputFloat32, predict.NCHW, true},
+		{predict.InputFloat32, predict.NHWC, false},
 	} {
 		for _, dynamic := range []bool{false, true} {
 			for _, opset := range []int{17, 18, 23} {
@@ -160,6 +166,104 @@ func TestOldOpset(t *testing.T) {
 		o.Opset = opset
 		if _, err := export.Build(o, exporttest.RandomWeights(t, o.Arch)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
+		}
+	}
+}
+
+// TestBatch: images of a batch do not see each other, and one that is smaller than the network
+// takes is continued by its last row and column, and the outputs are cut back.
+func TestBatch(t *testing.T) {
+	e := enginetest.Open(t, engine.Options{})
+	for _, encoder := range []string{"mit_nano", "dinov2_nano", "efficientnet_lite0"} {
+		o := formsOf(encoder, "segformer")
+		o.Outputs = []string{predict.OutputLabels, predict.OutputLogits + predict.StrideSuffix}
+		model, err := export.Finish(t.Context(), e, o, settledWeights(t, e, o))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := e.NewSession("batch", model)
+		if err != nil {
+			t.Fatal(err)
+		}
+		run := func(h, w int, images ...*raster.Image) map[string]*engine.Tensor {
+			var pix []uint8
+			for _, img := range images {
+				pix = append(pix, img.RGB()...)
+			}
+			in, err := engine.NewTensor(pix, len(images), h, w, 3)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := s.Run(t.Context(), map[string]*engine.Tensor{"image": in})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return out
+		}
+		labels := func(out map[string]*engine.Tensor) []uint8 {
+			ids, err := engine.Data[uint8](out[predict.OutputLabels])
+			if err != nil {
+				t.Fatal(err)
+			}
+			return ids
+		}
+		two := imagesOf([][2]int{{75, 53}, {75, 53}})
+		both := labels(run(53, 75, two...))
+		apart := slices.Concat(labels(run(53, 75, two[0])), labels(run(53, 75, two[1])))
+		var a export.Agreement
+		if err := a.Add(&raster.Labels{W: 75, H: 106, Pix: apart}, &raster.Labels{W: 75, H: 106, Pix: both}); err != nil || a.Reach(export.MinExact) != nil {
+			t.Errorf("%s: a batch agrees with its images on %v: %v", encoder, a, err)
+		}
+		small := two[0].Crop(0, 0, 9, 5)
+		out := run(5, 9, small)
+		large := raster.NewImage(40, 40)
+		for c := range 3 {
+			for i := range large.Plane(c) {
+				large.Plane(c)[i] = small.Plane(c)[min(i/40, 4)*9+min(i%40, 8)]
+			}
+		}
+		least, err := o.Arch.MinSize()
+		if err != nil {
+			t.Fatal(err)
+		}
+		h, w := max(5, least), max(9, least)
+		want := labels(run(h, w, large.Crop(0, 0, w, h)))
+		for i, id := range labels(out) {
+			if x, y := i%9, i/9; id != want[y*w+x] {
+				t.Fatalf("%s: pixel %d, %d of a small image is %d, that of the continued one %d", encoder, x, y, id, want[y*w+x])
+			}
+		}
+		if d := out["logits_stride"].Shape(); d[2] < 1 || d[3] < 1 || d[2] > 5 || d[3] > 9 {
+			t.Errorf("%s: logits of shape %v", encoder, d)
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestCheckNoticesWrongModel: a model that normalises otherwise does not pass.
+func TestCheckNoticesWrongModel(t *testing.T) {
+	e := enginetest.Open(t, engine.Options{})
+	o := formsOf("mit_nano", "segformer")
+	o.Outputs = predict.Outputs()
+	weights := exporttest.RandomWeights(t, o.Arch)
+	refs, err := export.References(t.Context(), e, o.Arch, weights, imagesOf(sizes[:2]))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.Arch.Mean, o.Arch.Std = [3]float32{}, [3]float32{1, 1, 1}
+	model, err := export.Finish(t.Context(), e, o, weights)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := export.Check(t.Context(), e, model, refs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range all {
+		if c.Reach(export.MinExact) == nil {
+			t.Errorf("output %s of a model without normalisation agrees at %d of %d pixels", c.Output, c.Equal, c.Pixels)
 		}
 	}
 }

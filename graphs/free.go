@@ -217,4 +217,3 @@ func (a ConvAttrs) sameUpper(x Shape, k Shape) [4]int {
 	}
 	return pads
 }
-

@@ -16,7 +16,8 @@ type entry struct {
 	rule func(s *step)
 }
 
-// rules has exactly one entry for every operator that builders emit. It is never modified.
+// rules has exactly one entry for every operator that builders emit, but for those that only graphs
+// of free sizes have, which have no gradients. It is never modified.
 var rules = map[string]entry{
 	"Abs":                {hasRule, absGrad},
 	"Add":                {hasRule, addGrad},
@@ -54,7 +55,6 @@ var rules = map[string]entry{
 	"Not":                {kind: noGradient},
 	"OneHot":             {kind: noGradient},
 	"Pad":                {hasRule, padGrad},
-	"Range":              {kind: noGradient},
 	"Reciprocal":         {hasRule, reciprocalGrad},
 	"ReduceMax":          {hasRule, reduceMaxGrad},
 	"ReduceMean":         {hasRule, reduceMeanGrad},
@@ -64,7 +64,6 @@ var rules = map[string]entry{
 	"Resize":             {hasRule, resizeGrad},
 	"ScatterElements":    {hasRule, scatterElementsGrad},
 	"ScatterND":          {kind: notDifferentiable},
-	"Shape":              {kind: noGradient},
 	"Sigmoid":            {hasRule, sigmoidGrad},
 	"Sign":               {kind: noGradient},
 	"Slice":              {hasRule, sliceGrad},

@@ -2,7 +2,6 @@ package cases
 
 import (
 	"fmt"
-	"testing"
 
 	"t2sda/graphs"
 )
@@ -87,32 +86,4 @@ func bias(v []*graphs.Value) *graphs.Value {
 		return nil
 	}
 	return v[2]
-}
-
-// TestSameUpper: TensorFlow's SAME puts the odd element at the end, and depends on the size.
-func TestSameUpper(t *testing.T) {
-	for _, c := range []struct {
-		h, w, k, stride int
-		want            [4]int
-	}{
-		{8, 7, 3, 2, [4]int{0, 1, 1, 1}}, // 4 windows of 3 at stride 2 span 9 either way
-		{8, 7, 5, 2, [4]int{1, 2, 2, 2}},
-		{8, 7, 3, 1, [4]int{1, 1, 1, 1}},
-		{8, 1, 1, 1, [4]int{}},
-		{6, 9, 1, 2, [4]int{}}, // windows that leave elements out need no pads
-		{1, 2, 3, 2, [4]int{1, 0, 1, 1}},
-	} {
-		_, err := graphs.Build("pads", func(g *graphs.Graph) {
-			x := g.Input("x", graphs.Float32, 1, 1, c.h, c.w)
-			w := g.Floats(make([]float32, c.k*c.k), 1, 1, c.k, c.k)
-			y := g.Conv(x, w, nil, graphs.ConvAttrs{Strides: [2]int{c.stride, c.stride}, SameUpper: true})
-			if got := [4]int(y.Node().Ints("pads")); got != c.want {
-				t.Errorf("%d×%d, kernel %d, stride %d: %v, want %v", c.h, c.w, c.k, c.stride, got, c.want)
-			}
-			g.Output("y", y)
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
 }

@@ -109,7 +109,9 @@ func cubic(x, a float64) float64 {
 }
 
 // column returns 0, 1, … n − 1 as a matrix [n,1].
-func column(g *graphs.Graph, n graphs.Size) *value { return g.ReshapeTo(g.Range(n), n, graphs.Fixed(1)) }
+func column(g *graphs.Graph, n graphs.Size) *value {
+	return g.ReshapeTo(g.Range(n), n, graphs.Fixed(1))
+}
 
 // numbers is the constant first, first + 1, … of n elements, [1,n].
 func numbers(g *graphs.Graph, first float32, n int) *value {
