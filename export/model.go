@@ -130,6 +130,7 @@ func (o ModelOptions) metadata() predict.Metadata {
 		out, _ := predict.ParseOutput(name) // which validate tries
 		m.Outputs = append(m.Outputs, predict.OutputInfo{Name: name, Kind: out.Kind})
 	}
+	m.Output = predict.Best(m.Outputs)
 	return m
 }
 

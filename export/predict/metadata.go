@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 
 	"t2sda/datasets"
 )
@@ -44,7 +45,7 @@ type Metadata struct {
 	Outside      Normalization // wanted of who feeds it
 	Architecture Architecture
 	Input        InputInfo
-	Output       OutputInfo   // that predictions are made of; set when metadata are read
+	Output       OutputInfo   // that predictions are made of
 	Outputs      []OutputInfo // all
 }
 
@@ -92,7 +93,7 @@ func (m Metadata) Encode() (map[string]string, error) {
 	structured := map[string]any{
 		"class_names": m.Space.Names(), "palette": palette,
 		"mean": m.Outside.Mean, "std": m.Outside.Std, "normalization_inside": m.Inside,
-		"architecture": m.Architecture, "input": m.Input, "output": best(m.Outputs),
+		"architecture": m.Architecture, "input": m.Input, "output": m.Output,
 	}
 	if len(m.Outputs) > 1 {
 		structured["outputs"] = m.Outputs
@@ -142,6 +143,7 @@ func ParseMetadata(props map[string]string) (Metadata, error) {
 	if props["class_names"] == "" && props["input"] == "" && props["output"] == "" {
 		return m, errForeign
 	}
+	m.Outside = NoNormalization
 	for _, f := range []struct {
 		key      string
 		into     any
@@ -177,6 +179,9 @@ func ParseMetadata(props map[string]string) (Metadata, error) {
 	}
 	if len(m.Outputs) == 0 {
 		m.Outputs = []OutputInfo{m.Output}
+	}
+	if !slices.Contains(m.Outputs, m.Output) {
+		return m, fmt.Errorf("model metadata: outputs lack output %q", m.Output.Name)
 	}
 	if len(palette) != len(names) {
 		return m, fmt.Errorf("model metadata: palette has %d colours for %d class_names", len(palette), len(names))

@@ -47,8 +47,8 @@ func ParseOutput(name string) (Output, error) {
 	return Output{kind, stride}, nil
 }
 
-// best returns the output of which predictions are made where nothing names one.
-func best(all []OutputInfo) OutputInfo {
+// Best returns the output, of at least one, of which predictions are made where nothing names one.
+func Best(all []OutputInfo) OutputInfo {
 	return slices.MinFunc(all, func(a, b OutputInfo) int {
 		rank := func(o OutputInfo) int {
 			r := 2 * slices.Index(kinds, o.Kind)
@@ -65,7 +65,7 @@ func best(all []OutputInfo) OutputInfo {
 // of.
 func (m *Metadata) choose(name string) error {
 	if name == "" {
-		m.Output = best(m.Outputs)
+		m.Output = Best(m.Outputs)
 	} else {
 		i := slices.IndexFunc(m.Outputs, func(o OutputInfo) bool { return o.Name == name })
 		if i < 0 {
