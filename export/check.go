@@ -92,7 +92,7 @@ func (r Reference) compare(o predict.OutputInfo, have *engine.Tensor, a *Agreeme
 		return fmt.Errorf("it has shape %v, want height %d and width %d", d, h, w)
 	}
 	if o.Kind == predict.OutputConfidence {
-		want := predict.Confidence(r.Logits, r.Shape, w, h)
+		want := predict.Certainty(r.Logits, r.Shape, w, h)
 		for i, c := range have.Floats() {
 			a.Pixels++
 			if math.Abs(float64(c-want[i])) <= confidenceStep {

@@ -89,9 +89,9 @@ func chosen(props map[string]string) []string {
 	return []string{m.Output.Name}
 }
 
-// Confidence returns the largest softmax per position, [h,w], of one image's logits [C,h,w]
+// Certainty returns the largest softmax per position, [h,w], of one image's logits [C,h,w]
 // (shape), resized as by [Argmax].
-func Confidence(logits []float32, shape [3]int, w, h int) []float32 {
+func Certainty(logits []float32, shape [3]int, w, h int) []float32 {
 	out := make([]float32, 0, w*h)
 	m := logitMap{c: shape[0], h: shape[1], w: shape[2], pix: logits}
 	m.each(w, h, func(_ int, values []float32) {
