@@ -265,12 +265,21 @@ type Train struct {
 	AdaptAfter float64 `mapstructure:"adapt_after" yaml:"adapt_after"`
 	EMA        float64 `mapstructure:"ema" yaml:"ema"` // α
 	BNMomentum float64 `mapstructure:"bn_momentum" yaml:"bn_momentum"`
+	// Recompute says what of the forward pass is computed again for the gradients
+	// instead of being kept.
+	Recompute string `mapstructure:"recompute" yaml:"recompute,omitempty"` // none | blocks
 
 	EvalEvery       int `mapstructure:"eval_every" yaml:"eval_every"`             // iterations; 0: only at the end
 	CheckpointEvery int `mapstructure:"checkpoint_every" yaml:"checkpoint_every"` // iterations; 0: only at the end
 	Keep            int `mapstructure:"keep" yaml:"keep"`                         // last checkpoints kept, besides the best
 	LogEvery        int `mapstructure:"log_every" yaml:"log_every"`
 }
+
+// Train.Recompute's values.
+const (
+	RecomputeNone   = "none"
+	RecomputeBlocks = "blocks" // of the encoder, and wide branches of heads
+)
 
 // Runtime chooses library and device.
 type Runtime struct {
@@ -341,7 +350,7 @@ func Default() Config {
 		Train: Train{
 			Iterations: 40000, Batch: 2, LR: 6e-5, HeadLRFactor: 10,
 			Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, WeightDecay: 0.01,
-			Warmup: 1500, WarmupRatio: 1e-6, Power: 1, EMA: 0.999, BNMomentum: 0.1,
+			Warmup: 1500, WarmupRatio: 1e-6, Power: 1, EMA: 0.999, BNMomentum: 0.1, Recompute: RecomputeNone,
 			EvalEvery: 4000, CheckpointEvery: 2000, Keep: 2, LogEvery: 50,
 		},
 		Runtime: Runtime{

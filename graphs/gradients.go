@@ -10,7 +10,10 @@ import (
 // returns its derivative by every value of wrt, each of the value's shape.
 // Only nodes between wrt and loss take part. It panics with *Error when loss does not depend on one
 // of wrt, naming it, or when an operator on the way is not differentiable.
-func Gradients(loss *Value, wrt ...*Value) []*Value {
+func Gradients(loss *Value, wrt ...*Value) []*Value { return reverse(loss, wrt, nil) }
+
+// reverse is the sweep of Gradients; what is in blocks is computed again.
+func reverse(loss *Value, wrt []*Value, blocks []block) []*Value {
 	g := loss.g
 	g.checkFloat("Gradients", loss)
 	g.checkFloat("Gradients", wrt...)
@@ -23,8 +26,16 @@ func Gradients(loss *Value, wrt ...*Value) []*Value {
 	s := &sweep{Graph: g, active: g.active(wrt), cotangents: map[*Value]*Value{loss: g.Scalar(1)}}
 	outer, exact := g.scope, g.exact
 	defer func() { g.scope, g.exact = outer, exact }()
-	for _, n := range slices.Backward(slices.Clone(g.nodes)) {
-		s.visit(n)
+	nodes := slices.Clone(g.nodes)
+	for end := len(nodes); end > 0; {
+		if k := len(blocks) - 1; k >= 0 && blocks[k].to == end {
+			end = blocks[k].from
+			s.recompute(nodes[end:blocks[k].to])
+			blocks = blocks[:k]
+			continue
+		}
+		end--
+		s.visit(nodes[end])
 	}
 	out := make([]*Value, len(wrt))
 	var unreached []string
@@ -68,10 +79,15 @@ func (g *Graph) active(wrt []*Value) map[*Value]bool {
 	return on
 }
 
-// visit applies the rule of n if the loss reaches it and something active lies behind it.
+// due reports whether the loss reaches n and something active lies behind it.
+func (s *sweep) due(n *Node) bool {
+	return slices.ContainsFunc(n.outputs, func(v *Value) bool { return s.cotangents[v] != nil }) &&
+		slices.ContainsFunc(n.inputs, func(v *Value) bool { return s.active[v] })
+}
+
+// visit applies the rule of n if it is due.
 func (s *sweep) visit(n *Node) {
-	reached := slices.ContainsFunc(n.outputs, func(v *Value) bool { return s.cotangents[v] != nil })
-	if !reached || !slices.ContainsFunc(n.inputs, func(v *Value) bool { return s.active[v] }) {
+	if !s.due(n) {
 		return
 	}
 	s.scope, s.exact = n.name+".grad", exactly(n)

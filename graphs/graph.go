@@ -23,6 +23,8 @@ type Graph struct {
 	counts  map[string]int  // nodes so far by "scope/Operator"
 	seen    map[string]*Node
 	folded  map[string]*Value // small constants by content
+	blocks  []block           // in order of their ends
+	inBlock bool
 	nextID  int
 	nextVal int
 }

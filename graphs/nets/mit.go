@@ -109,7 +109,7 @@ func (m mit) stage(n *Net, s int, x *value, drop func(i int) float64) *value {
 	t = n.layerNorm(t, embed+".norm", embedEps)
 	for i := range m.depths[s] {
 		name := blockName(s, i)
-		g.WithScope(fmt.Sprintf("block%d", i), func() {
+		g.WithBlock(fmt.Sprintf("block%d", i), func() {
 			y := m.attention(n, n.layerNorm(t, name+".norm1", blockEps), s, name+".attn", h, w)
 			t = g.Add(t, n.dropPath(y, name+".attn", drop(i)))
 			y = m.mixFFN(n, n.layerNorm(t, name+".norm2", blockEps), s, name+".mlp", h, w)

@@ -106,8 +106,9 @@ func run(b *testing.B, binding *engine.Binding) {
 
 // studentTerm is L_S, as training has it.
 type studentTerm struct {
-	arch Arch
-	net  *Net
+	arch      Arch
+	recompute bool
+	net       *Net
 }
 
 // build makes the term, with gradients or without.
@@ -123,7 +124,11 @@ func (t *studentTerm) build(b *testing.B, backward bool) *graphs.Graph {
 			return
 		}
 		params := g.Params()
-		for i, d := range graphs.Gradients(loss, params...) {
+		derive := graphs.Gradients
+		if t.recompute {
+			derive = graphs.Recomputed
+		}
+		for i, d := range derive(loss, params...) {
 			name := params[i].Name()
 			g.Output("sum/"+name, g.Add(g.Input("grad/"+name, graphs.Float32, params[i].Shape()...), d))
 		}

@@ -70,11 +70,14 @@ func (p *Program) Add(name string, d *graphs.Value, t *engine.Tensor) {
 	p.Store(name+"+", p.graph.Add(p.Resident(name, t), d), t)
 }
 
+// Derive takes the derivatives of a loss: [graphs.Gradients] or [graphs.Recomputed].
+type Derive func(loss *graphs.Value, wrt ...*graphs.Value) []*graphs.Value
+
 // Differentiate adds the gradients of objective by all of the graph's parameters
 // to the memory that grads gives for each.
-func (p *Program) Differentiate(objective *graphs.Value, grads Params) {
+func (p *Program) Differentiate(objective *graphs.Value, derive Derive, grads Params) {
 	params := p.graph.Params()
-	for i, d := range graphs.Gradients(objective, params...) {
+	for i, d := range derive(objective, params...) {
 		name := params[i].Name()
 		t, err := grads(name, params[i].Shape())
 		p.check("program.Differentiate", name, err)

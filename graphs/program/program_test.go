@@ -50,7 +50,7 @@ func TestRun(t *testing.T) {
 		scaled = Output[float32](p, "product", product)
 		sum := g.ReduceSum(product, nil, false)
 		loss = Output[float32](p, "loss", sum)
-		p.Differentiate(sum, gradViews)
+		p.Differentiate(sum, graphs.Gradients, gradViews)
 	})
 	if err != nil {
 		t.Fatal(err)

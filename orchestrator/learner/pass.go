@@ -67,7 +67,7 @@ func newPass(e *engine.Engine, name string, arch nets.Arch, size imageBatch, s *
 		if s.lossScale != nil {
 			objective = p.Graph().Mul(objective, program.InputOf(p, "loss_scale", s.lossScale, 1))
 		}
-		p.Differentiate(objective, s.views(s.grads))
+		p.Differentiate(objective, s.derive, s.views(s.grads))
 		for _, n := range net.Noise() {
 			t.noise = append(t.noise, noise{n.Keep, program.Feed[float32](p, n.Input)})
 		}

@@ -25,6 +25,7 @@ type state struct {
 	spans   []span
 	size    int // of every arena
 	arena   newArena
+	derive  program.Derive // of passes
 
 	student, teacher engine.Arena // teacher is nil for methods without one
 	grads            engine.Arena
@@ -74,7 +75,10 @@ func newState(arch nets.Arch, withTeacher bool, c configs.Train, seed uint64, ar
 	if err != nil {
 		return nil, err
 	}
-	s := &state{specs: specs, index: map[string]int{}, buffers: map[string][]float32{}, arena: arena}
+	s := &state{specs: specs, index: map[string]int{}, buffers: map[string][]float32{}, arena: arena, derive: graphs.Gradients}
+	if c.Recompute == configs.RecomputeBlocks {
+		s.derive = graphs.Recomputed
+	}
 	for i, p := range specs {
 		s.index[p.Name] = i
 		s.size = aligned(s.size, align)
