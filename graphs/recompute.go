@@ -10,20 +10,20 @@ import (
 // its nodes are written again, and the gradient is taken through the copies.
 //
 // The copies must stay apart from what they copy: ONNX Runtime merges equal nodes, and would then
-// keep every activation. So they read the block's inputs less a 0 that is made of the gradient that
-// has arrived. No optimiser can know that it is 0, and no order of execution can have the copies
-// before it.
+// keep every activation. So those that read the block's inputs have an operand less a 0 that is made
+// of the gradient that has arrived. No optimiser can know that it is 0, and no order of execution
+// can have the copies before it.
 
 // block is the nodes from index from up to index to.
 type block struct{ from, to int }
 
-// WithBlock is WithScope for a part of the graph that [Recomputed] computes again. Of blocks within
-// a block, only the outer one counts.
-func (g *Graph) WithBlock(name string, f func()) {
+// Block marks the nodes that f creates as a block, which [Recomputed] computes again. Of blocks
+// within a block, only the outer one counts.
+func (g *Graph) Block(f func()) {
 	from, outer := len(g.nodes), g.inBlock
 	defer func() { g.inBlock = outer }()
 	g.inBlock = true
-	g.WithScope(name, f)
+	f()
 	if to := len(g.nodes); !outer && to > from {
 		g.blocks = append(g.blocks, block{from, to})
 	}
@@ -39,11 +39,15 @@ func (s *sweep) recompute(nodes []*Node) {
 	for _, n := range slices.Backward(nodes) {
 		if s.due(n) {
 			c := s.copy(nodes, s.never(n))
-			c.move(func(v, w *Value) { s.hand(v, w) })
+			for _, v := range c.from {
+				s.hand(v, c.of[v])
+			}
 			for _, n := range slices.Backward(c.nodes) {
 				s.visit(n)
 			}
-			c.move(func(v, w *Value) { s.hand(w, v) })
+			for _, v := range c.from {
+				s.hand(c.of[v], v)
+			}
 			return
 		}
 	}
@@ -70,61 +74,80 @@ func (s *sweep) never(n *Node) *Value {
 	return s.Cast(s.Less(first, s.Scalar(float32(math.Inf(-1)))), Float32)
 }
 
-// copies are the nodes of a block as they are visited: copied where they depend on what the block
-// reads, and before them what makes those inputs late.
+// copies are the nodes of a block as the sweep visits them: copied where they depend on what the
+// block reads.
 type copies struct {
-	nodes []*Node
-	from  []*Value          // values of the block that have a copy, in order
-	of    map[*Value]*Value // copies of values, and late inputs
+	*sweep
+	zero   *Value // that only exists when the gradient has arrived
+	inside map[*Node]bool
+	late   map[*Value]*Value // operands less zero
+	of     map[*Value]*Value // copies of the block's values
+	from   []*Value          // of which there are copies, in order
+	before []*Node           // that make late operands
+	nodes  []*Node
 }
 
-// move calls f with every value of the block that has a copy, and the copy.
-func (c *copies) move(f func(v, w *Value)) {
-	for _, v := range c.from {
-		f(v, c.of[v])
-	}
-}
-
-// copy writes the nodes of a block again, with zero subtracted from what they read. A subtraction
-// of 0 leaves every number as it is, −0 too.
+// copy writes the nodes of a block again.
 func (s *sweep) copy(nodes []*Node, zero *Value) *copies {
-	c, inside := &copies{of: map[*Value]*Value{}}, map[*Node]bool{}
+	c := &copies{sweep: s, zero: zero, inside: map[*Node]bool{}, late: map[*Value]*Value{}, of: map[*Value]*Value{}}
 	for _, n := range nodes {
-		inside[n] = true
+		c.inside[n] = true
 	}
-	var written []*Node
 	for _, n := range nodes {
-		s.scope = n.name + ".again"
-		in, late := slices.Clone(n.inputs), false
-		for i, v := range in {
-			if v != nil && v.node != nil && !inside[v.node] && c.of[v] == nil && v.dtype == Float32 {
-				c.of[v] = s.Sub(v, zero)
-				s.active[c.of[v]] = s.active[v]
-				c.nodes = append(c.nodes, c.of[v].node)
-			}
-			if w := c.of[v]; w != nil {
-				in[i], late = w, true
-			}
-		}
-		if late {
-			n = s.again(n, in, c)
-		}
-		written = append(written, n)
+		c.nodes = append(c.nodes, c.again(n))
 	}
-	c.nodes = append(c.nodes, written...)
+	c.nodes = append(c.before, c.nodes...)
 	return c
 }
 
-// again writes n for other operands.
-func (s *sweep) again(n *Node, in []*Value, c *copies) *Node {
+// again returns n for copies of its operands, n itself where none depends on what the block reads.
+// A node that reads what comes from outside, and no copy, gets its smallest operand late: of a
+// convolution or a norm these are weights, so that it costs nothing.
+func (c *copies) again(n *Node) *Node {
+	in, copied, reads, least := slices.Clone(n.inputs), false, false, -1
+	for i, v := range in {
+		if v == nil {
+			continue
+		}
+		if w := c.of[v]; w != nil {
+			in[i], copied = w, true
+		}
+		reads = reads || v.node != nil && !c.inside[v.node]
+		if v.dtype == Float32 && (least < 0 || v.shape.Size() < in[least].shape.Size()) {
+			least = i
+		}
+	}
+	if !copied && (!reads || least < 0) {
+		return n
+	}
+	c.scope = n.name + ".again"
+	if !copied {
+		in[least] = c.delayed(in[least])
+	}
+	return c.write(n, in)
+}
+
+// delayed returns v less zero, which leaves every number as it is, −0 too.
+func (c *copies) delayed(v *Value) *Value {
+	w := c.late[v]
+	if w == nil {
+		w = c.Sub(v, c.zero)
+		c.late[v], c.active[w] = w, c.active[v]
+		c.before = append(c.before, w.node)
+	}
+	return w
+}
+
+// write appends n for other operands.
+func (c *copies) write(n *Node, in []*Value) *Node {
 	out := make([]result, len(n.outputs))
 	for i, v := range n.outputs {
 		out[i] = result{v.dtype, v.shape}
 	}
-	twin := s.add(n.op, n.domain, in, n.attrs, n.optional, out...)
+	twin := c.add(n.op, n.domain, in, n.attrs, n.optional, out...)
 	for i, v := range n.outputs {
 		w := twin.outputs[i]
-		c.of[v], s.active[w] = w, s.active[v]
+		c.of[v], c.active[w] = w, c.active[v]
 		c.from = append(c.from, v)
 	}
 	return twin

@@ -29,8 +29,10 @@ func (daformer) decode(n *Net, levels []*value) *value {
 	for i, dilation := range daformerDilations {
 		name, depthwise := fmt.Sprintf("%s%d", branch, i+1), same(dilation)
 		depthwise.Group = in
-		y := n.convBN(name+".depthwise_conv", in, in, 3, depthwise).relu(x)
-		branches = append(branches, n.convBN(name+".pointwise_conv", d, in, 1, graphs.ConvAttrs{}).relu(y))
+		g.Block(func() { // wide inside
+			y := n.convBN(name+".depthwise_conv", in, in, 3, depthwise).relu(x)
+			branches = append(branches, n.convBN(name+".pointwise_conv", d, in, 1, graphs.ConvAttrs{}).relu(y))
+		})
 	}
 	x = g.Concat(1, branches...)
 	return n.convBN("decode_head.fuse_layer.bottleneck", d, x.Dim(1), 3, same(1)).relu(x)

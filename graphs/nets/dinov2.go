@@ -69,9 +69,7 @@ func (v dinov2) encode(n *Net, x *value) []*value {
 	g.WithScope("encoder.embed", func() { t = v.embed(n, g.ResizeTo(x, h.Times(px), w.Times(px), "linear"), h, w) })
 	var levels []*value
 	for i := range v.depth {
-		g.WithBlock(fmt.Sprintf("encoder.block%d", i), func() {
-			t = v.block(n, t, i)
-		})
+		g.WithScope(fmt.Sprintf("encoder.block%d", i), func() { g.Block(func() { t = v.block(n, t, i) }) })
 		if i+1 == depths[len(levels)] {
 			g.WithScope(fmt.Sprintf("encoder.level%d", len(levels)), func() { levels = append(levels, v.level(n, t, h, w)) })
 		}

@@ -76,7 +76,7 @@ func (v inverted) encode(n *Net, x *value) []*value {
 		}
 		for i := range s.blocks {
 			rate := n.arch.DropPath * float64(block) / float64(max(count-1, 1))
-			n.g.WithBlock(fmt.Sprintf("encoder.block%d", block), func() { x = v.block(n, s, i, block, x, rate) })
+			n.g.WithScope(fmt.Sprintf("encoder.block%d", block), func() { n.g.Block(func() { x = v.block(n, s, i, block, x, rate) }) })
 			block++
 		}
 	}

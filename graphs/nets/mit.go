@@ -108,16 +108,19 @@ func (m mit) stage(n *Net, s int, x *value, drop func(i int) float64) *value {
 	t := g.Transpose(g.ReshapeTo(y, n.batch, c, h.Times(w)), 0, 2, 1) // [N,L,C]
 	t = n.layerNorm(t, embed+".norm", embedEps)
 	for i := range m.depths[s] {
-		name := blockName(s, i)
-		g.WithBlock(fmt.Sprintf("block%d", i), func() {
-			y := m.attention(n, n.layerNorm(t, name+".norm1", blockEps), s, name+".attn", h, w)
-			t = g.Add(t, n.dropPath(y, name+".attn", drop(i)))
-			y = m.mixFFN(n, n.layerNorm(t, name+".norm2", blockEps), s, name+".mlp", h, w)
-			t = g.Add(t, n.dropPath(y, name+".mlp", drop(i)))
-		})
+		g.WithScope(fmt.Sprintf("block%d", i), func() { g.Block(func() { t = m.block(n, s, blockName(s, i), t, h, w, drop(i)) }) })
 	}
 	t = n.layerNorm(t, fmt.Sprintf("backbone.norm%d", s+1), blockEps)
 	return g.ReshapeTo(g.Transpose(t, 0, 2, 1), n.batch, c, h, w)
+}
+
+// block is t + attention(norm t), then t + Mix-FFN(norm t), of tokens t; rate is stochastic
+// depth's.
+func (m mit) block(n *Net, s int, name string, t *value, h, w int, rate float64) *value {
+	y := m.attention(n, n.layerNorm(t, name+".norm1", blockEps), s, name+".attn", h, w)
+	t = n.g.Add(t, n.dropPath(y, name+".attn", rate))
+	y = m.mixFFN(n, n.layerNorm(t, name+".norm2", blockEps), s, name+".mlp", h, w)
+	return n.g.Add(t, n.dropPath(y, name+".mlp", rate))
 }
 
 func blockName(stage, i int) string { return fmt.Sprintf("backbone.block%d.%d", stage+1, i) }

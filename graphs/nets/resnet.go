@@ -50,7 +50,7 @@ func (r resnet) encode(n *Net, x *value) []*value {
 		g.WithScope(fmt.Sprintf("encoder.layer%d", s+1), func() {
 			for i := range depth {
 				rate := n.arch.DropPath * float64(done+i) / float64(max(last, 1))
-				g.WithBlock(fmt.Sprintf("block%d", i), func() { x = r.block(n, s, i, x, rate) })
+				g.WithScope(fmt.Sprintf("block%d", i), func() { g.Block(func() { x = r.block(n, s, i, x, rate) }) })
 			}
 		})
 		done += depth
