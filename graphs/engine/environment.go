@@ -55,6 +55,15 @@ func acquireEnvironment(file string) (*api, error) {
 	return a, nil
 }
 
+// The shared CPU arena begins with one large region. Only what is used of it takes memory, and
+// neighbours that are free become one, which they cannot across the many small regions that the
+// arena would grow by: a MiT-B5 term with recomputation peaks a fifth lower (docs/performance.md).
+// Where the system grants no such region, ONNX Runtime takes a smaller one.
+const (
+	firstRegion = 2<<30 - 256 // the largest multiple of its unit that the setting holds
+	deadBytes   = 1 << 20     // of a free piece that a smaller request may leave unused
+)
+
 // setUpEnvironment checks the loaded version and registers the shared CPU arena.
 func setUpEnvironment(file string) error {
 	if v := ort.GetVersion(); v != Version {
@@ -64,8 +73,8 @@ func setUpEnvironment(file string) error {
 	if err != nil {
 		return fmt.Errorf("shared arena: %w", err)
 	}
-	// Zero and -1 are ONNX Runtime's defaults: no limit, chunks that double.
-	cfg, err := ort.NewArenaCfg(0, -1, -1, -1)
+	// No limit, and ONNX Runtime's default beyond the first region.
+	cfg, err := ort.NewArenaCfg(0, -1, firstRegion, deadBytes)
 	if err != nil {
 		return fmt.Errorf("shared arena: %w", err)
 	}

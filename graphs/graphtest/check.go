@@ -18,6 +18,7 @@ type options struct {
 	seed    uint64
 	step    float64
 	samples int
+	derive  func(loss *graphs.Value, wrt ...*graphs.Value) []*graphs.Value
 }
 
 // Typed declares the element type of an input that is not float32, such as labels.
@@ -36,6 +37,11 @@ func Step(h float64) Option { return func(o *options) { o.step = h } }
 // The others are checked together, by the derivative along one random direction.
 func Samples(n int) Option { return func(o *options) { o.samples = n } }
 
+// By sets what takes the derivatives (default graphs.Gradients).
+func By(derive func(loss *graphs.Value, wrt ...*graphs.Value) []*graphs.Value) Option {
+	return func(o *options) { o.derive = derive }
+}
+
 // CheckGradients builds a graph with the given inputs, multiplies what build returns by a random
 // cotangent, and compares the gradients by the inputs named in wrt with central differences in
 // float64.
@@ -43,7 +49,7 @@ func Samples(n int) Option { return func(o *options) { o.samples = n } }
 // declared as parameters, the others as inputs of type float32 unless Typed says otherwise.
 func CheckGradients(t testing.TB, build func(g *graphs.Graph, in map[string]*graphs.Value) *graphs.Value, inputs map[string]Array, wrt []string, tol float64, opts ...Option) {
 	t.Helper()
-	o := options{dtypes: map[string]graphs.DType{}, seed: 1, step: 1e-5, samples: 64}
+	o := options{dtypes: map[string]graphs.DType{}, seed: 1, step: 1e-5, samples: 64, derive: graphs.Gradients}
 	for _, f := range opts {
 		f(&o)
 	}
@@ -85,7 +91,7 @@ func (c *checker) build(build func(g *graphs.Graph, in map[string]*graphs.Value)
 				c.Fatalf("no input %q", name)
 			}
 		}
-		grads = graphs.Gradients(c.loss, targets...)
+		grads = c.derive(c.loss, targets...)
 	})
 	if err != nil {
 		c.Fatal(err)
