@@ -266,8 +266,8 @@ type Train struct {
 	EMA        float64 `mapstructure:"ema" yaml:"ema"` // α
 	BNMomentum float64 `mapstructure:"bn_momentum" yaml:"bn_momentum"`
 	// Recompute says what of the forward pass is computed again for the gradients
-	// instead of being kept.
-	Recompute string `mapstructure:"recompute" yaml:"recompute,omitempty"` // none | blocks
+	// instead of being kept: none (also if empty) | blocks. Results are the same.
+	Recompute string `mapstructure:"recompute" yaml:"recompute,omitempty"`
 
 	EvalEvery       int `mapstructure:"eval_every" yaml:"eval_every"`             // iterations; 0: only at the end
 	CheckpointEvery int `mapstructure:"checkpoint_every" yaml:"checkpoint_every"` // iterations; 0: only at the end
@@ -350,7 +350,7 @@ func Default() Config {
 		Train: Train{
 			Iterations: 40000, Batch: 2, LR: 6e-5, HeadLRFactor: 10,
 			Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, WeightDecay: 0.01,
-			Warmup: 1500, WarmupRatio: 1e-6, Power: 1, EMA: 0.999, BNMomentum: 0.1, Recompute: RecomputeNone,
+			Warmup: 1500, WarmupRatio: 1e-6, Power: 1, EMA: 0.999, BNMomentum: 0.1,
 			EvalEvery: 4000, CheckpointEvery: 2000, Keep: 2, LogEvery: 50,
 		},
 		Runtime: Runtime{

@@ -207,7 +207,9 @@ func (c *Config) validateTrain(v *validator) {
 	v.check("train.power", t.Power >= 0, "want ≥ 0, have %g", t.Power)
 	v.between("train.ema", t.EMA, 0, 1)
 	v.between("train.bn_momentum", t.BNMomentum, 0, 1)
-	v.oneOf("train.recompute", t.Recompute, RecomputeNone, RecomputeBlocks)
+	if t.Recompute != "" {
+		v.oneOf("train.recompute", t.Recompute, RecomputeNone, RecomputeBlocks)
+	}
 	v.atLeast("train.eval_every", t.EvalEvery, 0)
 	v.atLeast("train.checkpoint_every", t.CheckpointEvery, 0)
 	v.atLeast("train.keep", t.Keep, 1)

@@ -187,3 +187,35 @@ func TestFailedTerm(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestRecompute: recomputation changes neither losses nor weights nor running statistics by a bit.
+func TestRecompute(t *testing.T) {
+	var steps [2][]Step
+	var ends [2][]weights.Tensor
+	var nodes [2]int
+	for i, recompute := range []string{configs.RecomputeNone, configs.RecomputeBlocks} {
+		c := small()
+		c.Model.Head, c.Model.DropPath, c.Train.Recompute = "daformer", 0.5, recompute
+		l := open(t, c, zap.NewNop())
+		steps[i], nodes[i] = train(t, l, 0, 3), len(l.supervised.Graph().Nodes())
+		for _, p := range l.Parts() {
+			if p.Name == "student" {
+				ends[i] = tensors(t, p)
+			}
+		}
+	}
+	if nodes[0] >= nodes[1] {
+		t.Errorf("%d nodes, without recomputation %d", nodes[1], nodes[0])
+	}
+	for i, s := range steps[0] {
+		if !nearLosses(s.Losses, steps[1][i].Losses) {
+			t.Errorf("iteration %d: losses %v, without recomputation %v", i, steps[1][i].Losses, s.Losses)
+		}
+	}
+	for i, x := range ends[0] {
+		y := ends[1][i]
+		if x.Name != y.Name || !slices.EqualFunc(x.Data, y.Data, func(a, b float32) bool { return near(float64(a), float64(b)) }) {
+			t.Errorf("%s differs", x.Name)
+		}
+	}
+}
