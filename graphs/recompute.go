@@ -60,8 +60,8 @@ func (s *sweep) hand(v, w *Value) {
 	}
 }
 
-// never returns a scalar that is 0, whatever the cotangent that has arrived at n is (infinite and
-// NaN included), and cannot be computed before: 1 where its first element is less than −∞.
+// never returns a scalar that cannot be computed before the cotangent has arrived at n, and is 0
+// whatever that is, infinite and NaN included: whether its first element is less than −∞.
 func (s *sweep) never(n *Node) *Value {
 	s.scope = n.name + ".again"
 	var arrived *Value
@@ -74,8 +74,8 @@ func (s *sweep) never(n *Node) *Value {
 	return s.Cast(s.Less(first, s.Scalar(float32(math.Inf(-1)))), Float32)
 }
 
-// copies are the nodes of a block as the sweep visits them: copied where they depend on what the
-// block reads.
+// copies are the nodes of a block as the sweep visits them, in topological order: copied where they
+// depend on what the block reads, and those that make late operands between them.
 type copies struct {
 	*sweep
 	zero   *Value // that only exists when the gradient has arrived
@@ -83,7 +83,6 @@ type copies struct {
 	late   map[*Value]*Value // operands less zero
 	of     map[*Value]*Value // copies of the block's values
 	from   []*Value          // of which there are copies, in order
-	before []*Node           // that make late operands
 	nodes  []*Node
 }
 
@@ -94,9 +93,9 @@ func (s *sweep) copy(nodes []*Node, zero *Value) *copies {
 		c.inside[n] = true
 	}
 	for _, n := range nodes {
-		c.nodes = append(c.nodes, c.again(n))
+		n = c.again(n)
+		c.nodes = append(c.nodes, n)
 	}
-	c.nodes = append(c.before, c.nodes...)
 	return c
 }
 
@@ -133,7 +132,7 @@ func (c *copies) delayed(v *Value) *Value {
 	if w == nil {
 		w = c.Sub(v, c.zero)
 		c.late[v], c.active[w] = w, c.active[v]
-		c.before = append(c.before, w.node)
+		c.nodes = append(c.nodes, w.node)
 	}
 	return w
 }

@@ -11,13 +11,13 @@ import (
 	"t2sda/graphs/graphtest"
 )
 
-// blocks are three, of all that blocks may be: the first reads a parameter twice and begins with an
-// operator of one operand, the second has two results, of which one is read inside, too, and noise,
-// the third reads both and the input.
+// blocks are three, of all that blocks may be: the first begins with an operator of one operand, and
+// with one whose smallest operand is computed of a parameter inside; the second has two results, of
+// which one is read inside, too, and noise; the third reads both and the input.
 func blocks(g *graphs.Graph, in map[string]*graphs.Value) *graphs.Value {
 	x, w := in["x"], in["w"]
 	h := g.Mul(x, w)
-	g.Block(func() { h = g.Mul(g.Add(g.Tanh(h), g.Exp(w)), w) })
+	g.Block(func() { h = g.Mul(g.Add(g.Tanh(h), g.Mul(h, g.Exp(w))), w) })
 	var a, b *graphs.Value
 	g.Block(func() {
 		g.Block(func() { a = g.Sigmoid(g.Mul(h, in["noise"])) }) // inside of another: no block
