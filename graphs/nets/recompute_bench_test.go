@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"t2sda/graphs/engine"
 	"t2sda/graphs/engine/enginetest"
 	"t2sda/internal/peaktest"
 )
@@ -35,26 +36,29 @@ func BenchmarkRecompute(b *testing.B) {
 	}
 }
 
-// inTurn runs two terms one after the other and reports the median seconds of each, and of the
-// ratio.
+// inTurn runs two terms one after the other and reports the median seconds of each and of the ratio,
+// and the ratio of what all cores spend on them, which other work on the machine changes less.
 func inTurn(b *testing.B, without, with *studentTerm) {
 	b.Helper()
 	first, second := without.bind(b), with.bind(b)
+	timed := func(binding *engine.Binding) (seconds, cores float64) {
+		start, before := time.Now(), processorSeconds(b)
+		run(b, binding)
+		return time.Since(start).Seconds(), processorSeconds(b) - before
+	}
 	run(b, first) // the arena grows
 	run(b, second)
-	var plain, again, ratio []float64
+	var plain, again, ratio, cores []float64
 	for b.Loop() {
-		start := time.Now()
-		run(b, first)
-		between := time.Now()
-		run(b, second)
-		x, y := between.Sub(start).Seconds(), time.Since(between).Seconds()
-		plain, again, ratio = append(plain, x), append(again, y), append(ratio, y/x)
+		x, coresX := timed(first)
+		y, coresY := timed(second)
+		plain, again, ratio, cores = append(plain, x), append(again, y), append(ratio, y/x), append(cores, coresY/coresX)
 	}
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(middle(plain), "s-none")
 	b.ReportMetric(middle(again), "s-blocks")
 	b.ReportMetric(middle(ratio), "x-time")
+	b.ReportMetric(middle(cores), "x-cores")
 }
 
 // middle is the median.
