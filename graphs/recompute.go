@@ -143,6 +143,7 @@ func (c *copies) write(n *Node, in []*Value) *Node {
 	for i, v := range n.outputs {
 		out[i] = result{v.dtype, v.shape}
 	}
+	c.exact = n.exact
 	twin := c.add(n.op, n.domain, in, n.attrs, n.optional, out...)
 	for i, v := range n.outputs {
 		w := twin.outputs[i]

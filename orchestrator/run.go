@@ -247,6 +247,7 @@ func EngineOptions(cfg configs.Config) engine.Options {
 	r := cfg.Runtime
 	return engine.Options{
 		Strict: r.Strict, Library: r.Library, Device: r.Device, IntraOpThreads: r.Threads, AllowSpinning: r.Spinning, ProfilePrefix: r.Profile,
+		ExactArena: cfg.Train.Recompute == configs.RecomputeBlocks,
 		CUDA: engine.CUDAOptions{
 			TF32: cfg.AllowsTF32(), ConvAlgoSearch: r.CUDA.ConvAlgoSearch,
 			ArenaExtendStrategy: r.CUDA.ArenaExtendStrategy, MemoryLimit: r.CUDA.MemoryLimitMB << 20, SharedArena: r.CUDA.SharedArena,

@@ -21,6 +21,11 @@ type Options struct {
 	// to a quarter longer (BenchmarkSpinning).
 	AllowSpinning bool
 	CUDA          CUDAOptions
+	// ExactArena makes the memory that all sessions share on the CPU grow by what is
+	// asked for, not by pieces that double. It is for runs of the same shapes, where it
+	// takes less; where sizes vary, what has grown for one hardly serves the next. The
+	// process's first engine decides.
+	ExactArena bool
 	// ProfilePrefix, if not empty, makes every session write a profile to
 	// <prefix>-<session>-<number>_<time>.json when it is closed, in a folder that
 	// Open makes. See [Session.ProfileFile].
@@ -117,7 +122,7 @@ func Open(o Options) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	api, err := acquireEnvironment(file)
+	api, err := acquireEnvironment(file, o.ExactArena)
 	if err != nil {
 		return nil, err
 	}

@@ -24,9 +24,10 @@ var environment struct {
 }
 
 // acquireEnvironment loads the library, or joins the engines that already use
-// the same file, and registers the arena that all sessions share. It returns the
-// library's C API, good until releaseEnvironment.
-func acquireEnvironment(file string) (*api, error) {
+// the same file, and registers the arena that all sessions share, which the first
+// engine decides on, see [Options.ExactArena]. It returns the library's C API, good
+// until releaseEnvironment.
+func acquireEnvironment(file string, exact bool) (*api, error) {
 	environment.Lock()
 	defer environment.Unlock()
 	if environment.users > 0 {
@@ -44,7 +45,7 @@ func acquireEnvironment(file string) (*api, error) {
 	if err := ort.InitializeEnvironment(ort.WithLogLevelFatal()); err != nil {
 		return nil, &LibraryError{File: file, Reason: fmt.Sprintf("cannot be loaded (%v)", err)}
 	}
-	if err := setUpEnvironment(file); err != nil {
+	if err := setUpEnvironment(file, exact); err != nil {
 		return nil, errors.Join(err, ort.DestroyEnvironment())
 	}
 	a, err := openAPI(file)
@@ -55,17 +56,11 @@ func acquireEnvironment(file string) (*api, error) {
 	return a, nil
 }
 
-// The shared CPU arena begins with one large region. Only what is used of it takes memory, and
-// neighbours that are free become one, which they cannot across the many small regions that the
-// arena would grow by: a MiT-B5 term with recomputation peaks a fifth lower (docs/performance.md).
-// Where the system grants no such region, ONNX Runtime takes a smaller one.
-const (
-	firstRegion = 2<<30 - 256 // the largest multiple of its unit that the setting holds
-	deadBytes   = 1 << 20     // of a free piece that a smaller request may leave unused
-)
+// sameAsRequested is the strategy by which an arena grows by what is asked for.
+const sameAsRequested = 1
 
 // setUpEnvironment checks the loaded version and registers the shared CPU arena.
-func setUpEnvironment(file string) error {
+func setUpEnvironment(file string, exact bool) error {
 	if v := ort.GetVersion(); v != Version {
 		return wrongVersion(file, v)
 	}
@@ -73,8 +68,12 @@ func setUpEnvironment(file string) error {
 	if err != nil {
 		return fmt.Errorf("shared arena: %w", err)
 	}
-	// No limit, and ONNX Runtime's default beyond the first region.
-	cfg, err := ort.NewArenaCfg(0, -1, firstRegion, deadBytes)
+	// Zero and -1 are ONNX Runtime's defaults: no limit, chunks that double.
+	strategy := -1
+	if exact {
+		strategy = sameAsRequested
+	}
+	cfg, err := ort.NewArenaCfg(0, strategy, -1, -1)
 	if err != nil {
 		return fmt.Errorf("shared arena: %w", err)
 	}
@@ -102,7 +101,6 @@ func (e *Engine) shareDeviceArena() error {
 	if err != nil {
 		return fmt.Errorf("shared arena on %s: %w", e.device, err)
 	}
-	const sameAsRequested = 1
 	cfg, err := ort.NewArenaCfg(int(e.options.CUDA.MemoryLimit), sameAsRequested, -1, -1)
 	if err != nil {
 		return fmt.Errorf("shared arena on %s: %w", e.device, err)
