@@ -116,7 +116,7 @@ func (m mit) stage(n *Net, s int, x *value, drop func(i int) float64) *value {
 
 // block is t + attention(norm t), then t + Mix-FFN(norm t), of tokens t; rate is stochastic
 // depth's.
-func (m mit) block(n *Net, s int, name string, t *value, h, w int, rate float64) *value {
+func (m mit) block(n *Net, s int, name string, t *value, h, w graphs.Size, rate float64) *value {
 	y := m.attention(n, n.layerNorm(t, name+".norm1", blockEps), s, name+".attn", h, w)
 	t = n.g.Add(t, n.dropPath(y, name+".attn", rate))
 	y = m.mixFFN(n, n.layerNorm(t, name+".norm2", blockEps), s, name+".mlp", h, w)
