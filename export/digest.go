@@ -2,6 +2,7 @@ package export
 
 import (
 	"bytes"
+	"slices"
 
 	"t2sda/internal/sha256sum"
 
@@ -19,6 +20,18 @@ func sealed(model []byte) []byte {
 	}
 	entry := text(text(nil, entryKey, digestKey), entryValue, sha256sum.Of(model))
 	return protowire.AppendBytes(protowire.AppendTag(model, modelMetadata, protowire.BytesType), entry)
+}
+
+// Seal appends the digest to a model that was made of an unsealed one of [Build], see [Unsealed].
+func Seal(model []byte) []byte { return sealed(slices.Clip(model)) }
+
+// Unsealed returns a model without the digest at its end, for passes that change it; one that is
+// not [Intact] as it is.
+func Unsealed(model []byte) []byte {
+	if !Intact(model) {
+		return model
+	}
+	return slices.Clip(model[:len(model)-len(sealed(nil))])
 }
 
 // Intact reports whether a model's file is, to the last byte, one that [Build]

@@ -23,6 +23,8 @@ type exportFlags struct {
 	o      orchestrator.ExportOptions
 	input  string
 	force  bool
+
+	precision precisionFlags
 }
 
 func exportCommand() *cobra.Command {
@@ -43,6 +45,7 @@ logits, softmax, labels (uint8), labels_int64 and confidence.`,
 	}
 	flags := cmd.Flags()
 	f.device.add(cmd)
+	f.precision.add(cmd)
 	flags.StringVar(&f.o.Run, "run", "", "run directory")
 	flags.String("out", "", "model file to write (- is standard output)")
 	flags.StringVar(&f.o.Checkpoint, "checkpoint", "last", "last, best or the name of one of the run's checkpoints")
@@ -68,6 +71,9 @@ func (f *exportFlags) run(cmd *cobra.Command) (err error) {
 	if err := f.o.Form.SetInput(f.input); err != nil {
 		return usageError{fmt.Errorf("--input: %w", err)}
 	}
+	if err := f.precision.check(cmd); err != nil {
+		return err
+	}
 	out, err := openOutputs(cmd, "out")
 	if err != nil {
 		return err
@@ -85,12 +91,21 @@ func (f *exportFlags) run(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
+	lines, err := f.precision.narrow(cmd, e, f.o, model)
+	if err != nil {
+		return err
+	}
 	if err := f.write(out, model); err != nil {
 		return err
 	}
 	a := model.Agreement()
-	_, err = fmt.Fprintf(out.people(), "%s\nlabels as the training network's on %.4f %% of %s\n", out.name("out"), 100*a.Share(), plural.Of(int(a.Pixels), "pixel", "pixels"))
-	return err
+	if _, err := fmt.Fprintf(out.people(), "%s\nlabels as the training network's on %.4f %% of %s\n", out.name("out"), 100*a.Share(), plural.Of(int(a.Pixels), "pixel", "pixels")); err != nil {
+		return err
+	}
+	for _, line := range lines {
+		fmt.Fprintln(out.people(), line)
+	}
+	return nil
 }
 
 // keeps refuses to replace what is there.

@@ -1,0 +1,24 @@
+package predict
+
+import (
+	"fmt"
+
+	"t2sda/graphs/engine"
+	"t2sda/internal/pad"
+	"t2sda/internal/raster"
+)
+
+// Feed returns the image as what the model's session takes, as one run sees it: for those who run
+// variations of the model.
+func (p *Predictor) Feed(img *raster.Image) (map[string]*engine.Tensor, error) {
+	if img.W <= 0 || img.H <= 0 {
+		return nil, fmt.Errorf("model %s: image of %d×%d pixels", p.name, img.W, img.H)
+	}
+	s := &slot{p: p}
+	s.w, s.h = p.infer.base(img.W, img.H)
+	if err := s.allocate(p.infer.continued(pad.Size{W: s.w, H: s.h})[0]); err != nil {
+		return nil, fmt.Errorf("model %s: %w", p.name, err)
+	}
+	s.fill(sized(img.RGB(), img.W, img.H, s.w, s.h), s.w, s.h, window{w: s.w, h: s.h}, false)
+	return map[string]*engine.Tensor{p.in.name: s.in}, nil
+}

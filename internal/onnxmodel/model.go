@@ -1,0 +1,322 @@
+package onnxmodel
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+
+	"google.golang.org/protobuf/encoding/protowire"
+)
+
+// Fields of ModelProto and GraphProto.
+const (
+	modelGraph, modelMeta                                       = 7, 14
+	graphNode, graphName, graphInit, graphInput, graphOutput    = 1, 2, 5, 11, 12
+	graphInfo                                                   = 13
+	entryKey, entryValue                                        = 1, 2
+	infoName, infoType, infoTensor, infoElem, infoShape         = 1, 2, 1, 1, 2
+	nodeInput, nodeOutput, nodeName, nodeOp, nodeAttr, nodeArea = 1, 2, 3, 4, 5, 7
+	attrName, attrFloat, attrInt, attrType                      = 1, 2, 3, 20
+	attrGraph, attrGraphs                                       = 6, 11
+)
+
+// Model is a model with one graph.
+type Model struct {
+	Nodes    []*Node // in an order in which they can be computed
+	Tensors  []*Tensor
+	Inputs   []Info
+	Outputs  []Info
+	Meta     []Entry
+	name     string
+	rest     []byte // fields of the model that are kept as they are
+	restOf   []byte // likewise of the graph
+	tensorOf map[string]*Tensor
+}
+
+// Entry is a pair of a model's metadata.
+type Entry struct{ Key, Value string }
+
+// Info is an input or output of the graph.
+type Info struct {
+	Name   string
+	Type   int    // element type
+	raw    []byte // the ValueInfoProto; nil: of any shape, or none
+	scalar bool
+}
+
+// Parse reads a serialised ModelProto.
+func Parse(model []byte) (*Model, error) {
+	m := &Model{tensorOf: map[string]*Tensor{}}
+	seen := false
+	err := fields(model, func(f field) error {
+		switch f.num {
+		case modelGraph:
+			seen = true
+			return m.parseGraph(f.content)
+		case modelMeta:
+			m.Meta = append(m.Meta, Entry{text(f.content, entryKey), text(f.content, entryValue)})
+			return nil
+		}
+		m.rest = append(m.rest, f.whole...)
+		return nil
+	})
+	if err == nil && !seen {
+		err = errors.New("there is no graph in it")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("not an ONNX model, or a truncated one: %w", err)
+	}
+	return m, nil
+}
+
+func (m *Model) parseGraph(graph []byte) error {
+	return fields(graph, func(f field) error {
+		switch f.num {
+		case graphNode:
+			n, err := parseNode(f.content)
+			m.Nodes = append(m.Nodes, n)
+			return err
+		case graphInit:
+			t, err := parseTensor(f.content)
+			if err == nil {
+				m.AddTensor(t)
+			}
+			return err
+		case graphName:
+			m.name = string(f.content)
+		case graphInput:
+			m.Inputs = append(m.Inputs, parseInfo(f.content))
+		case graphOutput:
+			m.Outputs = append(m.Outputs, parseInfo(f.content))
+		case graphInfo: // of values that may change
+		default:
+			m.restOf = append(m.restOf, f.whole...)
+		}
+		return nil
+	})
+}
+
+// Bytes writes the model; equal models give equal bytes.
+func (m *Model) Bytes() ([]byte, error) {
+	var g []byte
+	for _, n := range m.Nodes {
+		g = appendBytes(g, graphNode, n.bytes())
+	}
+	g = appendBytes(g, graphName, []byte(m.name))
+	for _, t := range m.Tensors {
+		g = appendBytes(g, graphInit, t.bytes())
+	}
+	for _, i := range m.Inputs {
+		g = appendBytes(g, graphInput, i.bytes())
+	}
+	for _, o := range m.Outputs {
+		g = appendBytes(g, graphOutput, o.bytes())
+	}
+	g = append(g, m.restOf...)
+	out := appendBytes(slices.Clone(m.rest), modelGraph, g)
+	for _, e := range m.Meta {
+		pair := appendBytes(nil, entryKey, []byte(e.Key))
+		out = appendBytes(out, modelMeta, appendBytes(pair, entryValue, []byte(e.Value)))
+	}
+	if len(out) > math.MaxInt32 {
+		return nil, errors.New("the model exceeds the 2 GiB of one ONNX file")
+	}
+	return out, nil
+}
+
+// Clone copies the model so far that nodes and lists may be edited; tensors are shared.
+func (m *Model) Clone() *Model {
+	c := *m
+	c.Nodes = make([]*Node, len(m.Nodes))
+	for i, n := range m.Nodes {
+		c.Nodes[i] = n.clone()
+	}
+	c.Tensors, c.Inputs, c.Outputs, c.Meta = slices.Clone(m.Tensors), slices.Clone(m.Inputs), slices.Clone(m.Outputs), slices.Clone(m.Meta)
+	c.tensorOf = make(map[string]*Tensor, len(m.tensorOf))
+	for name, t := range m.tensorOf {
+		c.tensorOf[name] = t
+	}
+	return &c
+}
+
+// Tensor returns the constant of that name, nil where there is none.
+func (m *Model) Tensor(name string) *Tensor { return m.tensorOf[name] }
+
+// AddTensor adds a constant, or replaces the one of its name.
+func (m *Model) AddTensor(t *Tensor) {
+	if old := m.tensorOf[t.Name]; old != nil {
+		m.Tensors[slices.Index(m.Tensors, old)] = t
+	} else {
+		m.Tensors = append(m.Tensors, t)
+	}
+	m.tensorOf[t.Name] = t
+}
+
+// Producers returns the node that makes each value.
+func (m *Model) Producers() map[string]*Node {
+	by := map[string]*Node{}
+	for _, n := range m.Nodes {
+		for _, v := range n.Outputs {
+			if v != "" {
+				by[v] = n
+			}
+		}
+	}
+	return by
+}
+
+// Consumers returns the nodes that read each value, in order, once for each operand.
+func (m *Model) Consumers() map[string][]*Node {
+	by := map[string][]*Node{}
+	for _, n := range m.Nodes {
+		for _, v := range n.Inputs {
+			if v != "" {
+				by[v] = append(by[v], n)
+			}
+		}
+	}
+	return by
+}
+
+// IsOutput reports whether the graph gives the value.
+func (m *Model) IsOutput(value string) bool {
+	return slices.ContainsFunc(m.Outputs, func(o Info) bool { return o.Name == value })
+}
+
+// Expose makes an inner value an output, of any shape.
+func (m *Model) Expose(value string, elem int) {
+	if !m.IsOutput(value) {
+		m.Outputs = append(m.Outputs, Info{Name: value, Type: elem})
+	}
+}
+
+// ExposeScalar makes an inner value without dimensions an output.
+func (m *Model) ExposeScalar(value string, elem int) {
+	m.Outputs = append(m.Outputs, Info{Name: value, Type: elem, scalar: true})
+}
+
+// Prune removes nodes and constants that no output needs.
+func (m *Model) Prune() {
+	live := map[string]bool{}
+	for _, o := range m.Outputs {
+		live[o.Name] = true
+	}
+	kept := make([]*Node, 0, len(m.Nodes))
+	for _, n := range slices.Backward(m.Nodes) {
+		if !slices.ContainsFunc(n.Outputs, func(v string) bool { return live[v] }) {
+			continue
+		}
+		kept = append(kept, n)
+		for _, v := range n.Inputs {
+			live[v] = true
+		}
+	}
+	slices.Reverse(kept)
+	m.Nodes = kept
+	m.Tensors = slices.DeleteFunc(slices.Clone(m.Tensors), func(t *Tensor) bool { return !live[t.Name] })
+	for name := range m.tensorOf {
+		if !live[name] {
+			delete(m.tensorOf, name)
+		}
+	}
+}
+
+// SetMeta sets an entry of the metadata; a new one becomes the last.
+func (m *Model) SetMeta(key, value string) {
+	if i := slices.IndexFunc(m.Meta, func(e Entry) bool { return e.Key == key }); i >= 0 {
+		m.Meta[i].Value = value
+		return
+	}
+	m.Meta = append(m.Meta, Entry{key, value})
+}
+
+// DropMeta removes an entry of the metadata.
+func (m *Model) DropMeta(key string) {
+	m.Meta = slices.DeleteFunc(m.Meta, func(e Entry) bool { return e.Key == key })
+}
+
+func parseInfo(b []byte) Info {
+	i := Info{Name: text(b, infoName), raw: b}
+	_ = fields(b, func(f field) error {
+		if f.num != infoType {
+			return nil
+		}
+		return fields(f.content, func(f field) error {
+			if f.num == infoTensor {
+				i.Type = int(varint(f.content, infoElem, 0))
+			}
+			return nil
+		})
+	})
+	return i
+}
+
+func (i Info) bytes() []byte {
+	if i.raw != nil {
+		return i.raw
+	}
+	tensor := appendInt(nil, infoElem, i.Type)
+	if i.scalar {
+		tensor = appendBytes(tensor, infoShape, nil)
+	}
+	return appendBytes(appendBytes(nil, infoName, []byte(i.Name)), infoType, appendBytes(nil, infoTensor, tensor))
+}
+
+// field is one field of a message.
+type field struct {
+	num     protowire.Number
+	typ     protowire.Type
+	content []byte // of a length-delimited field; else its value's bytes
+	whole   []byte
+}
+
+func fields(b []byte, f func(field) error) error {
+	for len(b) > 0 {
+		num, typ, n := protowire.ConsumeTag(b)
+		if n < 0 {
+			return protowire.ParseError(n)
+		}
+		size := protowire.ConsumeFieldValue(num, typ, b[n:])
+		if size < 0 {
+			return protowire.ParseError(size)
+		}
+		one := field{num: num, typ: typ, content: b[n : n+size], whole: b[:n+size]}
+		if typ == protowire.BytesType {
+			one.content, _ = protowire.ConsumeBytes(b[n:])
+		}
+		if err := f(one); err != nil {
+			return err
+		}
+		b = b[n+size:]
+	}
+	return nil
+}
+
+func text(b []byte, want protowire.Number) (s string) {
+	_ = fields(b, func(f field) error {
+		if f.num == want && f.typ == protowire.BytesType {
+			s = string(f.content)
+		}
+		return nil
+	})
+	return s
+}
+
+func varint(b []byte, want protowire.Number, def uint64) uint64 {
+	_ = fields(b, func(f field) error {
+		if f.num == want && f.typ == protowire.VarintType {
+			def, _ = protowire.ConsumeVarint(f.content)
+		}
+		return nil
+	})
+	return def
+}
+
+func appendBytes(b []byte, num protowire.Number, content []byte) []byte {
+	return protowire.AppendBytes(protowire.AppendTag(b, num, protowire.BytesType), content)
+}
+
+func appendInt(b []byte, num protowire.Number, x int) []byte {
+	return protowire.AppendVarint(protowire.AppendTag(b, num, protowire.VarintType), uint64(x))
+}
