@@ -319,9 +319,12 @@ func (r *Narrowed) Lines(o PrecisionOptions) []string {
 	if r.Int8 == nil {
 		return lines
 	}
-	lines = append(lines, fmt.Sprintf("%d of %d layers in int8", r.Int8.Layers-len(r.Int8.Kept), r.Int8.Layers))
+	lines = append(lines, fmt.Sprintf("%d of %d layers in int8", r.Int8.Layers-len(r.Int8.Kept)-len(r.Int8.Feeding), r.Int8.Layers))
 	for _, k := range r.Int8.Kept {
 		lines = append(lines, fmt.Sprintf("kept in float32: %s (SQNR %.1f dB)", k.Node, k.SQNR))
+	}
+	for _, node := range r.Int8.Feeding {
+		lines = append(lines, fmt.Sprintf("kept in float32: %s (feeds one of those)", node))
 	}
 	if o.For == quantize.CPU && !o.ReduceRange && !quantize.HasVNNI() {
 		lines = append(lines, "this CPU has no VNNI: sums may saturate, --reduce-range avoids that")

@@ -54,8 +54,8 @@ func calibrate(ctx context.Context, e *engine.Engine, m *onnxmodel.Model, values
 	for _, v := range values {
 		counts[v] = newHistogram(ranges[v], by)
 	}
-	err = observe(ctx, e, m, values, s, func(v string, data []float32) error {
-		counts[v].add(data)
+	err = observe(ctx, e, m, values, s, func(v string, t *engine.Tensor) error {
+		counts[v].add(t.Floats())
 		return nil
 	})
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 
 	"t2sda/graphs/engine"
@@ -29,7 +30,9 @@ type Quantised struct {
 	Model  []byte
 	Layers int     // that could be quantised
 	Kept   []Layer // those that were kept in float32, worst first
-	Drop   float64 // percentage points
+	// Feeding are those that stay in float32 because a kept one reads what they give.
+	Feeding []string
+	Drop    float64 // percentage points
 }
 
 // Layer says what quantisation does to one layer.
@@ -70,6 +73,9 @@ func int8Of(ctx context.Context, e *engine.Engine, model []byte, s Samples, o Op
 	if len(q.layers) == 0 {
 		return nil, errors.New("the model has no convolution or matrix product whose weights are constants")
 	}
+	if err := equalise(ctx, e, m, s); err != nil {
+		return nil, fmt.Errorf("ranges of channels: %w", err)
+	}
 	// Ranges of all activations that any choice of layers quantises.
 	values := newPlan(m, nil).values
 	if q.ranges, err = calibrate(ctx, e, m, values, s, o.By); err != nil {
@@ -102,34 +108,36 @@ type quantisation struct {
 	ranges  map[string]Range
 }
 
-// search finds how many of the worst layers have to stay in float32: twice as many as before until
-// it is enough, then by bisection.
+// search finds layers to keep in float32: the worst one, then as many more as there are already, by a
+// new comparison each time, as noise hides what comes behind it; once that is enough, by bisection
+// how many of the last ones it takes.
 func (q *quantisation) search(ctx context.Context) (*Quantised, error) {
+	var kept []Layer
 	best, err := q.try(ctx, nil)
-	if err != nil || best.Drop <= q.o.MaxDrop {
-		return best, err
-	}
-	worst, err := q.rank(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("comparing layers: %w", err)
-	}
-	few, enough := 0, 0 // too few; enough, 0: not known yet
-	for k := 1; enough == 0; k = min(2*k, len(worst)-1) {
-		t, err := q.try(ctx, worst[:k])
-		switch {
-		case err != nil:
-			return nil, err
-		case t.Drop <= q.o.MaxDrop:
-			best, enough = t, k
-		case k >= len(worst)-1:
-			return nil, fmt.Errorf("even with %d of %d layers in float32 the model loses %.2f points (at most %g are allowed): take float16, or allow more", k, len(worst), t.Drop, q.o.MaxDrop)
-		default:
-			few = k
+	for err == nil && best.Drop > q.o.MaxDrop {
+		worst, rankErr := q.rank(ctx, kept)
+		if rankErr != nil {
+			return nil, fmt.Errorf("comparing layers: %w", rankErr)
+		}
+		few := len(kept)
+		if more := max(1, few); more < len(worst) {
+			kept = append(kept, worst[:more]...)
+		} else {
+			return nil, fmt.Errorf("with %d of %d layers in int8 the model still loses %.2f points (at most %g are allowed): take float16, or allow more", len(worst), len(q.layers), best.Drop, q.o.MaxDrop)
+		}
+		if best, err = q.try(ctx, kept); err == nil && best.Drop <= q.o.MaxDrop {
+			return q.fewer(ctx, best, few)
 		}
 	}
-	for enough-few > 1 {
+	return best, err
+}
+
+// fewer bisects between a number of kept layers that is too small and best.
+func (q *quantisation) fewer(ctx context.Context, best *Quantised, few int) (*Quantised, error) {
+	kept := best.Kept
+	for enough := len(kept); enough-few > 1; {
 		k := (few + enough) / 2
-		t, err := q.try(ctx, worst[:k])
+		t, err := q.try(ctx, kept[:k])
 		if err != nil {
 			return nil, err
 		}
@@ -142,37 +150,49 @@ func (q *quantisation) search(ctx context.Context) (*Quantised, error) {
 	return best, nil
 }
 
-// try makes and measures the model that keeps some layers in float32.
-func (q *quantisation) try(ctx context.Context, kept []Layer) (*Quantised, error) {
+// plan quantises all layers but kept ones.
+func (q *quantisation) plan(kept []Layer) *plan {
 	names := map[string]bool{}
 	for _, l := range kept {
 		names[l.Node] = true
 	}
-	m := newPlan(q.m, names).write(q.ranges, q.o)
+	return newPlan(q.m, names)
+}
+
+// try makes and measures the model that keeps some layers in float32.
+func (q *quantisation) try(ctx context.Context, kept []Layer) (*Quantised, error) {
+	p := q.plan(kept)
+	t := &Quantised{Layers: len(q.layers), Kept: slices.Clone(kept)}
+	var float []string
+	for _, n := range q.layers {
+		if p.in[n] {
+			continue
+		}
+		float = append(float, n.Name)
+		if !slices.ContainsFunc(kept, func(l Layer) bool { return l.Node == n.Name }) {
+			t.Feeding = append(t.Feeding, n.Name)
+		}
+	}
+	m := p.write(q.ranges, q.o)
 	m.SetMeta("precision", "int8")
 	m.SetMeta("calibration", fmt.Sprintf("%s on %d images, for %s", q.o.By, q.samples.Len, q.o.For))
 	m.SetMeta("reduce_range", strconv.FormatBool(q.o.ReduceRange))
-	if len(kept) > 0 {
-		list := make([]string, len(kept))
-		for i, l := range kept {
-			list[i] = l.Node
-		}
-		text, err := json.Marshal(list)
+	if len(float) > 0 {
+		text, err := json.Marshal(float)
 		if err != nil {
 			return nil, err
 		}
 		m.SetMeta("kept_float32", string(text))
 	}
-	model, err := m.Bytes()
-	if err != nil {
+	var err error
+	if t.Model, err = m.Bytes(); err != nil {
 		return nil, err
 	}
-	t := &Quantised{Model: model, Layers: len(q.layers), Kept: kept}
-	if t.Drop, err = q.o.Drop(ctx, model); err != nil {
-		return nil, fmt.Errorf("measuring with %d of %d layers in float32: %w", len(kept), len(q.layers), err)
+	if t.Drop, err = q.o.Drop(ctx, t.Model); err != nil {
+		return nil, fmt.Errorf("measuring with %d of %d layers in float32: %w", len(float), len(q.layers), err)
 	}
 	if q.o.Tried != nil {
-		q.o.Tried(len(kept), len(q.layers), t.Drop)
+		q.o.Tried(len(float), len(q.layers), t.Drop)
 	}
 	return t, nil
 }

@@ -27,7 +27,7 @@ const observedBytes = 256 << 20
 
 // observe runs a model on samples and calls each with the float32 values of those names, sample by
 // sample within a group of values that fits into memory.
-func observe(ctx context.Context, e *engine.Engine, m *onnxmodel.Model, values []string, s Samples, each func(value string, data []float32) error) error {
+func observe(ctx context.Context, e *engine.Engine, m *onnxmodel.Model, values []string, s Samples, each func(value string, t *engine.Tensor) error) error {
 	groups, err := grouped(ctx, e, m, values, s)
 	if err != nil {
 		return err
@@ -35,7 +35,7 @@ func observe(ctx context.Context, e *engine.Engine, m *onnxmodel.Model, values [
 	for _, group := range groups {
 		err := run(ctx, e, exposing(m, group), s, func(_, results map[string]*engine.Tensor) error {
 			for _, v := range group {
-				if err := each(v, results[v].Floats()); err != nil {
+				if err := each(v, results[v]); err != nil {
 					return err
 				}
 			}

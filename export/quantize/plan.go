@@ -28,7 +28,8 @@ var between = map[string]bool{
 // sameGrid lists those of them whose output is made of elements of the input, on its grid.
 var sameGrid = map[string]bool{"Reshape": true, "Transpose": true, "Squeeze": true, "Unsqueeze": true, "Flatten": true, "MaxPool": true, "Slice": true}
 
-// newPlan quantises every layer but those whose node's name is in kept.
+// newPlan quantises every layer but those whose node's name is in kept, and but those that give what
+// a kept one reads: a layer that amplifies what is lost before it is not saved by its own weights.
 func newPlan(m *onnxmodel.Model, kept map[string]bool) *plan {
 	p := &plan{
 		m: m, float: floats(m), constant: constants(m), producers: m.Producers(), consumers: m.Consumers(),
@@ -73,11 +74,12 @@ func canQuantise(m *onnxmodel.Model, n *onnxmodel.Node, float map[string]bool) b
 // chooseNodes takes layers, forwards whatever then reads levels only, and backwards leaves that out
 // again where nothing on levels follows.
 func (p *plan) chooseNodes(kept map[string]bool) {
+	bare := p.bare(kept)
 	for _, n := range layers(p.m) {
-		p.in[n] = !kept[n.Name]
+		p.in[n] = !kept[n.Name] && (n.Op == "MatMul" || !bare[p.result(n)])
 	}
 	for _, n := range p.m.Nodes {
-		if between[n.Op] && !p.constant[n.Outputs[0]] && p.readsLevels(n) {
+		if between[n.Op] && !p.constant[n.Outputs[0]] && !bare[p.result(n)] && p.readsLevels(n) {
 			p.in[n] = true
 		}
 	}
@@ -86,6 +88,19 @@ func (p *plan) chooseNodes(kept map[string]bool) {
 			p.in[n] = false
 		}
 	}
+}
+
+// bare returns what kept layers read, also what that is a rearrangement of.
+func (p *plan) bare(kept map[string]bool) map[string]bool {
+	bare := map[string]bool{}
+	for _, n := range slices.Backward(p.m.Nodes) {
+		if kept[n.Name] || sameGrid[n.Op] && bare[n.Outputs[0]] {
+			for _, v := range n.Inputs {
+				bare[v] = true
+			}
+		}
+	}
+	return bare
 }
 
 // readsLevels reports whether all floats that a node reads are given as levels.

@@ -31,20 +31,22 @@ func (p power) sqnr() float64 {
 	return min(max(10*math.Log10(p.signal/p.noise), -mostSQNR), mostSQNR)
 }
 
-// rank compares the model with all layers quantised with the float32 one and returns the layers,
-// those first that add most noise of their own, in relation to the signal.
-func (q *quantisation) rank(ctx context.Context) ([]Layer, error) {
-	p := newPlan(q.m, nil)
+// rank compares the model that keeps some layers with the float32 one and returns the layers that
+// are quantised in it, those first that add most noise of their own, in relation to the signal.
+func (q *quantisation) rank(ctx context.Context, kept []Layer) ([]Layer, error) {
+	p := q.plan(kept)
 	quantised := p.write(q.ranges, q.o)
 	var values []string
 	inputs := map[*onnxmodel.Node][]string{}
 	for _, n := range q.layers {
 		for _, v := range n.Inputs[:2] {
-			if p.producers[v] != nil {
+			if p.in[n] && p.producers[v] != nil {
 				inputs[n] = append(inputs[n], v)
 			}
 		}
-		values = append(append(values, inputs[n]...), p.result(n))
+		if p.in[n] {
+			values = append(append(values, inputs[n]...), p.result(n))
+		}
 	}
 	slices.Sort(values)
 	ratio, err := compare(ctx, q.engine, q.m, quantised, slices.Compact(values), q.samples.First(rankSamples))
@@ -53,6 +55,9 @@ func (q *quantisation) rank(ctx context.Context) ([]Layer, error) {
 	}
 	var all []Layer
 	for _, n := range q.layers {
+		if !p.in[n] {
+			continue
+		}
 		before := float64(mostSQNR)
 		for _, v := range inputs[n] {
 			before = min(before, ratio[v].sqnr())
