@@ -5,7 +5,9 @@ import "math"
 const (
 	bins   = 2048 // of a histogram
 	levels = 128  // of int8's positive half, which entropy compares with
-	rarest = 1e-5 // share of values that percentile leaves out, both ends together
+	// nothing stands for a share of 0 in a logarithm, as in ONNX Runtime's smoothing.
+	nothing = 1e-4
+	rarest  = 1e-5 // share of values that percentile leaves out, both ends together
 )
 
 // histogram counts values in bins of equal width from low on; with entropy it counts magnitudes.
@@ -105,8 +107,8 @@ func divergence(counts []int64, outside int64) float64 {
 			}
 			switch {
 			case c == 0:
-			case counts[i] == 0: // all of it from outside: nothing of that in the reduction
-				return math.Inf(1)
+			case counts[i] == 0: // all of it from outside: the reduction has nothing there
+				d += float64(c) * p * math.Log(float64(c)*p/nothing)
 			default:
 				d += float64(c) * p * math.Log(float64(c)*p/(float64(sum)/float64(filled)*q))
 			}
