@@ -115,15 +115,15 @@ func Narrow(ctx context.Context, e *engine.Engine, n *Network, model []byte, o P
 
 func (w *narrowing) narrow(ctx context.Context, s quantize.Samples) error {
 	if w.o.Precision == FP16 {
-		h, err := quantize.Float16(ctx, w.engine, w.model, s.First(w.o.Images))
+		h, err := quantize.Float16(ctx, w.engine, w.model, s, func(ctx context.Context, model []byte) (bool, error) {
+			_, err := w.drop(ctx, model)
+			return w.result.Agreement.Share() >= export.MinAgreement, err
+		})
 		if err != nil {
 			return err
 		}
 		w.result.Model, w.result.Half = export.Seal(h.Model), h.Kept
-		if _, err := w.drop(ctx, w.result.Model); err != nil {
-			return err
-		}
-		return w.result.Agreement.Err()
+		return nil
 	}
 	o := w.o.Options
 	o.Drop = w.drop

@@ -31,6 +31,7 @@ var unfloat = map[string]bool{
 	"Shape": true, "Size": true, "ArgMax": true, "ArgMin": true, "NonZero": true,
 	"Equal": true, "Greater": true, "GreaterOrEqual": true, "Less": true, "LessOrEqual": true,
 	"Not": true, "And": true, "Or": true, "Xor": true, "IsNaN": true, "IsInf": true,
+	"QuantizeLinear": true,
 }
 
 // floats returns which values of a model are float32.
@@ -57,6 +58,8 @@ func makesFloats(n *onnxmodel.Node, is map[string]bool) bool {
 		return false
 	case n.Op == "Cast":
 		return n.Int("to", 0) == onnxmodel.Float32
+	case n.Op == "DequantizeLinear":
+		return true
 	case n.Op == "Where" && len(n.Inputs) > 1:
 		return is[n.Inputs[1]]
 	}

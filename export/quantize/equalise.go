@@ -20,30 +20,34 @@ type pair struct {
 	to     []*onnxmodel.Node
 	value  string
 	shared bool // the readers mix channels; otherwise each reads one
+	// centred says that channels may be shifted: nothing clamps them, and readers are 1×1 with a bias.
+	centred bool
 }
 
-// equalise multiplies channels that are small beside the others of their tensor by powers of two, and
-// divides the weights that read them: otherwise one scale per tensor leaves such channels few levels,
-// which weights that are large there then amplify. Outputs of the float32 model stay the same to the
-// bit, save where a channel behind ReLU6 comes to more than twice what it does on any sample.
-// (Cross-layer equalisation, Nagel et al. 2019; where readers mix channels, the square root that
-// balances both sides, SmoothQuant, Xiao et al. 2023, eq. 4.)
+// equalise makes channels of a tensor alike: one scale per tensor leaves those that are small beside
+// the others few levels, which weights that are large there then amplify. Channels that are read by
+// 1×1 convolutions only are centred, the readers' biases take what is taken off; small ones are
+// multiplied by powers of two, by which the weights that read them are divided. The float32 model's
+// outputs stay the same but for rounding, save where a channel behind ReLU6 comes to more than twice
+// what it does on any sample. (Cross-layer equalisation and bias absorption, Nagel et al. 2019, §4;
+// where readers mix channels, the square root that balances both sides, SmoothQuant, Xiao et al.
+// 2023, eq. 4.)
 func equalise(ctx context.Context, e *engine.Engine, m *onnxmodel.Model, s Samples) error {
 	pairs := newPlan(m, nil).pairs()
-	largest := map[string][]float64{} // of each channel
+	ranges := map[string][]Range{} // of each channel
 	values := make([]string, len(pairs))
 	for i, p := range pairs {
 		values[i] = p.value
 	}
 	err := observe(ctx, e, m, values, s, func(v string, t *engine.Tensor) error {
 		shape := t.Shape() // [N,C,H,W]
-		if largest[v] == nil {
-			largest[v] = make([]float64, shape[1])
+		if ranges[v] == nil {
+			ranges[v] = slices.Repeat([]Range{{math.Inf(1), math.Inf(-1)}}, shape[1])
 		}
 		plane := shape[2] * shape[3]
 		for i, x := range t.Floats() {
-			c := i / plane % shape[1]
-			largest[v][c] = max(largest[v][c], math.Abs(float64(x)))
+			r := &ranges[v][i/plane%shape[1]]
+			r.Min, r.Max = min(r.Min, float64(x)), max(r.Max, float64(x))
 		}
 		return nil
 	})
@@ -51,9 +55,28 @@ func equalise(ctx context.Context, e *engine.Engine, m *onnxmodel.Model, s Sampl
 		return err
 	}
 	for _, p := range pairs {
-		p.apply(m, largest[p.value])
+		if p.centred {
+			p.centre(m, ranges[p.value])
+		}
+		p.apply(m, ranges[p.value])
 	}
 	return nil
+}
+
+// centre shifts channels so that their ranges lie around 0.
+func (p pair) centre(m *onnxmodel.Model, ranges []Range) {
+	middle := make([]float32, len(ranges))
+	for c, r := range ranges {
+		middle[c] = float32((r.Min + r.Max) / 2)
+		ranges[c] = Range{r.Min - float64(middle[c]), r.Max - float64(middle[c])}
+	}
+	change(m, p.from, 2, func(x float32, channel, _ int) float32 { return x - middle[channel] })
+	for _, b := range p.to {
+		t := m.Tensor(b.Inputs[1])
+		data, more := t.Floats(), make([]float64, t.Dims[0])
+		eachWeight(t, func(i, out, in int) { more[out] += float64(data[i]) * float64(middle[in]) })
+		change(m, b, 2, func(x float32, out, _ int) float32 { return float32(float64(x) + more[out]) })
+	}
 }
 
 // pairs lists what can be equalised.
@@ -72,10 +95,12 @@ func (p *plan) equalisable(one *pair) bool {
 		return false
 	}
 	channels := p.m.Tensor(one.from.Inputs[1]).Dims[0]
+	one.centred = hasBias(one.from) && p.fused(one.from.Outputs[0]) == nil
 	for _, b := range one.to {
 		if b.Op != "Conv" || !p.in[b] || len(p.m.Tensor(b.Inputs[1]).Dims) != 4 {
 			return false
 		}
+		one.centred = one.centred && p.centrable(b)
 		switch b.Int("group", 1) {
 		case channels:
 		case 1:
@@ -86,6 +111,16 @@ func (p *plan) equalisable(one *pair) bool {
 	}
 	return true
 }
+
+// centrable reports whether a layer reads channels without their neighbours, so that a shift of a
+// channel is one of its bias.
+func (p *plan) centrable(n *onnxmodel.Node) bool {
+	dims := p.m.Tensor(n.Inputs[1]).Dims
+	padded := slices.ContainsFunc(n.Ints("pads"), func(x int) bool { return x != 0 })
+	return hasBias(n) && n.Int("group", 1) == 1 && len(dims) == 4 && dims[2] == 1 && dims[3] == 1 && !padded
+}
+
+func hasBias(n *onnxmodel.Node) bool { return len(n.Inputs) > 2 && n.Inputs[2] != "" }
 
 // scalable reports whether a layer's channels, grown, stay what they were but for their scale: what
 // a ReLU behind it cuts off starts at 0.
@@ -101,24 +136,28 @@ func (p *plan) scalable(n *onnxmodel.Node) bool {
 }
 
 // apply scales weights by what channels reach.
-func (p pair) apply(m *onnxmodel.Model, largest []float64) {
-	scales := p.scales(m, largest)
-	rescale(m, p.from, 1, func(channel, _ int) float32 { return scales[channel] })
-	if len(p.from.Inputs) > 2 && p.from.Inputs[2] != "" {
-		rescale(m, p.from, 2, func(channel, _ int) float32 { return scales[channel] })
+func (p pair) apply(m *onnxmodel.Model, ranges []Range) {
+	scales := p.scales(m, ranges)
+	change(m, p.from, 1, func(x float32, channel, _ int) float32 { return x * scales[channel] })
+	if hasBias(p.from) {
+		change(m, p.from, 2, func(x float32, channel, _ int) float32 { return x * scales[channel] })
 	}
 	for _, b := range p.to {
 		if b.Int("group", 1) == 1 {
-			rescale(m, b, 1, func(_, in int) float32 { return 1 / scales[in] })
+			change(m, b, 1, func(x float32, _, in int) float32 { return x / scales[in] })
 			continue
 		}
 		multiple := m.Tensor(b.Inputs[1]).Dims[0] / len(scales)
-		rescale(m, b, 1, func(out, _ int) float32 { return 1 / scales[out/multiple] })
+		change(m, b, 1, func(x float32, out, _ int) float32 { return x / scales[out/multiple] })
 	}
 }
 
 // scales returns a power of two per channel, at least 1.
-func (p pair) scales(m *onnxmodel.Model, largest []float64) []float32 {
+func (p pair) scales(m *onnxmodel.Model, ranges []Range) []float32 {
+	largest := make([]float64, len(ranges))
+	for c, r := range ranges {
+		largest[c] = max(-r.Min, r.Max)
+	}
 	weights := make([]float64, len(largest)) // largest that reads each channel
 	for _, b := range p.to {
 		if b.Int("group", 1) != 1 {
@@ -160,11 +199,11 @@ func eachWeight(t *onnxmodel.Tensor, f func(i, out, in int)) {
 	}
 }
 
-// rescale gives a node an operand of its own, multiplied.
-func rescale(m *onnxmodel.Model, n *onnxmodel.Node, operand int, by func(out, in int) float32) {
+// change gives a node an operand of its own, with other elements.
+func change(m *onnxmodel.Model, n *onnxmodel.Node, operand int, to func(x float32, out, in int) float32) {
 	t := m.Tensor(n.Inputs[operand])
 	data := t.Floats()
-	eachWeight(t, func(i, out, in int) { data[i] *= by(out, in) })
+	eachWeight(t, func(i, out, in int) { data[i] = to(data[i], out, in) })
 	n.Inputs[operand] = fmt.Sprintf("%s/operand%d", n.Name, operand)
 	m.AddTensor(onnxmodel.Floats(n.Inputs[operand], data, t.Dims...))
 }

@@ -1,7 +1,9 @@
 package quantize
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -35,30 +37,68 @@ type Kept struct {
 // Float16 returns a model whose weights and activations are float16; inputs and outputs stay as
 // they are. What comes before the first product, inputs' normalisation, is left in float32, as are
 // the operators whose accuracy asks for it. So are nodes with constants beyond 65504 and those next
-// to activations of which samples come within a factor of two of that.
-func Float16(ctx context.Context, e *engine.Engine, model []byte, s Samples) (*Half, error) {
+// to activations of which samples come within a factor of two of that, and then, while enough says
+// no to the model, those layers that add most noise, with what feeds them.
+func Float16(ctx context.Context, e *engine.Engine, model []byte, s Samples, enough func(ctx context.Context, model []byte) (bool, error)) (*Half, error) {
+	h, err := float16Of(ctx, e, model, s, enough)
+	if err != nil {
+		return nil, fmt.Errorf("float16: %w", err)
+	}
+	return h, nil
+}
+
+func float16Of(ctx context.Context, e *engine.Engine, model []byte, s Samples, enough func(context.Context, []byte) (bool, error)) (*Half, error) {
 	m, err := parse(model)
 	if err != nil {
-		return nil, fmt.Errorf("float16: %w", err)
+		return nil, err
 	}
 	if s.Len == 0 {
-		return nil, fmt.Errorf("float16: no images to find activations that it cannot hold")
+		return nil, errors.New("there are no images to find activations on that it cannot hold")
 	}
 	if err := fold(ctx, e, m, s); err != nil {
-		return nil, fmt.Errorf("float16: %w", err)
+		return nil, err
 	}
-	h := &halving{m: m, float: floats(m)}
-	if err := h.measure(ctx, e, s); err != nil {
-		return nil, fmt.Errorf("float16: %w", err)
-	}
-	h.rewrite()
-	m.SetMeta("precision", "float16")
-	m.Prune()
-	out, err := m.Bytes()
+	wide, err := unheld(ctx, e, m, s)
 	if err != nil {
-		return nil, fmt.Errorf("float16: %w", err)
+		return nil, err
 	}
-	return &Half{Model: out, Kept: h.kept}, nil
+	noisy := map[string]string{}
+	for {
+		h := &halving{m: m.Clone(), float: floats(m), wide: wide, noisy: noisy}
+		h.rewrite()
+		out, err := h.m.Bytes()
+		if err != nil {
+			return nil, err
+		}
+		if ok, err := enough(ctx, out); err != nil || ok {
+			return &Half{Model: out, Kept: h.kept}, err
+		}
+		if err := moreNoisy(ctx, e, m, h.m, s, noisy); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// moreNoisy adds the layers of half that add most noise to those in float32, as many as there are.
+func moreNoisy(ctx context.Context, e *engine.Engine, m, half *onnxmodel.Model, s Samples, noisy map[string]string) error {
+	var left []*onnxmodel.Node
+	constant := constants(m)
+	for _, n := range m.Nodes {
+		if isProduct(n) && !constant[n.Outputs[0]] && noisy[n.Name] == "" {
+			left = append(left, n)
+		}
+	}
+	if len(left) == 0 {
+		return errors.New("even with all layers in float32 the model's labels are too far from the float32 model's")
+	}
+	worst, err := ranked(ctx, e, m, half, left, func(n *onnxmodel.Node) string { return n.Outputs[0] }, s)
+	if err != nil {
+		return fmt.Errorf("comparing layers: %w", err)
+	}
+	for _, l := range worst[:min(max(1, len(noisy)), len(worst))] {
+		noisy[l.Node] = fmt.Sprintf("SQNR %.1f dB", l.SQNR)
+	}
+	return nil
 }
 
 // halving is one call of [Float16].
@@ -66,6 +106,7 @@ type halving struct {
 	m     *onnxmodel.Model
 	float map[string]bool   // values that were float32 in the model
 	wide  map[string]string // values that float16 does not hold, and why
+	noisy map[string]string // layers that stay in float32 because of what they add, and how much
 	kept  []Kept
 
 	halves map[string]bool   // values of that name that are float16 now
@@ -73,40 +114,40 @@ type halving struct {
 	nodes  []*onnxmodel.Node // the new ones
 }
 
-// measure finds values that float16 does not hold.
-func (h *halving) measure(ctx context.Context, e *engine.Engine, s Samples) error {
-	h.wide = map[string]string{}
-	for _, t := range h.m.Tensors {
+// unheld finds values that float16 does not hold, and says why.
+func unheld(ctx context.Context, e *engine.Engine, m *onnxmodel.Model, s Samples) (map[string]string, error) {
+	wide, float := map[string]string{}, floats(m)
+	for _, t := range m.Tensors {
 		if t.Type == onnxmodel.Float32 && !fitsHalf(t) {
-			h.wide[t.Name] = fmt.Sprintf("constant %s has elements beyond %d", t.Name, MaxHalf)
+			wide[t.Name] = fmt.Sprintf("constant %s has elements beyond %d", t.Name, MaxHalf)
 		}
 	}
 	var values []string
-	for _, n := range h.m.Nodes {
+	for _, n := range m.Nodes {
 		for _, v := range n.Outputs {
-			if v != "" && h.float[v] {
+			if v != "" && float[v] {
 				values = append(values, v)
 			}
 		}
 	}
-	ranges, err := minMax(ctx, e, h.m, values, s)
+	ranges, err := minMax(ctx, e, m, values, s)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, v := range values {
 		if r := ranges[v]; !(max(math.Abs(r.Min), math.Abs(r.Max)) <= MaxHalf/2) {
-			h.wide[v] = fmt.Sprintf("%s reaches from %.4g to %.4g", v, r.Min, r.Max)
+			wide[v] = fmt.Sprintf("%s reaches from %.4g to %.4g", v, r.Min, r.Max)
 		}
 	}
-	return nil
+	return wide, nil
 }
 
 // rewrite makes the nodes anew, in order; casts come where a node reads what is not of its type.
 func (h *halving) rewrite() {
 	h.halves, h.cast = map[string]bool{}, map[string]string{}
-	begun := h.begun()
+	begun, feeding := h.begun(), h.feeding()
 	for _, n := range h.m.Nodes {
-		why := h.why(n)
+		why := cmp.Or(h.why(n), h.noisy[n.Name], feeding[n])
 		full := why != "" || inFull[n.Op] || !begun[n]
 		if why != "" {
 			h.kept = append(h.kept, Kept{Node: n.Name, Why: why})
@@ -136,6 +177,8 @@ func (h *halving) rewrite() {
 		}
 	}
 	h.m.Nodes = h.nodes
+	h.m.SetMeta("precision", "float16")
+	h.m.Prune()
 }
 
 // begun returns the nodes that depend on a product, and the products: all but what prepares the
@@ -146,6 +189,26 @@ func (h *halving) begun() map[*onnxmodel.Node]bool {
 		begun[n] = isProduct(n) || slices.ContainsFunc(n.Inputs, func(v string) bool { return by[v] != nil && begun[by[v]] })
 	}
 	return begun
+}
+
+// feeding returns the nodes that make what noisy layers read: sums and products, and what only clamps
+// or rearranges their outputs in between.
+func (h *halving) feeding() map[*onnxmodel.Node]string {
+	by, feeding := h.m.Producers(), map[*onnxmodel.Node]string{}
+	for _, n := range slices.Backward(h.m.Nodes) {
+		why := feeding[n]
+		if h.noisy[n.Name] != "" {
+			why = "feeds " + n.Name
+		} else if !isClamp(n) && !sameGrid[n.Op] {
+			continue
+		}
+		for _, v := range n.Inputs {
+			if from := by[v]; from != nil && why != "" {
+				feeding[from] = why
+			}
+		}
+	}
+	return feeding
 }
 
 // why says which number of a node float16 does not hold; empty: it holds all.

@@ -48,12 +48,17 @@ func observe(ctx context.Context, e *engine.Engine, m *onnxmodel.Model, values [
 	return nil
 }
 
-// exposing returns the model with those float32 values as its outputs.
+// exposing returns the model with those values as its outputs; what is not float32 there is float16.
 func exposing(m *onnxmodel.Model, values []string) *onnxmodel.Model {
+	float := floats(m)
 	m = m.Clone()
 	m.Outputs = nil
 	for _, v := range values {
-		m.Expose(v, onnxmodel.Float32)
+		elem := onnxmodel.Float16
+		if float[v] {
+			elem = onnxmodel.Float32
+		}
+		m.Expose(v, elem)
 	}
 	return m
 }

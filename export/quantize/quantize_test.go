@@ -46,6 +46,8 @@ func result(t *testing.T, e *engine.Engine, model []byte, s quantize.Samples, i 
 
 func lossless(context.Context, []byte) (float64, error) { return 0, nil }
 
+func always(context.Context, []byte) (bool, error) { return true, nil }
+
 func options() quantize.Options {
 	return quantize.Options{By: quantize.MinMax, For: quantize.CPU, MaxDrop: 0.5, Drop: lossless}
 }
@@ -91,11 +93,11 @@ func TestConvByHand(t *testing.T) {
 }
 
 // ruined is a chain of products with one, "b", that int8 ruins whatever its weights are: it amplifies
-// a thousandfold what is left of a channel near 100 when 100 is taken from it.
-func ruined() []byte {
+// by gain what is left of a channel near 100 when 100 is taken from it.
+func ruined(gain float32) []byte {
 	return onnxtest.New().In("x", 1, 1, 1, 4, 4).
 		Floats("wa", []float32{1, 0.001}, 2, 1, 1, 1).Floats("ba", []float32{0, 100}, 2).Node("a", "Conv", "x wa ba", "va").Node("ra", "Relu", "va", "ua").
-		Floats("wb", []float32{0.5, 1000, 0, 500}, 2, 2, 1, 1).Floats("bb", []float32{-100000, -50000}, 2).Node("b", "Conv", "ua wb bb", "vb").
+		Floats("wb", []float32{0.5, gain, 0, gain / 2}, 2, 2, 1, 1).Floats("bb", []float32{-100 * gain, -50 * gain}, 2).Node("b", "Conv", "ua wb bb", "vb").
 		Floats("wc", []float32{1, 1, 1, -1}, 2, 2, 1, 1).Node("c", "Conv", "vb wc", "vc").
 		Floats("wd", []float32{1, 1}, 1, 2, 1, 1).Node("d", "Conv", "vc wd", "y").Out("y", 1, 1, 1, 4, 4).Bytes()
 }
@@ -128,7 +130,7 @@ func apart(t *testing.T, e *engine.Engine, float []byte, s quantize.Samples) fun
 
 func TestSensitiveLayerIsFound(t *testing.T) {
 	e := enginetest.Open(t, engine.Options{})
-	model := ruined()
+	model := ruined(1000)
 	s := fed(t, noise(7, 6, 16), 1, 1, 4, 4)
 	o := options()
 	o.Drop, o.MaxDrop = apart(t, e, model, s), 3
@@ -193,7 +195,7 @@ func TestKinds(t *testing.T) {
 			}
 		}
 	}
-	h, err := quantize.Float16(t.Context(), e, model, s)
+	h, err := quantize.Float16(t.Context(), e, model, s, always)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -210,7 +212,7 @@ func TestFloat16Overflow(t *testing.T) {
 		Floats("wb", []float32{1e-5}, 1, 1, 1, 1).Node("b", "Conv", "va wb", "vb").
 		Floats("wc", []float32{3}, 1, 1, 1, 1).Node("c", "Conv", "vb wc", "y").Out("y", 1, 1, 1, 4, 4).Bytes()
 	s := fed(t, noise(10, 3, 16), 1, 1, 4, 4)
-	h, err := quantize.Float16(t.Context(), e, model, s)
+	h, err := quantize.Float16(t.Context(), e, model, s, always)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -225,15 +227,42 @@ func TestFloat16Overflow(t *testing.T) {
 	}
 }
 
+// TestFloat16Noise: float16 ruins layer b as int8 does, as 100 is of step 1/16 in it.
+func TestFloat16Noise(t *testing.T) {
+	e := enginetest.Open(t, engine.Options{})
+	model := ruined(500)
+	s := fed(t, noise(12, 3, 16), 1, 1, 4, 4)
+	measure := apart(t, e, model, s)
+	var lost []float64
+	h, err := quantize.Float16(t.Context(), e, model, s, func(ctx context.Context, model []byte) (bool, error) {
+		x, err := measure(ctx, model)
+		lost = append(lost, x)
+		return x < 0.5, err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	nodes := make([]string, len(h.Kept))
+	for i, k := range h.Kept {
+		nodes[i] = k.Node + ": " + k.Why
+	}
+	if len(lost) != 2 || lost[0] < 1 || len(nodes) != 3 || nodes[0] != "a: feeds b" || nodes[1] != "ra: feeds b" || !strings.HasPrefix(nodes[2], "b: SQNR") {
+		t.Errorf("lost %v, kept %q", lost, nodes)
+	}
+	if _, err := quantize.Float16(t.Context(), e, model, s, func(context.Context, []byte) (bool, error) { return false, nil }); err == nil || !strings.Contains(err.Error(), "even with all layers in float32") {
+		t.Errorf("never enough: %v", err)
+	}
+}
+
 func TestErrors(t *testing.T) {
 	e := enginetest.Open(t, engine.Options{})
 	s := fed(t, noise(11, 2, 16), 1, 1, 4, 4)
-	model := ruined()
+	model := ruined(1000)
 	q, err := quantize.Int8(t.Context(), e, model, s, options())
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := quantize.Float16(t.Context(), e, model, s)
+	h, err := quantize.Float16(t.Context(), e, model, s, always)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -263,10 +292,10 @@ func TestErrors(t *testing.T) {
 			t.Errorf("have %v, want %q", err, tt.want)
 		}
 	}
-	if _, err := quantize.Float16(t.Context(), e, h.Model, s); err == nil || !strings.Contains(err.Error(), "float16 already") {
+	if _, err := quantize.Float16(t.Context(), e, h.Model, s, always); err == nil || !strings.Contains(err.Error(), "float16 already") {
 		t.Errorf("float16 of float16: %v", err)
 	}
-	if _, err := quantize.Float16(t.Context(), e, model, quantize.Samples{}); err == nil || !strings.Contains(err.Error(), "no images") {
+	if _, err := quantize.Float16(t.Context(), e, model, quantize.Samples{}, always); err == nil || !strings.Contains(err.Error(), "no images") {
 		t.Errorf("float16 without images: %v", err)
 	}
 }

@@ -35,34 +35,40 @@ func (p power) sqnr() float64 {
 // are quantised in it, those first that add most noise of their own, in relation to the signal.
 func (q *quantisation) rank(ctx context.Context, kept []Layer) ([]Layer, error) {
 	p := q.plan(kept)
-	quantised := p.write(q.ranges, q.o)
-	var values []string
-	inputs := map[*onnxmodel.Node][]string{}
+	var left []*onnxmodel.Node
 	for _, n := range q.layers {
+		if p.in[n] {
+			left = append(left, n)
+		}
+	}
+	return ranked(ctx, q.engine, q.m, p.write(q.ranges, q.o), left, p.result, q.samples)
+}
+
+// ranked compares a model of fewer bits with the float32 one and sorts layers by the noise that they
+// add; result names what a layer makes.
+func ranked(ctx context.Context, e *engine.Engine, m, narrow *onnxmodel.Model, layers []*onnxmodel.Node, result func(*onnxmodel.Node) string, s Samples) ([]Layer, error) {
+	var values []string
+	producers, inputs := m.Producers(), map[*onnxmodel.Node][]string{}
+	for _, n := range layers {
 		for _, v := range n.Inputs[:2] {
-			if p.in[n] && p.producers[v] != nil {
+			if producers[v] != nil {
 				inputs[n] = append(inputs[n], v)
 			}
 		}
-		if p.in[n] {
-			values = append(append(values, inputs[n]...), p.result(n))
-		}
+		values = append(append(values, inputs[n]...), result(n))
 	}
 	slices.Sort(values)
-	ratio, err := compare(ctx, q.engine, q.m, quantised, slices.Compact(values), q.samples.First(rankSamples))
+	ratio, err := compare(ctx, e, m, narrow, slices.Compact(values), s.First(rankSamples))
 	if err != nil {
 		return nil, err
 	}
 	var all []Layer
-	for _, n := range q.layers {
-		if !p.in[n] {
-			continue
-		}
+	for _, n := range layers {
 		before := float64(mostSQNR)
 		for _, v := range inputs[n] {
 			before = min(before, ratio[v].sqnr())
 		}
-		after := ratio[p.result(n)].sqnr()
+		after := ratio[result(n)].sqnr()
 		all = append(all, Layer{Node: n.Name, SQNR: after, Added: added(before, after)})
 	}
 	slices.SortStableFunc(all, func(a, b Layer) int { return cmp.Compare(b.Added, a.Added) })

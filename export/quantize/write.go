@@ -12,6 +12,7 @@ type writer struct {
 	target Target
 	most   int // level of weights
 	grids  map[string]grid
+	scales map[string]channels // by layer
 	out    *onnxmodel.Model
 	nodes  []*onnxmodel.Node
 }
@@ -19,7 +20,7 @@ type writer struct {
 // write returns the quantised model. A value that is brought to levels keeps its name for what
 // comes back from them; what is made before is called name/float.
 func (p *plan) write(ranges map[string]Range, o Options) *onnxmodel.Model {
-	w := &writer{plan: p, target: o.For, most: 127, grids: map[string]grid{}, out: p.m.Clone()}
+	w := &writer{plan: p, target: o.For, most: 127, grids: map[string]grid{}, scales: map[string]channels{}, out: p.m.Clone()}
 	if o.ReduceRange {
 		w.most = 64
 	}
@@ -52,6 +53,8 @@ func (w *writer) node(original, n *onnxmodel.Node) {
 	}
 	if w.in[original] {
 		w.operands(n)
+	} else if n.Op == "Add" {
+		w.productBias(n)
 	}
 	w.nodes = append(w.nodes, n)
 	for i, v := range n.Outputs {
@@ -131,6 +134,7 @@ func (w *writer) channelled(n *onnxmodel.Node, operand int, t *onnxmodel.Tensor,
 		data = bias.Floats()
 	}
 	c := weightChannels(t, axis, w.most, data, input)
+	w.scales[n.Name] = c
 	name := n.Name + "/weights"
 	zeros := &onnxmodel.Tensor{Type: onnxmodel.Int8, Raw: make([]byte, len(c.scales))}
 	n.Inputs[operand] = w.dequantised(name, c.constant(name+"/levels", t), c.scales, zeros, axis)
@@ -139,6 +143,26 @@ func (w *writer) channelled(n *onnxmodel.Node, operand int, t *onnxmodel.Tensor,
 		levels, scales := c.bias(name+"/levels", bias, input)
 		zeros = &onnxmodel.Tensor{Type: onnxmodel.Int32, Raw: make([]byte, 4*len(scales))}
 		n.Inputs[2] = w.dequantised(name, levels, scales, zeros, 0)
+	}
+}
+
+// productBias quantises what is added to a product of matrices on levels as a bias, so that runtimes
+// which make one operator of both can have that on levels.
+func (w *writer) productBias(n *onnxmodel.Node) {
+	for i, v := range n.Inputs {
+		from, bias := w.producers[v], w.m.Tensor(n.Inputs[1-i])
+		if from == nil || from.Op != "MatMul" || !w.in[from] || bias == nil || len(bias.Dims) != 1 {
+			continue
+		}
+		c, ok := w.scales[from.Name]
+		if !ok || len(c.scales) != bias.Size() || len(w.consumers[v]) != 1 || w.m.IsOutput(v) {
+			continue
+		}
+		name := n.Name + "/bias"
+		levels, scales := c.bias(name+"/levels", bias, w.inputScale(from.Inputs[0]))
+		zeros := &onnxmodel.Tensor{Type: onnxmodel.Int32, Raw: make([]byte, 4*len(scales))}
+		n.Inputs[1-i] = w.dequantised(name, levels, scales, zeros, 0)
+		return
 	}
 }
 

@@ -17,7 +17,7 @@ const (
 	entryKey, entryValue                                        = 1, 2
 	infoName, infoType, infoTensor, infoElem, infoShape         = 1, 2, 1, 1, 2
 	nodeInput, nodeOutput, nodeName, nodeOp, nodeAttr, nodeArea = 1, 2, 3, 4, 5, 7
-	attrName, attrFloat, attrInt, attrType                      = 1, 2, 3, 20
+	attrName, attrFloat, attrInt, attrInts, attrType            = 1, 2, 3, 8, 20
 	attrGraph, attrGraphs                                       = 6, 11
 )
 

@@ -89,6 +89,19 @@ func (n *Node) Int(name string, def int) int {
 	return def
 }
 
+// Ints returns an attribute that is a list of whole numbers, nil where there is none.
+func (n *Node) Ints(name string) (list []int) {
+	if a := n.attr(name); a != nil {
+		_ = fields(a.raw, func(f field) error {
+			if f.num == attrInts {
+				return numbers(f, func(x uint64) { list = append(list, int(int64(x))) })
+			}
+			return nil
+		})
+	}
+	return list
+}
+
 // SetInt sets a whole-numbered attribute.
 func (n *Node) SetInt(name string, x int) {
 	const typeInt = 2
