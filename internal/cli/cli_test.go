@@ -89,6 +89,7 @@ func TestRunAndWhatFollows(t *testing.T) {
 		succeed(t, append([]string{"evaluate", "--model", weights + ".onnx"}, data...)...)
 	}
 	checkForms(t, data)
+	exportNarrow(t, data)
 	evaluateInFull(t, data)
 	for _, c := range []struct {
 		args []string
