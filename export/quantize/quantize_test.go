@@ -189,6 +189,9 @@ func TestKinds(t *testing.T) {
 				t.Errorf("%s for %s: %v", by, target, err)
 				continue
 			}
+			if m, err := onnxmodel.Parse(q.Model); err != nil || m.Tensor("plus/bias/levels") == nil || m.Tensor("c/weights/levels") == nil {
+				t.Errorf("%s for %s: what is added to a product is no bias on levels (%v)", by, target, err)
+			}
 			t.Logf("%s for %s: %.2f %% lost, kept %v", by, target, q.Drop, q.Kept)
 			if len(q.Kept) > 0 && by == string(quantize.MinMax) {
 				t.Errorf("%s for %s keeps %v in float32", by, target, q.Kept)

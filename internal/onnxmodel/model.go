@@ -231,11 +231,6 @@ func (m *Model) SetMeta(key, value string) {
 	m.Meta = append(m.Meta, Entry{key, value})
 }
 
-// DropMeta removes an entry of the metadata.
-func (m *Model) DropMeta(key string) {
-	m.Meta = slices.DeleteFunc(m.Meta, func(e Entry) bool { return e.Key == key })
-}
-
 func parseInfo(b []byte) Info {
 	i := Info{Name: text(b, infoName), raw: b}
 	_ = fields(b, func(f field) error {
