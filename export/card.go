@@ -50,6 +50,9 @@ func Card(d Description, f CardFacts) []byte {
 	say("\n## Verified\n")
 	say("Compared with the training network on %s:\n", d.Verified.Images)
 	b.WriteString(texttable.Markdown(d.Verified.rows()))
+	if p := d.Verified.Precision; p != nil {
+		say("\n%s", p.sentence())
+	}
 	say("\n## Limits\n")
 	for _, l := range d.limits() {
 		say("- %s", l)
@@ -97,6 +100,21 @@ func (v Verified) rows() [][]string {
 		rows = append(rows, []string{o.Output, fmt.Sprint(o.Pixels), fmt.Sprintf("%.4f %%", 100*o.Share())})
 	}
 	return rows
+}
+
+// sentence says what became of the model that was compared.
+func (p Precision) sentence() string {
+	text := fmt.Sprintf("That was the float32 model. This one is %s, made of it, and gives its labels on %.3f %% of pixels of %s", p.Name, 100*p.Labels.Share(), plural.Of(p.Images, "evaluation image", "evaluation images"))
+	if p.MIoU != nil {
+		text += fmt.Sprintf("; mean IoU there %.2f %% (float32: %.2f %%)", 100**p.MIoU, 100**p.MIoUBefore)
+	}
+	if p.Calibration != "" {
+		text += "; calibration: " + p.Calibration
+	}
+	if p.KeptFloat32 != nil {
+		text += "; nodes that stayed float32: " + strings.Join(p.KeptFloat32, ", ")
+	}
+	return text + "."
 }
 
 // limits says what the numbers do not cover, as far as the description tells.

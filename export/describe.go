@@ -65,6 +65,19 @@ type Verified struct {
 	Images  string    `json:"images"` // in words
 	Sizes   [][2]int  `json:"sizes"`  // width, height
 	Outputs []Checked `json:"outputs"`
+	// Precision is set where the model was made of the one that was compared: by fewer bits.
+	Precision *Precision `json:"precision,omitempty"`
+}
+
+// Precision says what a model of fewer bits has of the float32 one.
+type Precision struct {
+	Name        string    `json:"name"`                   // fp16 or int8
+	Calibration string    `json:"calibration,omitempty"`  // in words
+	KeptFloat32 []string  `json:"kept_float32,omitempty"` // nodes
+	Images      int       `json:"images"`                 // of the evaluation split, that it was measured on
+	Labels      Agreement `json:"labels"`                 // with the float32 model
+	MIoUBefore  *float64  `json:"miou_float32,omitempty"` // on those images
+	MIoU        *float64  `json:"miou,omitempty"`
 }
 
 // Describe describes a model that o made and that lies, or shall lie, at path.

@@ -12,6 +12,7 @@ import (
 	"t2sda/export/quantize"
 	"t2sda/graphs/engine"
 	"t2sda/graphs/engine/enginetest"
+	"t2sda/internal/sha256sum"
 )
 
 // TestNarrow exports a run whose evaluation images have lost their labels: models of fewer bits are
@@ -24,16 +25,17 @@ func TestNarrow(t *testing.T) {
 	c.Train.EvalEvery = 0
 	stopAfter(t, c, " 1/6 ")
 	dir := filepath.Join(c.Output, c.Name)
-	model, err := Export(t.Context(), ExportOptions{Run: dir, Checkpoint: "last", Weights: "student", Width: 96, Height: 64})
+	e := enginetest.Open(t, engine.Options{})
+	x, err := Export(t.Context(), e, ExportOptions{Run: dir, Checkpoint: "last", Weights: "student", Width: 96, Height: 64})
 	if err != nil {
 		t.Fatal(err)
 	}
+	model := x.Model
 	n, err := OpenNetwork(dir, "last", "student")
 	if err != nil {
 		t.Fatal(err)
 	}
 	removeAll(t, filepath.Join(root, "eval", "labels"))
-	e := enginetest.Open(t, engine.Options{})
 	o := PrecisionOptions{Precision: INT8, Images: 2, Options: quantize.Options{By: quantize.MinMax, For: quantize.CPU, MaxDrop: 100}}
 	r, err := Narrow(t.Context(), e, n, model, o, nil)
 	if err != nil {
@@ -47,6 +49,11 @@ func TestNarrow(t *testing.T) {
 	}
 	if !export.Intact(r.Model) || !bytes.Contains(r.Model, []byte("minmax on 2 images, for cpu")) || !bytes.Contains(r.Model, []byte("class_names")) {
 		t.Error("the model lacks its digest, its calibration or its classes")
+	}
+	x.Narrow(r, o)
+	description, card, err := x.Files("m.onnx")
+	if err != nil || !strings.Contains(string(description), sha256sum.Of(r.Model)) || !strings.Contains(string(description), `"calibration": "minmax on 2 images, for cpu"`) || !strings.Contains(string(card), "This one is int8, made of it, and gives its labels on ") {
+		t.Errorf("beside it lies (%v)\n%s\n%s", err, description, card)
 	}
 	again, err := Narrow(t.Context(), e, n, model, o, nil)
 	if err != nil || !bytes.Equal(again.Model, r.Model) {

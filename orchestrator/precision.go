@@ -306,6 +306,25 @@ func (w *narrowing) time(ctx context.Context, s quantize.Samples) (err error) {
 	return nil
 }
 
+// Narrow puts a model of fewer bits in the place of the float32 one that it was made of.
+func (x *Exported) Narrow(r *Narrowed, o PrecisionOptions) {
+	p := &export.Precision{Name: o.Precision, Labels: r.Agreement, Images: r.Images}
+	if !math.IsNaN(r.Before) {
+		p.MIoUBefore, p.MIoU = &r.Before, &r.After
+	}
+	for _, k := range r.Half {
+		p.KeptFloat32 = append(p.KeptFloat32, k.Node)
+	}
+	if r.Int8 != nil {
+		p.Calibration = r.Int8.Calibration
+		for _, k := range r.Int8.Kept {
+			p.KeptFloat32 = append(p.KeptFloat32, k.Node)
+		}
+		p.KeptFloat32 = append(p.KeptFloat32, r.Int8.Feeding...)
+	}
+	x.Model, x.verified.Precision = r.Model, p
+}
+
 // Lines says what was made and measured, for people.
 func (r *Narrowed) Lines(o PrecisionOptions) []string {
 	lines := []string{fmt.Sprintf("labels as the float32 model's on %.3f %% of pixels of %s", 100*r.Agreement.Share(), plural.Of(r.Images, "evaluation image", "evaluation images"))}

@@ -33,6 +33,8 @@ type Quantised struct {
 	// Feeding are those that stay in float32 because a kept one reads what they give.
 	Feeding []string
 	Drop    float64 // percentage points
+	// Calibration says how ranges were had, in words.
+	Calibration string
 }
 
 // Layer says what quantisation does to one layer.
@@ -109,8 +111,7 @@ type quantisation struct {
 }
 
 // search finds layers to keep in float32: the worst one, then as many more as there are already, by a
-// new comparison each time, as noise hides what comes behind it; once that is enough, by bisection
-// how many of the last ones it takes.
+// new comparison each time, as noise hides what comes behind it; once that is enough, fewer of them.
 func (q *quantisation) search(ctx context.Context) (*Quantised, error) {
 	var kept []Layer
 	best, err := q.try(ctx, nil)
@@ -120,11 +121,10 @@ func (q *quantisation) search(ctx context.Context) (*Quantised, error) {
 			return nil, fmt.Errorf("comparing layers: %w", rankErr)
 		}
 		few := len(kept)
-		if more := max(1, few); more < len(worst) {
-			kept = append(kept, worst[:more]...)
-		} else {
+		if len(worst) < 2 {
 			return nil, fmt.Errorf("with %d of %d layers in int8 the model still loses %.2f points (at most %g are allowed): take float16, or allow more", len(worst), len(q.layers), best.Drop, q.o.MaxDrop)
 		}
+		kept = append(kept, worst[:min(max(1, few), len(worst)-1)]...)
 		if best, err = q.try(ctx, kept); err == nil && best.Drop <= q.o.MaxDrop {
 			return q.fewer(ctx, best, few)
 		}
@@ -132,22 +132,31 @@ func (q *quantisation) search(ctx context.Context) (*Quantised, error) {
 	return best, err
 }
 
-// fewer bisects between a number of kept layers that is too small and best.
+// fewer makes do with fewer layers in float32 than best keeps, by bisection: with fewer of the last
+// ones, which are more than few, and then with fewer of the first, worst ones, which do not always
+// matter most to labels.
 func (q *quantisation) fewer(ctx context.Context, best *Quantised, few int) (*Quantised, error) {
-	kept := best.Kept
-	for enough := len(kept); enough-few > 1; {
-		k := (few + enough) / 2
-		t, err := q.try(ctx, kept[:k])
-		if err != nil {
-			return nil, err
+	halve := func(low, high int, kept func(k int) []Layer) error {
+		for high-low > 1 {
+			k := (low + high) / 2
+			t, err := q.try(ctx, kept(k))
+			if err != nil {
+				return err
+			}
+			if t.Drop > q.o.MaxDrop {
+				low = k
+			} else {
+				best, high = t, k
+			}
 		}
-		if t.Drop <= q.o.MaxDrop {
-			best, enough = t, k
-		} else {
-			few = k
-		}
+		return nil
 	}
-	return best, nil
+	all := best.Kept
+	if err := halve(few, len(all), func(k int) []Layer { return all[:k] }); err != nil {
+		return nil, err
+	}
+	all = best.Kept
+	return best, halve(0, len(all), func(k int) []Layer { return all[len(all)-k:] })
 }
 
 // plan quantises all layers but kept ones.
@@ -175,7 +184,8 @@ func (q *quantisation) try(ctx context.Context, kept []Layer) (*Quantised, error
 	}
 	m := p.write(q.ranges, q.o)
 	m.SetMeta("precision", "int8")
-	m.SetMeta("calibration", fmt.Sprintf("%s on %d images, for %s", q.o.By, q.samples.Len, q.o.For))
+	t.Calibration = fmt.Sprintf("%s on %d images, for %s", q.o.By, q.samples.Len, q.o.For)
+	m.SetMeta("calibration", t.Calibration)
 	m.SetMeta("reduce_range", strconv.FormatBool(q.o.ReduceRange))
 	if len(float) > 0 {
 		text, err := json.Marshal(float)

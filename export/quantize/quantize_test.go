@@ -159,6 +159,35 @@ func TestSensitiveLayerIsFound(t *testing.T) {
 	}
 }
 
+// TestFewestLayers: where one layer in float32 is enough, no others stay so, however much noise they
+// add.
+func TestFewestLayers(t *testing.T) {
+	e := enginetest.Open(t, engine.Options{})
+	model := ruined(1000)
+	s := fed(t, noise(13, 3, 16), 1, 1, 4, 4)
+	for _, node := range []string{"a", "b", "c"} {
+		o := options()
+		tries := 0
+		o.Drop = func(_ context.Context, model []byte) (float64, error) {
+			tries++
+			m, err := onnxmodel.Parse(model)
+			if err != nil || m.Tensor(node+"/weights/levels") == nil {
+				return 0, err
+			}
+			return 2, nil
+		}
+		q, err := quantize.Int8(t.Context(), e, model, s, o)
+		if err != nil {
+			t.Errorf("%s: %v", node, err)
+			continue
+		}
+		t.Logf("%s: kept %v with %v after %d tries", node, q.Kept, q.Feeding, tries)
+		if len(q.Kept) != 1 {
+			t.Errorf("%s: kept %v", node, q.Kept)
+		}
+	}
+}
+
 // TestKinds runs products of matrices, residual sums, ReLU6 and both targets.
 func TestKinds(t *testing.T) {
 	e := enginetest.Open(t, engine.Options{})

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"t2sda/export/quantize"
+	"t2sda/graphs/engine"
 	"t2sda/orchestrator"
 )
 
@@ -48,25 +49,21 @@ func (f *precisionFlags) check(cmd *cobra.Command) error {
 	return nil
 }
 
-// narrow makes a finished float32 model of the run what was asked for, and tells people on what it
-// measured. Float32 stays as it is, and needs no runtime.
-func (f *precisionFlags) narrow(cmd *cobra.Command, device engineFlags, run orchestrator.ExportOptions, model []byte) (narrow []byte, lines []string, err error) {
+// narrow makes an exported model what was asked for, and returns what people are told of it. Float32
+// stays as it is.
+func (f *precisionFlags) narrow(cmd *cobra.Command, e *engine.Engine, run orchestrator.ExportOptions, model *orchestrator.Exported) (lines []string, err error) {
 	if f.o.Precision == orchestrator.FP32 {
-		return model, nil, nil
+		return nil, nil
 	}
 	n, err := orchestrator.OpenNetwork(run.Run, run.Checkpoint, run.Weights)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	e, err := device.open(cmd)
-	if err != nil {
-		return nil, nil, err
-	}
-	defer func() { err = errors.Join(err, e.Close()) }()
 	tell := func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), line) }
-	r, err := orchestrator.Narrow(cmd.Context(), e, n, model, f.o, tell)
+	r, err := orchestrator.Narrow(cmd.Context(), e, n, model.Model, f.o, tell)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	return r.Model, r.Lines(f.o), nil
+	model.Narrow(r, f.o)
+	return r.Lines(f.o), nil
 }
