@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -78,7 +79,9 @@ type narrowing struct {
 	eval   *datasets.Dataset // what models are measured on
 	labels bool              // whether it has labels
 	truth  []*raster.Labels  // the float32 model's labels
-	result Narrowed
+	// measured is the model that result's Agreement and After are of.
+	measured []byte
+	result   Narrowed
 }
 
 // Narrow makes a finished float32 model of a run one of float16 or int8, see [quantize]. It is
@@ -132,7 +135,9 @@ func (w *narrowing) narrow(ctx context.Context, s quantize.Samples) error {
 		return err
 	}
 	w.result.Model, w.result.Int8 = export.Seal(q.Model), q
-	_, err = w.drop(ctx, w.result.Model) // that of the last try may be another's
+	if !bytes.Equal(w.measured, q.Model) { // the last one that was tried is another one
+		_, err = w.drop(ctx, q.Model)
+	}
 	return err
 }
 
@@ -226,7 +231,7 @@ func (w *narrowing) drop(ctx context.Context, model []byte) (points float64, err
 	if err != nil {
 		return 0, err
 	}
-	w.result.Agreement, w.result.After = a, after
+	w.result.Agreement, w.result.After, w.measured = a, after, model
 	if !w.labels {
 		return 100 * (1 - a.Share()), nil
 	}

@@ -1,6 +1,7 @@
 package onnxmodel
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math"
@@ -79,7 +80,7 @@ func parseTensor(b []byte) (*Tensor, error) {
 		case tensorRaw:
 			t.Raw = f.content
 		case tensorOutside, tensorLocation:
-			if f.num == tensorOutside || f.content[0] != 0 {
+			if f.num == tensorOutside || !bytes.Equal(f.content, []byte{0}) {
 				return fmt.Errorf("constant %q lies in a file of its own: such models cannot be edited", t.Name)
 			}
 		case tensorFloats, tensorInts32, tensorInts64:
