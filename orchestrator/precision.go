@@ -97,12 +97,10 @@ func Narrow(ctx context.Context, e *engine.Engine, n *Network, model []byte, o P
 		}
 	}
 	w := &narrowing{engine: e, o: o, model: export.Unsealed(model)}
-	wide, done, err := w.open(w.model)
-	if err != nil {
+	if w.wide, err = predict.OpenBytes(e, "float32", w.model); err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, done()) }()
-	w.wide = wide
+	defer func() { err = errors.Join(err, w.wide.Close()) }()
 	if err := w.openEval(ctx, n); err != nil {
 		return nil, err
 	}
@@ -139,18 +137,6 @@ func (w *narrowing) narrow(ctx context.Context, s quantize.Samples) error {
 		_, err = w.drop(ctx, q.Model)
 	}
 	return err
-}
-
-// open makes a predictor of a model; done ends it.
-func (w *narrowing) open(model []byte) (p *predict.Predictor, done func() error, err error) {
-	s, err := w.engine.NewSession("precision", model)
-	if err != nil {
-		return nil, nil, err
-	}
-	if p, err = predict.New(s); err != nil {
-		return nil, nil, errors.Join(err, s.Close())
-	}
-	return p, func() error { return errors.Join(p.Close(), s.Close()) }, nil
 }
 
 // measureImages is on how many evaluation images, spread over the split, models are measured.
@@ -221,11 +207,11 @@ func (w *narrowing) score(ctx context.Context, p *predict.Predictor, each func(i
 // drop measures a model: what it loses of mean IoU or, without labels, of agreement with the
 // float32 model, in percentage points.
 func (w *narrowing) drop(ctx context.Context, model []byte) (points float64, err error) {
-	p, done, err := w.open(model)
+	p, err := predict.OpenBytes(w.engine, w.o.Precision, model)
 	if err != nil {
 		return 0, err
 	}
-	defer func() { err = errors.Join(err, done()) }()
+	defer func() { err = errors.Join(err, p.Close()) }()
 	var a export.Agreement
 	after, err := w.score(ctx, p, func(i int, l *raster.Labels) error { return a.Add(w.truth[i], l) })
 	if err != nil {

@@ -1,12 +1,27 @@
 package predict
 
 import (
+	"errors"
 	"fmt"
 
 	"t2sda/graphs/engine"
 	"t2sda/internal/pad"
 	"t2sda/internal/raster"
 )
+
+// OpenBytes is [Open] of a model of t2sda that is no file yet; name is for errors.
+func OpenBytes(e *engine.Engine, name string, model []byte) (*Predictor, error) {
+	s, err := e.NewSessionWith(name, model, engine.SessionOptions{Choose: chosen})
+	if err != nil {
+		return nil, err
+	}
+	p, err := newPredictor(s, name, Options{})
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	p.owned = true
+	return p, nil
+}
 
 // Feed returns the image as what the model's session takes, as one run sees it: for those who run
 // variations of the model.

@@ -59,18 +59,22 @@ func (h *histogram) percentile(share float64) Range {
 
 // entropy returns the magnitude at which to clip: among those of 128, 129, … 2048 bins the one at
 // which the clipped distribution and its reduction to 128 levels differ least (Kullback-Leibler).
+// Zeros, which a ReLU makes many of and every grid has, do not count: the first bin takes the second
+// one's count, as in NVIDIA's pytorch-quantization.
 func (h *histogram) entropy() float64 {
 	best, at := math.Inf(1), bins
-	outside := h.total
-	for i := range levels {
-		outside -= h.counts[i]
+	counts := h.counts
+	counts[0] = counts[1]
+	var outside int64
+	for _, c := range counts[levels:] {
+		outside += c
 	}
 	for i := levels; i <= bins; i++ {
-		if d := divergence(h.counts[:i], outside); d < best {
+		if d := divergence(counts[:i], outside); d < best {
 			best, at = d, i
 		}
 		if i < bins {
-			outside -= h.counts[i]
+			outside -= counts[i]
 		}
 	}
 	return float64(at) * h.width

@@ -38,6 +38,13 @@ func TestCalibrationOfKnownDistributions(t *testing.T) {
 	if got := h.entropy(); got < 0.9 {
 		t.Errorf("entropy clips a uniform distribution at %v of 1", got)
 	}
+	// A hundred zeros for each other value change nothing.
+	rectified := newHistogram(Range{0, 1}, Entropy)
+	rectified.add(uniform)
+	rectified.add(make([]float32, 100*n))
+	if got := rectified.entropy(); got < 0.9 {
+		t.Errorf("entropy clips a uniform distribution with zeros at %v of 1", got)
+	}
 	constant := newHistogram(Range{2, 2}, Percentile)
 	constant.add([]float32{2, 2})
 	if got := constant.percentile(rarest); got.Min != 2 || got.Max != 2 {

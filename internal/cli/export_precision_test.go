@@ -2,6 +2,7 @@ package cli
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -15,11 +16,11 @@ func exportNarrow(t *testing.T, data []string) {
 		args []string
 		want string
 	}{
-		{[]string{"--precision", "fp16"}, "labels as the float32 model's on "},
+		{[]string{"--precision", "fp16", "--dynamic", "--output", "labels,confidence"}, "labels as the float32 model's on "},
 		{[]string{"--precision", "int8", "--max-drop", "100"}, "layers in int8"},
 		{[]string{"--precision", "int8", "--max-drop", "100", "--int8-for", "gpu", "--calibrate-by", "entropy", "--calibrate", "data/streets/camera/leftImg8bit/train"}, "layers in int8"},
 	} {
-		out := succeed(t, append(append([]string{"export", "--out", "narrow.onnx"}, run...), c.args...)...)
+		out := succeed(t, append(append([]string{"export", "--force", "--out", "narrow.onnx"}, run...), c.args...)...)
 		if !strings.HasPrefix(out, "narrow.onnx\n") || !strings.Contains(out, c.want) || !strings.Contains(out, "mIoU ") || !strings.Contains(out, "one run ") {
 			t.Errorf("export %v printed\n%s", c.args, out)
 		}
@@ -28,8 +29,10 @@ func exportNarrow(t *testing.T, data []string) {
 		}
 		succeed(t, "verify", "narrow.onnx")
 	}
-	if err := os.Remove("narrow.onnx"); err != nil {
-		t.Fatal(err)
+	for _, file := range []string{"narrow.onnx", "narrow.json", "narrow.md"} {
+		if err := os.Remove(file); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if err := os.Mkdir("empty", 0o755); err != nil {
 		t.Fatal(err)
@@ -50,8 +53,8 @@ func exportNarrow(t *testing.T, data []string) {
 		{exitFailure, []string{"--precision", "int8", "--calibrate", "nowhere"}, "nowhere"},
 	} {
 		fail(t, c.code, c.want, append([]string{"export", "--run", "runs/streets", "--out", "narrow.onnx"}, c.args...)...)
-		if _, err := os.Stat("narrow.onnx"); err == nil {
-			t.Fatalf("export %v failed and left a model", c.args)
+		if left, err := filepath.Glob("narrow.*"); err != nil || left != nil {
+			t.Fatalf("export %v failed and left %v (%v)", c.args, left, err)
 		}
 	}
 }
