@@ -33,11 +33,11 @@ func ParseMethod(name string) (Method, error) {
 	return "", fmt.Errorf("calibration method %q does not exist; there are %s", name, strings.Join(Methods(), ", "))
 }
 
-// Range is what an activation's values lie in.
-type Range struct{ Min, Max float64 }
+// span is what an activation's values lie in.
+type span struct{ Min, Max float64 }
 
 // calibrate returns the ranges of values on samples.
-func calibrate(ctx context.Context, e *engine.Engine, m *onnxmodel.Model, values []string, s Samples, by Method) (map[string]Range, error) {
+func calibrate(ctx context.Context, e *engine.Engine, m *onnxmodel.Model, values []string, s Samples, by Method) (map[string]span, error) {
 	ranges, err := minMax(ctx, e, m, values, s)
 	if err != nil {
 		return nil, err
@@ -72,7 +72,7 @@ func calibrate(ctx context.Context, e *engine.Engine, m *onnxmodel.Model, values
 }
 
 // minMax returns the least and the largest of each value's elements.
-func minMax(ctx context.Context, e *engine.Engine, m *onnxmodel.Model, values []string, s Samples) (map[string]Range, error) {
+func minMax(ctx context.Context, e *engine.Engine, m *onnxmodel.Model, values []string, s Samples) (map[string]span, error) {
 	least, err := reduced(ctx, e, m, values, s, "ReduceMin")
 	if err != nil {
 		return nil, err
@@ -81,9 +81,9 @@ func minMax(ctx context.Context, e *engine.Engine, m *onnxmodel.Model, values []
 	if err != nil {
 		return nil, err
 	}
-	ranges := map[string]Range{}
+	ranges := map[string]span{}
 	for _, v := range values {
-		r := Range{math.Inf(1), math.Inf(-1)}
+		r := span{math.Inf(1), math.Inf(-1)}
 		for i := range least[v] {
 			r.Min, r.Max = min(r.Min, least[v][i]), max(r.Max, most[v][i]) // NaN stays NaN
 		}
@@ -93,6 +93,6 @@ func minMax(ctx context.Context, e *engine.Engine, m *onnxmodel.Model, values []
 }
 
 // clip bounds a range to ±most.
-func clip(r Range, most float64) Range {
-	return Range{max(r.Min, -most), min(r.Max, most)}
+func clip(r span, most float64) span {
+	return span{max(r.Min, -most), min(r.Max, most)}
 }

@@ -34,7 +34,7 @@ type pair struct {
 // 2023, eq. 4.)
 func equalise(ctx context.Context, e *engine.Engine, m *onnxmodel.Model, s Samples) error {
 	pairs := newPlan(m, nil).pairs()
-	ranges := map[string][]Range{} // of each channel
+	ranges := map[string][]span{} // of each channel
 	values := make([]string, len(pairs))
 	for i, p := range pairs {
 		values[i] = p.value
@@ -42,7 +42,7 @@ func equalise(ctx context.Context, e *engine.Engine, m *onnxmodel.Model, s Sampl
 	err := observe(ctx, e, m, values, s, func(v string, t *engine.Tensor) error {
 		shape := t.Shape() // [N,C,H,W]
 		if ranges[v] == nil {
-			ranges[v] = slices.Repeat([]Range{{math.Inf(1), math.Inf(-1)}}, shape[1])
+			ranges[v] = slices.Repeat([]span{{math.Inf(1), math.Inf(-1)}}, shape[1])
 		}
 		plane := shape[2] * shape[3]
 		for i, x := range t.Floats() {
@@ -64,11 +64,11 @@ func equalise(ctx context.Context, e *engine.Engine, m *onnxmodel.Model, s Sampl
 }
 
 // centre shifts channels so that their ranges lie around 0.
-func (p pair) centre(m *onnxmodel.Model, ranges []Range) {
+func (p pair) centre(m *onnxmodel.Model, ranges []span) {
 	middle := make([]float32, len(ranges))
 	for c, r := range ranges {
 		middle[c] = float32((r.Min + r.Max) / 2)
-		ranges[c] = Range{r.Min - float64(middle[c]), r.Max - float64(middle[c])}
+		ranges[c] = span{r.Min - float64(middle[c]), r.Max - float64(middle[c])}
 	}
 	change(m, p.from, 2, func(x float32, channel, _ int) float32 { return x - middle[channel] })
 	for _, b := range p.to {
@@ -136,7 +136,7 @@ func (p *plan) scalable(n *onnxmodel.Node) bool {
 }
 
 // apply scales weights by what channels reach.
-func (p pair) apply(m *onnxmodel.Model, ranges []Range) {
+func (p pair) apply(m *onnxmodel.Model, ranges []span) {
 	scales := p.scales(m, ranges)
 	change(m, p.from, 1, func(x float32, channel, _ int) float32 { return x * scales[channel] })
 	if hasBias(p.from) {
@@ -153,7 +153,7 @@ func (p pair) apply(m *onnxmodel.Model, ranges []Range) {
 }
 
 // scales returns a power of two per channel, at least 1.
-func (p pair) scales(m *onnxmodel.Model, ranges []Range) []float32 {
+func (p pair) scales(m *onnxmodel.Model, ranges []span) []float32 {
 	largest := make([]float64, len(ranges))
 	for c, r := range ranges {
 		largest[c] = max(-r.Min, r.Max)

@@ -119,7 +119,7 @@ func unheld(ctx context.Context, e *engine.Engine, m *onnxmodel.Model, s Samples
 	wide, float := map[string]string{}, floats(m)
 	for _, t := range m.Tensors {
 		if t.Type == onnxmodel.Float32 && !fitsHalf(t) {
-			wide[t.Name] = fmt.Sprintf("constant %s has elements beyond %d", t.Name, MaxHalf)
+			wide[t.Name] = fmt.Sprintf("constant %s has elements beyond %d", t.Name, maxHalf)
 		}
 	}
 	var values []string
@@ -135,7 +135,7 @@ func unheld(ctx context.Context, e *engine.Engine, m *onnxmodel.Model, s Samples
 		return nil, err
 	}
 	for _, v := range values {
-		if r := ranges[v]; !(max(math.Abs(r.Min), math.Abs(r.Max)) <= MaxHalf/2) {
+		if r := ranges[v]; !(max(math.Abs(r.Min), math.Abs(r.Max)) <= maxHalf/2) {
 			wide[v] = fmt.Sprintf("%s reaches from %.4g to %.4g", v, r.Min, r.Max)
 		}
 	}

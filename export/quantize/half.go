@@ -7,11 +7,11 @@ import (
 	"t2sda/internal/onnxmodel"
 )
 
-// MaxHalf is the largest finite float16.
-const MaxHalf = 65504
+// maxHalf is the largest finite float16.
+const maxHalf = 65504
 
 // half returns the bits of the float16 nearest to x, of two equally near ones the even one;
-// beyond [MaxHalf] that is infinity.
+// beyond [maxHalf] that is infinity.
 func half(x float32) uint16 {
 	bits := math.Float32bits(x)
 	sign, magnitude := uint16(bits>>16)&0x8000, bits&0x7fffffff
@@ -39,7 +39,7 @@ func halved(t *onnxmodel.Tensor, name string) *onnxmodel.Tensor {
 // fitsHalf reports whether all elements are finite in float16.
 func fitsHalf(t *onnxmodel.Tensor) bool {
 	for _, x := range t.Floats() {
-		if !(math.Abs(float64(x)) <= MaxHalf) {
+		if !(math.Abs(float64(x)) <= maxHalf) {
 			return false
 		}
 	}

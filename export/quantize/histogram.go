@@ -18,7 +18,7 @@ type histogram struct {
 	total      int64
 }
 
-func newHistogram(r Range, by Method) *histogram {
+func newHistogram(r span, by Method) *histogram {
 	h := &histogram{low: r.Min, magnitudes: by == Entropy}
 	high := r.Max
 	if h.magnitudes {
@@ -45,7 +45,7 @@ func (h *histogram) add(data []float32) {
 
 // percentile returns the range that leaves out a share of all values, half of it at each end; its
 // ends are ends of bins.
-func (h *histogram) percentile(share float64) Range {
+func (h *histogram) percentile(share float64) span {
 	spare := int64(share / 2 * float64(h.total))
 	first, last := 0, bins-1
 	for n := h.counts[first]; n <= spare && first < last; n += h.counts[first] {
@@ -54,7 +54,7 @@ func (h *histogram) percentile(share float64) Range {
 	for n := h.counts[last]; n <= spare && first < last; n += h.counts[last] {
 		last--
 	}
-	return Range{h.low + float64(first)*h.width, h.low + float64(last+1)*h.width}
+	return span{h.low + float64(first)*h.width, h.low + float64(last+1)*h.width}
 }
 
 // entropy returns the magnitude at which to clip: among those of 128, 129, … 2048 bins the one at

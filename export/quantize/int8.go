@@ -107,7 +107,7 @@ type quantisation struct {
 	samples Samples
 	o       Options
 	layers  []*onnxmodel.Node
-	ranges  map[string]Range
+	ranges  map[string]span
 }
 
 // search finds layers to keep in float32: the worst one, then as many more as there are already, by a

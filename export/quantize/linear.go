@@ -26,7 +26,7 @@ const (
 
 // activation returns the grid of an activation's range; 0 is always one of its values, which
 // padding and ReLU need.
-func (t Target) activation(r Range) grid {
+func (t Target) activation(r span) grid {
 	lo, hi := min(r.Min, 0), max(r.Max, 0)
 	if t == GPU {
 		return grid{scale: positive(max(-lo, hi) / 127), least: -127, most: 127, elem: onnxmodel.Int8}
@@ -51,7 +51,7 @@ func (g grid) level(x float32) int {
 	return int(min(max(q, float64(g.least)), float64(g.most)))
 }
 
-// constantGrid returns the levels of a constant.
+// constant returns the levels of a constant.
 func (g grid) constant(name string, t *onnxmodel.Tensor) *onnxmodel.Tensor {
 	out := &onnxmodel.Tensor{Name: name, Type: g.elem, Dims: t.Dims}
 	for _, x := range t.Floats() {
@@ -106,7 +106,7 @@ func (c channels) constant(name string, t *onnxmodel.Tensor) *onnxmodel.Tensor {
 	return out
 }
 
-// biasLevels returns a bias as int32, and its scales.
+// bias returns a bias as int32, and its scales.
 func (c channels) bias(name string, bias *onnxmodel.Tensor, input float32) (levels *onnxmodel.Tensor, scales []float32) {
 	levels = &onnxmodel.Tensor{Name: name, Type: onnxmodel.Int32, Dims: bias.Dims}
 	for k, x := range bias.Floats() {

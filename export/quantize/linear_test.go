@@ -15,19 +15,19 @@ import (
 func TestActivationLevels(t *testing.T) {
 	tests := []struct {
 		target Target
-		r      Range
+		r      span
 		scale  float32
 		zero   int
 		x      []float32
 		want   []int
 	}{
 		// 255 steps of 1 from −64 to 191; halves go to the even level, what lies outside to the last.
-		{CPU, Range{-64, 191}, 1, 64, []float32{0, 0.5, 1.5, 2.5, -0.5, -64, -65, 191, 1e9, -1e9}, []int{64, 64, 66, 66, 64, 0, 0, 255, 255, 0}},
-		{CPU, Range{3, 510}, 2, 0, []float32{0, 1, 3, 5, -7}, []int{0, 0, 2, 2, 0}}, // 0 belongs to it
-		{CPU, Range{-255, -3}, 1, 255, []float32{0, -1, -300}, []int{255, 254, 0}},
-		{CPU, Range{0, 0}, 1, 0, []float32{0, 5}, []int{0, 5}},
-		{GPU, Range{-127, 10}, 1, 0, []float32{0, 0.5, -1.5, 126.6, 300, -300}, []int{0, 0, -2, 127, 127, -127}},
-		{GPU, Range{0, 254}, 2, 0, []float32{1, 3, 254}, []int{0, 2, 127}},
+		{CPU, span{-64, 191}, 1, 64, []float32{0, 0.5, 1.5, 2.5, -0.5, -64, -65, 191, 1e9, -1e9}, []int{64, 64, 66, 66, 64, 0, 0, 255, 255, 0}},
+		{CPU, span{3, 510}, 2, 0, []float32{0, 1, 3, 5, -7}, []int{0, 0, 2, 2, 0}}, // 0 belongs to it
+		{CPU, span{-255, -3}, 1, 255, []float32{0, -1, -300}, []int{255, 254, 0}},
+		{CPU, span{0, 0}, 1, 0, []float32{0, 5}, []int{0, 5}},
+		{GPU, span{-127, 10}, 1, 0, []float32{0, 0.5, -1.5, 126.6, 300, -300}, []int{0, 0, -2, 127, 127, -127}},
+		{GPU, span{0, 254}, 2, 0, []float32{1, 3, 254}, []int{0, 2, 127}},
 	}
 	for _, tt := range tests {
 		g := tt.target.activation(tt.r)
@@ -104,7 +104,7 @@ func TestHalfAStep(t *testing.T) {
 		}
 	}
 	for _, target := range []Target{CPU, GPU} {
-		g := target.activation(Range{float64(slices.Min(data)), float64(slices.Max(data))})
+		g := target.activation(span{float64(slices.Min(data)), float64(slices.Max(data))})
 		for _, x := range data {
 			// Rounding the zero point moves the ends by up to half a step more.
 			if d := math.Abs(float64(g.level(x)-g.zero)*float64(g.scale) - float64(x)); d > float64(g.scale)*1.0001 {

@@ -19,7 +19,7 @@ type writer struct {
 
 // write returns the quantised model. A value that is brought to levels keeps its name for what
 // comes back from them; what is made before is called name/float.
-func (p *plan) write(ranges map[string]Range, o Options) *onnxmodel.Model {
+func (p *plan) write(ranges map[string]span, o Options) *onnxmodel.Model {
 	w := &writer{plan: p, target: o.For, most: 127, grids: map[string]grid{}, scales: map[string]channels{}, out: p.m.Clone()}
 	if o.ReduceRange {
 		w.most = 64
@@ -192,7 +192,7 @@ func (w *writer) dequantised(name string, levels *onnxmodel.Tensor, scales []flo
 func (w *writer) constantOperand(n *onnxmodel.Node, t *onnxmodel.Tensor) string {
 	name := n.Name + "/" + t.Name
 	data := t.Floats()
-	g := w.target.activation(Range{float64(slices.Min(data)), float64(slices.Max(data))})
+	g := w.target.activation(span{float64(slices.Min(data)), float64(slices.Max(data))})
 	scale, zero := w.parameters(name, g)
 	levels := g.constant(name+"/levels", t)
 	w.out.AddTensor(levels)

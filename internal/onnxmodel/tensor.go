@@ -16,12 +16,11 @@ const (
 	Int8    = 3
 	Int32   = 6
 	Int64   = 7
-	Bool    = 9
 	Float16 = 10
 )
 
 // width is the size of an element in bytes.
-var width = map[int]int{Float32: 4, Uint8: 1, Int8: 1, Int32: 4, Int64: 8, Bool: 1, Float16: 2}
+var width = map[int]int{Float32: 4, Uint8: 1, Int8: 1, Int32: 4, Int64: 8, 9: 1, Float16: 2} // 9: bool
 
 // Fields of TensorProto.
 const (
