@@ -162,7 +162,7 @@ func (f *File) check() error {
 // holdsNone says what a file holds that has no tensors.
 func (f *File) holdsNone() error {
 	if len(f.beside) == 0 {
-		return errors.New("holds no tensors")
+		return fmt.Errorf("holds no tensors (read as %s)", f.form)
 	}
 	return fmt.Errorf("holds no tensors, only %s: want the file that torch.save(model.state_dict(), …) writes", shortList(f.beside, 5))
 }
