@@ -18,21 +18,27 @@ func (t *Task) Confidence(w, h int) *Confidence {
 		return nil
 	}
 	out := &Confidence{W: w, H: h, Pix: make([]uint8, w*h)}
+	m.certainty(w, h, probabilities, func(i int, p float32) { out.Pix[i] = uint8(math.Round(255 * float64(p))) })
+	return out
+}
+
+// certainty calls f with the probability of the most probable class at each of w × h
+// positions that lie evenly over the map, row by row. It holds logits, or multiples of
+// probabilities.
+func (m logitMap) certainty(w, h int, probabilities bool, f func(i int, p float32)) {
 	m.each(w, h, func(y int, values []float32) {
 		if !probabilities {
 			softmax(values, m.c)
 		}
-		row := out.Pix[y*w : (y+1)*w]
-		for x := range row {
+		for x := range w {
 			most, sum := float32(0), float32(0)
 			for c := range m.c {
 				v := values[c*w+x]
 				most, sum = max(most, v), sum+v
 			}
-			row[x] = uint8(math.Round(255 * float64(min(most/sum, 1))))
+			f(y*w+x, min(most/sum, 1))
 		}
 	})
-	return out
 }
 
 // likelihoods returns the logits of the image, or its probabilities times the number of

@@ -92,17 +92,8 @@ func chosen(props map[string]string) []string {
 // Certainty returns the largest softmax per position, [h,w], of one image's logits [C,h,w]
 // (shape), resized as by [Argmax].
 func Certainty(logits []float32, shape [3]int, w, h int) []float32 {
-	out := make([]float32, 0, w*h)
+	out := make([]float32, w*h)
 	m := logitMap{c: shape[0], h: shape[1], w: shape[2], pix: logits}
-	m.each(w, h, func(_ int, values []float32) {
-		softmax(values, m.c)
-		for x := range w {
-			best := float32(0)
-			for c := range m.c {
-				best = max(best, values[c*w+x])
-			}
-			out = append(out, best)
-		}
-	})
+	m.certainty(w, h, false, func(i int, p float32) { out[i] = p })
 	return out
 }

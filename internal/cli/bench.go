@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"slices"
@@ -89,8 +88,8 @@ func (f *benchFlags) run(cmd *cobra.Command, settings []string) error {
 const stateKey = "runtime.state="
 
 // rows lists what is measured: the plain rows of all networks, with the state in the first
-// of its places before the next, then each --with, and last the comparisons with PyTorch. Every configuration is read here, so that a mistake is told
-// before the work.
+// of its places before the next, then each --with, and last the comparisons with PyTorch.
+// Every configuration is read here, so that a mistake is told before the work.
 func (f *benchFlags) rows(settings []string) (rows []bench.Row, err error) {
 	switch {
 	case f.budget <= 0:
@@ -194,14 +193,14 @@ func benchRowCommand() *cobra.Command {
 func measureRow(cmd *cobra.Command, r bench.Row, most time.Duration) error {
 	var printing error
 	res, err := bench.Measure(cmd.Context(), r, most, func(seconds float64) {
-		printing = errors.Join(printing, jsonLine(cmd.OutOrStdout(), struct {
+		printing = errors.Join(printing, bench.WriteLine(cmd.OutOrStdout(), struct {
 			bench.Line
 			Network string  `json:"network"`
 			Seconds float64 `json:"seconds"`
 		}{bench.Line{Kind: "iteration"}, r.Network, seconds}))
 	})
 	if res.Iterations > 0 {
-		printing = errors.Join(printing, jsonLine(cmd.OutOrStdout(), struct {
+		printing = errors.Join(printing, bench.WriteLine(cmd.OutOrStdout(), struct {
 			bench.Line
 			bench.Result
 		}{bench.Line{Kind: "row"}, res}))
@@ -212,7 +211,7 @@ func measureRow(cmd *cobra.Command, r bench.Row, most time.Duration) error {
 func comparePeer(cmd *cobra.Command, r bench.Row, most time.Duration) error {
 	res, err := bench.Compare(cmd.Context(), r, bench.PeerPython(), most)
 	if res.Rounds > 0 {
-		err = errors.Join(err, jsonLine(cmd.OutOrStdout(), struct {
+		err = errors.Join(err, bench.WriteLine(cmd.OutOrStdout(), struct {
 			bench.Line
 			bench.PeerResult
 		}{bench.Line{Kind: "peer"}, res}))
@@ -220,12 +219,3 @@ func comparePeer(cmd *cobra.Command, r bench.Row, most time.Duration) error {
 	return err
 }
 
-// jsonLine writes a value as one line.
-func jsonLine(w io.Writer, v any) error {
-	text, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	_, err = w.Write(append(text, '\n'))
-	return err
-}

@@ -154,7 +154,8 @@ func check(table *C.cuda_driver, what string, result C.int) error {
 	return fmt.Errorf("the NVIDIA driver does not work: %s: %s (%d)", what, C.GoString(C.cuda_error(table, result)), int(result))
 }
 
-// uuidText writes GPU-xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx.
+// uuidText writes a GPU's number as the driver's own tools do: GPU- and the five groups of a
+// UUID (RFC 9562, section 4).
 func uuidText(uuid [16]C.uchar) string {
 	b := *(*[16]byte)(unsafe.Pointer(&uuid))
 	return fmt.Sprintf("GPU-%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])

@@ -69,18 +69,26 @@ func Find(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	for _, m := range members {
+	if err := check(dir, members); err != nil {
+		return "", err
+	}
+	return dir, nil
+}
+
+// check says what is wrong with the files in a folder.
+func check(dir string, files []packages.Member) error {
+	for _, m := range files {
 		sum, err := sha256sum.File(filepath.Join(dir, m.As))
 		switch {
 		case errors.Is(err, os.ErrNotExist):
-			return "", fmt.Errorf("ONNX Runtime for browsers is not in %s", dir)
+			return fmt.Errorf("ONNX Runtime for browsers is not in %s", dir)
 		case err != nil:
-			return "", err
+			return err
 		case sum != m.SHA256:
-			return "", fmt.Errorf("%s is not the file of onnxruntime-web %s", filepath.Join(dir, m.As), Version)
+			return fmt.Errorf("%s is not the file of onnxruntime-web %s", filepath.Join(dir, m.As), Version)
 		}
 	}
-	return dir, nil
+	return nil
 }
 
 func orCache(dir string) (string, error) {
@@ -106,7 +114,7 @@ func install(ctx context.Context, dir string, progress io.Writer, a packages.Arc
 			_, _ = fmt.Fprintf(progress, format+"\n", args...) // for the eye; it must not stop the work
 		}
 	}
-	if whole(dir, files) {
+	if check(dir, files) == nil {
 		say("ONNX Runtime for browsers %s is already there", Version)
 		return dir, nil
 	}
@@ -136,14 +144,4 @@ func install(ctx context.Context, dir string, progress io.Writer, a packages.Arc
 		return failed(err)
 	}
 	return dir, nil
-}
-
-// whole reports whether all files are in place.
-func whole(dir string, files []packages.Member) bool {
-	for _, m := range files {
-		if sum, err := sha256sum.File(filepath.Join(dir, m.As)); err != nil || sum != m.SHA256 {
-			return false
-		}
-	}
-	return true
 }

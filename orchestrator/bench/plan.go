@@ -90,15 +90,11 @@ func Run(ctx context.Context, o Options) error {
 	return nil
 }
 
+// WriteLine writes a JSON document as one line.
+func WriteLine(w io.Writer, v any) error { return json.NewEncoder(w).Encode(v) }
+
 // print writes a line.
-func (r *run) print(v any) error {
-	text, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	_, err = r.Out.Write(append(text, '\n'))
-	return err
-}
+func (r *run) print(v any) error { return WriteLine(r.Out, v) }
 
 // doctor checks the machine. Failures stop nothing: figures may tell more of them.
 func (r *run) doctor(ctx context.Context) error {
