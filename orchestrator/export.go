@@ -32,6 +32,7 @@ type ExportOptions struct {
 // Exported is a model that agrees with its training network.
 type Exported struct {
 	Model    []byte
+	Network  *Network // that it was made of
 	options  export.ModelOptions
 	verified export.Verified
 	facts    export.CardFacts
@@ -65,14 +66,14 @@ func Export(ctx context.Context, e *engine.Engine, o ExportOptions) (*Exported, 
 	if err != nil {
 		return nil, err
 	}
-	x := &Exported{options: m, facts: export.CardFacts{
+	x := &Exported{Network: n, options: m, facts: export.CardFacts{
 		Method: fmt.Sprintf("%s: %s", n.Config.Method, n.Config.Method.Sentence()),
 		Made:   fmt.Sprintf("the %s after %s", o.Weights, plural.Of(n.Iteration, "iteration", "iterations")),
 	}}
 	if x.Model, err = export.Finish(ctx, e, m, n.Lookup); err != nil {
 		return nil, err
 	}
-	return x, x.verify(ctx, e, o, n)
+	return x, x.verify(ctx, e, o)
 }
 
 func (o ExportOptions) model(ctx context.Context, n *Network) (export.ModelOptions, error) {
@@ -156,7 +157,8 @@ func licenceOf(init string) string {
 }
 
 // verify compares the model with the training network.
-func (x *Exported) verify(ctx context.Context, e *engine.Engine, o ExportOptions, n *Network) error {
+func (x *Exported) verify(ctx context.Context, e *engine.Engine, o ExportOptions) error {
+	n := x.Network
 	least, err := n.Arch.MinSize()
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"math"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"t2sda/datasets"
@@ -170,38 +171,40 @@ func spread[T any](all []T, n int) []T {
 	return some
 }
 
-// score predicts all images and calls each with the labels; it returns the mean IoU, NaN without
-// labels to compare with.
+// score predicts all images and calls each with the labels, one after the other; it returns the
+// mean IoU, NaN without labels to compare with.
 func (w *narrowing) score(ctx context.Context, p *predict.Predictor, each func(i int, l *raster.Labels) error) (float64, error) {
-	total := score.NewConfusion(len(p.Space().Classes))
+	if !w.labels {
+		return math.NaN(), w.predict(ctx, p, each)
+	}
+	var mu sync.Mutex
+	r, err := score.Evaluate(ctx, p, w.eval, score.Options{Each: func(one score.Prediction) error {
+		mu.Lock()
+		defer mu.Unlock()
+		return each(one.Index, one.Labels)
+	}})
+	if err != nil {
+		return 0, err
+	}
+	return float64(r.MIoU), nil
+}
+
+// predict is score for images without labels.
+func (w *narrowing) predict(ctx context.Context, p *predict.Predictor, each func(i int, l *raster.Labels) error) error {
 	for i := range w.eval.Len() {
-		load := w.eval.LoadScored
-		if !w.labels {
-			load = w.eval.LoadImage
-		}
-		s, err := load(ctx, i)
+		s, err := w.eval.LoadImage(ctx, i)
 		if err != nil {
-			return 0, err
+			return err
 		}
-		width, height := s.Image.W, s.Image.H
-		if w.labels {
-			width, height = s.Labels.W, s.Labels.H
-		}
-		l, err := p.PredictAt(ctx, s.Image, width, height)
-		if err == nil && w.labels {
-			err = total.Add(s.Labels, l)
-		}
+		l, err := p.PredictAt(ctx, s.Image, s.Image.W, s.Image.H)
 		if err == nil {
 			err = each(i, l)
 		}
 		if err != nil {
-			return 0, fmt.Errorf("%s: %w", w.eval.Item(i).Image, err)
+			return fmt.Errorf("%s: %w", w.eval.Item(i).Image, err)
 		}
 	}
-	if !w.labels {
-		return math.NaN(), nil
-	}
-	return total.MeanIoU(), nil
+	return nil
 }
 
 // drop measures a model: what it loses of mean IoU or, without labels, of agreement with the

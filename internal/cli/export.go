@@ -91,7 +91,7 @@ func (f *exportFlags) run(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	lines, err := f.precision.narrow(cmd, e, f.o, model)
+	lines, err := f.precision.narrow(cmd, e, model)
 	if err != nil {
 		return err
 	}

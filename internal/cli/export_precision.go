@@ -51,16 +51,12 @@ func (f *precisionFlags) check(cmd *cobra.Command) error {
 
 // narrow makes an exported model what was asked for, and returns what people are told of it. Float32
 // stays as it is.
-func (f *precisionFlags) narrow(cmd *cobra.Command, e *engine.Engine, run orchestrator.ExportOptions, model *orchestrator.Exported) (lines []string, err error) {
+func (f *precisionFlags) narrow(cmd *cobra.Command, e *engine.Engine, model *orchestrator.Exported) (lines []string, err error) {
 	if f.o.Precision == orchestrator.FP32 {
 		return nil, nil
 	}
-	n, err := orchestrator.OpenNetwork(run.Run, run.Checkpoint, run.Weights)
-	if err != nil {
-		return nil, err
-	}
 	tell := func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), line) }
-	r, err := orchestrator.Narrow(cmd.Context(), e, n, model.Model, f.o, tell)
+	r, err := orchestrator.Narrow(cmd.Context(), e, model.Network, model.Model, f.o, tell)
 	if err != nil {
 		return nil, err
 	}
