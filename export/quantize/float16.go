@@ -55,9 +55,6 @@ func float16Of(ctx context.Context, e *engine.Engine, model []byte, s Samples, e
 	if s.Len == 0 {
 		return nil, errors.New("there are no images to find activations on that it cannot hold")
 	}
-	if err := fold(ctx, e, m, s); err != nil {
-		return nil, err
-	}
 	wide, err := unheld(ctx, e, m, s)
 	if err != nil {
 		return nil, err

@@ -68,9 +68,6 @@ func int8Of(ctx context.Context, e *engine.Engine, model []byte, s Samples, o Op
 	if err != nil {
 		return nil, err
 	}
-	if err := fold(ctx, e, m, s); err != nil {
-		return nil, err
-	}
 	q := &quantisation{engine: e, m: m, samples: s, o: o, layers: layers(m)}
 	if len(q.layers) == 0 {
 		return nil, errors.New("the model has no convolution or matrix product whose weights are constants")
@@ -103,7 +100,7 @@ func (o Options) Validate() error {
 // quantisation is one call of [Int8].
 type quantisation struct {
 	engine  *engine.Engine
-	m       *onnxmodel.Model // constants folded
+	m       *onnxmodel.Model
 	samples Samples
 	o       Options
 	layers  []*onnxmodel.Node

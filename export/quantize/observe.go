@@ -160,34 +160,3 @@ func runOne(ctx context.Context, session *engine.Session, s Samples, i int, each
 	}
 	return each(in, out)
 }
-
-// fold replaces float32 values that only depend on constants by constants.
-func fold(ctx context.Context, e *engine.Engine, m *onnxmodel.Model, s Samples) error {
-	constant, float := constants(m), floats(m)
-	var values []string
-	for _, n := range m.Nodes {
-		for _, v := range n.Inputs {
-			if constant[v] && float[v] && m.Tensor(v) == nil && !constant[n.Outputs[0]] {
-				values = append(values, v)
-			}
-		}
-	}
-	err := run(ctx, e, exposing(m, values), s.First(1), func(_, results map[string]*engine.Tensor) error {
-		for _, v := range values {
-			m.AddTensor(onnxmodel.Floats(v, results[v].Floats(), results[v].Shape()...))
-		}
-		return nil
-	})
-	if err != nil {
-		return fmt.Errorf("constants: %w", err)
-	}
-	kept := m.Nodes[:0]
-	for _, n := range m.Nodes {
-		if m.Tensor(n.Outputs[0]) == nil {
-			kept = append(kept, n)
-		}
-	}
-	m.Nodes = kept
-	m.Prune()
-	return nil
-}
