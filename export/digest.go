@@ -4,9 +4,8 @@ import (
 	"bytes"
 	"slices"
 
+	"t2sda/internal/protofield"
 	"t2sda/internal/sha256sum"
-
-	"google.golang.org/protobuf/encoding/protowire"
 )
 
 // digestKey is the metadata entry that ends a model: the SHA-256 of all before.
@@ -15,11 +14,9 @@ const digestKey = "t2sda_digest"
 // sealed appends its digest to a serialised model.
 func sealed(model []byte) []byte {
 	const modelMetadata, entryKey, entryValue = 14, 1, 2
-	text := func(b []byte, num protowire.Number, s string) []byte {
-		return protowire.AppendString(protowire.AppendTag(b, num, protowire.BytesType), s)
-	}
-	entry := text(text(nil, entryKey, digestKey), entryValue, sha256sum.Of(model))
-	return protowire.AppendBytes(protowire.AppendTag(model, modelMetadata, protowire.BytesType), entry)
+	entry := protofield.AppendBytes(nil, entryKey, []byte(digestKey))
+	entry = protofield.AppendBytes(entry, entryValue, []byte(sha256sum.Of(model)))
+	return protofield.AppendBytes(model, modelMetadata, entry)
 }
 
 // Seal appends the digest to a model that was made of an unsealed one of [Build], see [Unsealed].

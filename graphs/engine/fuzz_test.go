@@ -48,8 +48,8 @@ func checkSignature(t *testing.T, model []byte) {
 	if in2, out2, err := signature(more); err != nil || len(in2) != len(in) || len(out2) != len(out) {
 		t.Errorf("with an unknown field there are %d inputs and %d outputs, before %d and %d; %v", len(in2), len(out2), len(in), len(out), err)
 	}
-	edited, names, ok, err := widened(model, in, out)
-	if err != nil || !ok {
+	edited, c, err := widened(model, in, out)
+	if err != nil || c.none() {
 		return
 	}
 	in3, out3, err := signature(edited)
@@ -57,7 +57,7 @@ func checkSignature(t *testing.T, model []byte) {
 		t.Fatalf("widened, %d inputs and %d outputs are %d and %d: %v", len(in), len(out), len(in3), len(out3), err)
 	}
 	for i, info := range out3 {
-		if names[out[i].Name] != "" && info.Name != out[i].Name+castSuffix {
+		if c.out[out[i].Name] != "" && info.Name != out[i].Name+castSuffix {
 			t.Errorf("output %q is cast to %q", out[i].Name, info.Name)
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"slices"
 
+	"t2sda/internal/protofield"
+
 	ort "github.com/yalue/onnxruntime_go"
 	"google.golang.org/protobuf/encoding/protowire"
 )
@@ -114,7 +116,7 @@ func operators(model []byte) (ops []string, err error) {
 			return nil
 		}
 		return fields(b, func(num protowire.Number, b []byte) error {
-			if op := stringField(b, nodeOp); num == graphNode && op != "MemcpyToHost" && op != "MemcpyFromHost" {
+			if op := protofield.Text(b, nodeOp); num == graphNode && op != "MemcpyToHost" && op != "MemcpyFromHost" {
 				ops = append(ops, op)
 			}
 			return nil

@@ -5,6 +5,8 @@ import (
 	"fmt"
 
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"t2sda/internal/protofield"
 )
 
 // IOInfo describes one input or output of a session.
@@ -73,7 +75,7 @@ func properties(model []byte) map[string]string {
 	all := map[string]string{}
 	_ = fields(model, func(num protowire.Number, b []byte) error {
 		if num == modelMetadata {
-			all[stringField(b, entryKey)] = stringField(b, entryValue)
+			all[protofield.Text(b, entryKey)] = protofield.Text(b, entryValue)
 		}
 		return nil
 	})
@@ -81,7 +83,7 @@ func properties(model []byte) map[string]string {
 }
 
 // tensorName returns the name of a TensorProto.
-func tensorName(b []byte) string { return stringField(b, 8) }
+func tensorName(b []byte) string { return protofield.Text(b, 8) }
 
 // sparseName returns the name of a SparseTensorProto: that of its values.
 func sparseName(b []byte) (name string) {
@@ -125,7 +127,7 @@ func tensorType(b []byte, info *IOInfo) error {
 		shapeDim = 1
 		dimValue = 1
 	)
-	info.DType = DType(varintField(b, tensorElem, 0))
+	info.DType = DType(protofield.Varint(b, tensorElem, 0))
 	return fields(b, func(num protowire.Number, b []byte) error {
 		if num != tensorDims {
 			return nil
@@ -133,7 +135,7 @@ func tensorType(b []byte, info *IOInfo) error {
 		info.Unranked, info.Dims = false, []int{}
 		return fields(b, func(num protowire.Number, b []byte) error {
 			if num == shapeDim {
-				info.Dims = append(info.Dims, int(int64(varintField(b, dimValue, ^uint64(0)))))
+				info.Dims = append(info.Dims, int(int64(protofield.Varint(b, dimValue, ^uint64(0)))))
 			}
 			return nil
 		})
@@ -143,58 +145,10 @@ func tensorType(b []byte, info *IOInfo) error {
 // fields calls f with the content of every length-delimited field of a message,
 // in order, and checks that the message is well formed to its end.
 func fields(b []byte, f func(num protowire.Number, content []byte) error) error {
-	for len(b) > 0 {
-		num, typ, n := protowire.ConsumeTag(b)
-		if n < 0 {
-			return protowire.ParseError(n)
+	return protofield.Each(b, func(one protofield.Field) error {
+		if one.Type != protowire.BytesType {
+			return nil
 		}
-		b = b[n:]
-		if typ != protowire.BytesType {
-			if n = protowire.ConsumeFieldValue(num, typ, b); n < 0 {
-				return protowire.ParseError(n)
-			}
-			b = b[n:]
-			continue
-		}
-		content, n := protowire.ConsumeBytes(b)
-		if n < 0 {
-			return protowire.ParseError(n)
-		}
-		if err := f(num, content); err != nil {
-			return err
-		}
-		b = b[n:]
-	}
-	return nil
-}
-
-// varintField returns the last varint field num of a message, or def.
-func varintField(b []byte, want protowire.Number, def uint64) uint64 {
-	for len(b) > 0 {
-		num, typ, n := protowire.ConsumeTag(b)
-		if n < 0 {
-			return def
-		}
-		b = b[n:]
-		if num == want && typ == protowire.VarintType {
-			if v, m := protowire.ConsumeVarint(b); m >= 0 {
-				def = v
-			}
-		}
-		if n = protowire.ConsumeFieldValue(num, typ, b); n < 0 {
-			return def
-		}
-		b = b[n:]
-	}
-	return def
-}
-
-func stringField(b []byte, want protowire.Number) (s string) {
-	_ = fields(b, func(num protowire.Number, b []byte) error {
-		if num == want {
-			s = string(b)
-		}
-		return nil
+		return f(one.Num, one.Content)
 	})
-	return s
 }

@@ -140,12 +140,12 @@ func (e *Engine) newSession(name string, model []byte, path string, o SessionOpt
 // lie, or from memory where it had to be changed. From here on inputs and outputs
 // have the types of the tensors that they take.
 func (s *Session) create(model []byte, path string, options *ort.SessionOptions) (*ort.DynamicAdvancedSession, error) {
-	model, names, changed, err := widened(model, s.inputs, s.outputs)
+	model, c, err := widened(model, s.inputs, s.outputs)
 	if err != nil {
 		return nil, err
 	}
-	in, out := widen(s.inputs, names), widen(s.outputs, names)
-	if path != "" && !changed {
+	in, out := widen(s.inputs, c.in), widen(s.outputs, c.out)
+	if path != "" && c.none() {
 		return ort.NewDynamicAdvancedSession(path, in, out, options)
 	}
 	if path != "" {

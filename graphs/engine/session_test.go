@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"t2sda/internal/protofield"
 )
 
 func TestSessionDescribesItsModel(t *testing.T) {
@@ -47,9 +49,9 @@ func TestOpenModel(t *testing.T) {
 		{write("model.pth", []byte("PK\x03\x04\x14\x00\x00\x00archive/data.pkl")), "is a ZIP archive: want an ONNX model; of a network of PyTorch's, torch.onnx.export"},
 		{write("png.onnx", []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR")), "not an ONNX model"},
 		{write("truncated.onnx", model[:len(model)*2/3]), "not an ONNX model, or a truncated one"},
-		{write("nograph.onnx", appendVarint(nil, 1, 8)), "there is no graph in it"},
+		{write("nograph.onnx", protofield.AppendVarint(nil, 1, 8)), "there is no graph in it"},
 		{write("badop.onnx", newModel().node("n", "NoSuchOp", "x", "y").in("x", Float32, 1).out("y", Float32, 1).bytes()), "NoSuchOp"},
-		{write("future.onnx", append(appendBytes(nil, 8, appendVarint(appendBytes(nil, 1, nil), 2, 9999)), model...)), "does not accept the model"},
+		{write("future.onnx", append(protofield.AppendBytes(nil, 8, protofield.AppendVarint(protofield.AppendBytes(nil, 1, nil), 2, 9999)), model...)), "does not accept the model"},
 	} {
 		_, err := e.OpenModel(c.path)
 		wantError(t, err, c.path, c.want)

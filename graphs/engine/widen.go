@@ -2,6 +2,8 @@ package engine
 
 import (
 	"google.golang.org/protobuf/encoding/protowire"
+
+	"t2sda/internal/protofield"
 )
 
 // wider is the element type that stands for one that [Tensor] cannot hold, and
@@ -25,32 +27,38 @@ const (
 	tensorDims  = 2
 )
 
+// casts are the values behind inputs and before outputs that are cast: the model's own name
+// → that of the cast value.
+type casts struct{ in, out map[string]string }
+
+func (c casts) none() bool { return len(c.in)+len(c.out) == 0 }
+
 // widened returns a model whose inputs and outputs hold types that tensors can
 // hold: nodes that cast them stand before and behind the others. onnxruntime_go
 // has no tensors of float16, and of those that a run allocates it keeps half. The
-// infos get the new types, and names that the model's own nodes do not know; ok is
-// false, and nothing changed, where every type is one of ours.
+// infos get the new types, and names that the model's own nodes do not know. Nothing is
+// changed where every type is one of ours.
 //
-// fed are the inputs without initialisers; all inputs and outputs of the model
-// that bear one of their names are rewritten.
-func widened(model []byte, fed, outputs []IOInfo) (edited []byte, names map[string]string, ok bool, err error) {
-	names = map[string]string{} // the model's own name → that of the cast value
-	types := map[string]DType{}
+// fed are the inputs without initialisers; others stay as they are, also where an output
+// bears their name.
+func widened(model []byte, fed, outputs []IOInfo) (edited []byte, c casts, err error) {
+	c = casts{in: map[string]string{}, out: map[string]string{}}
+	types := map[protowire.Number]map[string]DType{graphInput: {}, graphOutput: {}}
 	var before, after []byte
 	for _, info := range fed {
 		if to := wider[info.DType]; to != 0 {
-			names[info.Name], types[info.Name] = info.Name+castSuffix, to
+			c.in[info.Name], types[graphInput][info.Name] = info.Name+castSuffix, to
 			before = appendNode(before, castNode(info.Name+castSuffix, info.Name, info.DType))
 		}
 	}
 	for _, info := range outputs {
 		if to := wider[info.DType]; to != 0 {
-			names[info.Name], types[info.Name] = info.Name+castSuffix, to
+			c.out[info.Name], types[graphOutput][info.Name] = info.Name+castSuffix, to
 			after = appendNode(after, castNode(info.Name, info.Name+castSuffix, to))
 		}
 	}
-	if len(names) == 0 {
-		return model, names, false, nil
+	if c.none() {
+		return model, c, nil
 	}
 	err = fields(model, func(num protowire.Number, b []byte) error {
 		if num == modelGraph {
@@ -58,31 +66,32 @@ func widened(model []byte, fed, outputs []IOInfo) (edited []byte, names map[stri
 				return err
 			}
 		}
-		edited = appendField(edited, num, b)
+		edited = protofield.AppendBytes(edited, num, b)
 		return nil
 	})
 	if err != nil {
-		return nil, nil, false, err
+		return nil, c, err
 	}
 	// Fields that are no messages or texts: ir_version and model_version.
-	return append(scalars(model), edited...), names, true, nil
+	return append(scalars(model), edited...), c, nil
 }
 
 // castSuffix ends the names of cast values.
 const castSuffix = "/t2sda.cast"
 
-// widenedGraph rewrites a GraphProto. All its fields are length-delimited.
-func widenedGraph(graph []byte, types map[string]DType, before, after []byte) (edited []byte, err error) {
+// widenedGraph rewrites a GraphProto; types has the new ones by field and name. All its
+// fields are length-delimited.
+func widenedGraph(graph []byte, types map[protowire.Number]map[string]DType, before, after []byte) (edited []byte, err error) {
 	edited = append(edited, before...)
 	err = fields(graph, func(num protowire.Number, b []byte) error {
-		if num == graphInput || num == graphOutput {
-			if to := types[stringField(b, infoName)]; to != 0 {
+		if renamed := types[num]; renamed != nil {
+			if to := renamed[protofield.Text(b, infoName)]; to != 0 {
 				if b, err = widenedInfo(b, to); err != nil {
 					return err
 				}
 			}
 		}
-		edited = appendField(edited, num, b)
+		edited = protofield.AppendBytes(edited, num, b)
 		return nil
 	})
 	return append(edited, after...), err
@@ -90,7 +99,7 @@ func widenedGraph(graph []byte, types map[string]DType, before, after []byte) (e
 
 // widenedInfo is a ValueInfoProto of another name and type, and the same shape.
 func widenedInfo(info []byte, to DType) ([]byte, error) {
-	tensor := protowire.AppendVarint(protowire.AppendTag(nil, tensorElem, protowire.VarintType), uint64(to))
+	tensor := protofield.AppendVarint(nil, tensorElem, uint64(to))
 	err := fields(info, func(num protowire.Number, b []byte) error {
 		if num != infoType {
 			return nil
@@ -101,14 +110,14 @@ func widenedInfo(info []byte, to DType) ([]byte, error) {
 			}
 			return fields(b, func(num protowire.Number, b []byte) error {
 				if num == tensorDims {
-					tensor = appendField(tensor, tensorDims, b)
+					tensor = protofield.AppendBytes(tensor, tensorDims, b)
 				}
 				return nil
 			})
 		})
 	})
-	named := appendField(nil, infoName, []byte(stringField(info, infoName)+castSuffix))
-	return appendField(named, infoType, appendField(nil, typeTensor, tensor)), err
+	named := protofield.AppendBytes(nil, infoName, []byte(protofield.Text(info, infoName)+castSuffix))
+	return protofield.AppendBytes(named, infoType, protofield.AppendBytes(nil, typeTensor, tensor)), err
 }
 
 // castNode is a NodeProto: to = Cast(from).
@@ -117,36 +126,27 @@ func castNode(from, to string, t DType) []byte {
 		nodeInput, nodeOutput, nodeName, nodeOp, nodeAttribute = 1, 2, 3, 4, 5
 		attributeName, attributeInt, attributeType, typeInt    = 1, 3, 20, 2
 	)
-	a := appendField(nil, attributeName, []byte("to"))
-	a = protowire.AppendVarint(protowire.AppendTag(a, attributeInt, protowire.VarintType), uint64(t))
-	a = protowire.AppendVarint(protowire.AppendTag(a, attributeType, protowire.VarintType), typeInt)
-	n := appendField(nil, nodeInput, []byte(from))
-	n = appendField(n, nodeOutput, []byte(to))
-	n = appendField(n, nodeName, []byte(from+castSuffix))
-	n = appendField(n, nodeOp, []byte("Cast"))
-	return appendField(n, nodeAttribute, a)
+	a := protofield.AppendBytes(nil, attributeName, []byte("to"))
+	a = protofield.AppendVarint(a, attributeInt, uint64(t))
+	a = protofield.AppendVarint(a, attributeType, typeInt)
+	n := protofield.AppendBytes(nil, nodeInput, []byte(from))
+	n = protofield.AppendBytes(n, nodeOutput, []byte(to))
+	n = protofield.AppendBytes(n, nodeName, []byte(from+castSuffix))
+	n = protofield.AppendBytes(n, nodeOp, []byte("Cast"))
+	return protofield.AppendBytes(n, nodeAttribute, a)
 }
 
-func appendNode(b, node []byte) []byte { return appendField(b, graphNode, node) }
-
-func appendField(b []byte, num protowire.Number, content []byte) []byte {
-	return protowire.AppendBytes(protowire.AppendTag(b, num, protowire.BytesType), content)
-}
+func appendNode(b, node []byte) []byte { return protofield.AppendBytes(b, graphNode, node) }
 
 // scalars returns the fields of a message that are not length-delimited, as they
 // are. The message was parsed before.
 func scalars(b []byte) (kept []byte) {
-	for len(b) > 0 {
-		_, typ, n := protowire.ConsumeTag(b)
-		if n < 0 {
-			return kept
+	_ = protofield.Each(b, func(f protofield.Field) error {
+		if f.Type != protowire.BytesType {
+			kept = append(kept, f.Whole...)
 		}
-		whole := n + max(0, protowire.ConsumeFieldValue(1, typ, b[n:]))
-		if typ != protowire.BytesType {
-			kept = append(kept, b[:whole]...)
-		}
-		b = b[whole:]
-	}
+		return nil
+	})
 	return kept
 }
 

@@ -218,4 +218,3 @@ func comparePeer(cmd *cobra.Command, r bench.Row, most time.Duration) error {
 	}
 	return err
 }
-

@@ -6,7 +6,7 @@ import (
 	"math"
 	"slices"
 
-	"google.golang.org/protobuf/encoding/protowire"
+	"t2sda/internal/protofield"
 )
 
 // Fields of ModelProto and GraphProto.
@@ -49,16 +49,16 @@ type Info struct {
 func Parse(model []byte) (*Model, error) {
 	m := &Model{tensorOf: map[string]*Tensor{}}
 	seen := false
-	err := fields(model, func(f field) error {
-		switch f.num {
+	err := protofield.Each(model, func(f protofield.Field) error {
+		switch f.Num {
 		case modelGraph:
 			seen = true
-			return m.parseGraph(f.content)
+			return m.parseGraph(f.Content)
 		case modelMeta:
-			m.Meta = append(m.Meta, Entry{text(f.content, entryKey), text(f.content, entryValue)})
+			m.Meta = append(m.Meta, Entry{protofield.Text(f.Content, entryKey), protofield.Text(f.Content, entryValue)})
 			return nil
 		}
-		m.rest = append(m.rest, f.whole...)
+		m.rest = append(m.rest, f.Whole...)
 		return nil
 	})
 	if err == nil && !seen {
@@ -71,27 +71,27 @@ func Parse(model []byte) (*Model, error) {
 }
 
 func (m *Model) parseGraph(graph []byte) error {
-	return fields(graph, func(f field) error {
-		switch f.num {
+	return protofield.Each(graph, func(f protofield.Field) error {
+		switch f.Num {
 		case graphNode:
-			n, err := parseNode(f.content)
+			n, err := parseNode(f.Content)
 			m.Nodes = append(m.Nodes, n)
 			return err
 		case graphInit:
-			t, err := parseTensor(f.content)
+			t, err := parseTensor(f.Content)
 			if err == nil {
 				m.AddTensor(t)
 			}
 			return err
 		case graphName:
-			m.name = string(f.content)
+			m.name = string(f.Content)
 		case graphInput:
-			m.Inputs = append(m.Inputs, parseInfo(f.content))
+			m.Inputs = append(m.Inputs, parseInfo(f.Content))
 		case graphOutput:
-			m.Outputs = append(m.Outputs, parseInfo(f.content))
+			m.Outputs = append(m.Outputs, parseInfo(f.Content))
 		case graphInfo: // of values that may change
 		default:
-			m.restOf = append(m.restOf, f.whole...)
+			m.restOf = append(m.restOf, f.Whole...)
 		}
 		return nil
 	})
@@ -101,23 +101,23 @@ func (m *Model) parseGraph(graph []byte) error {
 func (m *Model) Bytes() ([]byte, error) {
 	var g []byte
 	for _, n := range m.Nodes {
-		g = appendBytes(g, graphNode, n.bytes())
+		g = protofield.AppendBytes(g, graphNode, n.bytes())
 	}
-	g = appendBytes(g, graphName, []byte(m.name))
+	g = protofield.AppendBytes(g, graphName, []byte(m.name))
 	for _, t := range m.Tensors {
-		g = appendBytes(g, graphInit, t.bytes())
+		g = protofield.AppendBytes(g, graphInit, t.bytes())
 	}
 	for _, i := range m.Inputs {
-		g = appendBytes(g, graphInput, i.bytes())
+		g = protofield.AppendBytes(g, graphInput, i.bytes())
 	}
 	for _, o := range m.Outputs {
-		g = appendBytes(g, graphOutput, o.bytes())
+		g = protofield.AppendBytes(g, graphOutput, o.bytes())
 	}
 	g = append(g, m.restOf...)
-	out := appendBytes(slices.Clone(m.rest), modelGraph, g)
+	out := protofield.AppendBytes(slices.Clone(m.rest), modelGraph, g)
 	for _, e := range m.Meta {
-		pair := appendBytes(nil, entryKey, []byte(e.Key))
-		out = appendBytes(out, modelMeta, appendBytes(pair, entryValue, []byte(e.Value)))
+		pair := protofield.AppendBytes(nil, entryKey, []byte(e.Key))
+		out = protofield.AppendBytes(out, modelMeta, protofield.AppendBytes(pair, entryValue, []byte(e.Value)))
 	}
 	if len(out) > math.MaxInt32 {
 		return nil, errors.New("the model exceeds the 2 GiB of one ONNX file")
@@ -232,14 +232,14 @@ func (m *Model) SetMeta(key, value string) {
 }
 
 func parseInfo(b []byte) Info {
-	i := Info{Name: text(b, infoName), raw: b}
-	_ = fields(b, func(f field) error {
-		if f.num != infoType {
+	i := Info{Name: protofield.Text(b, infoName), raw: b}
+	_ = protofield.Each(b, func(f protofield.Field) error {
+		if f.Num != infoType {
 			return nil
 		}
-		return fields(f.content, func(f field) error {
-			if f.num == infoTensor {
-				i.Type = int(varint(f.content, infoElem, 0))
+		return protofield.Each(f.Content, func(f protofield.Field) error {
+			if f.Num == infoTensor {
+				i.Type = int(protofield.Varint(f.Content, infoElem, 0))
 			}
 			return nil
 		})
@@ -251,67 +251,9 @@ func (i Info) bytes() []byte {
 	if i.raw != nil {
 		return i.raw
 	}
-	tensor := appendInt(nil, infoElem, i.Type)
+	tensor := protofield.AppendVarint(nil, infoElem, uint64(i.Type))
 	if i.scalar {
-		tensor = appendBytes(tensor, infoShape, nil)
+		tensor = protofield.AppendBytes(tensor, infoShape, nil)
 	}
-	return appendBytes(appendBytes(nil, infoName, []byte(i.Name)), infoType, appendBytes(nil, infoTensor, tensor))
-}
-
-// field is one field of a message.
-type field struct {
-	num     protowire.Number
-	typ     protowire.Type
-	content []byte // of a length-delimited field; else its value's bytes
-	whole   []byte
-}
-
-func fields(b []byte, f func(field) error) error {
-	for len(b) > 0 {
-		num, typ, n := protowire.ConsumeTag(b)
-		if n < 0 {
-			return protowire.ParseError(n)
-		}
-		size := protowire.ConsumeFieldValue(num, typ, b[n:])
-		if size < 0 {
-			return protowire.ParseError(size)
-		}
-		one := field{num: num, typ: typ, content: b[n : n+size], whole: b[:n+size]}
-		if typ == protowire.BytesType {
-			one.content, _ = protowire.ConsumeBytes(b[n:])
-		}
-		if err := f(one); err != nil {
-			return err
-		}
-		b = b[n+size:]
-	}
-	return nil
-}
-
-func text(b []byte, want protowire.Number) (s string) {
-	_ = fields(b, func(f field) error {
-		if f.num == want && f.typ == protowire.BytesType {
-			s = string(f.content)
-		}
-		return nil
-	})
-	return s
-}
-
-func varint(b []byte, want protowire.Number, def uint64) uint64 {
-	_ = fields(b, func(f field) error {
-		if f.num == want && f.typ == protowire.VarintType {
-			def, _ = protowire.ConsumeVarint(f.content)
-		}
-		return nil
-	})
-	return def
-}
-
-func appendBytes(b []byte, num protowire.Number, content []byte) []byte {
-	return protowire.AppendBytes(protowire.AppendTag(b, num, protowire.BytesType), content)
-}
-
-func appendInt(b []byte, num protowire.Number, x int) []byte {
-	return protowire.AppendVarint(protowire.AppendTag(b, num, protowire.VarintType), uint64(x))
+	return protofield.AppendBytes(protofield.AppendBytes(nil, infoName, []byte(i.Name)), infoType, protofield.AppendBytes(nil, infoTensor, tensor))
 }

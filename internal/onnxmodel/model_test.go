@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"t2sda/graphs/engine/onnxtest"
+	"t2sda/internal/protofield"
 )
 
 func example() []byte {
@@ -73,12 +74,12 @@ func TestEdit(t *testing.T) {
 }
 
 func TestBroken(t *testing.T) {
-	outside := appendBytes(appendInt(nil, tensorType, Float32), tensorName, []byte("far"))
-	outside = appendInt(outside, tensorLocation, 1)
-	branch := appendBytes(nil, nodeAttr, appendBytes(appendBytes(nil, attrName, []byte("then_branch")), attrGraph, nil))
-	short := appendInt(appendInt(appendInt(nil, tensorDims, 3), tensorType, Float32), tensorDims, 1)
+	outside := protofield.AppendBytes(protofield.AppendVarint(nil, tensorType, Float32), tensorName, []byte("far"))
+	outside = protofield.AppendVarint(outside, tensorLocation, 1)
+	branch := protofield.AppendBytes(nil, nodeAttr, protofield.AppendBytes(protofield.AppendBytes(nil, attrName, []byte("then_branch")), attrGraph, nil))
+	short := protofield.AppendVarint(protofield.AppendVarint(protofield.AppendVarint(nil, tensorDims, 3), tensorType, Float32), tensorDims, 1)
 	graph := func(field int, b []byte) []byte {
-		return appendBytes(nil, modelGraph, appendBytes(nil, protowire.Number(field), b))
+		return protofield.AppendBytes(nil, modelGraph, protofield.AppendBytes(nil, protowire.Number(field), b))
 	}
 	for _, tt := range []struct {
 		model []byte

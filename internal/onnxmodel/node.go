@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 
+	"t2sda/internal/protofield"
+
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
@@ -23,28 +25,28 @@ type attr struct {
 
 func parseNode(b []byte) (*Node, error) {
 	n := &Node{}
-	err := fields(b, func(f field) error {
-		switch f.num {
+	err := protofield.Each(b, func(f protofield.Field) error {
+		switch f.Num {
 		case nodeInput:
-			n.Inputs = append(n.Inputs, string(f.content))
+			n.Inputs = append(n.Inputs, string(f.Content))
 		case nodeOutput:
-			n.Outputs = append(n.Outputs, string(f.content))
+			n.Outputs = append(n.Outputs, string(f.Content))
 		case nodeName:
-			n.Name = string(f.content)
+			n.Name = string(f.Content)
 		case nodeOp:
-			n.Op = string(f.content)
+			n.Op = string(f.Content)
 		case nodeArea:
-			n.Domain = string(f.content)
+			n.Domain = string(f.Content)
 		case nodeAttr:
-			n.attrs = append(n.attrs, attr{text(f.content, attrName), f.content})
+			n.attrs = append(n.attrs, attr{protofield.Text(f.Content, attrName), f.Content})
 		default:
-			n.rest = append(n.rest, f.whole...)
+			n.rest = append(n.rest, f.Whole...)
 		}
 		return nil
 	})
 	for _, a := range n.attrs {
-		err2 := fields(a.raw, func(f field) error {
-			if f.num == attrGraph || f.num == attrGraphs {
+		err2 := protofield.Each(a.raw, func(f protofield.Field) error {
+			if f.Num == attrGraph || f.Num == attrGraphs {
 				return fmt.Errorf("node %q (%s) holds a graph of its own: such models cannot be edited", n.Name, n.Op)
 			}
 			return nil
@@ -59,18 +61,18 @@ func parseNode(b []byte) (*Node, error) {
 func (n *Node) bytes() []byte {
 	var b []byte
 	for _, v := range n.Inputs {
-		b = appendBytes(b, nodeInput, []byte(v))
+		b = protofield.AppendBytes(b, nodeInput, []byte(v))
 	}
 	for _, v := range n.Outputs {
-		b = appendBytes(b, nodeOutput, []byte(v))
+		b = protofield.AppendBytes(b, nodeOutput, []byte(v))
 	}
-	b = appendBytes(b, nodeName, []byte(n.Name))
-	b = appendBytes(b, nodeOp, []byte(n.Op))
+	b = protofield.AppendBytes(b, nodeName, []byte(n.Name))
+	b = protofield.AppendBytes(b, nodeOp, []byte(n.Op))
 	for _, a := range n.attrs {
-		b = appendBytes(b, nodeAttr, a.raw)
+		b = protofield.AppendBytes(b, nodeAttr, a.raw)
 	}
 	if n.Domain != "" {
-		b = appendBytes(b, nodeArea, []byte(n.Domain))
+		b = protofield.AppendBytes(b, nodeArea, []byte(n.Domain))
 	}
 	return append(b, n.rest...)
 }
@@ -84,7 +86,7 @@ func (n *Node) clone() *Node {
 // Int returns a whole-numbered attribute, or def.
 func (n *Node) Int(name string, def int) int {
 	if a := n.attr(name); a != nil {
-		return int(int64(varint(a.raw, attrInt, uint64(def))))
+		return int(int64(protofield.Varint(a.raw, attrInt, uint64(def))))
 	}
 	return def
 }
@@ -92,8 +94,8 @@ func (n *Node) Int(name string, def int) int {
 // Ints returns an attribute that is a list of whole numbers, nil where there is none.
 func (n *Node) Ints(name string) (list []int) {
 	if a := n.attr(name); a != nil {
-		_ = fields(a.raw, func(f field) error {
-			if f.num == attrInts {
+		_ = protofield.Each(a.raw, func(f protofield.Field) error {
+			if f.Num == attrInts {
 				return numbers(f, func(x uint64) { list = append(list, int(int64(x))) })
 			}
 			return nil
@@ -105,7 +107,9 @@ func (n *Node) Ints(name string) (list []int) {
 // SetInt sets a whole-numbered attribute.
 func (n *Node) SetInt(name string, x int) {
 	const typeInt = 2
-	raw := appendInt(appendInt(appendBytes(nil, attrName, []byte(name)), attrInt, x), attrType, typeInt)
+	raw := protofield.AppendBytes(nil, attrName, []byte(name))
+	raw = protofield.AppendVarint(raw, attrInt, uint64(x))
+	raw = protofield.AppendVarint(raw, attrType, typeInt)
 	if a := n.attr(name); a != nil {
 		a.raw = raw
 		return
@@ -119,9 +123,9 @@ func (n *Node) Float(name string, def float32) float32 {
 	if a == nil {
 		return def
 	}
-	_ = fields(a.raw, func(f field) error {
-		if f.num == attrFloat && f.typ == protowire.Fixed32Type {
-			bits, _ := protowire.ConsumeFixed32(f.content)
+	_ = protofield.Each(a.raw, func(f protofield.Field) error {
+		if f.Num == attrFloat && f.Type == protowire.Fixed32Type {
+			bits, _ := protowire.ConsumeFixed32(f.Content)
 			def = floatOf(bits)
 		}
 		return nil

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"math"
 
+	"t2sda/internal/protofield"
+
 	"google.golang.org/protobuf/encoding/protowire"
 )
 
@@ -67,19 +69,19 @@ func Floats(name string, data []float32, dims ...int) *Tensor {
 
 func parseTensor(b []byte) (*Tensor, error) {
 	t := &Tensor{}
-	err := fields(b, func(f field) error {
-		switch f.num {
+	err := protofield.Each(b, func(f protofield.Field) error {
+		switch f.Num {
 		case tensorDims:
 			return numbers(f, func(x uint64) { t.Dims = append(t.Dims, int(int64(x))) })
 		case tensorType:
-			x, _ := protowire.ConsumeVarint(f.content)
+			x, _ := protowire.ConsumeVarint(f.Content)
 			t.Type = int(x)
 		case tensorName:
-			t.Name = string(f.content)
+			t.Name = string(f.Content)
 		case tensorRaw:
-			t.Raw = f.content
+			t.Raw = f.Content
 		case tensorOutside, tensorLocation:
-			if f.num == tensorOutside || !bytes.Equal(f.content, []byte{0}) {
+			if f.Num == tensorOutside || !bytes.Equal(f.Content, []byte{0}) {
 				return fmt.Errorf("constant %q lies in a file of its own: such models cannot be edited", t.Name)
 			}
 		case tensorFloats, tensorInts32, tensorInts64:
@@ -94,9 +96,9 @@ func parseTensor(b []byte) (*Tensor, error) {
 }
 
 // parseTyped reads elements that are not in raw form.
-func (t *Tensor) parseTyped(f field) error {
-	if f.num == tensorFloats { // packed, little-endian: as in raw form
-		t.Raw = append(t.Raw, f.content...)
+func (t *Tensor) parseTyped(f protofield.Field) error {
+	if f.Num == tensorFloats { // packed, little-endian: as in raw form
+		t.Raw = append(t.Raw, f.Content...)
 		return nil
 	}
 	return numbers(f, func(x uint64) {
@@ -107,8 +109,8 @@ func (t *Tensor) parseTyped(f field) error {
 }
 
 // numbers calls f with the numbers of a field, packed or not.
-func numbers(from field, f func(uint64)) error {
-	for b := from.content; len(b) > 0; {
+func numbers(from protofield.Field, f func(uint64)) error {
+	for b := from.Content; len(b) > 0; {
 		x, n := protowire.ConsumeVarint(b)
 		if n < 0 {
 			return protowire.ParseError(n)
@@ -122,9 +124,9 @@ func numbers(from field, f func(uint64)) error {
 func (t *Tensor) bytes() []byte {
 	var b []byte
 	for _, d := range t.Dims {
-		b = appendInt(b, tensorDims, d)
+		b = protofield.AppendVarint(b, tensorDims, uint64(d))
 	}
-	b = appendInt(b, tensorType, t.Type)
-	b = appendBytes(b, tensorName, []byte(t.Name))
-	return appendBytes(b, tensorRaw, t.Raw)
+	b = protofield.AppendVarint(b, tensorType, uint64(t.Type))
+	b = protofield.AppendBytes(b, tensorName, []byte(t.Name))
+	return protofield.AppendBytes(b, tensorRaw, t.Raw)
 }
