@@ -15,6 +15,7 @@ import (
 
 	"t2sda/internal/imagefile"
 	"t2sda/internal/sealed"
+	"t2sda/internal/usercache"
 )
 
 // statsVersion is part of the key; it grows with the meaning of the counts.
@@ -90,11 +91,11 @@ func (d *Dataset) CheckStats(s *Stats) error {
 // in the user's cache, which training and the command line share. Where the
 // environment names no cache, the error says what to set.
 func StatsCache() (string, error) {
-	base, err := os.UserCacheDir()
+	dir, err := usercache.Dir("stats")
 	if err != nil {
 		return "", fmt.Errorf("there is no cache folder to keep class statistics in (set HOME or XDG_CACHE_HOME): %w", err)
 	}
-	return filepath.Join(base, "t2sda", "stats"), nil
+	return dir, nil
 }
 
 // ImagesKey identifies what [Dataset.LoadImage] returns: it is a hash of the

@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"t2sda/internal/sha256sum"
+	"t2sda/internal/usercache"
 )
 
 // Version is the ONNX Runtime release that this program is built for and checked with.
@@ -142,7 +143,7 @@ func cacheIn(base string, cuda bool) string {
 	if cuda {
 		version += "-cuda"
 	}
-	return filepath.Join(base, "t2sda", "onnxruntime", version)
+	return usercache.In(base, "onnxruntime", version)
 }
 
 // asInstalled refuses a library in the cache that is not, to the last byte, one of those

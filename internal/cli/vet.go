@@ -20,6 +20,7 @@ import (
 
 	"t2sda/graphs/engine"
 	"t2sda/internal/limit"
+	"t2sda/internal/usercache"
 	"t2sda/orchestrator"
 )
 
@@ -70,14 +71,14 @@ func vet(cmd *cobra.Command, o engine.Options) func(path string, model []byte) e
 // knownModel is the file that remembers a model that was tried, "" where there is
 // no cache.
 func knownModel(model []byte, device string) string {
-	cache, err := os.UserCacheDir()
+	dir, err := usercache.Dir("models")
 	if err != nil {
 		return ""
 	}
 	h := sha256.New()
 	fmt.Fprintln(h, engine.Version, device) // never fails
 	h.Write(model)
-	return filepath.Join(cache, "t2sda", "models", hex.EncodeToString(h.Sum(nil)[:16]))
+	return filepath.Join(dir, hex.EncodeToString(h.Sum(nil)[:16]))
 }
 
 // try opens and runs the model in a process of its own. A process that cannot be

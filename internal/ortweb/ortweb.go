@@ -14,6 +14,7 @@ import (
 	"t2sda/internal/atomicfile"
 	"t2sda/internal/packages"
 	"t2sda/internal/sha256sum"
+	"t2sda/internal/usercache"
 )
 
 // Version is the release, that of the library which the program itself runs.
@@ -55,11 +56,11 @@ func Files() []string {
 
 // CacheDir is where the files are looked for. It honours XDG_CACHE_HOME.
 func CacheDir() (string, error) {
-	base, err := os.UserCacheDir()
+	dir, err := usercache.Dir("onnxruntime-web", Version)
 	if err != nil {
 		return "", fmt.Errorf("there is no cache folder (%w): set HOME or XDG_CACHE_HOME", err)
 	}
-	return filepath.Join(base, "t2sda", "onnxruntime-web", Version), nil
+	return dir, nil
 }
 
 // Find returns the folder ([CacheDir] if empty) if it holds all files, each as it was

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"time"
 
 	"t2sda/graphs/engine"
+	"t2sda/internal/usercache"
 )
 
 // bandwidth copies a block to the device and back, as checkpoints and state on the host
@@ -107,11 +107,10 @@ func (x *examination) tf32Rate(ctx context.Context, size int) (rate float64, err
 
 // disk measures the folder of caches, where class statistics and weights are kept.
 func (x *examination) disk(context.Context) Check {
-	base, err := os.UserCacheDir()
+	dir, err := usercache.Dir()
 	if err != nil {
 		return skip("there is no cache folder (%v)", err)
 	}
-	dir := filepath.Join(base, "t2sda")
 	n := 32 << 20
 	if x.Quick {
 		n /= 4

@@ -18,6 +18,7 @@ import (
 
 	"t2sda/internal/atomicfile"
 	"t2sda/internal/sha256sum"
+	"t2sda/internal/usercache"
 )
 
 const (
@@ -37,11 +38,11 @@ func ours(name string) bool {
 
 // CacheDir returns the folder of fetched weights: <user's cache>/t2sda/weights.
 func CacheDir() (string, error) {
-	base, err := os.UserCacheDir() // honours XDG_CACHE_HOME
+	dir, err := usercache.Dir("weights")
 	if err != nil {
 		return "", fmt.Errorf("there is no cache folder: %w", err)
 	}
-	return filepath.Join(base, "t2sda", "weights"), nil
+	return dir, nil
 }
 
 // entryName is the folder of a source in the cache: in words, and by what is pinned,
