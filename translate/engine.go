@@ -17,17 +17,19 @@ type Engine = translator.Translator
 
 // Engine names that [New] knows.
 const (
-	EngineNone   = "none"
-	EngineFDA    = "fda"
-	EngineJitter = "jitter"
-	EngineBlur   = "blur"
-	EngineFolder = "folder"
-	EngineCamera = "camera"
+	EngineNone    = "none"
+	EngineFDA     = "fda"
+	EngineJitter  = "jitter"
+	EngineBlur    = "blur"
+	EngineFolder  = "folder"
+	EngineCamera  = "camera"
+	EngineWeather = "weather"
+	EngineCartoon = "cartoon"
 )
 
 // Names lists the engines that [New] can build, in alphabetical order.
 func Names() []string {
-	return []string{EngineBlur, EngineCamera, EngineFDA, EngineFolder, EngineJitter, EngineNone}
+	return []string{EngineBlur, EngineCamera, EngineCartoon, EngineFDA, EngineFolder, EngineJitter, EngineNone, EngineWeather}
 }
 
 // Options selects an engine and holds the parameters of all of them; those of
@@ -42,9 +44,10 @@ type Options struct {
 	Clip       bool    // FDA: clip the result to 0–255
 	Workers    int     // FDA: goroutines per image; 0 and 1: the calling one only
 
-	Jitter ColorJitter  // jitter
-	Blur   GaussianBlur // blur
-	Folder string       // folder: root of the translated images
+	Jitter  ColorJitter  // jitter
+	Blur    GaussianBlur // blur
+	Folder  string       // folder: root of the translated images
+	Weather Weather      // weather
 
 	Model  *CameraModel  // camera: from FitCamera
 	Camera CameraOptions // camera
@@ -54,13 +57,14 @@ type Options struct {
 // goroutine, and SimCLR's numbers for jitter and blur.
 func DefaultOptions() Options {
 	return Options{
-		Engine: EngineFDA,
-		Band:   0.01,
-		Box:    BoxMin,
-		Clip:   true,
-		Jitter: SimCLRJitter(1),
-		Blur:   SimCLRBlur(),
-		Camera: DefaultCameraOptions(),
+		Engine:  EngineFDA,
+		Band:    0.01,
+		Box:     BoxMin,
+		Clip:    true,
+		Jitter:  SimCLRJitter(1),
+		Blur:    SimCLRBlur(),
+		Camera:  DefaultCameraOptions(),
+		Weather: AllWeather(),
 	}
 }
 
@@ -80,6 +84,10 @@ func New(o Options) (Engine, error) {
 	case EngineCamera:
 		c, err := NewCamera(o.Model, o.Camera)
 		return built(c, err)
+	case EngineCartoon:
+		return Cartoon{}, nil
+	case EngineWeather:
+		return built(o.Weather, o.Weather.Validate())
 	case EngineFolder:
 		f := Folder{Root: o.Folder}
 		return built(f, f.Validate())
