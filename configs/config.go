@@ -179,6 +179,28 @@ type Translate struct {
 	Model  string `mapstructure:"model" yaml:"model,omitempty"`
 	Range  string `mapstructure:"range" yaml:"range,omitempty"`
 	Camera Camera `mapstructure:"camera" yaml:"camera"`
+
+	// Styles is a folder of pictures that are shown to engines in place of the target's
+	// images (fda, adain, onnx), AdaIN a second network, Weather what engine weather
+	// makes. None is written when empty, so that hashes from before there were these
+	// keys hold.
+	Styles  string  `mapstructure:"styles" yaml:"styles,omitempty"`
+	AdaIN   Network `mapstructure:"adain" yaml:"adain,omitempty"`
+	Weather Weather `mapstructure:"weather" yaml:"weather,omitempty"`
+}
+
+// Network is the network of engine adain: image and reference image → image.
+type Network struct {
+	Model string `mapstructure:"model" yaml:"model,omitempty"` // ONNX file
+	Range string `mapstructure:"range" yaml:"range,omitempty"` // of float images: 0..1 (empty), -1..1 or 0..255
+}
+
+// Weather holds the settings of engine weather. Each image's kind and severity are
+// drawn.
+type Weather struct {
+	Kinds       []string `mapstructure:"kinds" yaml:"kinds,flow,omitempty"` // of brightness, fog, frost, rain, snow; empty: all
+	SeverityMin float64  `mapstructure:"severity_min" yaml:"severity_min"`  // 1 to 5; 0: 1
+	SeverityMax float64  `mapstructure:"severity_max" yaml:"severity_max"`  // 1 to 5; 0: 5
 }
 
 // Camera holds the settings of engine camera, whose model of the target's

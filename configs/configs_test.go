@@ -13,7 +13,7 @@ import (
 )
 
 func TestPresetsAreValid(t *testing.T) {
-	for _, name := range []string{"CAMVID_ROOT", "GTA5_ROOT", "SYNTHIA_ROOT", "CITYSCAPES_ROOT"} {
+	for _, name := range []string{"CAMVID_ROOT", "GTA5_ROOT", "SYNTHIA_ROOT", "CITYSCAPES_ROOT", "STYLES_ROOT", "STYLE_TRANSFER_ONNX", "ADAIN_ONNX"} {
 		t.Setenv(name, "x")
 	}
 	for _, name := range Presets() {

@@ -19,7 +19,7 @@ import (
 type Engines map[string]float64
 
 // engineNames lists the translation engines that exist.
-var engineNames = []string{"blur", "camera", "fda", "folder", "jitter", "none", "onnx"}
+var engineNames = []string{"adain", "blur", "camera", "cartoon", "fda", "folder", "jitter", "none", "onnx", "weather"}
 
 // enginesKey is the one key whose value is a map.
 const enginesKey = "translate.engine"

@@ -43,6 +43,7 @@ func (c *Config) clearUnread() {
 	if !c.UsesPseudo() {
 		c.Translate = Translate{}
 	}
+	c.Translate.clearUnreadEngines()
 	c.Loss.CEDomain, c.Loss.MixDomain, c.Loss.Pull.Kind = ce, mix, kind
 	if !mixes {
 		c.Loss.MixDomain, c.Loss.MixWeight, c.Loss.Quality = "", 0, ""

@@ -127,12 +127,17 @@ func (c *Config) validateTranslate(v *validator) {
 	}
 	t := &c.Translate
 	if t.Range != "" {
-		v.oneOf("translate.range", t.Range, "0..1", "-1..1", "0..255")
+		v.oneOf("translate.range", t.Range, ranges...)
+	}
+	if t.AdaIN.Range != "" {
+		v.oneOf("translate.adain.range", t.AdaIN.Range, ranges...)
 	}
 	if c.UsesPseudo() {
 		v.check("translate.folder", t.Folder != "" || !t.Engine.Use("folder"), "is empty: engine folder needs the folder of the translated images")
 		v.check("translate.model", t.Model != "" || !t.Engine.Use("onnx"), "is empty: engine onnx needs a model file")
+		v.check("translate.adain.model", t.AdaIN.Model != "" || !t.Engine.Use("adain"), "is empty: engine adain needs a model file")
 	}
+	v.validateWeather(t.Weather)
 	k := &c.Translate.Camera
 	v.between("translate.camera.exposure", k.Exposure, 0, 4)
 	v.between("translate.camera.cast", k.Cast, 0, 128)
@@ -155,14 +160,7 @@ func (c *Config) validateLoss(v *validator) {
 	v.check("loss.drw_beta", l.DRWBeta >= 0, "want ≥ 0, have %g", l.DRWBeta)
 	v.validatePull(&l.Pull)
 	v.validateFeatureDistance(&l.FeatureDistance)
-	if m := c.method(); slices.Contains(m.terms, TermPull) && !m.target {
-		v.check("loss.pull.query_domain", l.Pull.QueryDomain != DomainTarget, "method %s has no target images", m.name)
-		v.check("loss.pull.key_domain", l.Pull.KeyDomain != DomainTarget, "method %s has no target images", m.name)
-		for _, name := range []string{"camera", "fda"} {
-			v.check(enginesKey, !c.Translate.Engine.Use(name), "method %s has no target images, which %s needs: want another engine", m.name, name)
-		}
-		v.check("loss.drw", l.DRW == "none", "method %s has no target images to weigh classes by: want none, have %q", m.name, l.DRW)
-	}
+	c.validateGeneralisation(v)
 }
 
 func (v *validator) validatePull(p *Pull) {

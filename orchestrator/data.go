@@ -25,9 +25,9 @@ type data struct {
 	target *datasets.Dataset // nil for methods that see no target images
 	eval   *datasets.Dataset
 
-	network *neural.Translator // that translates images; nil without one
-	told    sync.Once          // see unkept
-	began   inputs             // what draws depend on, as of the run's beginning
+	networks []*neural.Translator // that translate images
+	told     sync.Once            // see unkept
+	began    inputs               // what draws depend on, as of the run's beginning
 }
 
 // openData opens the data sets of cfg and counts class statistics where rare

@@ -2,28 +2,35 @@ package orchestrator
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"go.uber.org/zap"
 
 	"t2sda/configs"
+	"t2sda/datasets"
 	"t2sda/graphs/engine"
+	"t2sda/internal/imagefile"
 	"t2sda/translate"
 	"t2sda/translate/neural"
 )
 
 // openTranslator builds the run's translation engine, or the mix of its
-// engines. A model among them is d's to close.
+// engines. Models among them are d's to close.
 func (d *data) openTranslator(ctx context.Context, cfg configs.Config, e *engine.Engine, cacheDir string, log *zap.Logger) (translate.Engine, error) {
 	c := cfg.Translate
+	var styles translate.Images
+	if c.Styles != "" {
+		var err error
+		if styles, err = openStyles(cfg); err != nil {
+			return nil, err
+		}
+	}
 	var members []translate.Member
 	for _, name := range c.Engine.Names() {
-		var member translate.Engine
-		var err error
-		if name == neural.Engine {
-			member, err = d.openNetwork(cfg, e)
-		} else {
-			member, err = d.newEngine(ctx, name, cfg, cacheDir, log)
+		member, err := d.newMember(ctx, name, cfg, e, cacheDir, log)
+		if err == nil && c.Styles != "" && configs.Refers(name) {
+			member, err = translate.NewStyled(member, styles)
 		}
 		if err != nil {
 			return nil, err
@@ -33,12 +40,30 @@ func (d *data) openTranslator(ctx context.Context, cfg configs.Config, e *engine
 	return translate.NewMix(members...)
 }
 
+// newMember builds the engine of a name.
+func (d *data) newMember(ctx context.Context, name string, cfg configs.Config, e *engine.Engine, cacheDir string, log *zap.Logger) (translate.Engine, error) {
+	c := cfg.Translate
+	switch name {
+	case neural.Engine:
+		n, err := d.keep(neural.Open(e, neural.Options{Model: c.Model, Range: c.Range}))
+		if err == nil && n.NeedsTarget() && d.target == nil && c.Styles == "" {
+			err = fmt.Errorf("translate.model: %s takes a reference image, and method %s has no target images: give a folder of pictures, translate.styles", c.Model, cfg.Method)
+		}
+		return n, err
+	case neural.AdaIN:
+		return d.keep(neural.OpenAdaIN(e, neural.Options{Model: c.AdaIN.Model, Range: c.AdaIN.Range}))
+	}
+	return d.newEngine(ctx, name, cfg, cacheDir, log)
+}
+
 // newEngine builds an engine of package translate; the camera's is fitted to the
 // images of both domains first.
 func (d *data) newEngine(ctx context.Context, name string, cfg configs.Config, cacheDir string, log *zap.Logger) (translate.Engine, error) {
 	c := cfg.Translate
 	o := translate.DefaultOptions()
 	o.Engine, o.Band, o.Box, o.Asymmetric, o.Clip, o.Folder = name, c.Band, c.Box, c.Asymmetric, c.Clip, c.Folder
+	w := c.Weather.Resolved()
+	o.Weather = translate.Weather{Kinds: w.Kinds, SeverityMin: w.SeverityMin, SeverityMax: w.SeverityMax}
 	if name == translate.EngineCamera {
 		model, err := d.cameraModel(ctx, cfg, cacheDir, log)
 		if err != nil {
@@ -50,21 +75,40 @@ func (d *data) newEngine(ctx context.Context, name string, cfg configs.Config, c
 	return translate.New(o)
 }
 
-func (d *data) openNetwork(cfg configs.Config, e *engine.Engine) (_ translate.Engine, err error) {
-	c := cfg.Translate
-	if d.network, err = neural.Open(e, neural.Options{Model: c.Model, Range: c.Range}); err != nil {
-		return nil, err
+// openStyles opens the folder translate.styles, whose pictures' headers are read, so
+// that a run does not meet most broken ones hours later.
+func openStyles(cfg configs.Config) (translate.Images, error) {
+	wrap := func(err error) error { return fmt.Errorf("translate.styles: %w", err) }
+	d, err := datasets.Open(datasets.Options{
+		Root: cfg.Translate.Styles, Images: ".",
+		CacheBytes: int64(cfg.Data.CacheMB) << 20, KeepGoing: cfg.SkipsBadFiles(),
+	})
+	if err != nil {
+		return translate.Images{}, wrap(err)
 	}
-	if d.network.NeedsTarget() && d.target == nil {
-		return nil, fmt.Errorf("translate.model: %s takes a reference image, and method %s has no target images", c.Model, cfg.Method)
+	if !cfg.SkipsBadFiles() {
+		for i := range d.Len() {
+			if _, err := imagefile.ReadHeader(d.Item(i).Image); err != nil {
+				return translate.Images{}, wrap(fmt.Errorf("%w: mend the picture, or take it out of the folder", err))
+			}
+		}
 	}
-	return d.network, nil
+	return imagesOf(d, cfg.SkipsBadFiles(), nil), nil
+}
+
+// keep notes a network to be closed.
+func (d *data) keep(n *neural.Translator, err error) (*neural.Translator, error) {
+	if err == nil {
+		d.networks = append(d.networks, n)
+	}
+	return n, err
 }
 
 // close frees what the data holds besides memory. It comes after the last batch.
 func (d *data) close() error {
-	if d.network == nil {
-		return nil
+	var errs []error
+	for _, n := range d.networks {
+		errs = append(errs, n.Close())
 	}
-	return d.network.Close()
+	return errors.Join(errs...)
 }

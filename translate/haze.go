@@ -23,7 +23,7 @@ const (
 	wallDistance   = 9.0  // m from the camera's path to what stands beside the road
 	buildingHeight = 14.0 // m above the camera, of what stands before the sky
 	focal          = 0.9  // focal length in picture heights: 58° from top to bottom
-	endOfSight       = 350. // m; also the sky
+	endOfSight     = 350. // m; also the sky
 	shrinking      = 4    // px of a small pixel's side
 )
 

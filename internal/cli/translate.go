@@ -28,7 +28,7 @@ type translation struct {
 	engines        string
 	source, target setFlags
 	options        translate.Options
-	network        neural.Options
+	network, adain neural.Options
 	measure        int
 	look           string // pictures to measure
 	device         engineFlags
@@ -114,7 +114,7 @@ func (t *translation) add(cmd *cobra.Command) {
 	t.target.add(cmd, "target", "picture whose appearance is given, or folder of them", "target-")
 	flags.StringVar(&t.run.Out, "out", "", "PNG file to write (- is standard output), or folder")
 	flags.StringVar(&t.engines, "engine", translate.EngineFDA,
-		strings.Join(append(translate.Names(), neural.Engine), ", ")+", or several with weights, to draw from for each picture: '{fda: 1, blur: 2}'")
+		strings.Join(append(translate.Names(), neural.Engine, neural.AdaIN), ", ")+", or several with weights, to draw from for each picture: '{fda: 1, blur: 2}'")
 	flags.Uint64Var(&t.run.Seed, "seed", 0, "seed of what is drawn")
 
 	o := &t.options
@@ -131,6 +131,12 @@ func (t *translation) add(cmd *cobra.Command) {
 	flags.StringVar(&o.Folder, "folder", "", "folder: pictures translated elsewhere")
 	flags.StringVar(&t.network.Model, "model", "", "onnx: model file")
 	flags.StringVar(&t.network.Range, "range", "", "onnx: range of the model's float images, "+strings.Join(neural.Ranges(), ", ")+" (default 0..1)")
+
+	flags.StringVar(&t.adain.Model, "adain", "", "adain: model file, of a picture and a reference picture, which is the target's")
+	flags.StringVar(&t.adain.Range, "adain-range", "", "adain: as --range")
+	flags.StringSliceVar(&o.Weather.Kinds, "weather", nil, "weather: kinds to draw from, "+strings.Join(translate.WeatherKinds(), ", ")+" (default all)")
+	flags.Float64Var(&o.Weather.SeverityMin, "severity-min", o.Weather.SeverityMin, "weather: least severity that is drawn, 1 to 5")
+	flags.Float64Var(&o.Weather.SeverityMax, "severity-max", o.Weather.SeverityMax, "weather: greatest severity that is drawn, 1 to 5")
 
 	flags.IntVar(&t.run.Workers, "workers", 0, "goroutines (0: one per core)")
 	flags.BoolVar(&t.run.Resume, "resume", false, "keep the pictures that are there, and make the others")
@@ -152,21 +158,15 @@ func (t *translation) do(cmd *cobra.Command) (err error) {
 	if err != nil {
 		return err
 	}
-	var network *neural.Translator
-	if engines.Use(neural.Engine) {
-		e, err := t.device.open(cmd)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, e.Close()) }() // and the network with it
-		if network, err = neural.Open(e, t.network); err != nil {
-			return err
-		}
-	}
-	if err := t.aim(engines, network, target); err != nil {
+	networks, closeAll, err := t.openNetworks(cmd, engines)
+	if err != nil {
 		return err
 	}
-	if t.run.Engine, err = t.mix(cmd.Context(), engines, network, target); err != nil {
+	defer func() { err = errors.Join(err, closeAll()) }()
+	if err := t.aim(engines, networks, target); err != nil {
+		return err
+	}
+	if t.run.Engine, err = t.mix(cmd.Context(), engines, networks, target); err != nil {
 		return err
 	}
 	t.run.Settings = settings(cmd)
@@ -177,6 +177,28 @@ func (t *translation) do(cmd *cobra.Command) (err error) {
 	}
 	t.print(cmd.OutOrStdout(), result)
 	return nil
+}
+
+// openNetworks opens the networks among the engines, by name. closeAll closes them.
+func (t *translation) openNetworks(cmd *cobra.Command, engines configs.Engines) (_ map[string]*neural.Translator, closeAll func() error, err error) {
+	if !engines.Use(neural.Engine) && !engines.Use(neural.AdaIN) {
+		return nil, func() error { return nil }, nil
+	}
+	e, err := t.device.open(cmd)
+	if err != nil {
+		return nil, nil, err
+	}
+	networks := map[string]*neural.Translator{}
+	if engines.Use(neural.Engine) {
+		networks[neural.Engine], err = neural.Open(e, t.network)
+	}
+	if engines.Use(neural.AdaIN) && err == nil {
+		networks[neural.AdaIN], err = neural.OpenAdaIN(e, t.adain)
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, e.Close())
+	}
+	return networks, e.Close, nil // and the networks with it
 }
 
 // open opens both sides and tells out what they pass over; the target is nil where none is given.
@@ -219,8 +241,11 @@ func (t *translation) print(w io.Writer, r offline.Result) {
 
 // aim gives the run the target pictures where an engine looks at one for each
 // picture, and checks that they are there where one is needed at all.
-func (t *translation) aim(engines configs.Engines, network *neural.Translator, target *offline.Set) error {
-	looks := engines.Use(translate.EngineFDA) || network != nil && network.NeedsTarget()
+func (t *translation) aim(engines configs.Engines, networks map[string]*neural.Translator, target *offline.Set) error {
+	looks := engines.Use(translate.EngineFDA)
+	for _, n := range networks {
+		looks = looks || n.NeedsTarget()
+	}
 	if target == nil && (looks || engines.Use(translate.EngineCamera)) {
 		return usageError{fmt.Errorf("--target: engine %s needs a target picture", engines)}
 	}
@@ -231,10 +256,10 @@ func (t *translation) aim(engines configs.Engines, network *neural.Translator, t
 }
 
 // mix builds the engines.
-func (t *translation) mix(ctx context.Context, engines configs.Engines, network *neural.Translator, target *offline.Set) (translate.Engine, error) {
+func (t *translation) mix(ctx context.Context, engines configs.Engines, networks map[string]*neural.Translator, target *offline.Set) (translate.Engine, error) {
 	var members []translate.Member
 	for _, name := range engines.Names() {
-		if name == neural.Engine {
+		if network, ok := networks[name]; ok {
 			members = append(members, translate.Member{Name: name, Weight: engines[name], Engine: network})
 			continue
 		}
@@ -275,6 +300,9 @@ var shaping = map[string]shape{
 	"strength": {engine: translate.EngineCamera}, "images": {engine: translate.EngineCamera},
 	"folder": {place: true, engine: translate.EngineFolder},
 	"model":  {place: true, engine: neural.Engine}, "range": {engine: neural.Engine},
+	"adain": {place: true, engine: neural.AdaIN}, "adain-range": {engine: neural.AdaIN},
+	"weather":      {engine: translate.EngineWeather},
+	"severity-min": {engine: translate.EngineWeather}, "severity-max": {engine: translate.EngineWeather},
 }
 
 // unread returns an error for a flag that none of the engines reads: whoever gives

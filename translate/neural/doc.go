@@ -13,5 +13,9 @@
 // lower rim, by less than 64 pixels, and the result is cut back.
 package neural
 
-// Engine is the name of the translation engine that this package is.
-const Engine = "onnx"
+// The names of the translation engines that this package is: any model; and one that
+// takes a reference image, which a run may have beside it.
+const (
+	Engine = "onnx"
+	AdaIN  = "adain"
+)

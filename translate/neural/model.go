@@ -70,6 +70,21 @@ func Open(e *engine.Engine, o Options) (*Translator, error) {
 	return t, nil
 }
 
+// OpenAdaIN opens a model as engine [AdaIN], which must take a reference image.
+func OpenAdaIN(e *engine.Engine, o Options) (*Translator, error) {
+	if o.Model == "" {
+		return nil, errors.New("translate: adain: engine adain needs a model file")
+	}
+	t, err := Open(e, o)
+	if err == nil && t.reference == nil {
+		err = errors.Join(t.wrap(errors.New("it takes no reference image, which engine adain is about: give it to engine onnx")), t.Close())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return t, nil
+}
+
 // NeedsTarget reports whether the model takes a reference image.
 func (t *Translator) NeedsTarget() bool { return t.reference != nil }
 
