@@ -27,15 +27,15 @@ func TestNewBuildsEveryName(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	for want, change := range map[string]func(*Options){
-		`engine: "cyclegan" is unknown; there are blur, camera, fda, folder, jitter, none`: func(o *Options) { o.Engine = "cyclegan" },
-		"no model of the target's camera":                                                  func(o *Options) { o.Engine = EngineCamera },
-		"camera.cast: -1":                                                                  func(o *Options) { o.Engine, o.Model, o.Camera.Cast = EngineCamera, sceneModel(t), -1 },
-		"band: -0.1":                                                                       func(o *Options) { o.Band = -0.1 },
-		`box: "b"`:                                                                         func(o *Options) { o.Box = "b" },
-		"jitter.hue: 0.7":                                                                  func(o *Options) { o.Engine, o.Jitter.Hue = EngineJitter, 0.7 },
-		"blur.sigma_min":                                                                   func(o *Options) { o.Engine, o.Blur.SigmaMin = EngineBlur, 0 },
-		"folder: the":                                                                      func(o *Options) { o.Engine = EngineFolder },
-		"folder: stat /no":                                                                 func(o *Options) { o.Engine, o.Folder = EngineFolder, "/no/such/folder" },
+		`engine: "cyclegan" is unknown; there are blur, camera, cartoon, fda, folder, jitter, none, weather`: func(o *Options) { o.Engine = "cyclegan" },
+		"no model of the target's camera": func(o *Options) { o.Engine = EngineCamera },
+		"camera.cast: -1":                 func(o *Options) { o.Engine, o.Model, o.Camera.Cast = EngineCamera, sceneModel(t), -1 },
+		"band: -0.1":                      func(o *Options) { o.Band = -0.1 },
+		`box: "b"`:                        func(o *Options) { o.Box = "b" },
+		"jitter.hue: 0.7":                 func(o *Options) { o.Engine, o.Jitter.Hue = EngineJitter, 0.7 },
+		"blur.sigma_min":                  func(o *Options) { o.Engine, o.Blur.SigmaMin = EngineBlur, 0 },
+		"folder: the":                     func(o *Options) { o.Engine = EngineFolder },
+		"folder: stat /no":                func(o *Options) { o.Engine, o.Folder = EngineFolder, "/no/such/folder" },
 	} {
 		o := DefaultOptions()
 		change(&o)
@@ -48,7 +48,7 @@ func TestNewRefuses(t *testing.T) {
 func TestEnginesLeaveInputsAndRepeat(t *testing.T) {
 	source, target := scene(1, 48, 32), scene(2, 48, 32)
 	before := source.Clone()
-	for _, name := range []string{EngineNone, EngineFDA, EngineJitter, EngineBlur, EngineCamera} {
+	for _, name := range []string{EngineNone, EngineFDA, EngineJitter, EngineBlur, EngineCamera, EngineCartoon, EngineWeather} {
 		o := DefaultOptions()
 		o.Engine, o.Band, o.Model = name, 0.1, sceneModel(t)
 		e, err := New(o)

@@ -91,26 +91,28 @@ func (f *field) box(radius int) *field {
 	return out
 }
 
-// enlarger interpolates a small field for a picture of w × h px, row by row.
+// enlarger interpolates a small field for a picture of w × h px, row by row: linearly,
+// or smoothly, without creases at the small pixels' centres.
 type enlarger struct {
-	f     *field
-	scale float32   // small rows per row
-	left  []int     // by column: the small one to its left
-	share []float32 // and that of the one to the right
-	mixed []float32 // scratch: a row of the small field's width
+	f      *field
+	smooth bool
+	scale  float32   // small rows per row
+	left   []int     // by column: the small one to its left
+	share  []float32 // and that of the one to the right
+	mixed  []float32 // scratch: a row of the small field's width
 }
 
-func newEnlarger(f *field, w, h int) *enlarger {
-	e := &enlarger{f: f, scale: float32(f.h) / float32(h), left: make([]int, w), share: make([]float32, w), mixed: make([]float32, f.w)}
+func newEnlarger(f *field, w, h int, smooth bool) *enlarger {
+	e := &enlarger{f: f, smooth: smooth, scale: float32(f.h) / float32(h), left: make([]int, w), share: make([]float32, w), mixed: make([]float32, f.w)}
 	for x := range w {
-		e.left[x], e.share[x] = neighbours((float32(x)+0.5)*float32(f.w)/float32(w)-0.5, f.w)
+		e.left[x], e.share[x] = e.neighbours((float32(x)+0.5)*float32(f.w)/float32(w)-0.5, f.w)
 	}
 	return e
 }
 
 // row writes row y of the picture.
 func (e *enlarger) row(dst []float32, y int) {
-	top, share := neighbours((float32(y)+0.5)*e.scale-0.5, e.f.h)
+	top, share := e.neighbours((float32(y)+0.5)*e.scale-0.5, e.f.h)
 	a := e.f.v[top*e.f.w : (top+1)*e.f.w]
 	b := e.f.v[min(top+1, e.f.h-1)*e.f.w:][:e.f.w]
 	for x := range e.mixed {
@@ -124,38 +126,30 @@ func (e *enlarger) row(dst []float32, y int) {
 }
 
 // neighbours returns the place of n below a position, and the share of the next.
-func neighbours(at float32, n int) (int, float32) {
+func (e *enlarger) neighbours(at float32, n int) (int, float32) {
 	at = min(max(at, 0), float32(n-1))
 	i := int(at)
-	return i, at - float32(i)
-}
-
-// enlarged returns the field interpolated for a picture of w × h px.
-func (f *field) enlarged(w, h int) *field {
-	out, e := newField(w, h), newEnlarger(f, w, h)
-	for y := range h {
-		e.row(out.v[y*w:(y+1)*w], y)
+	share := at - float32(i)
+	if e.smooth {
+		share = smoothstep(0, 1, share)
 	}
-	return out
+	return i, share
 }
 
 // clouds returns fractal noise of mean about 1/2 within 0–1: white noise on
 // lattices, of which the coarsest has cells of the given size in px, each further
-// one half the cell and half the weight (Perlin, SIGGRAPH 1985, section on 1/f
-// noise). It draws the same number of values for equal arguments.
+// one half the cell and half the weight (Perlin, SIGGRAPH 1985).
 func clouds(r *rand.Rand, w, h int, cell float64, octaves int) *field {
 	out := newField(w, h)
 	row := make([]float32, w)
+	cell = max(cell, 1)
 	weight, total := float32(1), float32(0)
 	for range octaves {
 		lattice := newField(int(float64(w)/cell)+2, int(float64(h)/cell)+2)
 		for i := range lattice.v {
 			lattice.v[i] = r.Float32()
 		}
-		e := newEnlarger(lattice, int(float64(lattice.w)*cell), int(float64(lattice.h)*cell))
-		for i, s := range e.share {
-			e.share[i] = s * s * (3 - 2*s)
-		}
+		e := newEnlarger(lattice, int(float64(lattice.w)*cell), int(float64(lattice.h)*cell), true)
 		for y := range h {
 			e.row(row, y)
 			for x, v := range row {

@@ -18,7 +18,7 @@ func guided(guide, p *field, k, radius int, eps float32) *field {
 		a.v[i], b.v[i] = slope, meanP.v[i]-slope*g
 	}
 	a, b = a.box(radius), b.box(radius)
-	out, slopes, shifts := newField(guide.w, guide.h), newEnlarger(a, guide.w, guide.h), newEnlarger(b, guide.w, guide.h)
+	out, slopes, shifts := newField(guide.w, guide.h), newEnlarger(a, guide.w, guide.h, false), newEnlarger(b, guide.w, guide.h, false)
 	slope := make([]float32, guide.w)
 	for y := range guide.h {
 		row := out.v[y*guide.w : (y+1)*guide.w]

@@ -10,7 +10,8 @@ import (
 
 // haze is air that scatters light: what lies at distance z keeps the share
 // t = e^(−βz) of its colour and takes the air's for the rest (Koschmieder 1924;
-// Narasimhan and Nayar, "Vision and the Atmosphere", IJCV 2002). Visibility is where t is 5 %: β = 3/V.
+// Narasimhan and Nayar, "Vision and the Atmosphere", IJCV 2002).
+// Visibility is where t is 5 %: β = 3/V.
 type haze struct {
 	visibility float64    // V, m
 	air        [3]float32 // colour of the air, 0–255
@@ -78,8 +79,7 @@ func skyOf(m *raster.Image) *field {
 
 // airOf returns the colour of foggy air under the picture's light: grey, a bit blue.
 func airOf(m *raster.Image, gain float64) [3]float32 {
-	mean := meanLuma(m)
-	l := float32(gain * min(max(95+0.95*mean, 110), 215))
+	l := float32(gain * min(max(95+0.95*meanLuma(m), 110), 215))
 	return [3]float32{0.975 * l, l, 1.015 * l}
 }
 
@@ -87,7 +87,7 @@ func airOf(m *raster.Image, gain float64) [3]float32 {
 // transmission has the picture's own edges.
 func (z haze) apply(r *rand.Rand, m *raster.Image) {
 	t := distances(r, m)
-	patches := clouds(r, t.w, t.h, max(float64(t.h)/3, 1), 3)
+	patches := clouds(r, t.w, t.h, float64(t.h)/3, 3)
 	for i, d := range t.v {
 		density := 1 + z.patches*float64(2*patches.v[i]-1)
 		t.v[i] = float32(math.Exp(-3 / z.visibility * density * float64(d)))
