@@ -216,7 +216,7 @@ func TestHash(t *testing.T) {
 	if base.Hash() == skipping.Hash() {
 		t.Error("what follows a bad file did not change the hash")
 	}
-	if text, err := base.YAML(); err != nil || slices.ContainsFunc([]string{"on_error", "stats_cache", "stem", "encoder_bn", "dilations", "encoder_train", "lora", "recompute:"}, func(key string) bool { return strings.Contains(string(text), key) }) {
+	if text, err := base.YAML(); err != nil || slices.ContainsFunc([]string{"on_error", "stats_cache", "stem", "encoder_bn", "dilations", "encoder_train", "lora", "recompute:", "styles", "adain", "weather"}, func(key string) bool { return strings.Contains(string(text), key) }) {
 		t.Errorf("settings that are newer than hashes are written (%v)", err)
 	}
 }
@@ -422,6 +422,13 @@ func TestBadConfigurations(t *testing.T) {
 		{"camera images", "extends: streets\ntranslate: {camera: {images: -1}}", "translate.camera.images: want at least 0, have -1"},
 		{"no model", "extends: streets\ntranslate: {engine: {onnx: 1, fda: 1}}", "translate.model: is empty: engine onnx needs a model file"},
 		{"no folder", "extends: streets\ntranslate: {engine: folder}", "translate.folder: is empty: engine folder needs"},
+		{"AdaIN without a model", "extends: streets\ntranslate: {engine: {adain: 1, fda: 1}}", "translate.adain.model: is empty: engine adain needs a model file"},
+		{"AdaIN's range", "extends: streets\ntranslate: {adain: {range: 0-1}}", `translate.adain.range: want one of 0..1, -1..1, 0..255, have "0-1"`},
+		{"generalise by AdaIN", "extends: streets-dg\ntranslate: {engine: adain, adain: {model: a.onnx}}", "translate.engine: method generalise has no target images, which adain needs: want another engine, or translate.styles, a folder of pictures in their place"},
+		{"weather", "extends: streets-dg\ntranslate: {weather: {kinds: [fog, sleet]}}", `translate.weather.kinds: want one of brightness, fog, frost, rain, snow, have "sleet"`},
+		{"too mild", "extends: streets-dg\ntranslate: {weather: {severity_min: 0.5}}", "translate.weather.severity_min: want 1 to 5, have 0.5"},
+		{"too severe", "extends: streets-dg\ntranslate: {weather: {severity_max: 6}}", "translate.weather.severity_max: want 1 to 5, have 6"},
+		{"severities crossed", "extends: streets-dg\ntranslate: {weather: {severity_min: 4, severity_max: 2}}", "translate.weather.severity_max: is 2, below severity_min, 4"},
 		{"range", "extends: streets\ntranslate: {range: 0-1}", `translate.range: want one of 0..1, -1..1, 0..255, have "0-1"`},
 		{"name", "extends: streets\nname: a/b", "without slashes"},
 	} {

@@ -106,9 +106,10 @@ func TestBadNetworks(t *testing.T) {
 
 // TestEngineNames: configurations know the engines that package translate has.
 func TestEngineNames(t *testing.T) {
-	for _, name := range append(translate.Names(), neural.Engine) {
+	for _, name := range append(translate.Names(), neural.Engine, neural.AdaIN) {
 		c := shapesConfig(t.TempDir(), t.TempDir())
 		c.Translate.Engine, c.Translate.Folder, c.Translate.Model = configs.Engines{name: 1}, "folder", "model.onnx"
+		c.Translate.AdaIN.Model = "model.onnx"
 		if err := c.Validate(); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -18,10 +18,21 @@ import (
 // halfModel halves every value.
 func halfModel(t *testing.T) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "half.onnx")
-	model := onnxtest.New().In("x", 1, -1, 3, -1, -1).Out("y", 1, -1, 3, -1, -1).
-		Floats("a", []float32{0.5}, 1).Node("scale", "Mul", "x a", "y")
-	if err := os.WriteFile(path, model.Bytes(), 0o600); err != nil {
+	return writeModel(t, "half.onnx", onnxtest.New().In("x", 1, -1, 3, -1, -1).Out("y", 1, -1, 3, -1, -1).
+		Floats("a", []float32{0.5}, 1).Node("scale", "Mul", "x a", "y"))
+}
+
+// meanModel is the mean of an image and a reference image.
+func meanModel(t *testing.T) string {
+	t.Helper()
+	return writeModel(t, "mean.onnx", onnxtest.New().In("content", 1, -1, 3, -1, -1).In("style", 1, -1, 3, -1, -1).Out("y", 1, -1, 3, -1, -1).
+		Node("mean", "Mean", "content style", "y"))
+}
+
+func writeModel(t *testing.T, name string, m *onnxtest.Model) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, m.Bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return path
@@ -43,6 +54,9 @@ func TestTranslateFolders(t *testing.T) {
 		"onnx":                {"--model", model, "--device", "cpu"},
 		"{fda: 1, jitter: 1}": nil,
 		"none":                {"--size", "32x16"},
+		"weather":             {"--weather", "fog,rain", "--severity-min", "2", "--severity-max", "2.5"},
+		"cartoon":             nil,
+		"adain":               {"--adain", meanModel(t), "--device", "cpu"},
 	} {
 		args := append([]string{"translate", "--engine", engine, "--source", source, "--target", target, "--out", "out/" + engine}, more...)
 		if out := succeed(t, args...); !strings.Contains(out, "3 pictures written to out/"+engine+"; training reads them with translate.engine=folder translate.folder="+shell.Quote("out/"+engine)) {
@@ -96,6 +110,11 @@ func TestTranslateUsage(t *testing.T) {
 		{exitUsage, "needs the root of the translated images", []string{"--engine", "folder"}},
 		{exitFailure, "needs a model file", []string{"--engine", "onnx"}},
 		{exitFailure, `range "0-1" is unknown`, []string{"--engine", "onnx", "--model", halfModel(t), "--range", "0-1"}},
+		{exitFailure, "engine adain needs a model file", []string{"--engine", "adain"}},
+		{exitFailure, "it takes no reference image", []string{"--engine", "adain", "--adain", halfModel(t)}},
+		{exitUsage, `"sleet" is unknown; there are brightness, fog, frost, rain, snow`, []string{"--engine", "weather", "--weather", "sleet"}},
+		{exitUsage, "weather.severity_max: 9 is outside of [1, 5]", []string{"--engine", "weather", "--severity-max", "9"}},
+		{exitUsage, "--weather is for engine weather, and --engine is cartoon", []string{"--engine", "cartoon", "--weather", "fog"}},
 		{exitFailure, "choose another place to write to", []string{"--engine", "none", "--out", source}},
 		{exitUsage, "--model is for engine onnx, and --engine is fda", []string{"--target", source, "--model", "m.onnx"}},
 		{exitUsage, "--strength is for engine camera", []string{"--engine", "{fda: 1, blur: 1}", "--strength", "0"}},
