@@ -18,13 +18,9 @@ func (w Weather) Resolved() Weather {
 	return w
 }
 
-// referring lists the engines that are shown a picture of the target, or of
-// translate.styles; onnx is where its model takes one.
+// referring lists the engines that look at a picture of the target, or of
+// translate.styles in its place; onnx does if its model takes one.
 var referring = []string{"adain", "fda", "onnx"}
-
-// Refers reports whether an engine of that name is shown a picture of the target, or
-// of translate.styles in its place.
-func Refers(engine string) bool { return slices.Contains(referring, engine) }
 
 // clearUnreadEngines empties settings of engines that are not used. (Those of engines
 // that are older are part of every hash.)

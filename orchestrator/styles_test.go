@@ -13,6 +13,7 @@ import (
 	"t2sda/configs"
 	"t2sda/datasets"
 	"t2sda/graphs/engine/enginetest"
+	"t2sda/graphs/engine/onnxtest"
 	"t2sda/internal/raster"
 	"t2sda/translate"
 )
@@ -89,6 +90,17 @@ func TestStyles(t *testing.T) {
 		if len(seen) < 3 {
 			t.Errorf("%s: images were moved by the tens %v, as of few styles", engine, seen)
 		}
+	}
+}
+
+// TestUnreadStyles: nobody opens a folder that no engine looks at.
+func TestUnreadStyles(t *testing.T) {
+	enginetest.Isolate(t)
+	half := onnxtest.New().In("x", 1, -1, 3, -1, -1).Out("y", 1, -1, 3, -1, -1).Floats("a", []float32{0.5}, 1).Node("scale", "Mul", "x a", "y")
+	c := stylesConfig(t, "fda")
+	c.Translate.Engine, c.Translate.Model, c.Translate.Styles = configs.Engines{"cartoon": 1, "weather": 1, "onnx": 1}, writeModel(t, half), "${STYLES_ROOT}"
+	if _, err := openStyled(t, c); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -19,18 +19,17 @@ import (
 // engines. Models among them are d's to close.
 func (d *data) openTranslator(ctx context.Context, cfg configs.Config, e *engine.Engine, cacheDir string, log *zap.Logger) (translate.Engine, error) {
 	c := cfg.Translate
-	var styles translate.Images
-	if c.Styles != "" {
-		var err error
-		if styles, err = openStyles(cfg); err != nil {
-			return nil, err
-		}
-	}
+	var styles translate.Images // opened for the first engine that looks at them
 	var members []translate.Member
 	for _, name := range c.Engine.Names() {
 		member, err := d.newMember(ctx, name, cfg, e, cacheDir, log)
-		if err == nil && c.Styles != "" && configs.Refers(name) {
-			member, err = translate.NewStyled(member, styles)
+		if err == nil && c.Styles != "" && looks(member) {
+			if styles.Len == 0 {
+				styles, err = openStyles(cfg)
+			}
+			if err == nil {
+				member, err = translate.NewStyled(member, styles)
+			}
 		}
 		if err != nil {
 			return nil, err
@@ -38,6 +37,17 @@ func (d *data) openTranslator(ctx context.Context, cfg configs.Config, e *engine
 		members = append(members, translate.Member{Name: name, Weight: c.Engine[name], Engine: member})
 	}
 	return translate.NewMix(members...)
+}
+
+// looks reports whether an engine looks at a picture of the target, or of styles.
+func looks(e translate.Engine) bool {
+	switch e := e.(type) {
+	case *translate.FDA:
+		return true
+	case *neural.Translator:
+		return e.NeedsTarget()
+	}
+	return false
 }
 
 // newMember builds the engine of a name.

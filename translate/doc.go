@@ -2,9 +2,10 @@
 // domain and mixes and augments images for self-training.
 //
 // The engines are [FDA] (Fourier domain adaptation by thin products),
-// [ColorJitter], [GaussianBlur], [Folder] (images translated elsewhere) and
-// [None]; [New] builds one from [Options], [NewMix] draws one of several for each
-// image. [ClassMix] pastes classes of a
+// [Camera], [Weather], [Cartoon], [ColorJitter], [GaussianBlur], [Folder] (images
+// translated elsewhere) and [None]; [New] builds one from [Options], [NewMix] draws
+// one of several for each image, [NewStyled] shows one pictures in place of the
+// target's. [ClassMix] pastes classes of a
 // source image over a target image, [StrongAugment] distorts the result.
 //
 // Pixels are planar float32 RGB of 0–255. No function modifies its input

@@ -22,17 +22,17 @@ type particles struct {
 // scatter covers the field with a share of the particles, falling at an angle to the
 // vertical.
 func (p particles) scatter(r *rand.Rand, f *field, angle, share float64) {
-	const thinnest = 0.45 // px; thinner lines would break up
+	const thinnest = 0.45 // px; thinner lines would break up, and are faint instead
 	height := float64(f.h)
 	around := func(v float64) float64 { return v * (1 + p.spread*(2*r.Float64()-1)) }
 	for range int(p.count * share * float64(f.w) / height) {
 		x, y := float64(f.w)*(1.4*r.Float64()-0.2), height*(1.2*r.Float64()-0.1)
 		sin, cos := math.Sincos(angle + p.turn*(2*r.Float64()-1))
-		length := around(p.length * height)
+		length, thin := around(p.length*height), around(p.sigma*height)
+		sigma := max(thin, thinnest)
 		f.cover(stroke{
 			x0: x, y0: y, x1: x + length*sin, y1: y + length*cos,
-			sigma:   max(around(p.sigma*height), thinnest),
-			opacity: float32(around(p.opacity)), taper: p.taper,
+			sigma: sigma, opacity: float32(around(p.opacity) * math.Sqrt(thin/sigma)), taper: p.taper,
 		})
 	}
 }

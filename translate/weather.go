@@ -1,8 +1,10 @@
 package translate
 
 import (
+	"maps"
 	"math"
 	"math/rand/v2"
+	"slices"
 
 	"t2sda/internal/raster"
 )
@@ -27,28 +29,11 @@ type Weather struct {
 // weather changes an image in place, with draws from r.
 type weather func(r *rand.Rand, m *raster.Image, severity float64)
 
-// weatherKinds lists the kinds in alphabetical order.
-var weatherKinds = []string{"brightness", "fog", "frost", "rain", "snow"}
+// weathers holds how each kind is made.
+var weathers = map[string]weather{"brightness": brightness, "fog": fog, "frost": frost, "rain": rain, "snow": snow}
 
-// weatherOf returns how a kind is made; nil for an unknown one.
-func weatherOf(kind string) weather {
-	switch kind {
-	case "brightness":
-		return brightness
-	case "fog":
-		return fog
-	case "frost":
-		return frost
-	case "rain":
-		return rain
-	case "snow":
-		return snow
-	}
-	return nil
-}
-
-// WeatherKinds lists the kinds of weather.
-func WeatherKinds() []string { return append([]string(nil), weatherKinds...) }
+// WeatherKinds lists the kinds of weather in alphabetical order.
+func WeatherKinds() []string { return slices.Sorted(maps.Keys(weathers)) }
 
 // AllWeather returns every kind at every severity.
 func AllWeather() Weather {
@@ -58,7 +43,7 @@ func AllWeather() Weather {
 // Validate returns an error that names the field that is out of range.
 func (w Weather) Validate() error {
 	for _, kind := range w.Kinds {
-		if err := oneOf("weather.kinds", kind, weatherKinds...); err != nil {
+		if err := oneOf("weather.kinds", kind, WeatherKinds()...); err != nil {
 			return err
 		}
 	}
@@ -78,12 +63,12 @@ func (w Weather) Translate(r *rand.Rand, source, _ *raster.Image) (*raster.Image
 	}
 	kinds := w.Kinds
 	if len(kinds) == 0 {
-		kinds = weatherKinds
+		kinds = WeatherKinds()
 	}
 	kind := kinds[r.IntN(len(kinds))]
 	severity := w.SeverityMin + (w.SeverityMax-w.SeverityMin)*r.Float64()
 	out := source.Clone()
-	weatherOf(kind)(r, out, severity)
+	weathers[kind](r, out, severity)
 	return out, nil
 }
 
