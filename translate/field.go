@@ -17,6 +17,10 @@ func newField(w, h int) *field { return &field{w, h, make([]float32, w*h)} }
 // clone returns a copy.
 func (f *field) clone() *field { return &field{f.w, f.h, append([]float32(nil), f.v...)} }
 
+// aspect returns the width in heights, for numbers of things on a picture: bounded, so
+// that a strip of few rows does not get millions.
+func (f *field) aspect() float64 { return min(float64(f.w)/float64(f.h), 8) }
+
 // lumaOf returns the luma of an image, 0–255.
 func lumaOf(m *raster.Image) *field {
 	out := newField(m.W, m.H)

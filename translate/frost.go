@@ -13,7 +13,7 @@ func frost(r *rand.Rand, m *raster.Image, severity float64) {
 	depth := ramp(severity, 0.10, 0.42) // of the film, in picture heights
 	film := iceFilm(r, m.W, m.H, depth)
 	g := grower{r: r, f: newField(m.W, m.H), height: float64(m.H)}
-	for range int(ramp(severity, 10, 26) * float64(m.W+m.H) / float64(m.H)) {
+	for range int(ramp(severity, 10, 26) * (1 + g.f.aspect())) {
 		g.seed(depth * (0.5 + 0.9*r.Float64()))
 	}
 	ice := airOf(m, 1.12)

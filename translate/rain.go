@@ -25,7 +25,7 @@ func (p particles) scatter(r *rand.Rand, f *field, angle, share float64) {
 	const thinnest = 0.45 // px; thinner lines would break up, and are faint instead
 	height := float64(f.h)
 	around := func(v float64) float64 { return v * (1 + p.spread*(2*r.Float64()-1)) }
-	for range int(p.count * share * float64(f.w) / height) {
+	for range int(p.count * share * f.aspect()) {
 		x, y := float64(f.w)*(1.4*r.Float64()-0.2), height*(1.2*r.Float64()-0.1)
 		sin, cos := math.Sincos(angle + p.turn*(2*r.Float64()-1))
 		length, thin := around(p.length*height), around(p.sigma*height)
