@@ -3,9 +3,11 @@ package predict
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 
 	"t2sda/graphs/engine"
+	"t2sda/internal/pad"
 )
 
 // SharesRuns reports whether images of one size may go through the model in one run:
@@ -19,6 +21,31 @@ func (p *Predictor) SharesRuns() bool {
 // images have one size share a run where the model lets them ([Predictor.SharesRuns]),
 // the others run one after the other. It returns an error per task.
 func (p *Predictor) RunTogether(ctx context.Context, tasks []*Task) []error {
+	return p.together(ctx, tasks, p.runSlots)
+}
+
+// RunAlike is [Predictor.RunTogether] with the results of single runs, bit by bit: the first
+// images of a size, and of a number of them, go through the model both ways, and share runs
+// from then on where that made no difference. Where it did, [Predictor.Differs] reports so.
+func (p *Predictor) RunAlike(ctx context.Context, tasks []*Task) []error {
+	return p.together(ctx, tasks, p.runAlike)
+}
+
+// Differs reports whether [Predictor.RunAlike] found that images that share runs get other
+// results than alone, and so runs them alone.
+func (p *Predictor) Differs() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, same := range p.alike {
+		if !same {
+			return true
+		}
+	}
+	return false
+}
+
+// together runs tasks, those of one size by share.
+func (p *Predictor) together(ctx context.Context, tasks []*Task, share func(context.Context, []*slot) error) []error {
 	faults := make([]error, len(tasks))
 	done := make([]bool, len(tasks))
 	for i, t := range tasks {
@@ -35,7 +62,7 @@ func (p *Predictor) RunTogether(ctx context.Context, tasks []*Task) []error {
 			faults[i] = t.Run(ctx)
 			continue
 		}
-		err := p.runSlots(ctx, group)
+		err := share(ctx, group)
 		if err != nil {
 			err = fmt.Errorf("model %s: %w", p.name, err)
 		}
@@ -78,6 +105,80 @@ func (p *Predictor) runSlots(ctx context.Context, slots []*slot) error {
 		}
 	}
 	return nil
+}
+
+// company is a number of images of one size.
+type company struct {
+	size pad.Size
+	n    int
+}
+
+// runAlike runs the session on several slots, once if that gives what single runs give.
+func (p *Predictor) runAlike(ctx context.Context, slots []*slot) error {
+	key := company{slots[0].own(), len(slots)}
+	p.mu.Lock()
+	same, known := p.alike[key]
+	p.mu.Unlock()
+	if same {
+		return p.runSlots(ctx, slots)
+	}
+	outputs := make([]*engine.Tensor, len(slots))
+	for i, s := range slots {
+		if err := s.run(ctx); err != nil {
+			return err
+		}
+		outputs[i] = s.out
+	}
+	if known {
+		return nil
+	}
+	alone, err := join(outputs)
+	if err != nil {
+		return err
+	}
+	if err := p.runSlots(ctx, slots); err != nil {
+		return err
+	}
+	shared, err := join(outputs)
+	if err != nil {
+		return err
+	}
+	if same, err = equal(alone, shared); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	p.alike[key] = same
+	p.mu.Unlock()
+	for i := 0; i < len(slots) && !same; i++ {
+		if err := cutTo(outputs[i], alone, i); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// equal reports whether two tensors of one type hold the same bits.
+func equal(a, b *engine.Tensor) (bool, error) {
+	switch a.DType() {
+	case engine.Float32:
+		return equalOf(a, b, func(x, y float32) bool { return math.Float32bits(x) == math.Float32bits(y) })
+	case engine.Uint8:
+		return equalOf(a, b, func(x, y uint8) bool { return x == y })
+	case engine.Int32:
+		return equalOf(a, b, func(x, y int32) bool { return x == y })
+	case engine.Int64:
+		return equalOf(a, b, func(x, y int64) bool { return x == y })
+	}
+	return equalOf(a, b, func(x, y bool) bool { return x == y })
+}
+
+func equalOf[T engine.Element](a, b *engine.Tensor, same func(x, y T) bool) (bool, error) {
+	x, err := engine.Data[T](a)
+	if err != nil {
+		return false, err
+	}
+	y, err := engine.Data[T](b)
+	return err == nil && slices.EqualFunc(x, y, same), err
 }
 
 // join makes one tensor of several of one shape, along the first axis.

@@ -36,6 +36,7 @@ type Predictor struct {
 	mu    sync.Mutex
 	free  []*Task             // made and not in use
 	known map[pad.Size]shapes // by the picture's size, where it or the output's is free
+	alike map[company]bool    // whether images that share a run get what they get alone
 }
 
 // Open opens a model that t2sda exported: see [OpenWith].
@@ -67,7 +68,7 @@ func OpenWith(e *engine.Engine, path string, o Options) (*Predictor, error) {
 func New(s *engine.Session) (*Predictor, error) { return newPredictor(s, s.Name(), Options{}) }
 
 func newPredictor(s *engine.Session, name string, o Options) (*Predictor, error) {
-	p := &Predictor{session: s, name: name, infer: o.Inference, known: map[pad.Size]shapes{}}
+	p := &Predictor{session: s, name: name, infer: o.Inference, known: map[pad.Size]shapes{}, alike: map[company]bool{}}
 	if err := p.read(s, o.Form); err != nil {
 		return nil, fmt.Errorf("model %s: %w", name, err)
 	}

@@ -42,7 +42,7 @@ func NewRenderer(format string, space datasets.Space, m *datasets.LabelMap) (Ren
 	case FormatTrainIDs:
 		return func(_ *raster.Image, l *raster.Labels) image.Image { return l.Gray() }, nil
 	case FormatLabelIDs:
-		ids, err := labelIDs(space, m)
+		ids, err := LabelIDs(space, m)
 		if err != nil {
 			return nil, fmt.Errorf("format %s: %w", format, err)
 		}
@@ -57,8 +57,8 @@ func NewRenderer(format string, space datasets.Space, m *datasets.LabelMap) (Ren
 	return nil, fmt.Errorf("format %q is none of %s", format, strings.Join(Formats(), ", "))
 }
 
-// labelIDs inverts the label map.
-func labelIDs(space datasets.Space, m *datasets.LabelMap) (ids [256]uint8, err error) {
+// LabelIDs inverts the label map: the ids of FormatLabelIDs, by train id, see [NewRenderer].
+func LabelIDs(space datasets.Space, m *datasets.LabelMap) (ids [256]uint8, err error) {
 	if m == nil {
 		if m, err = datasets.LoadLabelMap("cityscapes"); err != nil {
 			return ids, err

@@ -9,6 +9,7 @@ import (
 
 	"t2sda/graphs"
 	"t2sda/graphs/graphtest"
+	"t2sda/internal/half"
 	"t2sda/internal/onnxmodel"
 )
 
@@ -114,42 +115,13 @@ func TestHalfAStep(t *testing.T) {
 	}
 }
 
-func TestHalf(t *testing.T) {
-	for _, tt := range []struct {
-		x    float64
-		want uint16
-	}{
-		{0, 0},
-		{1, 0x3c00},
-		{-2, 0xc000},
-		{65504, 0x7bff},
-		{65519, 0x7bff},
-		{65520, 0x7c00},
-		{-1e9, 0xfc00},
-		{math.Ldexp(1, -24), 1},
-		{math.Ldexp(1, -25), 0},
-		{math.Ldexp(3, -25), 2},
-		{math.Ldexp(1, -14), 0x0400},
-		{1 + math.Ldexp(1, -11), 0x3c00},
-		{1 + math.Ldexp(3, -11), 0x3c02},
-		{math.Inf(1), 0x7c00},
-	} {
-		if got := half(float32(tt.x)); got != tt.want {
-			t.Errorf("%v becomes %#04x, want %#04x", tt.x, got, tt.want)
-		}
-	}
-	if got := half(float32(math.NaN())); got&0x7c00 != 0x7c00 || got&0x3ff == 0 {
-		t.Errorf("NaN becomes %#04x", got)
-	}
-}
-
 func TestHalfRoundsAsTheInterpreter(t *testing.T) {
 	const seed = 4
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, seed))
 	for range 20000 {
 		x := float32(r.NormFloat64() * math.Pow(2, r.Float64()*44-28))
-		bits := half(x)
+		bits := half.Bits(x)
 		exponent, digits := int(bits>>10&31), float64(bits&0x3ff)
 		value := math.Ldexp(digits+1024, exponent-25)
 		if exponent == 0 {

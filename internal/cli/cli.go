@@ -27,6 +27,7 @@ const (
 	exitOK      = 0
 	exitFailure = 1
 	exitUsage   = 2
+	exitPassed  = 3 // done, but for inputs that were passed over
 	// An interrupt's is [interrupt.ExitCode].
 )
 
@@ -58,6 +59,9 @@ func Run(ctx context.Context, args []string, out, errs io.Writer) int {
 	fmt.Fprintln(errs, "t2sda:", err)
 	if errors.As(err, new(usageError)) {
 		return exitUsage
+	}
+	if errors.As(err, new(passedOver)) {
+		return exitPassed
 	}
 	return exitFailure
 }

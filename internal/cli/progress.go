@@ -13,7 +13,7 @@ import (
 
 // progressOf returns what tells how far the command is with units: a bar on a
 // terminal, which starts at the first call, and a line now and then where there is
-// none.
+// none. A total of 0 is not known; it may grow.
 func progressOf(cmd *cobra.Command, what, units string) func(done, total int) {
 	w := cmd.ErrOrStderr()
 	if !terminal.Is(w) {
@@ -21,10 +21,16 @@ func progressOf(cmd *cobra.Command, what, units string) func(done, total int) {
 	}
 	var bar *progressbar.ProgressBar
 	return func(done, total int) {
+		if total == 0 {
+			total = -1 // as the bar has it
+		}
 		if bar == nil {
 			bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(terminal.Raw(w)),
 				progressbar.OptionSetDescription(what), progressbar.OptionShowIts(), progressbar.OptionSetItsString(units),
 				progressbar.OptionShowCount(), progressbar.OptionThrottle(100*time.Millisecond), progressbar.OptionClearOnFinish())
+		}
+		if total > bar.GetMax() {
+			bar.ChangeMax(total)
 		}
 		_ = bar.Set(done) // a terminal that cannot be written to stops nothing
 	}

@@ -173,6 +173,20 @@ func Read(name string) (*raster.Image, error) {
 	if err != nil {
 		return nil, err
 	}
+	return r.image()
+}
+
+// ReadOf is [Read] of what a file would hold; errors call it by name.
+func ReadOf(name string, content []byte) (*raster.Image, error) {
+	r, err := Of(name, content)
+	if err != nil {
+		return nil, err
+	}
+	return r.image()
+}
+
+// image makes a picture of all rows, and closes them.
+func (r *Rows) image() (*raster.Image, error) {
 	defer r.Close()
 	m := raster.NewImage(r.W, r.H)
 	red, green, blue := m.Plane(0), m.Plane(1), m.Plane(2)

@@ -38,6 +38,7 @@ var allowed = map[string][]string{
 	"t2sda/losses":                   {"t2sda/graphs", "t2sda/graphs/program", "t2sda/internal/…"},
 	"t2sda/export":                   {"t2sda/export/predict", "t2sda/graphs", "t2sda/graphs/…", "t2sda/datasets", "t2sda/internal/…"},
 	"t2sda/export/predict":           {"t2sda/graphs/engine", "t2sda/datasets", "t2sda/internal/…"},
+	"t2sda/export/reel":              {"t2sda/export/predict", "t2sda/datasets", "t2sda/internal/…"},
 	"t2sda/export/serve":             {"t2sda/export/predict", "t2sda/datasets", "t2sda/datasets/streets", "t2sda/internal/…"},
 	"t2sda/export/quantize":          {"t2sda/graphs/engine", "t2sda/internal/…"},
 	"t2sda/export/score":             {"t2sda/export/predict", "t2sda/datasets", "t2sda/internal/…"},

@@ -23,15 +23,19 @@ func (c *Clock) Due() bool { return time.Since(c.said) >= Interval }
 func (c *Clock) Said() { c.said = time.Now() }
 
 // Lines returns what passes a line on to say where one is due: how many of the
-// units are done, at which rate, and when the rest will be.
+// units are done, at which rate, and when the rest will be. A total of 0 is not known.
 func Lines(what, units string, say func(line string)) func(done, total int) {
 	began, clock := time.Now(), Start()
 	return func(done, total int) {
-		if !clock.Due() || done >= total {
+		if !clock.Due() || total > 0 && done >= total {
 			return
 		}
 		clock.Said()
 		spent := time.Since(began).Seconds()
+		if total == 0 {
+			say(fmt.Sprintf("%s: %d %s, %.3g a second", what, done, units, float64(done)/spent))
+			return
+		}
 		left := time.Duration(spent * float64(total-done) / float64(max(done, 1)) * float64(time.Second)).Round(time.Second)
 		say(fmt.Sprintf("%s: %d/%d %s, %.3g a second, ETA %s", what, done, total, units, float64(done)/spent, left))
 	}

@@ -29,6 +29,21 @@ func TestLines(t *testing.T) {
 	})
 }
 
+// TestLinesWithoutTotal: of work whose end is not known they say how far it is.
+func TestLinesWithoutTotal(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var said []string
+		tell := Lines("reading", "frames", func(line string) { said = append(said, line) })
+		for done := 1; done <= 50; done++ {
+			time.Sleep(time.Second)
+			tell(done, 0)
+		}
+		if diff := cmp.Diff([]string{"reading: 30 frames, 1 a second"}, said); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
 // TestClock: other lines put the next one off.
 func TestClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -1,4 +1,4 @@
-package predict_test
+package reel_test
 
 import (
 	"image"
@@ -12,6 +12,7 @@ import (
 	"t2sda/datasets"
 	"t2sda/export/exporttest"
 	"t2sda/export/predict"
+	"t2sda/export/reel"
 	"t2sda/internal/raster"
 )
 
@@ -30,7 +31,7 @@ func readPNG(t *testing.T, path string) image.Image {
 	return picture
 }
 
-func TestPredictFiles(t *testing.T) {
+func TestPictures(t *testing.T) {
 	p := exporttest.NanoPredictor(t)
 	s := exporttest.NewSet(t)
 	images, labels := exporttest.Predicted(t, p, 2)
@@ -53,14 +54,16 @@ func TestPredictFiles(t *testing.T) {
 		t.Run(format, func(t *testing.T) {
 			out := filepath.Join(t.TempDir(), "new", "folder")
 			steps := 0
-			written, skipped, err := predict.Files(t.Context(), p, []string{filepath.Join(s.Root, "images")}, out, predict.FileOptions{Format: format, Map: m, Progress: func(int, int) { steps++ }})
+			sum, err := reel.Run(t.Context(), p, []string{filepath.Join(s.Root, "images")}, out, reel.Options{
+				Formats: []string{format}, Overlay: reel.Overlay{Opacity: 0.5}, Map: m, Progress: func(int, int) { steps++ },
+			})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(written) != 2 || skipped != nil || written[0] != filepath.Join(out, "a.png") || written[1] != filepath.Join(out, "sub", "b.png") || steps != 2 {
-				t.Fatalf("wrote %v with %d steps", written, steps)
+			if sum.Frames != 2 || sum.Files != 2 || sum.Passed != 0 || steps != 2 {
+				t.Fatalf("%+v with %d steps", sum, steps)
 			}
-			for i, path := range written {
+			for i, path := range []string{filepath.Join(out, "a.png"), filepath.Join(out, "sub", "b.png")} {
 				id, class := at(labels[i])
 				picture := readPNG(t, path)
 				if picture.Bounds() != image.Rect(0, 0, 96, 48) {
@@ -90,7 +93,7 @@ func TestPredictFiles(t *testing.T) {
 
 // With KeepGoing, files that cannot be read are listed and the others predicted;
 // linked folders are followed.
-func TestPredictFilesKeepGoing(t *testing.T) {
+func TestKeepGoing(t *testing.T) {
 	p := exporttest.NanoPredictor(t)
 	s := exporttest.NewSet(t)
 	images, _ := exporttest.Predicted(t, p, 2)
@@ -101,16 +104,17 @@ func TestPredictFilesKeepGoing(t *testing.T) {
 	if err := os.Symlink(filepath.Join(s.Root, "images"), link); err != nil {
 		t.Fatal(err)
 	}
-	written, skipped, err := predict.Files(t.Context(), p, []string{link}, out, predict.FileOptions{KeepGoing: true})
+	sum, err := reel.Run(t.Context(), p, []string{link}, out, reel.Options{KeepGoing: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(written) != 2 || filepath.Base(written[1]) != "c.png" || len(skipped) != 1 || !strings.Contains(skipped[0].Error(), "b.png cannot be decoded") {
-		t.Errorf("written %v, left out %v", written, skipped)
+	if sum.Frames != 2 || sum.Files != 2 || sum.Passed != 1 || len(sum.Faults) != 1 || !strings.Contains(sum.Faults[0].Error(), "b.png cannot be decoded") {
+		t.Errorf("%+v", sum)
 	}
+	readPNG(t, filepath.Join(out, "c.png"))
 }
 
-func TestPredictFilesErrors(t *testing.T) {
+func TestErrors(t *testing.T) {
 	p := exporttest.NanoPredictor(t)
 	s := exporttest.NewSet(t)
 	img := raster.NewImage(8, 8)
@@ -125,20 +129,20 @@ func TestPredictFilesErrors(t *testing.T) {
 		name  string
 		paths []string
 		out   string
-		opts  predict.FileOptions
+		opts  reel.Options
 		want  string
 	}{
-		{"format", []string{file("images")}, out, predict.FileOptions{Format: "jpeg"}, `format "jpeg" is none of overlay, color, trainids, labelids`},
-		{"missing", []string{file("nowhere.png")}, out, predict.FileOptions{}, "nowhere.png"},
-		{"broken", []string{file("broken.png")}, out, predict.FileOptions{}, "broken.png cannot be decoded: it is no picture"},
-		{"no images", []string{file("empty")}, out, predict.FileOptions{}, "no images in"},
-		{"same name", []string{file("images"), file("labels")}, out, predict.FileOptions{}, "would both become"},
-		{"overwrite", []string{file("images")}, file("images"), predict.FileOptions{}, "is one of the images"},
-		{"map", []string{file("images")}, out, predict.FileOptions{Format: predict.FormatLabelIDs}, "has other classes than the model"},
+		{"format", []string{file("images")}, out, reel.Options{Formats: []string{"jpeg"}}, `format "jpeg" is none of overlay, color, trainids, labelids, confidence, probabilities, rle, panoptic, video`},
+		{"missing", []string{file("nowhere.png")}, out, reel.Options{}, "nowhere.png"},
+		{"broken", []string{file("broken.png")}, out, reel.Options{}, "broken.png cannot be decoded: it is no picture"},
+		{"no images", []string{file("empty")}, out, reel.Options{}, "no images in"},
+		{"same name", []string{file("images"), file("labels")}, out, reel.Options{}, "would both become"},
+		{"overwrite", []string{file("images")}, file("images"), reel.Options{}, "is one of the inputs"},
+		{"map", []string{file("images")}, out, reel.Options{Formats: []string{predict.FormatLabelIDs}}, "has other classes than the model"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			_, _, err := predict.Files(t.Context(), p, tt.paths, tt.out, tt.opts)
+			_, err := reel.Run(t.Context(), p, tt.paths, tt.out, tt.opts)
 			if err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("error %v, want %q", err, tt.want)
 			}

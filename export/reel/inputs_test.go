@@ -1,4 +1,4 @@
-package predict
+package reel
 
 import (
 	"os"
@@ -10,6 +10,14 @@ import (
 
 	"t2sda/datasets"
 )
+
+// names are those of what is written.
+func (in inputs) names() (all []string) {
+	for _, e := range in.entries {
+		all = append(all, e.name)
+	}
+	return all
+}
 
 // emptyFiles makes empty files below a new folder, which becomes the working one.
 func emptyFiles(t *testing.T, names ...string) {
@@ -31,11 +39,11 @@ func TestFindInputs(t *testing.T) {
 	tests := map[string]struct {
 		paths         []string
 		stdin         string
-		o             FileOptions
+		o             Options
 		names, passed []string
 	}{
 		"folder":              {paths: []string{"d"}, names: all, passed: []string{"d/e.heic", "d/note.txt"}},
-		"include":             {paths: []string{"d"}, o: FileOptions{Include: []string{"a.*", "c"}, Exclude: []string{"sub/*"}}, names: []string{"a", "c"}, passed: []string{"d/e.heic", "d/note.txt"}},
+		"include":             {paths: []string{"d"}, o: Options{Include: []string{"a.*", "c"}, Exclude: []string{"sub/*"}}, names: []string{"a", "c"}, passed: []string{"d/e.heic", "d/note.txt"}},
 		"file":                {paths: []string{"f#1.png", "x[1].png"}, names: []string{"f#1", "x[1]"}},
 		"pattern":             {paths: []string{"d/?.*"}, names: []string{"a", "b", "c"}, passed: []string{"d/e.heic"}},
 		"pattern of folders":  {paths: []string{"d*"}, names: all, passed: []string{"d/e.heic", "d/note.txt"}},
@@ -45,17 +53,17 @@ func TestFindInputs(t *testing.T) {
 		"file without ending": {paths: []string{"d/note.txt"}, names: []string{"note"}},
 		"file and its folder": {paths: []string{"d/sub/a.bmp", "d/sub"}, names: []string{"a"}},
 		"names, comments":     {paths: []string{"-"}, stdin: "# night\n#1.png\nd/b.webp \n", names: []string{"#1", "b"}},
-		"names, one gone":     {paths: []string{"-", "also.gone"}, o: FileOptions{KeepGoing: true}, stdin: "d/gone.png\nd/b.webp", names: []string{"gone", "b", "also"}},
+		"names, one gone":     {paths: []string{"-", "also.gone"}, o: Options{KeepGoing: true}, stdin: "d/gone.png\nd/b.webp", names: []string{"gone", "b", "also"}},
 		"names, zero bytes":   {paths: []string{"-"}, stdin: "d/a.JPG\x00d/sub/a.bmp\x00", names: []string{"a", "sub/a"}},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			test.o.Names = strings.NewReader(test.stdin)
+			test.o.Stdin = strings.NewReader(test.stdin)
 			in, err := test.o.find(test.paths)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(test.names, in.names); diff != "" {
+			if diff := cmp.Diff(test.names, in.names()); diff != "" {
 				t.Error(diff)
 			}
 			if diff := cmp.Diff(test.passed, in.passed); diff != "" {
@@ -64,16 +72,16 @@ func TestFindInputs(t *testing.T) {
 		})
 	}
 	for path, want := range map[string]string{"q*": "no file matches q*", "gone.png": "gone.png", "-": "no names to read", "[": "syntax error", "d/**/*.png": "d/**/*.png: ** is not read: name the folder"} {
-		o := FileOptions{Names: strings.NewReader("\n")}
+		o := Options{Stdin: strings.NewReader("\n")}
 		if _, err := o.find([]string{path}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", path, err, want)
 		}
 	}
-	if _, err := (FileOptions{Include: []string{"z*"}}).find([]string{"d"}); err == nil || !strings.Contains(err.Error(), "no images in d that the patterns to include and exclude leave (") {
+	if _, err := (Options{Include: []string{"z*"}}).find([]string{"d"}); err == nil || !strings.Contains(err.Error(), "no images in d that the patterns to include and exclude leave (") {
 		t.Error(err)
 	}
 	emptyFiles(t, "d/x.heic")
-	if _, err := (FileOptions{}).find([]string{"d"}); err == nil || !strings.Contains(err.Error(), "no images in d (looked for .png, ") || !strings.Contains(err.Error(), "x.heic") {
+	if _, err := (Options{}).find([]string{"d"}); err == nil || !strings.Contains(err.Error(), "no images in d (looked for .png, ") || !strings.Contains(err.Error(), "x.heic") {
 		t.Error(err)
 	}
 }
@@ -85,8 +93,8 @@ func TestFindInputsOfDataset(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	in, err := FileOptions{Dataset: d}.find(nil)
-	if err != nil || len(in.files) != 1 || in.names[0] != "a/a_0_leftImg8bit" || len(in.passed) != 1 {
+	in, err := Options{Dataset: d}.find(nil)
+	if err != nil || len(in.entries) != 1 || in.entries[0].name != "a/a_0_leftImg8bit" || len(in.passed) != 1 {
 		t.Errorf("%+v, %v", in, err)
 	}
 }

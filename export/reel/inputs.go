@@ -1,9 +1,8 @@
-package predict
+package reel
 
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,25 +12,57 @@ import (
 	"t2sda/internal/imagefile"
 )
 
-// inputs are the images to predict.
+// kind is what an input is.
+type kind int
+
+const (
+	imageFile kind = iota
+	video
+	content // of an image, that was read from standard input
+)
+
+// entry is an input: a frame, or a video's frames.
+type entry struct {
+	kind kind
+	path string
+	name string // of what is written, slash-separated, without extension; empty until [inputs.call]
+	data []byte // of content
+}
+
+// inputs are what is predicted.
 type inputs struct {
-	files  []string // paths
-	names  []string // of what is written, slash-separated, without extension; empty until [inputs.call]
-	passed []string // files below folders that are no images by name
-	seen   map[string]bool
+	entries []entry
+	passed  []string // files below folders that are no images by name
+	seen    map[string]bool
+}
+
+// videos are what the names of videos end in.
+var videos = []string{
+	".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".ts", ".mts", ".m2ts", ".wmv", ".flv",
+	".ogv", ".3gp", ".mjpeg", ".mjpg", ".h264", ".h265", ".hevc", ".y4m",
+}
+
+func isVideo(name string) bool {
+	return slices.Contains(videos, strings.ToLower(filepath.Ext(name)))
 }
 
 // add adds a file, once, however often it is named. Without a name it is called
 // later, by [inputs.call].
 func (in *inputs) add(file, name string) {
-	if clean := filepath.Clean(file); !in.seen[clean] {
-		in.seen[clean] = true
-		in.files, in.names = append(in.files, file), append(in.names, name)
+	clean := filepath.Clean(file)
+	if in.seen[clean] {
+		return
 	}
+	in.seen[clean] = true
+	e := entry{path: file, name: name}
+	if isVideo(file) {
+		e.kind = video
+	}
+	in.entries = append(in.entries, e)
 }
 
-// find lists the images that paths and options name.
-func (o FileOptions) find(paths []string) (inputs, error) {
+// find lists what paths and options name.
+func (o Options) find(paths []string) (inputs, error) {
 	in := inputs{seen: map[string]bool{}}
 	if d := o.Dataset; d != nil {
 		for i := range d.Len() {
@@ -46,14 +77,14 @@ func (o FileOptions) find(paths []string) (inputs, error) {
 			return inputs{}, err
 		}
 	}
-	if len(in.files) == 0 {
+	if len(in.entries) == 0 {
 		return inputs{}, o.noImages(paths, in.passed)
 	}
 	in.call()
 	return in, nil
 }
 
-func (o FileOptions) noImages(paths, passed []string) error {
+func (o Options) noImages(paths, passed []string) error {
 	chosen := ""
 	if len(o.Include)+len(o.Exclude) > 0 {
 		chosen = " that the patterns to include and exclude leave"
@@ -69,18 +100,26 @@ func passedText(files []string) string {
 	return "; " + datasets.Passed(files)
 }
 
-// findAt adds the images of one path: a file, a folder, a pattern, or - for names
-// to read.
-func (o FileOptions) findAt(path string, in *inputs) error {
-	if path == "-" && o.Names != nil {
-		files, err := readNames(o.Names)
-		if err != nil {
-			return err
-		}
-		return o.addNamed(files, in)
+// findAt adds what one path names: a file, a folder, a pattern, a numbered sequence, or -
+// for what is read from standard input.
+func (o Options) findAt(path string, in *inputs) error {
+	if path == "-" && o.Stdin != nil {
+		return o.addStdin(in)
 	}
 	info, err := os.Stat(path)
 	switch {
+	case errors.Is(err, os.ErrNotExist) && isSequence(path):
+		files, err := sequence(path)
+		if err == nil && len(files) == 0 {
+			err = fmt.Errorf("no file is one of the sequence %s", path)
+		}
+		if err != nil {
+			return err
+		}
+		for _, f := range files {
+			in.add(f, "")
+		}
+		return nil
 	case errors.Is(err, os.ErrNotExist) && strings.ContainsAny(path, "*?["):
 		files, err := glob(path)
 		if err != nil {
@@ -108,15 +147,22 @@ func glob(pattern string) ([]string, error) {
 	case len(files) == 0:
 		return nil, fmt.Errorf("no file matches %s", pattern)
 	}
+	slices.SortFunc(files, natural)
 	return files, nil
 }
 
 func stem(name string) string { return strings.TrimSuffix(name, filepath.Ext(name)) }
 
-func (o FileOptions) addFolder(dir string, in *inputs) error {
+// addFolder adds the images below a folder.
+func (o Options) addFolder(dir string, in *inputs) error {
 	files, names, passed, err := datasets.ListImages(dir, o.Include, o.Exclude)
-	for i, f := range files {
-		in.add(f, names[i])
+	order := make([]int, len(files))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return natural(names[a], names[b]) })
+	for _, i := range order {
+		in.add(files[i], names[i])
 	}
 	in.passed = append(in.passed, passed...)
 	return err
@@ -124,7 +170,7 @@ func (o FileOptions) addFolder(dir string, in *inputs) error {
 
 // addNamed adds files that a pattern or a list names, and the images of the
 // folders among them.
-func (o FileOptions) addNamed(paths []string, in *inputs) error {
+func (o Options) addNamed(paths []string, in *inputs) error {
 	for _, path := range paths {
 		info, err := os.Stat(path)
 		switch {
@@ -134,7 +180,7 @@ func (o FileOptions) addNamed(paths []string, in *inputs) error {
 			if err := o.addFolder(path, in); err != nil {
 				return err
 			}
-		case imagefile.IsImage(path):
+		case imagefile.IsImage(path) || isVideo(path):
 			in.add(path, "")
 		default:
 			in.passed = append(in.passed, path)
@@ -148,15 +194,15 @@ func (o FileOptions) addNamed(paths []string, in *inputs) error {
 // below the folder that all have in common.
 func (in *inputs) call() {
 	var files []string
-	for i, f := range in.files {
-		if in.names[i] == "" {
-			files = append(files, f)
+	for _, e := range in.entries {
+		if e.name == "" {
+			files = append(files, e.path)
 		}
 	}
 	names := namesOf(files)
-	for i := range in.files {
-		if in.names[i] == "" {
-			in.names[i], names = names[0], names[1:]
+	for i := range in.entries {
+		if e := &in.entries[i]; e.name == "" {
+			e.name, names = names[0], names[1:]
 		}
 	}
 }
@@ -190,31 +236,4 @@ func namesOf(files []string) []string {
 func within(dir, file string) bool {
 	rel, err := filepath.Rel(dir, file)
 	return dir == filepath.Dir(dir) || err == nil && filepath.IsLocal(rel)
-}
-
-// readNames reads paths, one a line as a list of a data set has them, with its
-// comments and blanks at the ends, or with zero bytes between them as find -print0
-// writes them. A line that names a file as it stands is that file.
-func readNames(r io.Reader) ([]string, error) {
-	text, err := io.ReadAll(r)
-	if err != nil {
-		return nil, fmt.Errorf("reading names: %w", err)
-	}
-	lines := strings.Split(string(text), "\x00")
-	if len(lines) == 1 {
-		lines = datasets.ListLines(string(text))
-		for i, line := range lines {
-			if _, err := os.Stat(line); errors.Is(err, os.ErrNotExist) {
-				lines[i] = strings.TrimSpace(line)
-				if strings.HasPrefix(lines[i], "#") {
-					lines[i] = ""
-				}
-			}
-		}
-	}
-	names := slices.DeleteFunc(lines, func(line string) bool { return line == "" })
-	if len(names) == 0 {
-		return nil, errors.New("no names to read")
-	}
-	return names, nil
 }

@@ -1,0 +1,130 @@
+package reel
+
+import (
+	"context"
+	"fmt"
+	"image"
+	"os"
+	"path/filepath"
+	"syscall"
+
+	"t2sda/export/predict"
+	"t2sda/internal/ffmpeg"
+)
+
+// products are what the formats ask for: in outDir itself where there is one, each in a
+// folder of its own where there are several.
+func (o *Options) products(ctx context.Context, p *predict.Predictor, outDir string, at *place, tools *ffmpeg.Tools) ([]product, error) {
+	var all []product
+	for _, format := range o.Formats {
+		dir := outDir
+		if len(o.Formats) > 1 {
+			dir = filepath.Join(outDir, format)
+		}
+		one, err := o.product(ctx, p, format, dir, outDir, at, tools)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	return all, nil
+}
+
+// product is what one format asks for, in dir; what is one file for all frames, in top.
+func (o *Options) product(ctx context.Context, p *predict.Predictor, format, dir, top string, at *place, tools *ffmpeg.Tools) (product, error) {
+	png := func(draw func(r *result) (image.Image, error)) *each {
+		return &each{place: at, dir: dir, ext: ".png", make: pictures(draw)}
+	}
+	switch format {
+	case predict.FormatOverlay:
+		return png(func(r *result) (image.Image, error) { return r.drawn(), nil }), nil
+	case FormatConfidence:
+		return png(confidence), nil
+	case FormatProbabilities:
+		ext := ".npy"
+		if o.Archive {
+			ext = ".npz"
+		}
+		return &each{place: at, dir: dir, ext: ext, make: o.probabilities(p.Space())}, nil
+	case FormatRLE:
+		return newAnnotations(at, top, format, p.Space(), o.Map)
+	case FormatPanoptic:
+		a, err := newAnnotations(at, top, format, p.Space(), o.Map)
+		if err == nil {
+			a.segments = png(segmentIDs)
+		}
+		return a, err
+	case FormatVideo:
+		return &films{place: at, ctx: ctx, tools: tools, o: o, dir: dir}, nil
+	}
+	render, err := predict.NewRenderer(format, p.Space(), o.Map)
+	return png(func(r *result) (image.Image, error) { return render(r.img, r.labels), nil }), err
+}
+
+// check reports, before anything is predicted, whether two inputs would become one file, an
+// input would be overwritten, or something is there already.
+func (o *Options) check(entries []entry, all []product, at *place) error {
+	inputs := inodes(entries)
+	for _, p := range all {
+		from := map[string]string{} // file → input
+		for _, e := range entries {
+			files := p.files(e)
+			for _, file := range files {
+				other, seen := from[file]
+				if seen && shared(p, e, file) {
+					continue
+				}
+				if seen {
+					return fmt.Errorf("%s and %s would both become %s: predict them into folders of their own", other, e.path, file)
+				}
+				from[file] = e.path
+				if input, is := inputs[inodeOf(file)]; is {
+					return fmt.Errorf("%s is one of the inputs (%s): choose another output folder", file, input)
+				}
+				if err := at.free(file); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// shared reports whether a file is made of several inputs.
+func shared(p product, e entry, file string) bool {
+	switch p := p.(type) {
+	case *annotations:
+		return file == p.file
+	case *films:
+		return e.kind != video
+	}
+	return false
+}
+
+// inode is a file, whatever it is called.
+type inode struct{ device, number uint64 }
+
+// inodeOf returns the file that a path leads to, the zero one where there is none.
+func inodeOf(path string) inode {
+	info, err := os.Stat(path)
+	if err != nil {
+		return inode{}
+	}
+	s, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return inode{}
+	}
+	return inode{uint64(s.Dev), s.Ino}
+}
+
+// inodes returns the inputs by their files.
+func inodes(entries []entry) map[inode]string {
+	all := map[inode]string{}
+	for _, e := range entries {
+		if e.kind != content {
+			all[inodeOf(e.path)] = e.path
+		}
+	}
+	delete(all, inode{}) // inputs that are not there
+	return all
+}
