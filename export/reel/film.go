@@ -134,7 +134,7 @@ func (f *film) add(fr frame, pix []byte, w, h int) error {
 		f.first = fr.label
 	}
 	if w != f.w || h != f.h {
-		return fmt.Errorf("a frame of %d×%d pixels, and %s has %d×%d: a video has one size, so make one of each", w, h, f.first, f.w, f.h)
+		return fmt.Errorf("%s has %d×%d pixels, and %s %d×%d: a video has one size, so make one of each", fr.label, w, h, f.first, f.w, f.h)
 	}
 	if f.clip == nil || !f.clip.info.Variable {
 		return f.writer.Add(pix)

@@ -31,9 +31,10 @@ func Formats() []string {
 type Options struct {
 	Formats []string // of [Formats]; none: overlay
 	Overlay Overlay
-	// Map gives the ids of FormatLabelIDs, see [predict.NewRenderer], and if it is there,
-	// those of COCO's categories.
+	// Map gives the ids of FormatLabelIDs, see [predict.NewRenderer].
 	Map *datasets.LabelMap
+	// Categories gives those of COCO's categories; nil: train ids plus 1.
+	Categories *datasets.LabelMap
 
 	Archive bool     // probabilities go into compressed .npz archives, not .npy files
 	Type    npy.Type // of probabilities; empty: float32

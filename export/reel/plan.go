@@ -47,9 +47,9 @@ func (o *Options) product(ctx context.Context, p *predict.Predictor, format, dir
 		}
 		return &each{place: at, dir: dir, ext: ext, make: o.probabilities(p.Space())}, nil
 	case FormatRLE:
-		return newAnnotations(at, top, format, p.Space(), o.Map)
+		return newAnnotations(at, top, format, p.Space(), o.Categories)
 	case FormatPanoptic:
-		a, err := newAnnotations(at, top, format, p.Space(), o.Map)
+		a, err := newAnnotations(at, top, format, p.Space(), o.Categories)
 		if err == nil {
 			a.segments = png(segmentIDs)
 		}

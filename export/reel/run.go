@@ -51,7 +51,10 @@ func run(ctx context.Context, p *predict.Predictor, paths []string, outDir strin
 		return Summary{}, err
 	}
 	if o.Batch > 1 && !p.SharesRuns() {
-		return Summary{}, fmt.Errorf("a batch of %d: %s takes one image in a run, or images take several runs (windows, scales, mirroring); export --dynamic makes models of any number", o.Batch, p.Name())
+		if p.SingleRun() {
+			return Summary{}, fmt.Errorf("a batch of %d: %s takes one image at a time (export --dynamic makes models that take any number)", o.Batch, p.Name())
+		}
+		return Summary{}, fmt.Errorf("a batch of %d: windows, scales and mirroring make several runs of each image already", o.Batch)
 	}
 	found, err := o.find(paths)
 	if err != nil {
@@ -267,12 +270,15 @@ func (r *reel) end(ctx context.Context, tokens <-chan struct{}, ran <-chan *item
 		case <-ctx.Done():
 			return ctx.Err()
 		}
-		for i := 0; it.err == nil && i < len(it.inOrder); i++ {
-			it.err = it.inOrder[i]()
+		if it.err != nil {
+			return fmt.Errorf("%s: %w", it.label, it.err)
+		}
+		for _, do := range it.inOrder {
+			if err := do(); err != nil {
+				return err
+			}
 		}
 		switch {
-		case it.err != nil:
-			return fmt.Errorf("%s: %w", it.label, it.err)
 		case it.fault != nil && !r.o.KeepGoing:
 			return it.fault
 		case it.fault != nil:

@@ -9,6 +9,7 @@ import (
 	"t2sda/datasets"
 	"t2sda/internal/ffmpeg"
 	"t2sda/internal/imagefile"
+	"t2sda/internal/plural"
 	"t2sda/internal/raster"
 )
 
@@ -131,8 +132,10 @@ func (s *source) play(ctx context.Context, c *clip) (frame, error) {
 	switch {
 	case err != nil && !errors.Is(err, io.EOF):
 		return fail(fmt.Errorf("%s after frame %d: %w", c.path, s.n, err))
-	case said != "" && (s.strict || err != nil):
-		return fail(fmt.Errorf("%s is damaged, about frame %d of those that can be read: ffmpeg: %s", c.path, s.n+1, said))
+	case said != "" && err != nil:
+		return fail(fmt.Errorf("%s is damaged, %s of it could be read: ffmpeg: %s", c.path, plural.Of(s.n, "frame", "frames"), said))
+	case said != "" && s.strict:
+		return fail(fmt.Errorf("%s is damaged, about frame %d: ffmpeg: %s", c.path, s.n+1, said))
 	case err != nil && s.n == 0:
 		return fail(fmt.Errorf("%s has no frames", c.path))
 	case err != nil:

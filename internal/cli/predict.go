@@ -132,6 +132,9 @@ func (v *prediction) check(cmd *cobra.Command) (err error) {
 	if wants([]string{predict.FormatLabelIDs}) || cmd.Flags().Changed("map") {
 		v.options.Map, err = datasets.LoadLabelMap(v.ids)
 	}
+	if cmd.Flags().Changed("map") {
+		v.options.Categories = v.options.Map
+	}
 	return err
 }
 

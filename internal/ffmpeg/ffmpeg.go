@@ -59,9 +59,13 @@ func passing(version string) []string {
 func (t *Tools) command(ctx context.Context, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.Cancel = func() error { return kill(cmd) }
 	cmd.WaitDelay = 5 * time.Second
 	return cmd
 }
+
+// kill ends a program that runs, and those that it has started.
+func kill(cmd *exec.Cmd) error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 
 // failed is the error of a program that failed, with its own last words.
 func (t *Tools) failed(ctx context.Context, name string, err error, said string) error {

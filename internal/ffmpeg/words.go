@@ -1,6 +1,7 @@
 package ffmpeg
 
 import (
+	"regexp"
 	"strings"
 	"sync"
 )
@@ -38,5 +39,17 @@ func (w *lastWords) text() string {
 	if len(w.line) > 0 {
 		text = w.line
 	}
-	return strings.ToValidUTF8(strings.TrimSpace(string(text)), "?")
+	return tidy(strings.ToValidUTF8(strings.TrimSpace(string(text)), "?"))
+}
+
+// speaker is the part of ffmpeg that speaks, with its address in memory.
+var speaker = regexp.MustCompile(`^\[([^ \]]+) @ 0x[0-9a-f]+\] `)
+
+// tidy makes a line the same whenever the same is said, and names the mend where it is ours.
+func tidy(line string) string {
+	line = speaker.ReplaceAllString(line, "$1: ")
+	if strings.Contains(line, "Unknown encoder") {
+		line += " (--encoder names another one, ffmpeg -encoders lists them)"
+	}
+	return line
 }

@@ -63,7 +63,7 @@ func (v *Writer) Finish() error { return v.end(v.in.Close()) }
 // Abort ends the program without an end of the video.
 func (v *Writer) Abort() {
 	if v.cmd.ProcessState == nil {
-		_ = v.cmd.Process.Kill() // it may have ended
+		_ = kill(v.cmd) // it may have ended
 		_ = v.end(nil)
 	}
 }
