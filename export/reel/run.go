@@ -265,6 +265,9 @@ func (r *reel) make(it *item) {
 func (r *reel) end(ctx context.Context, tokens <-chan struct{}, ran <-chan *item) error {
 	total := r.source.total()
 	for it := range ran {
+		if ctx.Err() != nil { // whatever is ready as well
+			return ctx.Err()
+		}
 		select {
 		case <-it.made:
 		case <-ctx.Done():

@@ -65,8 +65,12 @@ func TestEvaluateForeign(t *testing.T) {
 	fail(t, exitFailure, "b.png cannot be decoded", append(args, form...)...)
 	out = succeed(t, append(append(args, "--keep-going"), form...)...)
 	wantText(t, out, "1 image in", "1 left out because of errors", "b.png cannot be decoded")
-	out = succeed(t, append([]string{"predict", "--model", model, "--labels", filepath.Join(s.Root, "map.yaml"), "--keep-going", "--out", t.TempDir()}, append(form, s.Root+"/images")...)...)
+	code, out, errs := call(t, append([]string{"predict", "--model", model, "--labels", filepath.Join(s.Root, "map.yaml"), "--keep-going", "--out", t.TempDir()}, append(form, s.Root+"/images")...)...)
+	if code != exitPassed {
+		t.Errorf("exit code %d", code)
+	}
 	wantText(t, out, "1 picture in", "1 image left out:", "b.png cannot be decoded")
+	wantText(t, errs, "t2sda: passed over 1 image, predicted 1")
 	if err := os.Remove(filepath.Join(s.Root, "images", "b.png")); err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +94,7 @@ func TestEvaluateForeign(t *testing.T) {
 		{exitUsage, "none of the others can be", append(args, "--rgb", "--bgr")},
 		{exitFailure, "unknown label map", append(args, "--labels", "nowhere")},
 		{exitFailure, "a label map must say what the classes of its output are (--labels)", append(predict, "--output", "y")},
-		{exitUsage, "--map is for --format labelids only", append(predict, "--map", "gta5")},
+		{exitUsage, "--map is for --format labelids, rle, panoptic only", append(predict, "--map", "gta5")},
 		{exitFailure, "format labelids: label map gta5 has other classes than the model", append(append(predict, form...), "--format", "labelids", "--map", "gta5", "--labels", filepath.Join(s.Root, "map.yaml"))},
 	} {
 		fail(t, c.code, c.want, c.args...)

@@ -61,7 +61,7 @@ func TestSplitsAndSuffixes(t *testing.T) {
 	move("labels/test", "labels/valid")
 	wantText(t, succeed(t, evaluate...), "generic "+s.Root+", split valid\n")
 
-	predict := append([]string{"predict", "--labels", filepath.Join(s.Root, "map.yaml"), "--out", t.TempDir(), s.Root}, form...)
+	predict := append([]string{"predict", "--force", "--labels", filepath.Join(s.Root, "map.yaml"), "--out", t.TempDir(), s.Root}, form...)
 	_, out, errs = call(t, predict...)
 	wantText(t, out, "2 pictures in")
 	wantText(t, errs, "2 files are passed over, by name no image that is read: b.heic, map.yaml", "holds a data set; --dataset generic")
@@ -80,7 +80,7 @@ func TestLabelSuffix(t *testing.T) {
 	s.PNG("images/a_rgb.png", grey.NRGBA())
 	s.PNG("images/a_ids.png", grey.NRGBA())
 	model := exporttest.Foreign{Classes: 5, Step: 40}.File(t)
-	predict := []string{"predict", "--model", model, "--device", "cpu", "--labels", filepath.Join(s.Root, "map.yaml"), "--dataset", "generic", "--out", t.TempDir(), s.Root}
+	predict := []string{"predict", "--force", "--model", model, "--device", "cpu", "--labels", filepath.Join(s.Root, "map.yaml"), "--dataset", "generic", "--out", t.TempDir(), s.Root}
 	wantText(t, succeed(t, predict...), "2 pictures in")
 	wantText(t, succeed(t, append(predict, "--images", "images", "--label-suffix", "_ids")...), "1 picture in")
 

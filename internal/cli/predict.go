@@ -95,7 +95,7 @@ func (v *prediction) run(cmd *cobra.Command, paths []string) error {
 		if m := v.options.Map; m != nil && !m.Space().Equal(p.Space()) {
 			return fmt.Errorf("format %s: label map %s has other classes than the model (%q): name the one whose ids are wanted (--map)", strings.Join(v.options.Formats, ","), m.Name(), p.Space().Name)
 		}
-		v.options.Progress = progressOf(cmd, "predicting", "images")
+		v.options.Progress = progressOf(cmd, "predicting", "frames")
 		v.options.Passed = func(files []string) { v.tellPassed(cmd, paths, files) }
 		sum, err := reel.Run(cmd.Context(), p, paths, v.out, v.options)
 		if err != nil {

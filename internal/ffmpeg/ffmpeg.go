@@ -25,10 +25,13 @@ type Tools struct {
 // Find looks for the programs on PATH.
 func Find(ctx context.Context) (*Tools, error) {
 	t := &Tools{}
-	for name, path := range map[string]*string{"ffmpeg": &t.ffmpeg, "ffprobe": &t.ffprobe} {
+	for _, p := range []struct {
+		name string
+		path *string
+	}{{"ffmpeg", &t.ffmpeg}, {"ffprobe", &t.ffprobe}} {
 		var err error
-		if *path, err = exec.LookPath(name); err != nil {
-			return nil, fmt.Errorf("videos are read and written by the program %s, which is not on PATH: install it (as in apt install ffmpeg, brew install ffmpeg), or take the frames apart elsewhere and give them as image files", name)
+		if *p.path, err = exec.LookPath(p.name); err != nil {
+			return nil, fmt.Errorf("videos are read and written by the program %s, which is not on PATH: install it (as in apt install ffmpeg, brew install ffmpeg), or give frames as image files", p.name)
 		}
 	}
 	out, err := t.command(ctx, t.ffmpeg, "-hide_banner", "-version").Output()
