@@ -13,8 +13,8 @@ import (
 
 // CardFacts are what a card says beyond its model's description.
 type CardFacts struct {
-	Method string // its name, and what it learns from
-	Made   string // of which weights the model is
+	Method string // its name, and what it learns from; empty: no run has trained it
+	Made   string // of which weights the model is; likewise
 }
 
 // weakIoU is the IoU below which a card warns of a class.
@@ -36,10 +36,15 @@ func Card(d Description, f CardFacts) []byte {
 	for _, side := range slices.Sorted(maps.Keys(d.Data)) {
 		say("- %s: %s", side, d.Data[side])
 	}
-	say("- method: %s", f.Method)
-	say("- weights: %s", f.Made)
-	say("- configuration: `%s`", d.ConfigHash)
-	say("- licence of the weights that training began with: %s", d.Licence)
+	if f.Method == "" {
+		say("- method: not known, the weights were not trained here")
+		say("- licence of the weights: %s", d.Licence)
+	} else {
+		say("- method: %s", f.Method)
+		say("- weights: %s", f.Made)
+		say("- configuration: `%s`", d.ConfigHash)
+		say("- licence of the weights that training began with: %s", d.Licence)
+	}
 	say("\n## Quality\n")
 	if d.MIoU != nil {
 		say("Mean IoU %.1f %% on %s.\n", 100**d.MIoU, d.Data["eval"])

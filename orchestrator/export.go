@@ -66,14 +66,19 @@ func Export(ctx context.Context, e *engine.Engine, o ExportOptions) (*Exported, 
 	if err != nil {
 		return nil, err
 	}
-	x := &Exported{Network: n, options: m, facts: export.CardFacts{
+	return finish(ctx, e, n, m, export.CardFacts{
 		Method: fmt.Sprintf("%s: %s", n.Config.Method, n.Config.Method.Sentence()),
 		Made:   fmt.Sprintf("the %s after %s", o.Weights, plural.Of(n.Iteration, "iteration", "iterations")),
-	}}
+	}, o.Warn)
+}
+
+// finish makes the model and compares it.
+func finish(ctx context.Context, e *engine.Engine, n *Network, m export.ModelOptions, facts export.CardFacts, warn func(error)) (_ *Exported, err error) {
+	x := &Exported{Network: n, options: m, facts: facts}
 	if x.Model, err = export.Finish(ctx, e, m, n.Lookup); err != nil {
 		return nil, err
 	}
-	return x, x.verify(ctx, e, o)
+	return x, x.verify(ctx, e, warn)
 }
 
 func (o ExportOptions) model(ctx context.Context, n *Network) (export.ModelOptions, error) {
@@ -157,18 +162,21 @@ func licenceOf(init string) string {
 }
 
 // verify compares the model with the training network.
-func (x *Exported) verify(ctx context.Context, e *engine.Engine, o ExportOptions) error {
+func (x *Exported) verify(ctx context.Context, e *engine.Engine, warn func(error)) error {
 	n := x.Network
 	least, err := n.Arch.MinSize()
 	if err != nil {
 		return err
 	}
-	images, err := n.evalImages(ctx)
+	var images []*raster.Image
+	if n.Dir != "" {
+		images, err = n.evalImages(ctx)
+	}
 	if err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		o.Warn(fmt.Errorf("the model is compared with the training network on drawn pictures, as the run's evaluation images cannot be read: %w", err))
+		warn(fmt.Errorf("the model is compared with the training network on drawn pictures, as the run's evaluation images cannot be read: %w", err))
 	}
 	x.verified.Images = plural.Of(len(images), "evaluation image", "evaluation images") + " of the run"
 	if images == nil {
@@ -216,11 +224,13 @@ func (n *Network) evalImages(ctx context.Context) ([]*raster.Image, error) {
 	return nil, err
 }
 
-// drawn returns street scenes of the model's size, or of its training crops'.
+// drawn returns street scenes of the model's size, or of its training crops', as far as it has any.
 func drawn(o export.ModelOptions) []*raster.Image {
 	w, h := o.Width, o.Height
 	if o.Dynamic {
-		w, h = o.Info.CropW, o.Info.CropH
+		if w, h = o.Info.CropW, o.Info.CropH; w == 0 {
+			w, h = 256, 128
+		}
 	}
 	images := make([]*raster.Image, verifyImages)
 	for i := range images {

@@ -25,7 +25,8 @@ const (
 	Teacher = "teacher" // has the student's running statistics: the EMA moves parameters only, as DAFormer's does
 )
 
-// Network is what a run has trained, as of one of its checkpoints.
+// Network is what a run has trained, as of one of its checkpoints. Of one that was imported, only
+// Arch and Space are set.
 type Network struct {
 	Config     configs.Config
 	Dir        string // of the run

@@ -90,6 +90,7 @@ func TestRunAndWhatFollows(t *testing.T) {
 	}
 	checkForms(t, data)
 	exportNarrow(t, data)
+	exportImported(t, data)
 	evaluateInFull(t, data)
 	for _, c := range []struct {
 		args []string
