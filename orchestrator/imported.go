@@ -135,6 +135,7 @@ func (w Imported) match(f *weights.File, m configs.Model, given []string) (nets.
 			if err != nil {
 				return arch, nil, err
 			}
+			found.Unexpected = slices.DeleteFunc(found.Unexpected, isProjector)
 			if found.Check() == nil {
 				return arch, found, nil
 			}
@@ -145,6 +146,10 @@ func (w Imported) match(f *weights.File, m configs.Model, given []string) (nets.
 	}
 	return nearest, nil, w.misfit(f, nearest, best)
 }
+
+// isProjector reports whether a tensor is one of those that T2S-DA's pull trains beside a
+// network, and that no model has.
+func isProjector(t weights.Info) bool { return strings.HasPrefix(t.Name, "projector.") }
 
 // misfits counts what does not fit.
 func misfits(r *weights.Found) int { return len(r.Missing) + len(r.Misshapen) + len(r.Unexpected) }

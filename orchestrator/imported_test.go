@@ -50,7 +50,7 @@ func wholeNetwork(t *testing.T, a nets.Arch, encoderOnly bool) string {
 func TestExportImported(t *testing.T) {
 	e := enginetest.Open(t, engine.Options{})
 	arch := exporttest.NanoOptions("segformer").Arch
-	arch.Mean, arch.Std = nets.Input(arch.Encoder)
+	arch.ProjectorWidth, arch.ProjectorInput = 8, "concat" // which is left out
 	space := exporttest.FiveClasses()
 	file := wholeNetwork(t, arch, false)
 	dynamic := ExportOptions{Form: export.Form{Dynamic: true, Outputs: []string{"labels"}}, Version: "1.2.3"}

@@ -183,7 +183,7 @@ func segmentIDs(r *result) (image.Image, error) {
 	p := image.NewNRGBA(image.Rect(0, 0, r.labels.W, r.labels.H))
 	for i, id := range r.labels.Pix {
 		if id != raster.Void {
-			p.Pix[4*i], p.Pix[4*i+1] = uint8(int(id)+1), uint8((int(id)+1)>>8)
+			p.Pix[4*i] = id + 1 // of 255 classes at most, so that red is enough
 		}
 		p.Pix[4*i+3] = 255
 	}

@@ -158,6 +158,45 @@ func TestVideoErrors(t *testing.T) {
 	}
 }
 
+// Inputs that would become one file are refused, whichever comes first.
+func TestClashes(t *testing.T) {
+	ffmpegtest.Fake{Frames: clip(2)}.Use(t)
+	p, dir := open(t, exporttest.Foreign{}), t.TempDir()
+	file := func(name string) string { return filepath.Join(dir, filepath.FromSlash(name)) }
+	if err := os.Mkdir(file("drive"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"images.mp4", "drive.mp4", "sub.mov", "sub.mp4"} {
+		if err := os.WriteFile(file(name), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range []string{"a.png", "drive/000002.png", "drive/a.png"} {
+		write(t, file(name), exporttest.Paint(halves(4, 2, 3, 3), step).NRGBA())
+	}
+	for _, c := range []struct {
+		format string
+		inputs []string
+		want   string
+	}{
+		{"video", []string{"a.png", "images.mp4"}, "would both become"},
+		{"video", []string{"images.mp4", "a.png"}, "would both become"},
+		{"trainids", []string{"sub.mov", "sub.mp4"}, "would both become"},
+		{"trainids", []string{"", "drive.mp4"}, "drive/000002.png and a frame of "},
+		{"trainids", []string{"drive.mp4", "images.mp4", "a.png", "drive/a.png"}, ""},
+	} {
+		var paths []string
+		for _, name := range c.inputs {
+			paths = append(paths, file(name))
+		}
+		out := t.TempDir()
+		_, err := reel.Run(t.Context(), p, paths, out, reel.Options{Formats: []string{c.format}})
+		if (err == nil) != (c.want == "") || err != nil && (!strings.Contains(err.Error(), c.want) || len(tree(t, out)) > 0) {
+			t.Errorf("%s of %v: %v, want %q", c.format, c.inputs, err, c.want)
+		}
+	}
+}
+
 // With the programs of this machine: a video of streets goes in, and its overlay comes out
 // with as many frames.
 func TestRealVideo(t *testing.T) {

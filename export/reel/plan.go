@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"image"
 	"os"
+	pathpkg "path"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"t2sda/export/predict"
@@ -66,18 +68,17 @@ func (o *Options) product(ctx context.Context, p *predict.Predictor, format, dir
 func (o *Options) check(entries []entry, all []product, at *place) error {
 	inputs := inodes(entries)
 	for _, p := range all {
-		from := map[string]string{} // file → input
+		from := map[string]entry{} // by file
 		for _, e := range entries {
-			files := p.files(e)
-			for _, file := range files {
+			for _, file := range p.files(e) {
 				other, seen := from[file]
-				if seen && shared(p, e, file) {
+				if seen && shared(p, other, e, file) {
 					continue
 				}
 				if seen {
-					return fmt.Errorf("%s and %s would both become %s: predict them into folders of their own", other, e.path, file)
+					return fmt.Errorf("%s and %s would both become %s: predict them into folders of their own", other.path, e.path, file)
 				}
-				from[file] = e.path
+				from[file] = e
 				if input, is := inputs[inodeOf(file)]; is {
 					return fmt.Errorf("%s is one of the inputs (%s): choose another output folder", file, input)
 				}
@@ -87,18 +88,36 @@ func (o *Options) check(entries []entry, all []product, at *place) error {
 			}
 		}
 	}
-	return nil
+	return checkFrames(entries)
 }
 
-// shared reports whether a file is made of several inputs.
-func shared(p product, e entry, file string) bool {
+// shared reports whether a file is made of two inputs together.
+func shared(p product, a, b entry, file string) bool {
 	switch p := p.(type) {
 	case *annotations:
 		return file == p.file
 	case *films:
-		return e.kind != video
+		return a.kind != video && b.kind != video
 	}
 	return false
+}
+
+// checkFrames reports an image that is called as a frame of a video will be.
+func checkFrames(entries []entry) error {
+	clips := map[string]string{} // path by name
+	for _, e := range entries {
+		if e.kind == video {
+			clips[e.name] = e.path
+		}
+	}
+	for _, e := range entries {
+		dir, base := pathpkg.Split(e.name)
+		clip, is := clips[strings.TrimSuffix(dir, "/")]
+		if is && base != "" && digits(base) == len(base) {
+			return fmt.Errorf("%s and a frame of %s would become one file: predict them into folders of their own", e.path, clip)
+		}
+	}
+	return nil
 }
 
 // inode is a file, whatever it is called.

@@ -101,7 +101,7 @@ func (s *source) next(ctx context.Context) (frame, error) {
 func stillOf(e entry) frame {
 	f := frame{name: e.name, label: e.path, file: e.path}
 	if e.kind == content {
-		f.read = func() (*raster.Image, error) { return imagefile.ReadOf(stdin, e.data) }
+		f.file, f.read = e.name, func() (*raster.Image, error) { return imagefile.ReadOf(stdin, e.data) }
 	} else {
 		f.read = func() (*raster.Image, error) { return datasets.ReadImage(e.path) }
 	}

@@ -157,6 +157,7 @@ func TestFailures(t *testing.T) {
 		"fails":            {ffmpegtest.Fake{Frames: picture, Code: 1, Said: "first\n[mov @ 0x5] moov atom not found\n"}, false, 1, "ffmpeg: mov: moov atom not found"},
 		"fails in silence": {ffmpegtest.Fake{Code: 3}, false, 0, "ffmpeg: exit status 3"},
 		"no picture":       {ffmpegtest.Fake{Frames: "GIF89a\nx\ny\n"}, false, 0, "what it gives is not understood: a picture begins with"},
+		"no lines":         {ffmpegtest.Fake{Frames: strings.Repeat("x", 3<<20)}, false, 0, "not understood: a picture begins with"},
 		"cut off":          {ffmpegtest.Fake{Frames: picture + picture[:14]}, false, 1, "not understood: unexpected EOF"},
 		"too large":        {ffmpegtest.Fake{Frames: "P6\n100000 100000\n255\n"}, false, 0, "pixels"},
 		"times are none":   {ffmpegtest.Fake{Frames: picture, Times: "soon\n"}, true, 0, `a time is "soon"`},

@@ -142,11 +142,13 @@ func readHead(r *bufio.Reader) (w, h int, err error) {
 	lines := [3]string{}
 	for i := range lines {
 		line, err := r.ReadSlice('\n')
-		if err != nil {
-			if i > 0 || len(line) > 0 {
-				err = errors.Join(io.ErrUnexpectedEOF, err)
-			}
-			return 0, 0, cutOff(err)
+		switch {
+		case errors.Is(err, io.EOF) && (i > 0 || len(line) > 0):
+			return 0, 0, io.ErrUnexpectedEOF
+		case errors.Is(err, bufio.ErrBufferFull):
+			return 0, 0, fmt.Errorf("a picture begins with %.100q", line)
+		case err != nil:
+			return 0, 0, err
 		}
 		lines[i] = strings.TrimSuffix(string(line), "\n")
 	}
@@ -157,12 +159,4 @@ func readHead(r *bufio.Reader) (w, h int, err error) {
 		return 0, 0, fmt.Errorf("a picture begins with %.100q", lines)
 	}
 	return w, h, nil
-}
-
-// cutOff leaves of an end within a picture that it is one.
-func cutOff(err error) error {
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		return io.ErrUnexpectedEOF
-	}
-	return err
 }
