@@ -64,7 +64,8 @@ func TestLastWords(t *testing.T) {
 		"frame= 1\rno end":      "no end",
 		"x\n\xff\n":             "?",
 		"[h264 @ 0x55a] lost\n": "h264: lost",
-		"Unknown encoder 'x'":   "Unknown encoder 'x' (--encoder names another one, ffmpeg -encoders lists them)",
+		"[vist#0:0/h264 @ 0x1] [dec:h264 @ 0x2] lost": "dec:h264: lost",
+		"Unknown encoder 'x'":                         "Unknown encoder 'x' (--encoder names another one, ffmpeg -encoders lists them)",
 	} {
 		w := &lastWords{}
 		for _, b := range []byte(said) { // however it comes
@@ -264,11 +265,12 @@ func TestUprightAndTimed(t *testing.T) {
 	record(t, turned, "-i", plain, "-c", "copy", "-metadata:s:v:0", "rotate=90")
 	record(t, varied, append(source, "-vf", "select='not(mod(n,3))+lt(n,10)'", tools.pass[0], "vfr", "-pix_fmt", "yuv420p")...)
 	all, err := frames(t, tools, turned, false)
-	if err != nil || len(all) != 30 {
-		t.Fatalf("%d frames, %v", len(all), err)
+	if err == nil && all[0].W == 64 { // later versions are told otherwise
+		record(t, turned, "-display_rotation", "90", "-i", plain, "-c", "copy")
+		all, err = frames(t, tools, turned, false)
 	}
-	if all[0].W != 48 || all[0].H != 64 {
-		t.Logf("this ffmpeg writes no rotation: %d×%d", all[0].W, all[0].H) // later ones take it otherwise
+	if err != nil || len(all) != 30 || all[0].W != 48 || all[0].H != 64 {
+		t.Fatalf("%d frames, %v", len(all), err)
 	}
 	info, err := tools.Probe(t.Context(), varied)
 	if err != nil || !info.Variable || info.Rate != (Rate{30, 1}) {

@@ -42,8 +42,9 @@ func (w *lastWords) text() string {
 	return tidy(strings.ToValidUTF8(strings.TrimSpace(string(text)), "?"))
 }
 
-// speaker is the part of ffmpeg that speaks, with its address in memory.
-var speaker = regexp.MustCompile(`^\[([^ \]]+) @ 0x[0-9a-f]+\] `)
+// speaker are the parts of ffmpeg that speak, the nearest one last, with their addresses in
+// memory.
+var speaker = regexp.MustCompile(`^(?:\[[^ \]]+ @ 0x[0-9a-f]+\] )*\[([^ \]]+) @ 0x[0-9a-f]+\] `)
 
 // tidy makes a line the same whenever the same is said, and names the mend where it is ours.
 func tidy(line string) string {
