@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// The values are pycocotools 2.0's: mask.encode, area and toBbox of (labels == k).
+// The values are pycocotools 2.0.11's: mask.encode, area and toBbox of (labels == k).
 func TestMasks(t *testing.T) {
 	labels := []uint8{
 		0, 0, 1, 1, 2,
