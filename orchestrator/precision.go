@@ -32,7 +32,7 @@ const (
 // PrecisionOptions say in which numbers an exported model computes.
 type PrecisionOptions struct {
 	Precision string // [FP32], [FP16] or [INT8]
-	Calibrate string // folder of images; empty: the run's target images
+	Calibrate string // folder of images; empty: the run's target images, of which imported weights have none
 	Images    int    // of them at most, spread over all
 	quantize.Options
 }
@@ -78,8 +78,10 @@ type narrowing struct {
 	model  []byte // float32
 	wide   *predict.Predictor
 	eval   *datasets.Dataset // what models are measured on
-	labels bool              // whether it has labels
-	truth  []*raster.Labels  // the float32 model's labels
+	// calibrate is set for imported weights, see openHalves.
+	calibrate *datasets.Dataset
+	labels    bool             // whether it has labels
+	truth     []*raster.Labels // the float32 model's labels
 	// measured is the model that result's Agreement and After are of.
 	measured []byte
 	result   Narrowed
@@ -87,6 +89,7 @@ type narrowing struct {
 
 // Narrow makes a finished float32 model of a run one of float16 or int8, see [quantize]. It is
 // calibrated on the run's target images or those of a folder and measured on its evaluation images.
+// Of imported weights every other image of the folder is for the one, the rest for the other.
 // tell is told of progress; it may be nil.
 func Narrow(ctx context.Context, e *engine.Engine, n *Network, model []byte, o PrecisionOptions, tell func(string)) (_ *Narrowed, err error) {
 	if err := o.Validate(); err != nil {
@@ -145,8 +148,13 @@ const measureImages = 200
 
 // openEval opens the images that models are measured on and notes what the float32 model says.
 func (w *narrowing) openEval(ctx context.Context, n *Network) (err error) {
-	if w.eval, err = openDataset("data.eval", n.Config.Data.Eval, n.Config, nil, false); err != nil {
-		return fmt.Errorf("a model of fewer bits is measured on the run's evaluation images: %w", err)
+	if n.Dir == "" {
+		err = w.openHalves()
+	} else if w.eval, err = openDataset("data.eval", n.Config.Data.Eval, n.Config, nil, false); err != nil {
+		err = fmt.Errorf("a model of fewer bits is measured on the run's evaluation images: %w", err)
+	}
+	if err != nil {
+		return err
 	}
 	w.labels = w.eval.Space().Equal(n.Space) && !slices.ContainsFunc(w.eval.Items(), func(it datasets.Item) bool { return it.Label == "" })
 	w.eval = w.eval.With(spread(w.eval.Items(), measureImages)).AtSize(w.wide.ImageSize())
@@ -157,6 +165,27 @@ func (w *narrowing) openEval(ctx context.Context, n *Network) (err error) {
 		return nil
 	})
 	return err
+}
+
+// openHalves takes every other image of the calibration folder to calibrate on, and leaves
+// the others to be measured on.
+func (w *narrowing) openHalves() error {
+	if w.o.Calibrate == "" {
+		return errors.New("weights without a run have no images that a model of fewer bits is calibrated and measured on: name a folder of at least two")
+	}
+	d, err := datasets.Open(datasets.Options{Root: w.o.Calibrate, Images: "."})
+	if err != nil {
+		return err
+	}
+	if d.Len() < 2 {
+		return fmt.Errorf("%s: %s: one image at least calibrates, and another one is measured on", w.o.Calibrate, plural.Of(d.Len(), "image", "images"))
+	}
+	var halves [2][]datasets.Item
+	for i, it := range d.Items() {
+		halves[i%2] = append(halves[i%2], it)
+	}
+	w.calibrate, w.eval = d.With(halves[0]), d.With(halves[1])
+	return nil
 }
 
 // spread returns n of all, evenly spaced, in order.
@@ -249,11 +278,13 @@ func (w *narrowing) samples(n *Network) (quantize.Samples, error) {
 
 // calibration lists the calibration images: how many there are, and how to read one.
 func (w *narrowing) calibration(n *Network) (load func(context.Context, int) (*raster.Image, error), all int, err error) {
-	if w.o.Calibrate == "" {
-		d, err := openDataset("data.target", n.Config.Data.Target, n.Config, nil, false)
-		if err != nil {
+	d := w.calibrate
+	if d == nil && w.o.Calibrate == "" {
+		if d, err = openDataset("data.target", n.Config.Data.Target, n.Config, nil, false); err != nil {
 			return nil, 0, fmt.Errorf("%w (a folder of images may be named instead)", err)
 		}
+	}
+	if d != nil {
 		return func(ctx context.Context, i int) (*raster.Image, error) {
 			s, err := d.LoadImage(ctx, i)
 			return s.Image, err

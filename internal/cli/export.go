@@ -134,8 +134,8 @@ func (f *exportFlags) source(cmd *cobra.Command, settings []string) error {
 		return fmt.Errorf("--weights %s: of which run (--run)?", f.o.Weights)
 	case changed("checkpoint"):
 		return errors.New("--checkpoint is for --run")
-	case f.precision.o.Precision != orchestrator.FP32:
-		return fmt.Errorf("--precision %s is for --run: it is calibrated and measured on a run's images", f.precision.o.Precision)
+	case f.precision.o.Precision != orchestrator.FP32 && f.precision.o.Calibrate == "":
+		return fmt.Errorf("--precision %s: --calibrate FOLDER must name images; no run has any", f.precision.o.Precision)
 	case !f.o.Form.Dynamic && f.o.Width == 0:
 		return errors.New("--weights FILE: give --dynamic, or --width and --height: no run says which size images have")
 	}

@@ -24,12 +24,12 @@ var int8Flags = []string{"calibrate-by", "int8-for", "reduce-range", "max-drop"}
 func (f *precisionFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.o.Precision, "precision", orchestrator.FP32, "of weights and activations: fp32, fp16 or int8")
-	flags.StringVar(&f.o.Calibrate, "calibrate", "", "folder of images that tell int8's and fp16's ranges (default: the run's target images)")
+	flags.StringVar(&f.o.Calibrate, "calibrate", "", "folder of images that tell int8's and fp16's ranges (default: the run's target images; of a file's weights every other one, the rest is measured on)")
 	flags.IntVar(&f.o.Images, "calibrate-images", 64, "how many of them at most, spread over all")
 	flags.StringVar(&f.by, "calibrate-by", string(quantize.MinMax), "how int8 makes a range of an activation's values: "+strings.Join(quantize.Methods(), ", "))
 	flags.StringVar(&f.target, "int8-for", string(quantize.CPU), "cpu (asymmetric uint8 activations) or gpu (int8 with zero point 0, also for TensorRT)")
 	flags.BoolVar(&f.o.ReduceRange, "reduce-range", false, "int8 weights of 7 bits: for x86 CPUs without VNNI, where sums saturate")
-	flags.Float64Var(&f.o.MaxDrop, "max-drop", 0.5, "mIoU points that int8 may lose on the run's evaluation split; layers stay in float32 until that is met")
+	flags.Float64Var(&f.o.MaxDrop, "max-drop", 0.5, "mIoU points that int8 may lose on the run's evaluation split (without labels: per cent of pixels whose label may differ); layers stay in float32 until that is met")
 }
 
 // check refuses what does not fit together, before any work.

@@ -2,7 +2,9 @@ package cli
 
 import (
 	"os"
+	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 
 	"t2sda/export/score"
@@ -13,8 +15,8 @@ import (
 func exportImported(t *testing.T, data []string) {
 	t.Helper()
 	succeed(t, "weights", "export", "--run", "runs/streets", "--names", "hf", "--out", "hf.safetensors")
-	all := []string{"export", "--device", "cpu", "--weights", "hf.safetensors", "--dynamic", "--out", "imported.onnx", "model.head_width=16"}
-	wantText(t, succeed(t, all...), "imported.onnx", "labels as the training network's on 100.0000 % of ")
+	all := []string{"--device", "cpu", "--weights", "hf.safetensors", "--dynamic", "--out", "imported.onnx", "model.head_width=16"}
+	wantText(t, succeed(t, append([]string{"export"}, all...)...), "imported.onnx", "labels as the training network's on 100.0000 % of ")
 	score := func(model string) (r score.Result) {
 		succeed(t, append([]string{"evaluate", "--device", "cpu", "--model", model, "--json", "imported.score.json"}, data...)...)
 		readJSON(t, "imported.score.json", &r)
@@ -29,7 +31,29 @@ func exportImported(t *testing.T, data []string) {
 	}
 	wantText(t, string(card), "- weights: imported from hf.safetensors (SHA-256 ", ", names hf", "These weights were not scored")
 
-	fail(t, exitFailure, "imported.onnx is there already: --force replaces it", all...)
+	photos := "data/streets/camera/leftImg8bit/train"
+	narrow := append([]string{"--precision", "int8", "--max-drop", "100", "--calibrate", photos, "--calibrate-images", "3", "--force"}, all...)
+	out := succeed(t, append([]string{"export"}, narrow...)...)
+	wantText(t, out, "labels as the float32 model's on ", "layers in int8", "one run ")
+	if strings.Contains(out, "mIoU") {
+		t.Errorf("there are no labels, and mIoU is told:\n%s", out)
+	}
+	if err := os.Mkdir("one", 0o755); err != nil {
+		t.Fatal(err)
+	}
+	pictures, err := filepath.Glob(photos + "/*/*.png")
+	if err != nil || len(pictures) == 0 {
+		t.Fatal(pictures, err)
+	}
+	picture, err := os.ReadFile(pictures[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile("one/a.png", picture, 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	fail(t, exitFailure, "imported.onnx is there already: --force replaces it", append([]string{"export"}, all...)...)
 	for _, c := range []struct {
 		code int
 		want string
@@ -38,7 +62,9 @@ func exportImported(t *testing.T, data []string) {
 		{exitUsage, "--weights FILE: give --dynamic, or --width and --height", []string{"--weights", "hf.safetensors"}},
 		{exitUsage, "--weights student: of which run (--run)?", []string{"--weights", "student", "--dynamic"}},
 		{exitUsage, "--checkpoint is for --run", []string{"--weights", "hf.safetensors", "--dynamic", "--checkpoint", "best"}},
-		{exitUsage, "--precision int8 is for --run", []string{"--weights", "hf.safetensors", "--dynamic", "--precision", "int8"}},
+		{exitUsage, "--precision int8: --calibrate FOLDER must name images", []string{"--weights", "hf.safetensors", "--dynamic", "--precision", "int8"}},
+		{exitFailure, "one: 1 image: one image at least calibrates, and another one is measured on", []string{"--weights", "hf.safetensors", "--dynamic", "--precision", "fp16", "--calibrate", "one", "model.head_width=16"}},
+		{exitFailure, "nowhere", []string{"--weights", "hf.safetensors", "--dynamic", "--precision", "fp16", "--calibrate", "nowhere", "model.head_width=16"}},
 		{exitUsage, "model.head_width=16: a run has its own configuration", []string{"--run", "runs/streets", "model.head_width=16"}},
 		{exitUsage, "--labels is for --weights FILE", []string{"--run", "runs/streets", "--labels", "camvid"}},
 		{exitUsage, "at least one of the flags in the group [run weights] is required", []string{"--dynamic"}},
