@@ -213,7 +213,7 @@ type Camera struct {
 }
 
 // Loss holds the terms' switches: L = L_S + mix_weight·L_T + λ·L_pull (Wang et
-// al., eq. 2, whose L_T has weight 1).
+// al., eq. 2, whose L_T has weight 1), and mask.weight·L_M where the method says so.
 type Loss struct {
 	// CEDomain are the images of L_S: source | pseudo | both (their mean). Methods
 	// whose name says it do not read it, see [Config.CEDomain]; likewise MixDomain.
@@ -223,9 +223,12 @@ type Loss struct {
 	MixDomain string  `mapstructure:"mix_domain" yaml:"mix_domain"` // whose pixels ClassMix pastes: source | pseudo
 	MixWeight float64 `mapstructure:"mix_weight" yaml:"mix_weight"` // of L_T; 0: no L_T
 
+	// Mask is emptied for the hashes of runs without the term, which so stay what they were.
+	Mask Mask `mapstructure:"mask" yaml:"mask,omitempty"`
+
 	Delta        float64 `mapstructure:"delta" yaml:"delta"`                 // confidence that counts for q
 	Quality      string  `mapstructure:"quality" yaml:"quality"`             // q per image | batch
-	IgnoreTop    float64 `mapstructure:"ignore_top" yaml:"ignore_top"`       // share of the target image's rows, from its top, without weight in L_T
+	IgnoreTop    float64 `mapstructure:"ignore_top" yaml:"ignore_top"`       // share of the target image's rows, from its top, without weight in L_T and L_M
 	IgnoreBottom float64 `mapstructure:"ignore_bottom" yaml:"ignore_bottom"` // likewise at the bottom
 
 	Pull Pull `mapstructure:"pull" yaml:"pull"`
@@ -234,6 +237,15 @@ type Loss struct {
 
 	DRW     string  `mapstructure:"drw" yaml:"drw"` // none | lt | pull: the term that class weights multiply
 	DRWBeta float64 `mapstructure:"drw_beta" yaml:"drw_beta"`
+}
+
+// Mask is the term mask, L_M, masked image consistency (MIC, Hoyer et al., CVPR 2023):
+// target images with blocks hidden at random are learned with the teacher's labels of the
+// whole ones. [Method] says whether there is the term: t2s+mask.
+type Mask struct {
+	Weight float64 `mapstructure:"weight" yaml:"weight"` // of L_M; 0: no L_M
+	Block  int     `mapstructure:"block" yaml:"block"`   // side of a block, px
+	Ratio  float64 `mapstructure:"ratio" yaml:"ratio"`   // probability that a block is hidden
 }
 
 // Pull is the term that pulls target to source.
@@ -354,6 +366,7 @@ func Default() Config {
 		Loss: Loss{
 			CEDomain: DomainSource, CEDenominator: "all",
 			MixDomain: DomainSource, MixWeight: 1,
+			Mask:  Mask{Weight: 1, Block: 32, Ratio: 0.7}, // MIC's; its blocks are of 64 px in crops of 1024
 			Delta: 0.968, Quality: "image",
 			IgnoreTop: 15.0 / 512, IgnoreBottom: 120.0 / 512, // DAFormer's, of images and crops of 512 rows
 			Pull: Pull{

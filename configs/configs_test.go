@@ -225,7 +225,7 @@ func TestHash(t *testing.T) {
 func TestMethodOfTerms(t *testing.T) {
 	c := Default()
 	c.Loss.CEDomain = DomainBoth
-	for name, trained := range map[Method][]string{"source": {TermSource}, "source+mix": {TermSource, TermMix}, "source+pull": {TermSource, TermPull}, "source+pull+mix": Terms()} {
+	for name, trained := range map[Method][]string{"source": {TermSource}, "source+mix": {TermSource, TermMix}, "source+pull": {TermSource, TermPull}, "source+pull+mix+mask": Terms()} {
 		c.Method = name
 		if _, err := methodOf(name); err != nil || c.LabelsTarget() || !c.UsesTarget() || c.CEDomain() != DomainBoth {
 			t.Errorf("%s: %v", name, err)
@@ -248,9 +248,27 @@ func TestMethodOfTerms(t *testing.T) {
 			t.Errorf("%s: method %q, %v", text, c.Method, err)
 		}
 	}
-	for _, name := range []Method{"", "+", "mix", "pull+source", "source+source", "source+", "source+other"} {
+	for _, name := range []Method{"", "+", "mix", "pull+source", "source+source", "source+", "source+other", "t2s+mix", "t2s+", "+t2s", "t2s+mask+mask", "mask+t2s", "t2s+generalise"} {
 		if _, err := methodOf(name); err == nil {
 			t.Errorf("%q is a method", name)
+		}
+	}
+}
+
+// TestMethodWithTerms: a method's name settles what it settles, whatever terms follow it.
+func TestMethodWithTerms(t *testing.T) {
+	for name, base := range map[Method]Method{"t2s+mask": T2S, "self-training+translated+mask": SelfTrainingTranslated, "self-training+mask": SelfTraining, "t2s-mse+mask": T2SMSE} {
+		c, plain := Default(), Default()
+		c.Method, plain.Method = name, base
+		if !c.UsesMask() || plain.UsesMask() || !c.UsesTeacher() || c.UsesMix() != plain.UsesMix() || c.UsesPull() != plain.UsesPull() ||
+			c.CEDomain() != plain.CEDomain() || c.MixDomain() != plain.MixDomain() || c.PullKind() != plain.PullKind() || c.UsesPseudo() != plain.UsesPseudo() {
+			t.Errorf("%s is not %s with a term more", name, base)
+		}
+		if want := base.Sentence() + "; with mask in the loss"; name.Sentence() != want {
+			t.Errorf("%s: %s", name, name.Sentence())
+		}
+		if c.Loss.Mask.Weight = 0; c.UsesMask() {
+			t.Errorf("%s: masks of weight 0", name)
 		}
 	}
 }
@@ -258,11 +276,13 @@ func TestMethodOfTerms(t *testing.T) {
 // TestHashOfUnreadSettings: a setting enters the hash of the methods that read
 // it, and of no other.
 func TestHashOfUnreadSettings(t *testing.T) {
-	all := Methods()
-	pulls := []string{T2SMSE, T2S, Generalise}
-	mixes := []string{SelfTraining, SelfTrainingTranslated, T2SMSE, T2S}
-	teaches := append([]string{Generalise}, mixes...)
-	translates := []string{Translated, SelfTrainingTranslated, T2SMSE, T2S, Generalise}
+	all := append(Methods(), "source+mask", "t2s+mask")
+	pulls := []string{T2SMSE, T2S, Generalise, "t2s+mask"}
+	mixes := []string{SelfTraining, SelfTrainingTranslated, T2SMSE, T2S, "t2s+mask"}
+	masks := []string{"source+mask", "t2s+mask"}
+	labels := append([]string{"source+mask"}, mixes...)
+	teaches := append([]string{Generalise}, labels...)
+	translates := []string{Translated, SelfTrainingTranslated, T2SMSE, T2S, Generalise, "t2s+mask"}
 	for _, s := range []struct {
 		name    string
 		set     func(c *Config)
@@ -270,12 +290,15 @@ func TestHashOfUnreadSettings(t *testing.T) {
 	}{
 		{"τ", func(c *Config) { c.Loss.Pull.Tau++ }, pulls},
 		{"projector", func(c *Config) { c.Model.ProjectorWidth++ }, pulls},
-		{"the pull's kind", func(c *Config) { c.Loss.Pull.Kind = "mse" }, []string{T2S, Generalise}},
+		{"the pull's kind", func(c *Config) { c.Loss.Pull.Kind = "mse" }, []string{T2S, Generalise, "t2s+mask"}},
 		{"FDA's band", func(c *Config) { c.Translate.Band++ }, translates},
-		{"L_S's domain", func(c *Config) { c.Loss.CEDomain = DomainBoth }, []string{T2SMSE, T2S, Generalise}},
-		{"L_T's domain", func(c *Config) { c.Loss.MixDomain = DomainPseudo }, []string{SelfTrainingTranslated, T2SMSE, T2S}},
+		{"L_S's domain", func(c *Config) { c.Loss.CEDomain = DomainBoth }, []string{T2SMSE, T2S, Generalise, "source+mask", "t2s+mask"}},
+		{"L_T's domain", func(c *Config) { c.Loss.MixDomain = DomainPseudo }, []string{SelfTrainingTranslated, T2SMSE, T2S, "t2s+mask"}},
 		{"L_T's weight", func(c *Config) { c.Loss.MixWeight = 0.5 }, mixes},
-		{"δ", func(c *Config) { c.Loss.Delta = 0.5 }, mixes},
+		{"blocks", func(c *Config) { c.Loss.Mask.Block *= 2 }, masks},
+		{"L_M's weight", func(c *Config) { c.Loss.Mask.Weight *= 2 }, masks},
+		{"δ", func(c *Config) { c.Loss.Delta = 0.5 }, labels},
+		{"rims", func(c *Config) { c.Loss.IgnoreTop = 0.1 }, labels},
 		{"DRW's β", func(c *Config) { c.Loss.DRWBeta = 0.7 }, pulls},
 		{"EMA", func(c *Config) { c.Train.EMA = 0.5 }, teaches},
 		{"adapt_after", func(c *Config) { c.Train.AdaptAfter = 0.5 }, teaches},
@@ -379,14 +402,18 @@ func TestBadConfigurations(t *testing.T) {
 		{"not YAML", "a: [", "c.yaml: yaml:"},
 		{"no such base", "extends: nothing", `"nothing": neither a preset`},
 		{"own base", "extends: c.yaml", "extends itself"},
-		{"terms without source", "extends: streets\nmethod: {terms: [mix]}", `(source first, then of pull, mix), have "mix"`},
-		{"no terms", "extends: streets\nmethod: {terms: []}", "method: want a method, or {terms: [source, pull, mix]} with some of these: there are no terms"},
+		{"terms without source", "extends: streets\nmethod: {terms: [mix]}", `(source first, then of pull, mix, mask), or a method with terms that it lacks, as t2s+mask, have "mix"`},
+		{"no terms", "extends: streets\nmethod: {terms: []}", "method: want a method, or {terms: [source, pull, mix, mask]} with some of these: there are no terms"},
 		{"unknown key of a method", "extends: streets\nmethod: {term: [source]}", `with some of these: term: unknown key "term"`},
-		{"method", "extends: streets\nmethod: magic", `method: want one of source-only, translated, self-training, self-training+translated, t2s-mse, t2s, target-only, generalise, or terms of the loss joined by + (source first, then of pull, mix), have "magic"`},
+		{"method", "extends: streets\nmethod: magic", `method: want one of source-only, translated, self-training, self-training+translated, t2s-mse, t2s, target-only, generalise, or terms of the loss joined by + (source first, then of pull, mix, mask), or a method with terms that it lacks, as t2s+mask, have "magic"`},
 		{"no roots", "method: t2s", "data.source.root: is empty"},
 		{"no target", "extends: streets\ndata: {target: {root: \"\"}}", "data.target.root: is empty: method t2s needs target images"},
 		{"crop", "extends: streets\ndata: {crop: {width: 8}}", "line 2: data.crop: want at least 32×32, have 8×128"},
 		{"tau", "extends: streets\nloss: {pull: {tau: 0}}", "loss.pull.tau: want > 0, have 0"},
+		{"masks without a target", "extends: streets\nmethod: generalise+mask", "method: generalise+mask reads no unlabelled target images, which term mask needs: take source+mask"},
+		{"blocks of masks", "extends: streets\nmethod: t2s+mask\nloss: {mask: {block: 129}}", "loss.mask.block: a block of 129×129 px is larger than the crop of 128×128: want a fraction of its side"},
+		{"share of masks", "extends: streets\nloss: {mask: {ratio: 1}}", "loss.mask.ratio: want 0 to less than 1, have 1"},
+		{"weight of masks", "extends: streets\nloss: {mask: {weight: -1}}", "loss.mask.weight: want a number from 0 up, have -1"},
 		{"stem", "extends: streets\nmodel: {stem: wide}", `line 2: model.stem: want one of deep, plain, have "wide"`},
 		{"batch norm", "extends: streets\nmodel: {encoder_bn: off}", `model.encoder_bn: want one of batch, frozen, have "off"`},
 		{"recomputation", "extends: streets\ntrain: {recompute: all}", `train.recompute: want one of none, blocks, have "all"`},

@@ -39,14 +39,20 @@ func (c *Config) Hash() string {
 // method's name settles in place of what is configured.
 func (c *Config) clearUnread() {
 	ce, mix, kind := c.CEDomain(), c.MixDomain(), c.PullKind()
-	mixes, pulls := c.UsesMix(), c.UsesPull()
+	mixes, pulls, masks := c.UsesMix(), c.UsesPull(), c.UsesMask()
 	if !c.UsesPseudo() {
 		c.Translate = Translate{}
 	}
 	c.Translate.clearUnreadEngines()
 	c.Loss.CEDomain, c.Loss.MixDomain, c.Loss.Pull.Kind = ce, mix, kind
 	if !mixes {
-		c.Loss.MixDomain, c.Loss.MixWeight, c.Loss.Quality = "", 0, ""
+		c.Loss.MixDomain, c.Loss.MixWeight = "", 0
+	}
+	if !masks {
+		c.Loss.Mask = Mask{}
+	}
+	if !mixes && !masks {
+		c.Loss.Quality = ""
 		c.Loss.Delta, c.Loss.IgnoreTop, c.Loss.IgnoreBottom = 0, 0, 0
 	}
 	if !pulls {
@@ -60,7 +66,7 @@ func (c *Config) clearUnread() {
 		c.Loss.DRW, c.Loss.DRWBeta = "", 0
 	}
 	c.clearUnreadModel()
-	if !mixes && !pulls { // no teacher
+	if !mixes && !pulls && !masks { // no teacher
 		c.Train.AdaptAfter, c.Train.EMA = 0, 0
 	}
 }

@@ -36,13 +36,15 @@ const (
 	TermSource = "source" // L_S: cross-entropy on labelled images, with the feature distance
 	TermPull   = "pull"   // λ·L_pull: pseudo-target features to source prototypes
 	TermMix    = "mix"    // L_T: cross-entropy on target images with the teacher's labels
+	TermMask   = "mask"   // L_M: the same on target images of which blocks are hidden (MIC)
 )
 
 // Terms lists every term.
-func Terms() []string { return []string{TermSource, TermPull, TermMix} }
+func Terms() []string { return []string{TermSource, TermPull, TermMix, TermMask} }
 
-// Method is one of [Methods], or terms of the loss joined by +, as in source+mix. In
-// YAML terms may also be listed: {terms: [source, mix]}.
+// Method is one of [Methods], terms of the loss joined by +, as in source+mix, or one
+// of the methods with terms that it lacks, as in t2s+mask. In YAML terms may also be
+// listed: {terms: [source, mix]}.
 type Method string
 
 // termsOf reads a list of terms.
@@ -118,23 +120,46 @@ var methods = []method{
 }
 
 // errMethod says what method may be.
-var errMethod = fmt.Errorf("want one of %s, or terms of the loss joined by + (%s first, then of %s, %s)",
-	strings.Join(Methods(), ", "), TermSource, TermPull, TermMix)
+var errMethod = fmt.Errorf("want one of %s, or terms of the loss joined by + (%s first, then of %s), or a method with terms that it lacks, as %s+%s",
+	strings.Join(Methods(), ", "), TermSource, strings.Join(Terms()[1:], ", "), T2S, TermMask)
 
 // methodOf returns a method's row. A name of terms, "source+mix", is a method of
-// these alone in the paper's setting: all else is as configured.
+// these alone in the paper's setting: all else is as configured. "t2s+mask" is t2s
+// with one more term.
 func methodOf(name Method) (method, error) {
-	if i := slices.IndexFunc(methods, func(m method) bool { return m.name == name }); i >= 0 {
-		return methods[i], nil
+	m, added, ok := readName(name)
+	if !ok {
+		return method{}, errMethod
 	}
-	m := method{name: name, labelled: DomainSource, target: true, terms: strings.Split(string(name), "+")}
-	m.sentence = "the terms " + strings.Join(m.terms, ", ") + " of the loss, as configured"
+	m.name, m.terms = name, slices.Concat(m.terms, added)
 	for i, t := range m.terms {
-		if !slices.Contains(Terms(), t) || slices.Contains(m.terms[:i], t) || (i == 0) != (t == TermSource) {
+		if !slices.Contains(Terms(), t) || slices.Contains(m.terms[:i], t) {
 			return method{}, errMethod
 		}
 	}
+	switch {
+	case m.sentence == "":
+		m.sentence = "the terms " + strings.Join(m.terms, ", ") + " of the loss, as configured"
+	case len(added) > 0:
+		m.sentence += "; with " + strings.Join(added, ", ") + " in the loss"
+	}
 	return m, nil
+}
+
+// readName returns what a name begins with, a row of the table or source, and the terms
+// that follow. The longest beginning counts, since some rows' names hold a +.
+func readName(name Method) (base method, added []string, ok bool) {
+	bases := append(slices.Clone(methods), method{name: TermSource, labelled: DomainSource, target: true, terms: []string{TermSource}})
+	for first := string(name); ; {
+		if i := slices.IndexFunc(bases, func(m method) bool { return string(m.name) == first }); i >= 0 {
+			return bases[i], added, true
+		}
+		i := strings.LastIndex(first, "+")
+		if i < 0 {
+			return method{}, nil, false
+		}
+		first, added = first[:i], append([]string{first[i+1:]}, added...)
+	}
 }
 
 // Methods lists every method.
@@ -168,7 +193,7 @@ func (c *Config) UsesTarget() bool { return c.method().target }
 // Trains reports whether a term is trained: it is one of the method's, and weighs
 // something.
 func (c *Config) Trains(term string) bool {
-	weighs := map[string]bool{TermSource: true, TermPull: c.Loss.Pull.Weight > 0, TermMix: c.Loss.MixWeight > 0}
+	weighs := map[string]bool{TermSource: true, TermPull: c.Loss.Pull.Weight > 0, TermMix: c.Loss.MixWeight > 0, TermMask: c.Loss.Mask.Weight > 0}
 	return slices.Contains(c.method().terms, term) && weighs[term]
 }
 
@@ -178,6 +203,9 @@ func (c *Config) UsesMix() bool { return c.Trains(TermMix) }
 // UsesPull reports whether the pull term is trained.
 func (c *Config) UsesPull() bool { return c.Trains(TermPull) }
 
+// UsesMask reports whether masked images are learned from.
+func (c *Config) UsesMask() bool { return c.Trains(TermMask) }
+
 // UsesFeatureDistance reports whether the run stays near its initial features.
 // Methods that are cross-entropy on labelled images alone never do, and a frozen
 // encoder cannot but.
@@ -186,7 +214,11 @@ func (c *Config) UsesFeatureDistance() bool {
 }
 
 // UsesTeacher reports whether the run keeps a momentum teacher.
-func (c *Config) UsesTeacher() bool { return c.UsesMix() || c.UsesPull() }
+func (c *Config) UsesTeacher() bool { return c.UsesPseudoLabels() || c.UsesPull() }
+
+// UsesPseudoLabels reports whether the teacher's labels of target images are learned
+// from.
+func (c *Config) UsesPseudoLabels() bool { return c.UsesMix() || c.UsesMask() }
 
 // CEDomain returns the images that L_S is taken on: source, pseudo or both.
 // Where the method settles it, loss.ce_domain is not read.

@@ -158,9 +158,24 @@ func (c *Config) validateLoss(v *validator) {
 	v.check("loss.ignore_bottom", l.IgnoreTop+l.IgnoreBottom < 1, "leaves no row: with ignore_top it sums to %g", l.IgnoreTop+l.IgnoreBottom)
 	v.oneOf("loss.drw", l.DRW, "none", "lt", "pull")
 	v.check("loss.drw_beta", l.DRWBeta >= 0, "want ≥ 0, have %g", l.DRWBeta)
+	c.validateMask(v)
 	v.validatePull(&l.Pull)
 	v.validateFeatureDistance(&l.FeatureDistance)
 	c.validateGeneralisation(v)
+}
+
+func (c *Config) validateMask(v *validator) {
+	m, size := &c.Loss.Mask, c.Data.Crop
+	v.finite("loss.mask.weight", m.Weight)
+	v.check("loss.mask.ratio", m.Ratio >= 0 && m.Ratio < 1, "want 0 to less than 1, have %g", m.Ratio)
+	v.atLeast("loss.mask.block", m.Block, 1)
+	row := c.method()
+	if !slices.Contains(row.terms, TermMask) {
+		return
+	}
+	v.check("method", row.target, "%s reads no unlabelled target images, which term %s needs: take %s+%[2]s", c.Method, TermMask, TermSource)
+	v.check("loss.mask.block", m.Block <= min(size.Width, size.Height),
+		"a block of %d×%[1]d px is larger than the crop of %d×%d: want a fraction of its side", m.Block, size.Width, size.Height)
 }
 
 func (v *validator) validatePull(p *Pull) {

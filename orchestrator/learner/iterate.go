@@ -68,6 +68,7 @@ var terms = []struct {
 	{configs.TermSource, sourceStages}, // L_S
 	{configs.TermPull, pullStages},     // λ·L_pull
 	{configs.TermMix, mixStages},       // L_T
+	{configs.TermMask, maskStages},     // L_M
 }
 
 // buildStages makes the configured terms and lists an iteration's stages.

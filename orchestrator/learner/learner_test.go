@@ -29,6 +29,8 @@ func TestStages(t *testing.T) {
 		configs.T2SMSE:                 {"data teacher source plan pull mix update ema", "mix pull source"},
 		configs.TargetOnly:             {"data source update", "source"},
 		configs.Generalise:             {"data source teacher plan pull update ema", "pull source"},
+		"source+mask":                  {"data teacher source mask update ema", "mask source"},
+		"t2s+mask":                     {"data teacher source plan pull mix mask update ema", "mask mix pull source"},
 	} {
 		c := small()
 		c.Method, c.Train.AdaptAfter = method, 1.0/6
@@ -76,18 +78,22 @@ func tensors(t testing.TB, p Part) []weights.Tensor {
 // TestTensorsAreTheState: what another learner of the same configuration is given
 // of one's tensors makes it go on as that one does, to the bit.
 func TestTensorsAreTheState(t *testing.T) {
-	one := open(t, small(), zap.NewNop())
-	train(t, one, 0, 2)
-	other := open(t, small(), zap.NewNop())
-	for i, part := range one.Parts() {
-		if err := other.Parts()[i].Restore("one", tensors(t, part)); err != nil {
-			t.Fatal(err)
+	for _, method := range []configs.Method{configs.T2S, "t2s+mask"} {
+		c := small()
+		c.Method = method
+		one := open(t, c, zap.NewNop())
+		train(t, one, 0, 2)
+		other := open(t, c, zap.NewNop())
+		for i, part := range one.Parts() {
+			if err := other.Parts()[i].Restore("one", tensors(t, part)); err != nil {
+				t.Fatal(err)
+			}
 		}
-	}
-	a, b := train(t, one, 2, 4), train(t, other, 2, 4)
-	for i := range a {
-		if !nearLosses(a[i].Losses, b[i].Losses) || !near(a[i].GradNorm, b[i].GradNorm) {
-			t.Errorf("iteration %d: %v, %g; want %v, %g", a[i].Iteration, b[i].Losses, b[i].GradNorm, a[i].Losses, a[i].GradNorm)
+		a, b := train(t, one, 2, 4), train(t, other, 2, 4)
+		for i := range a {
+			if !nearLosses(a[i].Losses, b[i].Losses) || !near(a[i].GradNorm, b[i].GradNorm) {
+				t.Errorf("%s, iteration %d: %v, %g; want %v, %g", method, a[i].Iteration, b[i].Losses, b[i].GradNorm, a[i].Losses, a[i].GradNorm)
+			}
 		}
 	}
 }

@@ -50,12 +50,7 @@ func (m *mixTerm) learn(ctx context.Context, i *iteration) error {
 // mix draws iteration it's mixed images from the batch and from what the teacher
 // says of its target images, together with their labels and weights.
 func (m *mixTerm) mix(it int, b *datasets.Batch, t *teacher) ([]*raster.Image, *losses.Mix, error) {
-	h, w := b.Target[0].H, b.Target[0].W
-	mix := &losses.Mix{
-		N: len(b.Target), H: h, W: w, Classes: m.l.arch.Classes, Denominator: losses.AllPixels, Weight: m.cfg.Loss.MixWeight,
-		Quality: make([]float64, len(b.Target)),
-	}
-	losses.Quality(mix.Quality, t.confidence, float32(m.cfg.Loss.Delta), m.cfg.Loss.Quality == "batch")
+	mix := m.l.targetLabels(b, m.cfg.Loss.MixWeight)
 	if m.cfg.Loss.DRW == string(losses.ReweightMix) {
 		mix.ClassWeights = make([]float64, m.l.arch.Classes)
 		if err := losses.DRW(mix.ClassWeights, t.pseudo, t.confidence, m.cfg.Loss.DRWBeta); err != nil {
@@ -68,16 +63,29 @@ func (m *mixTerm) mix(it int, b *datasets.Batch, t *teacher) ([]*raster.Image, *
 	}
 	for i, target := range b.Target {
 		r := rng.New(m.cfg.Seed, it, fmt.Sprintf("classmix/%d", i))
-		mixed, labels, pasted, err := translate.ClassMix(r, pasteFrom[i], b.SourceLabels[i], target, t.pseudoLabels(i, w, h))
+		mixed, labels, pasted, err := translate.ClassMix(r, pasteFrom[i], b.SourceLabels[i], target, t.pseudoLabels(i, mix.W, mix.H))
 		if err != nil {
 			return nil, nil, fmt.Errorf("mixing %s into %s: %w", b.SourceIDs[i], b.TargetIDs[i], err)
 		}
 		images[i] = mixed
 		mix.Labels = append(mix.Labels, labels.Pix...)
 		mix.Pasted = append(mix.Pasted, pasted)
-		rows := b.TargetRows[i]
-		mix.Rims = append(mix.Rims, losses.CropRim(rows.From, h, rows.Of, m.cfg.Loss.IgnoreTop, m.cfg.Loss.IgnoreBottom))
 	}
 	m.augment.Draw(rng.New(m.cfg.Seed, it, "augment")).Apply(images...)
 	return images, mix, nil
+}
+
+// targetLabels describes the batch's target images for losses on the teacher's labels,
+// which are yet to be filled in: how much each image's labels count, and which rows not.
+func (l *Learner) targetLabels(b *datasets.Batch, weight float64) *losses.Mix {
+	c, h := l.cfg.Loss, b.Target[0].H
+	m := &losses.Mix{
+		N: len(b.Target), H: h, W: b.Target[0].W, Classes: l.arch.Classes, Denominator: losses.AllPixels, Weight: weight,
+		Quality: make([]float64, len(b.Target)),
+	}
+	losses.Quality(m.Quality, l.target.confidence, float32(c.Delta), c.Quality == "batch")
+	for _, rows := range b.TargetRows {
+		m.Rims = append(m.Rims, losses.CropRim(rows.From, h, rows.Of, c.IgnoreTop, c.IgnoreBottom))
+	}
+	return m
 }

@@ -1,0 +1,68 @@
+package learner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"t2sda/configs"
+	"t2sda/datasets"
+	"t2sda/internal/raster"
+	"t2sda/internal/rng"
+	"t2sda/losses"
+	"t2sda/translate"
+)
+
+// maskTerm is L_M, masked image consistency (MIC, Hoyer et al., CVPR 2023,
+// section 3.2): the cross-entropy on target images, strongly augmented and with blocks
+// hidden, with the teacher's pseudo-labels of the whole images, weighted as L_T's target
+// pixels are.
+type maskTerm struct {
+	l       *Learner
+	augment translate.StrongAugment
+	mask    translate.BlockMask
+}
+
+func maskStages(l *Learner) ([]stage, error) {
+	m := &maskTerm{l, translate.DefaultStrongAugment(), translate.BlockMask{Block: l.cfg.Loss.Mask.Block, Ratio: l.cfg.Loss.Mask.Ratio}}
+	stages := []stage{{Stage{"mask", "loss on target images with hidden blocks, and its gradient"}, adapting, m.learn}}
+	return stages, errors.Join(m.augment.Validate(), m.mask.Validate())
+}
+
+// learn adds the gradient of L_M.
+func (m *maskTerm) learn(ctx context.Context, i *iteration) error {
+	labels := m.labels(i.batch)
+	i.step.Quality = labels.Quality
+	s := m.l.supervised
+	fillImages(s.image, m.images(i.index, i.batch.Target))
+	if err := labels.Encode(s.labels, s.weights); err != nil {
+		return err
+	}
+	loss, err := s.run(ctx, m.l.noise(i, configs.TermMask))
+	i.step.Losses[configs.TermMask] = loss / labels.Weight
+	s.updateRunning(m.l.state.buffers, m.l.cfg.Train.BNMomentum)
+	return err
+}
+
+// images returns what the student sees of target images in iteration it.
+func (m *maskTerm) images(it int, target []*raster.Image) []*raster.Image {
+	images := make([]*raster.Image, len(target))
+	for i, t := range target {
+		images[i] = t.Clone()
+	}
+	m.augment.Draw(rng.New(m.l.cfg.Seed, it, "mask/augment")).Apply(images...)
+	for i, image := range images {
+		m.mask.Apply(rng.New(m.l.cfg.Seed, it, fmt.Sprintf("mask/%d", i)), image, m.l.arch.Mean)
+	}
+	return images
+}
+
+// labels returns the teacher's labels of the batch's target images with their weights.
+func (m *maskTerm) labels(b *datasets.Batch) *losses.Mix {
+	labels := m.l.targetLabels(b, m.l.cfg.Loss.Mask.Weight)
+	labels.Labels = m.l.target.pseudo
+	for range labels.N {
+		labels.Pasted = append(labels.Pasted, make([]bool, labels.H*labels.W)) // nothing is
+	}
+	return labels
+}
