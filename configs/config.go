@@ -140,7 +140,21 @@ type Model struct {
 	// What is not trained comes from model.init. Neither key is written when empty.
 	EncoderTrain string `mapstructure:"encoder_train" yaml:"encoder_train,omitempty"`
 	LoRA         LoRA   `mapstructure:"lora" yaml:"lora,omitempty"`
+
+	HRDA HRDA `mapstructure:"hrda" yaml:"hrda,omitempty"`
 }
+
+// HRDA are the settings of networks of two resolutions (Hoyer et al., ECCV 2022): data.crop
+// at half its size, the context, and a detail of it at full size. The zero value is left out
+// of files, and emptied for the hashes of other networks.
+type HRDA struct {
+	Detail    Size    `mapstructure:"detail" yaml:"detail"`       // px; 0×0: there is no HRDA
+	Weight    float64 `mapstructure:"weight" yaml:"weight"`       // λ_d of the detail's own loss; the fused prediction's has 1 − λ_d
+	Attention int     `mapstructure:"attention" yaml:"attention"` // channels inside of the scale attention's head
+}
+
+// UsesHRDA reports whether the network has two resolutions.
+func (c *Config) UsesHRDA() bool { return c.Model.HRDA.Detail != Size{} }
 
 // Values of model.encoder_train.
 const (
@@ -358,6 +372,7 @@ func Default() Config {
 		Model: Model{
 			Encoder: "mit_b5", Head: "daformer", HeadWidth: 256, ProjectorWidth: 256,
 			ProjectorInput: "concat", DropPath: 0.1, Dropout: 0.1,
+			HRDA: HRDA{Weight: 0.1, Attention: 256}, // HRDA's public configuration
 		},
 		Translate: Translate{
 			Engine: Engines{"fda": 1}, Band: 0.01, Box: "min", Clip: true,

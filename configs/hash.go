@@ -75,6 +75,9 @@ func (c *Config) clearUnread() {
 // what the head has no use for.
 func (c *Config) clearUnreadModel() {
 	m := &c.Model
+	if !c.UsesHRDA() {
+		m.HRDA = HRDA{}
+	}
 	if m.Stem == "deep" {
 		m.Stem = ""
 	}

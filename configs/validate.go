@@ -116,8 +116,21 @@ func (c *Config) validateModel(v *validator) {
 	}
 	v.check("model.lora.rank", m.LoRA.Rank >= 0 && m.LoRA.Rank <= 1024, "want 1 to 1024, or 0 for 16, have %d", m.LoRA.Rank)
 	v.check("model.lora.alpha", m.LoRA.Alpha >= 0, "want more than 0, or 0 for the rank, have %g", m.LoRA.Alpha)
+	c.validateHRDA(v)
 	for _, d := range m.Dilations {
 		v.check("model.dilations", d >= 1 && d <= maxSide, "want numbers from 1 up, have %v", m.Dilations)
+	}
+}
+
+func (c *Config) validateHRDA(v *validator) {
+	h, crop := &c.Model.HRDA, c.Data.Crop
+	v.between("model.hrda.weight", h.Weight, 0, 1)
+	v.atLeast("model.hrda.attention", h.Attention, 1)
+	v.resize("model.hrda.detail", h.Detail)
+	if c.UsesHRDA() {
+		v.check("model.hrda.detail", h.Detail.Width <= crop.Width && h.Detail.Height <= crop.Height,
+			"%d×%d px is larger than data.crop of %d×%d: a detail is a part of it, half in each direction as published",
+			h.Detail.Width, h.Detail.Height, crop.Width, crop.Height)
 	}
 }
 
@@ -253,6 +266,7 @@ func (c *Config) validateSizes(v *validator) {
 	)
 	v.atMost("model.head_width", c.Model.HeadWidth, channels)
 	v.atMost("model.projector_width", c.Model.ProjectorWidth, channels)
+	v.atMost("model.hrda.attention", c.Model.HRDA.Attention, channels)
 	v.atMost("loss.pull.queries", c.Loss.Pull.Queries, points)
 	v.atMost("loss.pull.negatives", c.Loss.Pull.Negatives, points)
 	v.atMost("loss.pull.block", c.Loss.Pull.Block, points)

@@ -92,7 +92,7 @@ func (b *builder) build(x *graphs.Value) {
 	if !b.o.Outside {
 		x = b.net.Normalize(x)
 	}
-	b.stride = b.net.Segment(b.net.Encode(x))
+	b.stride = b.net.Predict(x, b.net.Encode(b.net.Context(x)))
 	for _, name := range b.o.Outputs {
 		out, _ := predict.ParseOutput(name) // which validate has tried
 		b.output(name, out)

@@ -22,6 +22,9 @@ type Arch struct {
 	EncoderTrain   string     // what of the encoder is trained: "all" (also if empty), "frozen", "lora"
 	LoRARank       int        // r of encoder_train lora
 	LoRAAlpha      float64    // α of encoder_train lora: adapters count α/r
+	DetailWidth    int        // of HRDA's details at full resolution, px; 0: the network has one resolution
+	DetailHeight   int        // likewise
+	AttentionWidth int        // channels inside of HRDA's scale attention; public: 256
 	Mean, Std      [3]float32 // of the input, RGB, on the scale 0–255; see [Input]
 }
 
@@ -84,7 +87,7 @@ func (a Arch) Validate() error {
 	if err := h.check(a); err != nil {
 		return fmt.Errorf("head %s: %w", a.Head, err)
 	}
-	return nil
+	return a.checkDetails()
 }
 
 // oneOf refuses a setting that is neither empty nor one of those wanted. Without any, nobody reads
@@ -120,7 +123,11 @@ func (a Arch) MinSize() (int, error) {
 	if err := a.Validate(); err != nil {
 		return 0, err
 	}
-	return encoders[a.Encoder].least(), nil
+	least := encoders[a.Encoder].least()
+	if a.HasDetails() {
+		least *= 2 // which the context is half of
+	}
+	return least, nil
 }
 
 // Published reports whether ImageNet weights of the encoder are public, which the papers' networks

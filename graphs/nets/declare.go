@@ -123,7 +123,10 @@ func declare(a Arch, e encoder) (*Net, error) {
 	_, err := graphs.Build("parameters", func(g *graphs.Graph) {
 		n = newNet(g, a, e, teacher{})
 		levels := n.Encode(g.Input("image", graphs.Float32, 1, 3, e.least(), e.least()))
-		n.Segment(levels)
+		logits := n.Segment(levels)
+		if a.HasDetails() {
+			n.attention(levels, logits)
+		}
 		if a.ProjectorWidth > 0 {
 			n.Project(levels)
 		}

@@ -141,11 +141,16 @@ func (n *Net) Project(levels []*graphs.Value) *graphs.Value {
 
 // Logits returns the logits [N,Classes,h,w], at the head's size, for an image x [N,3,H,W], RGB
 // 0–255.
-func (n *Net) Logits(x *graphs.Value) *graphs.Value { return n.Segment(n.Encode(n.Normalize(x))) }
+func (n *Net) Logits(x *graphs.Value) *graphs.Value {
+	x = n.Normalize(x)
+	return n.Predict(x, n.Encode(n.Context(x)))
+}
 
 // Features returns the projected features [N,ProjectorWidth,h,w], of unit length, for an image x
-// [N,3,H,W], RGB 0–255.
-func (n *Net) Features(x *graphs.Value) *graphs.Value { return n.Project(n.Encode(n.Normalize(x))) }
+// [N,3,H,W], RGB 0–255; in HRDA those of its context.
+func (n *Net) Features(x *graphs.Value) *graphs.Value {
+	return n.Project(n.Encode(n.Context(n.Normalize(x))))
+}
 
 // BatchStats returns the statistics of all batch norms built so far, in order; mode Train only.
 func (n *Net) BatchStats() []BatchStat { return n.stats }

@@ -182,9 +182,14 @@ func (d deploy) fold(b batchNorm) folded {
 	return f
 }
 
-// kernel returns the weight [C,…] with row c multiplied by the scale of channel c.
+// kernel returns the weight [C,…] with row c multiplied by the scale of channel c: one constant,
+// however often the layer is applied.
 func (f folded) kernel(w tensor) *value {
-	return f.g.Floats(f.scaleRows(f.data(w)), w.shape...)
+	known, name := w.net.values, w.name+" folded"
+	if known[name] == nil {
+		known[name] = f.g.Floats(f.scaleRows(f.data(w)), w.shape...)
+	}
+	return known[name]
 }
 
 func (f folded) scaleRows(w []float32) []float32 {

@@ -2,6 +2,7 @@ package nets
 
 import (
 	"fmt"
+	"slices"
 
 	"t2sda/graphs"
 )
@@ -21,29 +22,49 @@ func (n *Net) classifier(name string, features *value) *value {
 // concatenation, classifier.
 type segformer struct{}
 
-// decode is re-associated. Linear layer, bilinear resizing (whose weights sum to 1 at every
+// decode fuses the levels last to first, as the public head does.
+func (segformer) decode(n *Net, levels []*value) *value {
+	d, count := n.arch.HeadWidth, len(levels)
+	embeds := n.embeddings(levels, d, func(level int) string { return fmt.Sprintf("decode_head.linear_c%d.proj", level+1) })
+	fuse := n.convBN("decode_head.linear_fuse", d, count*d, 1, graphs.ConvAttrs{})
+	return n.mlp(levels, embeds, fuse, lastFirst)
+}
+
+// embeddings declares a linear layer to d channels for each level.
+func (n *Net) embeddings(levels []*value, d int, name func(level int) string) []linear {
+	embeds := make([]linear, len(levels))
+	for s, x := range levels {
+		in := x.Dim(1)
+		embeds[s] = n.linear(name(s), d, in, defaultLinear(in))
+	}
+	return embeds
+}
+
+// order is how levels are concatenated for their fusion.
+type order func(level, count int) int // place of a level
+
+func lastFirst(level, count int) int { return count - 1 - level }
+func inOrder(level, _ int) int       { return level }
+
+// mlp is an all-MLP decoder: a linear layer per level, all at the first level's size, 1×1
+// conv-BN-ReLU over their concatenation in that order.
+//
+// It is re-associated. Linear layer, bilinear resizing (whose weights sum to 1 at every
 // position) and 1×1 fusion are linear and act on different axes, so
 //
 //	fuse · concat_i resize(W_i x_i + b_i) = Σ_i resize(F_i W_i x_i) + Σ_i F_i b_i
 //
 // with F_i the fusion's columns for level i: the products F_i W_i are of weights only, and the wide
-// concatenation at the first level's size is never made. The public fusion takes the levels last to
-// first.
-func (segformer) decode(n *Net, levels []*value) *value {
-	g, d, count := n.g, n.arch.HeadWidth, len(levels)
-	embeds, widths := make([]linear, count), make([]int, count)
-	for s, x := range levels {
-		in := x.Dim(1)
-		embeds[s] = n.linear(fmt.Sprintf("decode_head.linear_c%d.proj", s+1), d, in, defaultLinear(in))
-		widths[s] = d
-	}
-	fuse := n.convBN("decode_head.linear_fuse", d, count*d, 1, graphs.ConvAttrs{})
-
-	columns := g.Split(g.Reshape(fuse.weight(), d, count*d), 1, widths...)
+// concatenation at the first level's size is never made.
+func (n *Net) mlp(levels []*value, embeds []linear, fuse convBN, place order) *value {
+	g, count := n.g, len(levels)
+	weight := fuse.weight()
+	d := weight.Dim(0)
+	columns := g.Split(g.Reshape(weight, d, count*d), 1, slices.Repeat([]int{d}, count)...)
 	var kernels []*value
 	var bias *value
 	for s, embed := range embeds {
-		f := columns[count-1-s]
+		f := columns[place(s, count)]
 		var b *value
 		g.Exact(func() { // weights, which are rounded once: as the kernels that they make
 			kernels = append(kernels, g.MatMul(f, embed.weight.value())) // [D,C_s]

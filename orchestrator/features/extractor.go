@@ -50,7 +50,8 @@ type Extractor struct {
 
 // Open builds the network as it is deployed, under running statistics, for
 // images of width × height pixels. The projector's features are an error of a
-// network without one.
+// network without one. Of HRDA's networks it takes the context alone: features and
+// predictions are of the image at half its size.
 func Open(e *engine.Engine, n Network, kind string, width, height int) (*Extractor, error) {
 	if kind == Projector && n.Arch.ProjectorWidth == 0 {
 		return nil, errors.New("the network has no projector: look at the features of " + Head + " or " + Encoder)
@@ -61,7 +62,7 @@ func Open(e *engine.Engine, n Network, kind string, width, height int) (*Extract
 		g := p.Graph()
 		net := nets.New(g, n.Arch, nets.Deploy, n.Lookup)
 		image, pixels := program.Input[float32](p, "image", 1, 3, height, width)
-		levels := net.Encode(net.Normalize(image))
+		levels := net.Encode(net.Context(net.Normalize(image)))
 		decoded := net.Decode(levels)
 		f := decoded
 		switch kind {

@@ -92,7 +92,7 @@ func newStudentTerm(b *testing.B) *studentTerm {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { t.state.Close() })
-	if t.supervised, err = newSupervised(t.engine, t.arch, t.size, t.state, nil); err != nil {
+	if t.supervised, err = newSupervised(&Learner{cfg: c, engine: t.engine, arch: t.arch, state: t.state}, t.size); err != nil {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { t.Close() })

@@ -58,7 +58,7 @@ func newFrozen(e *engine.Engine, c configs.Config, arch nets.Arch, size imageBat
 		return nil, err
 	}
 	f.Program, f.image, err = s.onImages(e, "frozen", f.encoder, arch, nets.Teacher, size, func(p *program.Program, net *nets.Net, image *graphs.Value) {
-		levels := net.Encode(net.Normalize(image))
+		levels := net.Encode(net.Context(net.Normalize(image)))
 		f.features = s.keep(p, levels[len(levels)-1])
 	})
 	if err != nil {

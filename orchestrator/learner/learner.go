@@ -80,6 +80,9 @@ func Arch(cfg configs.Config, classes int) nets.Arch {
 		DropPath: m.DropPath, Dropout: m.Dropout, Stem: m.Stem, EncoderBN: m.EncoderBN, Dilations: m.Dilations,
 		EncoderTrain: m.EncoderTrain,
 	}
+	if cfg.UsesHRDA() {
+		a.DetailWidth, a.DetailHeight, a.AttentionWidth = m.HRDA.Detail.Width, m.HRDA.Detail.Height, m.HRDA.Attention
+	}
 	if m.EncoderTrain == configs.TrainLoRA {
 		a.LoRARank, a.LoRAAlpha = m.LoRA.Resolved()
 	}
@@ -94,6 +97,9 @@ func Arch(cfg configs.Config, classes int) nets.Arch {
 func (l *Learner) build(o Options) (err error) {
 	if err := l.arch.Validate(); err != nil {
 		return fmt.Errorf("model: %w", err)
+	}
+	if err := l.arch.CheckDetails(l.cfg.Data.Crop.Width, l.cfg.Data.Crop.Height); err != nil {
+		return fmt.Errorf("model.hrda with data.crop: %w", err)
 	}
 	if l.state, err = newState(l.arch, l.cfg.UsesTeacher(), l.cfg.Train, l.cfg.Seed, o.arena(l.engine)); err != nil {
 		return err
@@ -126,7 +132,7 @@ func (l *Learner) buildShared(space datasets.Space) (err error) {
 	if l.frozen != nil {
 		l.own(l.frozen)
 	}
-	if l.supervised, err = newSupervised(l.engine, l.arch, size, l.state, l.frozen); err != nil {
+	if l.supervised, err = newSupervised(l, size); err != nil {
 		return err
 	}
 	l.own(l.supervised)

@@ -34,13 +34,11 @@ func (m *maskTerm) learn(ctx context.Context, i *iteration) error {
 	labels := m.labels(i.batch)
 	i.step.Quality = labels.Quality
 	s := m.l.supervised
-	fillImages(s.image, m.images(i.index, i.batch.Target))
 	if err := labels.Encode(s.labels, s.weights); err != nil {
 		return err
 	}
-	loss, err := s.run(ctx, m.l.noise(i, configs.TermMask))
+	loss, err := s.learn(ctx, i, configs.TermMask, m.images(i.index, i.batch.Target), labels.Denominator)
 	i.step.Losses[configs.TermMask] = loss / labels.Weight
-	s.updateRunning(m.l.state.buffers, m.l.cfg.Train.BNMomentum)
 	return err
 }
 

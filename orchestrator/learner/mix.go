@@ -37,13 +37,11 @@ func (m *mixTerm) learn(ctx context.Context, i *iteration) error {
 		i.step.Weights = mix.ClassWeights
 	}
 	s := m.l.supervised
-	fillImages(s.image, images)
 	if err := mix.Encode(s.labels, s.weights); err != nil {
 		return err
 	}
-	loss, err := s.run(ctx, m.l.noise(i, "mix"))
-	i.step.Losses["mix"] = loss / mix.Weight
-	s.updateRunning(m.l.state.buffers, m.cfg.Train.BNMomentum)
+	loss, err := s.learn(ctx, i, configs.TermMix, images, mix.Denominator)
+	i.step.Losses[configs.TermMix] = loss / mix.Weight
 	return err
 }
 

@@ -71,10 +71,15 @@ func newPass(e *engine.Engine, name string, arch nets.Arch, size imageBatch, s *
 		for _, n := range net.Noise() {
 			t.noise = append(t.noise, noise{n.Keep, program.Feed[float32](p, n.Input)})
 		}
+		seen := map[string]int{} // HRDA's head sees two images
 		for _, b := range net.BatchStats() {
+			output := b.Name
+			if seen[b.Name]++; seen[b.Name] > 1 {
+				output = fmt.Sprintf("%s#%d", b.Name, seen[b.Name])
+			}
 			t.stats = append(t.stats, batchStat{
 				b.Name, float32(b.Unbias()),
-				program.Output[float32](p, "mean/"+b.Name, b.Mean), program.Output[float32](p, "var/"+b.Name, b.Var),
+				program.Output[float32](p, "mean/"+output, b.Mean), program.Output[float32](p, "var/"+output, b.Var),
 			})
 		}
 	})

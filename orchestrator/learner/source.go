@@ -5,43 +5,68 @@ import (
 
 	"t2sda/configs"
 	"t2sda/graphs"
-	"t2sda/graphs/engine"
 	"t2sda/graphs/nets"
 	"t2sda/graphs/program"
 	"t2sda/internal/raster"
+	"t2sda/internal/rng"
 	"t2sda/losses"
 )
 
 // supervised is the student's pixel-weighted cross-entropy. One session serves
-// L_S and L_T: they differ in images, labels and weights only. With a frozen
+// L_S, L_T and L_M: they differ in images, labels and weights only. With a frozen
 // encoder it also takes the distance from its features, where that has weights:
-// one forward pass of the student serves both.
+// one forward pass of the student serves both. In HRDA, what it takes the
+// cross-entropy of is the fused prediction, and that of the detail.
 type supervised struct {
 	*pass
+	l       *Learner
 	labels  []int64   // [B,H,W], void as 0
 	weights []float32 // [B,H,W], void 0; the denominator is in them
+	detail  *detail   // nil without HRDA
 }
 
-// newSupervised builds the session; f is nil without the feature distance.
-func newSupervised(e *engine.Engine, arch nets.Arch, size imageBatch, s *state, f *frozen) (*supervised, error) {
-	t := &supervised{}
+// newSupervised builds the session, with the feature distance where there is a frozen
+// encoder.
+func newSupervised(l *Learner, size imageBatch) (*supervised, error) {
+	t := &supervised{l: l}
 	var err error
-	t.pass, err = newPass(e, "supervised", arch, size, s, func(p *program.Program, net *nets.Net, image *graphs.Value) (loss, objective *graphs.Value) {
-		levels := net.Encode(net.Normalize(image))
+	t.pass, err = newPass(l.engine, "supervised", l.arch, size, l.state, func(p *program.Program, net *nets.Net, image *graphs.Value) (loss, objective *graphs.Value) {
+		levels := net.Encode(net.Context(net.Normalize(image)))
 		logits := net.Segment(levels)
 		labels, labelMemory := program.Input[int64](p, "labels", size.N, size.H, size.W)
 		weights, weightMemory := program.Input[float32](p, "weights", size.N, size.H, size.W)
 		t.labels, t.weights = labelMemory, weightMemory
-		loss = losses.CrossEntropy(logits, labels, weights)
-		if f == nil {
+		if l.arch.HasDetails() {
+			t.detail = newDetail(l.cfg.Model.HRDA, size)
+			loss = t.detail.loss(p, net, levels, logits, labels, weights)
+		} else {
+			loss = losses.CrossEntropy(logits, labels, weights)
+		}
+		if l.frozen == nil {
 			return loss, loss
 		}
-		return loss, p.Graph().Add(loss, f.distanceOf(p, levels))
+		return loss, p.Graph().Add(loss, l.frozen.distanceOf(p, levels))
 	})
 	if err != nil {
 		return nil, err
 	}
 	return t, nil
+}
+
+// learn adds the gradient of the cross-entropy on images whose labels and weights, which
+// are means over what d says, are there already. It returns the loss; loss names what is
+// drawn for it.
+func (s *supervised) learn(ctx context.Context, i *iteration, loss string, images []*raster.Image, d losses.Denominator) (float64, error) {
+	fillImages(s.image, images)
+	if s.detail != nil {
+		s.detail.cut(s, rng.New(s.l.cfg.Seed, i.index, "detail/"+loss), d)
+	}
+	value, err := s.run(ctx, s.l.noise(i, loss))
+	if err != nil {
+		return 0, err
+	}
+	s.updateRunning(s.l.state.buffers, s.l.cfg.Train.BNMomentum)
+	return value, nil
 }
 
 // sourceTerm is L_S: the cross-entropy on source images, on pseudo-target ones, or
@@ -73,7 +98,6 @@ func (t *sourceTerm) learn(ctx context.Context, i *iteration) error {
 // learnOn adds the gradient of scale times the cross-entropy on images that bear
 // the batch's labels.
 func (t *sourceTerm) learnOn(ctx context.Context, i *iteration, domain string, images []*raster.Image, scale float64) error {
-	fillImages(t.l.supervised.image, images)
 	labels, denominator := flatten(i.batch.SourceLabels), losses.Denominator(t.l.cfg.Loss.CEDenominator)
 	err := losses.Encode(t.l.supervised.labels, t.l.supervised.weights, labels, t.l.arch.Classes, denominator, scale)
 	if err != nil {
@@ -86,12 +110,11 @@ func (t *sourceTerm) learnOn(ctx context.Context, i *iteration, domain string, i
 			return err
 		}
 	}
-	loss, err := t.l.supervised.run(ctx, t.l.noise(i, domain))
+	loss, err := t.l.supervised.learn(ctx, i, domain, images, denominator)
 	i.step.Losses[domain] = loss / scale
 	if keeps {
 		i.step.Losses["feature_distance"] = t.l.frozen.take()
 	}
-	t.l.supervised.updateRunning(t.l.state.buffers, t.l.cfg.Train.BNMomentum)
 	return err
 }
 

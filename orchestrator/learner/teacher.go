@@ -28,15 +28,17 @@ type teacher struct {
 }
 
 // newTeacher builds the teacher's forward pass: pseudo-labels and confidences
-// at the crop's resolution, features at the grid, as asked for.
+// at the crop's resolution, features at the grid, as asked for. In HRDA labels are made
+// with details everywhere, and features are the context's.
 func newTeacher(e *engine.Engine, name string, arch nets.Arch, size imageBatch, s *state, wantLabels, wantFeatures bool) (*teacher, error) {
 	t := &teacher{name: name}
 	var err error
 	t.Program, t.image, err = s.onImages(e, name, s.teacher, arch, nets.Teacher, size, func(p *program.Program, net *nets.Net, image *graphs.Value) {
 		g := p.Graph()
-		levels := net.Encode(net.Normalize(image))
+		x := net.Normalize(image)
+		levels := net.Encode(net.Context(x))
 		if wantLabels {
-			logits := g.Resize(net.Segment(levels), size.H, size.W, "linear")
+			logits := g.Resize(net.Predict(x, levels), size.H, size.W, "linear")
 			top := g.ReduceMax(logits, []int{1}, true)
 			// softmax at its maximum is 1 / Σ exp(z − max)
 			sum := g.ReduceSum(g.Exp(g.Sub(logits, top)), []int{1}, false)
