@@ -42,6 +42,9 @@ type DescribedInput struct {
 	Colour string `json:"colour"`
 	Scale  int    `json:"scale"` // value of full brightness, before normalisation
 
+	// Windows say how images larger than the input go through the model, see [predict.Windows].
+	Windows *predict.Windows `json:"windows,omitempty"`
+
 	// Normalization is for who feeds it: (value − mean) / std. Inside is what the model does then.
 	Normalization predict.Normalization `json:"normalization"`
 	Inside        predict.Normalization `json:"normalization_inside"`
@@ -92,6 +95,9 @@ func Describe(path string, model []byte, o ModelOptions, v Verified) Description
 		},
 		Space: o.Space.Name, Architecture: m.Architecture, Data: o.Info.Data, ConfigHash: o.Info.ConfigHash,
 		MIoU: o.Info.MIoU, IoU: o.Info.IoU, Licence: o.Info.Licence, Verified: v, Version: o.Info.Version,
+	}
+	if o.Windows != (predict.Windows{}) {
+		d.Input.Windows = &o.Windows
 	}
 	for _, out := range m.Outputs {
 		d.Outputs = append(d.Outputs, o.described(out))

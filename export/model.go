@@ -1,6 +1,7 @@
 package export
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,6 +21,9 @@ type ModelOptions struct {
 	Space  datasets.Space // the classes, one per channel of the logits
 	Width  int            // of the input, pixels; fixed, unless Dynamic
 	Height int            // likewise
+	// Windows of Width×Height that images go through the model in; zero: images are brought
+	// to that size.
+	Windows predict.Windows
 	Form
 	Info predict.ModelInfo
 }
@@ -92,12 +96,17 @@ func (o ModelOptions) validate() error {
 		return fmt.Errorf("classes: %q has %d, the network has %d", o.Space.Name, len(o.Space.Classes), o.Arch.Classes)
 	case !o.Dynamic && (o.Width < least || o.Height < least):
 		return fmt.Errorf("size %d×%d: %s needs at least %d×%d pixels", o.Width, o.Height, o.Arch.Encoder, least, least)
+	case o.Dynamic && o.Arch.HasDetails():
+		return errors.New("a free size: the details of a network of two resolutions (HRDA) are cut out of an image of fixed size: give width and height, or none")
 	case o.Input != predict.InputFloat32 && o.Input != predict.InputUint8:
 		return fmt.Errorf("input %q is neither %s nor %s", o.Input, predict.InputFloat32, predict.InputUint8)
 	case o.Layout != predict.NCHW && o.Layout != predict.NHWC:
 		return fmt.Errorf("layout %q is neither %s nor %s", o.Layout, predict.NCHW, predict.NHWC)
 	case o.Outside && o.Input != predict.InputFloat32:
 		return fmt.Errorf("input %s cannot come normalised: that needs %s", o.Input, predict.InputFloat32)
+	}
+	if err := o.Arch.CheckDetails(o.Width, o.Height); err != nil {
+		return fmt.Errorf("size: %w", err)
 	}
 	return o.checkOutputs()
 }
@@ -121,6 +130,7 @@ func (o ModelOptions) metadata() predict.Metadata {
 		Inside:       predict.Normalization{Mean: o.Arch.Mean, Std: o.Arch.Std},
 		Outside:      predict.NoNormalization,
 		Architecture: predict.Architecture{Encoder: o.Arch.Encoder, Head: o.Arch.Head, HeadWidth: o.Arch.HeadWidth},
+		Windows:      o.Windows,
 		Input:        predict.InputInfo{Name: imageInput, Type: o.Input, Width: o.Width, Height: o.Height, Layout: o.Layout, Colour: "rgb", Scale: 255},
 	}
 	if o.Outside {

@@ -88,7 +88,9 @@ func Compare(ctx context.Context, p *predict.Predictor, images []*raster.Image, 
 // exports the same weights with those statistics in place of the running ones.
 // Folding, names, normalisation, resize and output must then reproduce the
 // network's labels. The running statistics themselves are weights like any
-// other, so the check covers them as far as names and folding go.
+// other, so the check covers them as far as names and folding go. A head that sees
+// two resolutions (HRDA) has two batches' statistics: such networks run under the
+// running ones.
 //
 // The error is about the check failing to run; whether the labels agree is said
 // by [Agreement.Err].
@@ -112,6 +114,7 @@ func verify(ctx context.Context, e *engine.Engine, o ModelOptions, weights func(
 			return a, fmt.Errorf("image %d has %d×%d pixels, the model takes %d×%d", i, img.W, img.H, o.Width, o.Height)
 		}
 	}
+	o.Windows = predict.Windows{} // the images are inputs, not to be cut
 	references, statistics, err := runTrained(ctx, e, o, weights, images)
 	if err != nil {
 		return a, err
@@ -145,7 +148,11 @@ func runTrained(ctx context.Context, e *engine.Engine, o ModelOptions, weights f
 	var shape graphs.Shape // [N,C,h,w]
 	statistics := map[string][]float32{}
 	p, err := program.New(e, "verify.train", constant(weights), func(p *program.Program) {
-		n := nets.New(p.Graph(), o.Arch, nets.Train, nil)
+		mode := nets.Train
+		if o.Arch.HasDetails() {
+			mode = nets.Settled
+		}
+		n := nets.New(p.Graph(), o.Arch, mode, nil)
 		image, memory := program.Input[float32](p, imageInput, len(images), 3, o.Height, o.Width)
 		y := n.Logits(image)
 		pixels, logits, shape = memory, program.Output[float32](p, predict.OutputLogits, y), y.Shape()

@@ -10,6 +10,7 @@ import (
 	"t2sda/export/predict"
 	"t2sda/export/score"
 	"t2sda/internal/raster"
+	"t2sda/internal/resize"
 	"t2sda/internal/sha256sum"
 )
 
@@ -69,6 +70,11 @@ func (t *trainer) verify(ctx context.Context, o export.ModelOptions) (float64, e
 	if err != nil {
 		return 0, err
 	}
+	for i, img := range images {
+		if img.W != o.Width || img.H != o.Height { // HRDA's model sees windows
+			images[i] = resize.Image(img, o.Width, o.Height)
+		}
+	}
 	agreement, err := export.Verify(ctx, t.engine, o, t.learner.Student, images)
 	if err != nil {
 		return 0, err
@@ -79,7 +85,7 @@ func (t *trainer) verify(ctx context.Context, o export.ModelOptions) (float64, e
 	return agreement.Share(), nil
 }
 
-// evalImages loads the first few evaluation images of the model's size.
+// evalImages loads the first few evaluation images, of one size.
 func (t *trainer) evalImages(ctx context.Context) ([]*raster.Image, error) {
 	var images []*raster.Image
 	for i := 0; i < t.data.eval.Len() && len(images) < reportSamples; i++ {

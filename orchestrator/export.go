@@ -93,17 +93,19 @@ func (o ExportOptions) model(ctx context.Context, n *Network) (export.ModelOptio
 	if o.Weights == Student {
 		m.Info.MIoU, m.Info.IoU = n.scores()
 	}
-	if m.Width == 0 && m.Height == 0 {
-		m.Width, m.Height = cfg.Data.Eval.Resize.Width, cfg.Data.Eval.Resize.Height
-	}
 	if m.Dynamic || m.Width != 0 || m.Height != 0 {
+		return m, nil
+	}
+	if resize := cfg.Data.Eval.Resize; resize.Width != 0 {
+		setSize(&m, cfg, resize.Width, resize.Height)
 		return m, nil
 	}
 	eval, err := openDataset("data.eval", cfg.Data.Eval, cfg, nil, false)
 	if err != nil {
 		return m, fmt.Errorf("the model's size is that of the evaluation images unless width and height are given: %w", err)
 	}
-	m.Width, m.Height, err = (&data{eval: eval}).evalSize(ctx, cfg.SkipsBadFiles())
+	w, h, err := (&data{eval: eval}).evalSize(ctx, cfg.SkipsBadFiles())
+	setSize(&m, cfg, w, h)
 	return m, err
 }
 

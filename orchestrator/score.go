@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"t2sda/configs"
 	"t2sda/export"
 	"t2sda/export/predict"
 	"t2sda/export/score"
@@ -129,14 +130,28 @@ func (t *trainer) evalOptions() score.Options {
 	return score.Options{Workers: t.cfg.Data.Workers, KeepGoing: t.cfg.SkipsBadFiles(), Progress: t.meter.evaluating}
 }
 
-// modelOptions describe the student for export at the evaluation images' size.
+// modelOptions describe the student for export at the evaluation images' size, or, of
+// HRDA, at that of the crops.
 func (t *trainer) modelOptions(ctx context.Context) (export.ModelOptions, error) {
 	w, h, err := t.data.evalSize(ctx, t.cfg.SkipsBadFiles())
-	return export.ModelOptions{
-		Arch: t.learner.Arch(), Space: t.data.space, Width: w, Height: h,
+	o := export.ModelOptions{
+		Arch: t.learner.Arch(), Space: t.data.space,
 		Info: predict.ModelInfo{
 			Version: t.version, ConfigHash: t.progress.ConfigHash,
 			CropW: t.cfg.Data.Crop.Width, CropH: t.cfg.Data.Crop.Height,
 		},
-	}, err
+	}
+	setSize(&o, t.cfg, w, h)
+	return o, err
+}
+
+// setSize makes a model for evaluation images of width × height pixels. HRDA's sees them
+// in windows of the crops' size, of which each covers half of the last one again, as
+// published.
+func setSize(o *export.ModelOptions, cfg configs.Config, width, height int) {
+	o.Width, o.Height = width, height
+	if cfg.UsesHRDA() {
+		o.Width, o.Height = cfg.Data.Crop.Width, cfg.Data.Crop.Height
+		o.Windows = predict.Windows{Width: width, Height: height, Overlap: 0.5}
+	}
 }

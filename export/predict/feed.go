@@ -23,17 +23,19 @@ func OpenBytes(e *engine.Engine, name string, model []byte) (*Predictor, error) 
 	return p, nil
 }
 
-// Feed returns the image as what the model's session takes, as one run sees it: for those who run
-// variations of the model.
+// Feed returns the image as what the model's session takes, as one run sees it, of several windows
+// the middle one: for those who run variations of the model.
 func (p *Predictor) Feed(img *raster.Image) (map[string]*engine.Tensor, error) {
 	if img.W <= 0 || img.H <= 0 {
 		return nil, fmt.Errorf("model %s: image of %d×%d pixels", p.name, img.W, img.H)
 	}
-	s := &slot{p: p}
-	s.w, s.h = p.infer.base(img.W, img.H)
+	w, h := p.infer.base(img.W, img.H)
+	windows := p.infer.windows(w, h)
+	part := windows[len(windows)/2]
+	s := &slot{p: p, w: part.w, h: part.h}
 	if err := s.allocate(p.infer.continued(pad.Size{W: s.w, H: s.h})[0]); err != nil {
 		return nil, fmt.Errorf("model %s: %w", p.name, err)
 	}
-	s.fill(sized(img.RGB(), img.W, img.H, s.w, s.h), s.w, s.h, window{w: s.w, h: s.h}, false)
+	s.fill(sized(img.RGB(), img.W, img.H, w, h), w, h, part, false)
 	return map[string]*engine.Tensor{p.in.name: s.in}, nil
 }

@@ -32,8 +32,8 @@ type ModelInfo struct {
 
 // Metadata is what a model file says about itself, in ONNX's metadata_props.
 // Keys: t2sda_version, config_hash, crop, miou, iou, data, licence, label_space, class_names,
-// palette, mean, std, normalization_inside, architecture, input, output, and, where there are
-// several, outputs. Structured values are JSON.
+// palette, mean, std, normalization_inside, architecture, input, output, where there are
+// several, outputs, and where images are more than one input, windows. Structured values are JSON.
 //
 // mean and std are what the *input* wants: 0 and 1, so that whoever applies them changes
 // nothing, unless the input is to come normalised. What the model does with its input by itself is
@@ -47,6 +47,7 @@ type Metadata struct {
 	Input        InputInfo
 	Output       OutputInfo   // that predictions are made of
 	Outputs      []OutputInfo // all
+	Windows      Windows
 }
 
 // Normalization is (value − mean) / std per channel, RGB, of values 0–255.
@@ -97,6 +98,9 @@ func (m Metadata) Encode() (map[string]string, error) {
 	}
 	if len(m.Outputs) > 1 {
 		structured["outputs"] = m.Outputs
+	}
+	if m.Windows != (Windows{}) {
+		structured["windows"] = m.Windows
 	}
 	if len(m.IoU) > 0 {
 		structured["iou"] = m.IoU
@@ -154,6 +158,7 @@ func ParseMetadata(props map[string]string) (Metadata, error) {
 		{"input", &m.Input, true},
 		{"output", &m.Output, true},
 		{"outputs", &m.Outputs, false},
+		{"windows", &m.Windows, false},
 		{"mean", &m.Outside.Mean, false},
 		{"std", &m.Outside.Std, false},
 		{"normalization_inside", &m.Inside, false},
@@ -185,6 +190,9 @@ func ParseMetadata(props map[string]string) (Metadata, error) {
 	}
 	if len(palette) != len(names) {
 		return m, fmt.Errorf("model metadata: palette has %d colours for %d class_names", len(palette), len(names))
+	}
+	if err := m.Windows.validate(); err != nil {
+		return m, err
 	}
 	m.Space.Name = props["label_space"]
 	for i, name := range names {

@@ -108,6 +108,7 @@ func (p *Predictor) read(s *engine.Session, f Form) error {
 		return err
 	}
 	p.meta = meta
+	meta.Windows.apply(&p.infer, meta.Input)
 	return p.infer.complete(p.in.w, p.in.h)
 }
 

@@ -125,7 +125,7 @@ func declare(a Arch, e encoder) (*Net, error) {
 		levels := n.Encode(g.Input("image", graphs.Float32, 1, 3, e.least(), e.least()))
 		logits := n.Segment(levels)
 		if a.HasDetails() {
-			n.attention(levels, logits)
+			n.Attention(levels, logits)
 		}
 		if a.ProjectorWidth > 0 {
 			n.Project(levels)

@@ -1,7 +1,9 @@
 package nets
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 
 	"t2sda/graphs"
 )
@@ -35,7 +37,7 @@ func (a Arch) DetailStep() (int, error) {
 		return 0, err
 	}
 	if !a.HasDetails() {
-		return 0, fmt.Errorf("the network has no details")
+		return 0, errors.New("the network has no details")
 	}
 	const side = 512 // of the context: a multiple of all strides
 	var logits graphs.Shape
@@ -112,11 +114,8 @@ func (n *Net) Predict(x *graphs.Value, levels []*graphs.Value) *graphs.Value {
 	}
 	detail := n.Segment(n.Encode(g.Concat(0, windows...)))
 	n.batch = g.SizeOf(x, 0)
-	rowWise, columnWise := averaging(rows, h, a.DetailHeight, detail.Dim(2)), averaging(columns, w, a.DetailWidth, detail.Dim(3))
-	return n.Fuse(levels, context, side(detail, len(rows), len(columns)), Placement{
-		Rows:    g.Floats(rowWise.data, rowWise.to, rowWise.from),
-		Columns: g.Transpose(g.Floats(columnWise.data, columnWise.to, columnWise.from), 1, 0),
-	})
+	whole := averaged(detail, rows, columns, [2]int{a.DetailHeight, a.DetailWidth}, [2]int{h, w})
+	return blend(context, whole, n.Attention(levels, context))
 }
 
 // halfOver places windows of n pixels along an axis of size pixels, each over half of the last one;
@@ -129,33 +128,29 @@ func halfOver(size, n int) []int {
 	return append(all, size-n)
 }
 
-// side puts logits of windows [rows·columns·N,C,h,w] side by side, [N,C,rows·h,columns·w].
-func side(x *value, rows, columns int) *value {
-	g, images, c, h, w := x.Graph(), x.Dim(0)/(rows*columns), x.Dim(1), x.Dim(2), x.Dim(3)
-	x = g.Transpose(g.Reshape(x, rows, columns, images, c, h, w), 2, 3, 0, 4, 1, 5)
-	return g.Reshape(x, images, c, rows*h, columns*w)
+// averaged returns the logits [N,C,h,w] of images of size px (height, width), of those of windows
+// [rows·columns·N,C,k,l] of window px that begin there: the mean of all windows at each position.
+func averaged(x *value, rows, columns []int, window, size [2]int) *value {
+	g, c, k, l := x.Graph(), x.Dim(1), x.Dim(2), x.Dim(3)
+	images := x.Dim(0) / (len(rows) * len(columns))
+	x = g.Transpose(g.Reshape(x, len(rows), len(columns), images, c, k, l), 2, 3, 0, 4, 1, 5)
+	x = g.Reshape(x, images, c, len(rows)*k, len(columns)*l) // side by side
+	down, right := means(g, rows, size[0], window[0], k), means(g, columns, size[1], window[1], l)
+	g.Exact(func() { x = g.MatMul(g.MatMul(down, x), g.Transpose(right, 1, 0)) })
+	return x
 }
 
-// matrix is [to,from], row by row.
-type matrix struct {
-	data     []float32
-	to, from int
-}
-
-// averaging brings what windows that begin at those pixels of an axis have to say, n positions for
-// size pixels each, to the positions of the whole axis of total pixels: the mean of all windows
-// there.
-func averaging(windows []int, total, size, n int) matrix {
-	stride := size / n
-	m := matrix{to: total / stride, from: len(windows) * n}
-	m.data = make([]float32, m.to*m.from)
+// means is the matrix that brings n positions for each window, of size px and beginning there, to
+// those of the whole axis of total px.
+func means(g *graphs.Graph, windows []int, total, size, n int) *value {
+	stride, from := size/n, len(windows)*n
+	m := make([]float32, total/stride*from)
 	for i, at := range windows {
 		for k := range n {
-			m.data[(at/stride+k)*m.from+i*n+k] = 1
+			m[(at/stride+k)*from+i*n+k] = 1
 		}
 	}
-	for to := range m.to {
-		row := m.data[to*m.from : (to+1)*m.from]
+	for row := range slices.Chunk(m, from) {
 		count := float32(0)
 		for _, v := range row {
 			count += v
@@ -164,50 +159,49 @@ func averaging(windows []int, total, size, n int) matrix {
 			row[k] /= count
 		}
 	}
-	return m
+	return g.Floats(m, total/stride, from)
 }
 
-// Placement says where in the logits of a whole image those of details belong: they become
-// Rows · detail · Columns, and the attention is multiplied by Inside.
+// Placement says where in the logits of a whole image those of a detail belong.
 type Placement struct {
-	Rows    *graphs.Value // [2h,k] for a context of h×w positions and details of k×l
+	Rows    *graphs.Value // [2h,k] for a context of h×w positions and details of k×l: they become Rows · detail · Columns
 	Columns *graphs.Value // [l,2w]
-	Inside  *graphs.Value // [1,1,h,w], 1 where the details are, 0 elsewhere; nil: they are everywhere
+	Inside  *graphs.Value // [1,1,h,w], 1 where the detail is, 0 elsewhere
 }
 
-// Fuse returns the logits [N,Classes,2h,2w] of an image, of those of its context [N,Classes,h,w],
-// Encode's levels of that, and those of details (HRDA, "Multi-Resolution Fusion"):
+// Fuse returns the logits [N,C,2h,2w] of an image, of those of its context [N,C,h,w] and of a detail
+// [N,C,k,l], and the attention [N,C,h,w], which counts inside of the detail (HRDA,
+// "Multi-Resolution Fusion"):
 //
 //	up((1 − a) · context) + up(a) · placed(detail)
 //
-// with up to twice the size, linearly, and the attention a = σ(head(levels)).
-func (n *Net) Fuse(levels []*graphs.Value, context, detail *graphs.Value, p Placement) *graphs.Value {
-	a := n.g.Sigmoid(n.attention(levels, context))
-	return fuse(context, detail, a, p)
-}
-
-// fuse is Fuse with the attention given.
-func fuse(context, detail, attention *value, p Placement) *value {
+// with up to twice the size, linearly.
+func Fuse(context, detail, attention *graphs.Value, p Placement) *graphs.Value {
 	g := context.Graph()
-	up := func(x *value) *value { return g.Resize(x, 2*context.Dim(2), 2*context.Dim(3), "linear") }
-	if p.Inside != nil {
-		attention = g.Mul(attention, p.Inside)
-	}
 	var placed *value
 	g.Exact(func() { placed = g.MatMul(g.MatMul(p.Rows, detail), p.Columns) })
+	return blend(context, placed, g.Mul(attention, p.Inside))
+}
+
+// blend is Fuse with a detail that is placed already.
+func blend(context, placed, attention *value) *value {
+	g := context.Graph()
+	up := func(x *value) *value { return g.Resize(x, 2*context.Dim(2), 2*context.Dim(3), "linear") }
 	return g.Add(up(g.Mul(g.Sub(g.Scalar(1), attention), context)), g.Mul(up(attention), placed))
 }
 
-// attention returns the scale attention's logits [N,Classes,h,w] at the context's size. Its head is
-// the public one beside head daformer, whose views of several sizes it lacks: it is all-MLP, like
-// segformer, under other names.
-func (n *Net) attention(levels []*value, context *value) *value {
+// Attention returns the scale attention σ(head(levels)), [N,C,h,w] at the size of the context's
+// logits, for Encode's levels of the context: how much details count there, class by class. Its
+// head is the public one beside head daformer: like that, but with a 1×1 fusion in place of views
+// of several sizes.
+func (n *Net) Attention(levels []*graphs.Value, context *graphs.Value) *graphs.Value {
+	n.checkLevels("Attention", levels)
 	return n.part(Head, "attention", func() *value {
 		const name = "scale_attention."
 		d := n.arch.AttentionWidth
 		embeds := n.embeddings(levels, d, func(level int) string { return fmt.Sprintf("%sembed_layers.%d.proj", name, level) })
 		fuse := n.convBN(name+"fuse_layer", d, len(levels)*d, 1, graphs.ConvAttrs{})
 		y := n.classifier(name+"conv_seg", n.mlp(levels, embeds, fuse, inOrder))
-		return n.resizedTo(y, context)
+		return n.g.Sigmoid(n.resizedTo(y, context))
 	})
 }

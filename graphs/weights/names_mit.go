@@ -69,8 +69,11 @@ var mitTables = []table{
 		same("backbone.norm{s+1}.*", "(backbone.)layers.{s}.2.*"),
 	}, same: []string{"decode_head.embed_layers.", "decode_head.fuse_layer.", "decode_head.conv_seg."}},
 
-	// HRDA and MIC: the head that we have is one of the two within theirs.
-	{convention: "hrda", rules: []rule{same("decode_head.*", "decode_head.head.*")}, same: []string{encoderPrefix}},
+	// HRDA and MIC: two heads within one, the second of which only networks of two resolutions have.
+	{convention: "hrda", rules: []rule{
+		same("decode_head.*", "decode_head.head.*"),
+		same("scale_attention.*", "decode_head.scale_attention.*"),
+	}, same: []string{encoderPrefix}},
 
 	{convention: "smp", rules: []rule{
 		same("backbone.patch_embed{s}.*", "encoder.patch_embed{s}.*"),

@@ -33,16 +33,21 @@ func newDetail(c configs.HRDA, whole imageBatch) *detail {
 	return &detail{weight: c.Weight, whole: whole, h: c.Detail.Height, w: c.Detail.Width}
 }
 
-// loss builds (1 − λ_d) · cross-entropy of the fused logits + λ_d · cross-entropy of the
-// detail's (HRDA, "Multi-Resolution Fusion"), for the context's levels and logits.
+// loss builds the loss for the context's levels and logits, over the labels and weights of
+// the crops.
 func (d *detail) loss(p *program.Program, net *nets.Net, levels []*graphs.Value, context, labels, weights *graphs.Value) *graphs.Value {
-	g, b := p.Graph(), d.whole.N
-	image, imageMemory := program.Input[float32](p, "detail", b, 3, d.h, d.w)
-	detailLabels, labelMemory := program.Input[int64](p, "detail/labels", b, d.h, d.w)
-	detailWeights, weightMemory := program.Input[float32](p, "detail/weights", b, d.h, d.w)
-	d.image, d.labels, d.weights = imageMemory, labelMemory, weightMemory
-
+	image, memory := program.Input[float32](p, "detail", d.whole.N, 3, d.h, d.w)
+	d.image = memory
 	logits := net.Segment(net.Encode(net.Normalize(image)))
+	return d.split(p, context, logits, net.Attention(levels, context), labels, weights)
+}
+
+// split builds (1 − λ_d) · cross-entropy of the fused logits + λ_d · cross-entropy of the
+// detail's (HRDA, "Multi-Resolution Fusion").
+func (d *detail) split(p *program.Program, context, logits, attention, labels, weights *graphs.Value) *graphs.Value {
+	detailLabels, labelMemory := program.Input[int64](p, "detail/labels", d.whole.N, d.h, d.w)
+	detailWeights, weightMemory := program.Input[float32](p, "detail/weights", d.whole.N, d.h, d.w)
+	d.labels, d.weights = labelMemory, weightMemory
 	d.grid, d.positions = [2]int{context.Dim(2), context.Dim(3)}, [2]int{logits.Dim(2), logits.Dim(3)}
 	d.step = d.whole.H / d.grid[0]
 	var place nets.Placement
@@ -50,8 +55,9 @@ func (d *detail) loss(p *program.Program, net *nets.Net, levels []*graphs.Value,
 	place.Columns, d.columns = program.Input[float32](p, "detail/columns", d.positions[1], 2*d.grid[1])
 	place.Inside, d.inside = program.Input[float32](p, "detail/inside", 1, 1, d.grid[0], d.grid[1])
 
-	fused := losses.CrossEntropy(net.Fuse(levels, context, logits, place), labels, weights)
+	fused := losses.CrossEntropy(nets.Fuse(context, logits, attention, place), labels, weights)
 	own := losses.CrossEntropy(logits, detailLabels, detailWeights)
+	g := p.Graph()
 	return g.Add(g.Mul(fused, g.Scalar(float32(1-d.weight))), g.Mul(own, g.Scalar(float32(d.weight))))
 }
 
