@@ -166,6 +166,32 @@ func TestPaperPresets(t *testing.T) {
 	}
 }
 
+// The presets of HRDA and MIC have their public configurations' numbers (Hoyer et al., 2022
+// and 2023), and the paper's for all else.
+func TestHRDAPresets(t *testing.T) {
+	for _, name := range []string{"GTA5_ROOT", "CITYSCAPES_ROOT"} {
+		t.Setenv(name, "/"+name)
+	}
+	want, err := Load("gta5-cityscapes", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want.Name = "gta5-cityscapes-hrda"
+	want.Data.Source.Resize = Size{2560, 1440}
+	want.Data.Target.Resize, want.Data.Eval.Resize = Size{2048, 1024}, Size{2048, 1024}
+	want.Data.Crop = Size{1024, 1024}
+	want.Model.HRDA = HRDA{Detail: Size{512, 512}, Weight: 0.1, Attention: 256}
+	hrda, err := Load(want.Name, nil)
+	if diff := cmp.Diff(want, hrda, cmpopts.EquateEmpty(), cmpopts.IgnoreUnexported(Config{})); diff != "" || err != nil {
+		t.Errorf("%s: %v", diff, err)
+	}
+	want.Name, want.Method, want.Loss.Mask = "gta5-cityscapes-mic", "t2s+mask", Mask{Weight: 1, Block: 64, Ratio: 0.7}
+	mic, err := Load(want.Name, nil)
+	if diff := cmp.Diff(want, mic, cmpopts.EquateEmpty(), cmpopts.IgnoreUnexported(Config{})); diff != "" || err != nil {
+		t.Errorf("%s: %v", diff, err)
+	}
+}
+
 // The presets from DINOv2 have VFM-UDA's numbers (Englert et al., 2024), and the paper's
 // for all that it does not speak of.
 func TestDINOv2Presets(t *testing.T) {
@@ -311,6 +337,9 @@ func TestHashOfUnreadSettings(t *testing.T) {
 		{"a frozen encoder", func(c *Config) { c.Model.EncoderTrain = TrainFrozen }, all},
 		{"adapters", func(c *Config) { c.Model.EncoderTrain = TrainLoRA }, all},
 		{"rank without adapters", func(c *Config) { c.Model.LoRA.Rank = 8 }, nil},
+		{"details", func(c *Config) { c.Model.HRDA.Detail = Size{256, 256} }, all},
+		{"λ_d without details", func(c *Config) { c.Model.HRDA.Weight = 0.5 }, nil},
+		{"attention without details", func(c *Config) { c.Model.HRDA.Attention = 64 }, nil},
 		{"evaluation data", func(c *Config) { c.Data.Eval.Root = "a" }, all},
 		{"step size", func(c *Config) { c.Train.LR *= 2 }, all},
 	} {
@@ -410,6 +439,10 @@ func TestBadConfigurations(t *testing.T) {
 		{"no target", "extends: streets\ndata: {target: {root: \"\"}}", "data.target.root: is empty: method t2s needs target images"},
 		{"crop", "extends: streets\ndata: {crop: {width: 8}}", "line 2: data.crop: want at least 32×32, have 8×128"},
 		{"tau", "extends: streets\nloss: {pull: {tau: 0}}", "loss.pull.tau: want > 0, have 0"},
+		{"details larger than crops", "extends: streets\nmodel: {hrda: {detail: {width: 64, height: 256}}}", "model.hrda.detail: 64×256 px is larger than data.crop of 128×128: a detail is a part of it, half in each direction as published"},
+		{"half a detail", "extends: streets\nmodel: {hrda: {detail: {width: 64}}}", "model.hrda.detail: want two positive numbers or 0×0, have 64×0"},
+		{"weight of details", "extends: streets\nmodel: {hrda: {weight: 2}}", "model.hrda.weight: want 0 to 1, have 2"},
+		{"attention", "extends: streets\nmodel: {hrda: {attention: 0}}", "model.hrda.attention: want at least 1, have 0"},
 		{"masks without a target", "extends: streets\nmethod: generalise+mask", "method: generalise+mask reads no unlabelled target images, which term mask needs: take source+mask"},
 		{"blocks of masks", "extends: streets\nmethod: t2s+mask\nloss: {mask: {block: 129}}", "loss.mask.block: a block of 129×129 px is larger than the crop of 128×128: want a fraction of its side"},
 		{"share of masks", "extends: streets\nloss: {mask: {ratio: 1}}", "loss.mask.ratio: want 0 to less than 1, have 1"},

@@ -113,6 +113,8 @@ func genuine(t *testing.T, check func(t *testing.T, preset string)) {
 		"SYNTHIA, CNN":     {"synthia-cityscapes-r101", false},
 		"GTA5, DINOv2":     {"gta5-cityscapes-dinov2", false},
 		"SYNTHIA, DINOv2":  {"synthia-cityscapes-dinov2", false},
+		"GTA5, HRDA":       {"gta5-cityscapes-hrda", false},
+		"GTA5, MIC":        {"gta5-cityscapes-mic", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := t.TempDir()
@@ -160,7 +162,7 @@ func TestGenuineBatches(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			checkGenuine(t, b)
+			checkGenuine(t, b, c.Data.Crop.Width)
 			if first == nil {
 				first = b
 			} else if !slices.Equal(first.Pseudo[0].Pix, b.Pseudo[0].Pix) || len(logs.FilterMessageSnippet("kept on disk").All()) != 1 {
@@ -174,10 +176,10 @@ func TestGenuineBatches(t *testing.T) {
 	})
 }
 
-func checkGenuine(t *testing.T, b *datasets.Batch) {
+func checkGenuine(t *testing.T, b *datasets.Batch, side int) {
 	t.Helper()
 	for _, images := range [][]*raster.Image{b.Source, b.Pseudo, b.Target} {
-		if len(images) != 2 || images[1].W != 512 || images[1].H != 512 {
+		if len(images) != 2 || images[1].W != side || images[1].H != side {
 			t.Fatalf("%d images", len(images))
 		}
 	}
@@ -202,13 +204,18 @@ func checkGenuine(t *testing.T, b *datasets.Batch) {
 func TestGenuineTraining(t *testing.T) {
 	enginetest.Library(t)
 	genuine(t, func(t *testing.T, preset string) {
-		c, err := configs.Load(preset, []string{
+		settings := []string{
 			"model.encoder=" + small(preset), "model.head_width=16", "model.projector_width=16",
 			"data.source.resize.width=128", "data.source.resize.height=72", "data.target.resize.width=102", "data.target.resize.height=51",
 			"data.eval.resize.width=102", "data.eval.resize.height=51", "data.crop.width=48", "data.crop.height=48", "data.rcs.min_pixels=10",
 			"loss.delta=0.1", "loss.pull.queries=8", "loss.pull.negatives=16", "loss.pull.block=8",
 			"train.iterations=20", "train.warmup=0", "train.log_every=1", "train.eval_every=0", "runtime.device=cpu",
-		})
+		}
+		if strings.HasSuffix(preset, "-hrda") || strings.HasSuffix(preset, "-mic") { // the context is half of a crop
+			settings = append(settings, "model.hrda.detail.width=32", "model.hrda.detail.height=32", "model.hrda.attention=8", "loss.mask.block=8",
+				"data.target.resize.width=128", "data.target.resize.height=64", "data.crop.width=64", "data.crop.height=64")
+		}
+		c, err := configs.Load(preset, settings)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -61,12 +61,15 @@ func (d *detail) split(p *program.Program, context, logits, attention, labels, w
 	return g.Add(g.Mul(fused, g.Scalar(float32(1-d.weight))), g.Mul(own, g.Scalar(float32(d.weight))))
 }
 
-// cut draws where the detail lies, and takes it out of the images, labels and weights that
-// the pass s has been given. Its weights make means over the detail of what were means over
-// the crops.
+// cut draws where the detail lies, and takes it out of what the pass s has been given.
 func (d *detail) cut(s *supervised, r *rand.Rand, mean losses.Denominator) {
-	y := d.step * r.IntN((d.whole.H-d.h)/d.step+1)
-	x := d.step * r.IntN((d.whole.W-d.w)/d.step+1)
+	y, x := r.IntN((d.whole.H-d.h)/d.step+1), r.IntN((d.whole.W-d.w)/d.step+1)
+	d.cutAt(s, d.step*y, d.step*x, mean)
+}
+
+// cutAt takes the detail whose first pixel is in row y and column x out of the images, labels
+// and weights of s. Its weights make means over the detail of what were means over the crops.
+func (d *detail) cutAt(s *supervised, y, x int, mean losses.Denominator) {
 	d.put(y, x)
 	cut(d.image, s.image, d, y, x)
 	cut(d.labels, s.labels, d, y, x)

@@ -78,9 +78,9 @@ func tensors(t testing.TB, p Part) []weights.Tensor {
 // TestTensorsAreTheState: what another learner of the same configuration is given
 // of one's tensors makes it go on as that one does, to the bit.
 func TestTensorsAreTheState(t *testing.T) {
-	for _, method := range []configs.Method{configs.T2S, "t2s+mask"} {
-		c := small()
-		c.Method = method
+	masks := small()
+	masks.Method = "t2s+mask"
+	for name, c := range map[string]configs.Config{"t2s": small(), "masks": masks, "HRDA": smallHRDA()} {
 		one := open(t, c, zap.NewNop())
 		train(t, one, 0, 2)
 		other := open(t, c, zap.NewNop())
@@ -92,7 +92,7 @@ func TestTensorsAreTheState(t *testing.T) {
 		a, b := train(t, one, 2, 4), train(t, other, 2, 4)
 		for i := range a {
 			if !nearLosses(a[i].Losses, b[i].Losses) || !near(a[i].GradNorm, b[i].GradNorm) {
-				t.Errorf("%s, iteration %d: %v, %g; want %v, %g", method, a[i].Iteration, b[i].Losses, b[i].GradNorm, a[i].Losses, a[i].GradNorm)
+				t.Errorf("%s, iteration %d: %v, %g; want %v, %g", name, a[i].Iteration, b[i].Losses, b[i].GradNorm, a[i].Losses, a[i].GradNorm)
 			}
 		}
 	}
