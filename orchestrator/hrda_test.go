@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,9 +23,8 @@ func hrdaConfig(root, output string) configs.Config {
 	return c
 }
 
-// TestHRDARun trains a network of two resolutions on masked images, interrupted and
-// resumed as not; its model sees images in windows of the crops' size, from the run's
-// evaluation on, and says so itself.
+// TestHRDARun trains a network of two resolutions on masked images. Its model sees images
+// in windows of the crops' size, from the run's evaluation on, and says so itself.
 func TestHRDARun(t *testing.T) {
 	enginetest.Isolate(t)
 	root := t.TempDir()
@@ -55,18 +55,30 @@ func TestHRDARun(t *testing.T) {
 		t.Errorf("the model's file scores %v, the run %v (%v)", again.MIoU, out.Result.MIoU, err)
 	}
 
-	stopped := hrdaConfig(root, t.TempDir())
-	stopAfter(t, stopped, " 3/6 ")
+	exportHRDA(t, e, out.Dir)
+}
+
+// TestHRDAResumes: interrupted and resumed, such a run is as if it had not been.
+func TestHRDAResumes(t *testing.T) {
+	if os.Getenv(longEnv) == "" {
+		t.Skip("half a minute: set " + longEnv)
+	}
+	enginetest.Isolate(t)
+	root := t.TempDir()
+	writeShapes(t, root)
+	c := hrdaConfig(root, t.TempDir())
+	whole, _ := train(t, c)
+	c.Output = t.TempDir()
+	stopAfter(t, c, " 3/6 ")
 	o := quiet()
 	o.Resume = true
-	resumed, err := Run(t.Context(), stopped, o)
+	resumed, err := Run(t.Context(), c, o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a, b := lossLines(t, out.Dir), lossLines(t, resumed.Dir); !slices.Equal(a, b) {
+	if a, b := lossLines(t, whole), lossLines(t, resumed.Dir); !slices.Equal(a, b) {
 		t.Errorf("uninterrupted:\n%s\nresumed:\n%s", strings.Join(a, "\n"), strings.Join(b, "\n"))
 	}
-	exportHRDA(t, e, out.Dir)
 }
 
 // exportHRDA exports the run: as it is evaluated, at another size, and refuses what would

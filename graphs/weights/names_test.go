@@ -38,6 +38,39 @@ func b0(t *testing.T, head string) []weights.Info {
 	return infos
 }
 
+// hrdaOf lists the tensors of a network of two resolutions, encoder and heads.
+func hrdaOf(t *testing.T) []weights.Info {
+	t.Helper()
+	infos, err := fit.Tensors(nets.Arch{
+		Encoder: "mit_b0", Head: "daformer", Classes: 19, HeadWidth: 256, DetailWidth: 64, DetailHeight: 64, AttentionWidth: 256, Std: [3]float32{1, 1, 1},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return infos
+}
+
+// TestHRDANames: the public code's network holds both heads in one.
+func TestHRDANames(t *testing.T) {
+	theirs, left, err := weights.Rename("hrda", network(t, small(hrdaOf(t))))
+	if err != nil || len(left) > 0 {
+		t.Fatalf("%v, left out %v", err, left)
+	}
+	have := map[string]bool{}
+	for _, x := range theirs {
+		have[x.Name] = true
+	}
+	for _, name := range []string{
+		"decode_head.head.fuse_layer.bottleneck.conv.weight", "decode_head.head.conv_seg.bias",
+		"decode_head.scale_attention.embed_layers.3.proj.weight", "decode_head.scale_attention.fuse_layer.conv.weight",
+		"decode_head.scale_attention.fuse_layer.bn.running_var", "decode_head.scale_attention.conv_seg.weight",
+	} {
+		if !have[name] {
+			t.Errorf("there is no %s", name)
+		}
+	}
+}
+
 // encoderOf lists an encoder's tensors.
 func encoderOf(t *testing.T, name, stem string) []weights.Info {
 	t.Helper()
@@ -104,6 +137,7 @@ func TestNamesAreInverse(t *testing.T) {
 		{"daformer", b0(t, "daformer"), "mmseg", ""},
 		{"daformer", b0(t, "daformer"), "hf", "decode_head."},
 		{"daformer", b0(t, "daformer"), "hrda", ""},
+		{"two resolutions", hrdaOf(t), "hrda", ""},
 		{"resnet50", encoderOf(t, "resnet50", nets.StemPlain), "torchvision", ""},
 		{"resnet50", encoderOf(t, "resnet50", nets.StemPlain), "mmseg", ""},
 		{"resnet101, deep", encoderOf(t, "resnet101", nets.StemDeep), "timm", ""},

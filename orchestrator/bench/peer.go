@@ -139,6 +139,9 @@ func Compare(ctx context.Context, r Row, python string, most time.Duration) (res
 	if err != nil {
 		return res, err
 	}
+	if cfg.UsesHRDA() {
+		return res, fmt.Errorf("network %s: PyTorch's beside it has one resolution: compare others", r.Network)
+	}
 	res = PeerResult{Row: r, Encoder: cfg.Model.Encoder, Head: cfg.Model.Head, Theirs: map[string]Peer{}}
 	m := &measurement{cfg: cfg, res: Result{Nodes: map[string]int{}}}
 	defer func() { err = errors.Join(err, m.close()) }()

@@ -23,22 +23,30 @@ import (
 type network struct {
 	name, preset string
 	settings     []string
+	large        bool // measured only where it is named
 }
 
-// networks are measured in this order: 2 + 2 crops of 512×512, 19 classes, method t2s.
+// networks are measured in this order: 19 classes, the preset's method and 2 + 2 of its
+// crops, t2s on 512×512 unless the comment says otherwise.
 var networks = []network{
-	{"mit_b0", "gta5-cityscapes", []string{"model.encoder=mit_b0", "model.head=segformer"}},
-	{"mit_b5", "gta5-cityscapes", nil}, // with DAFormer's head
-	{"resnet101", "gta5-cityscapes-r101", nil},
+	{"mit_b0", "gta5-cityscapes", []string{"model.encoder=mit_b0", "model.head=segformer"}, false},
+	{"mit_b5", "gta5-cityscapes", nil, false}, // with DAFormer's head
+	{"resnet101", "gta5-cityscapes-r101", nil, false},
+	{"hrda", "gta5-cityscapes-hrda", nil, true}, // likewise on MiT-B5, crops of 1024×1024
+	{"mic", "gta5-cityscapes-mic", nil, true},   // likewise, and masked images
 }
 
-// Networks returns the names of what is measured.
-func Networks() []string {
-	names := make([]string, len(networks))
-	for i, n := range networks {
-		names[i] = n.name
+// Networks returns the names of what is measured unless something is named.
+func Networks() []string { return names(func(n network) bool { return !n.large }) }
+
+// names lists the networks that are wanted.
+func names(wanted func(network) bool) (all []string) {
+	for _, n := range networks {
+		if wanted(n) {
+			all = append(all, n.name)
+		}
 	}
-	return names
+	return all
 }
 
 // Row says what is measured: a network with settings.
@@ -54,7 +62,7 @@ type Row struct {
 func (r Row) Config() (configs.Config, error) {
 	i := slices.IndexFunc(networks, func(n network) bool { return n.name == r.Network })
 	if i < 0 {
-		return configs.Config{}, fmt.Errorf("network %q: one of %v", r.Network, Networks())
+		return configs.Config{}, fmt.Errorf("network %q: one of %v", r.Network, names(func(network) bool { return true }))
 	}
 	n := networks[i]
 	return trial.Load(n.preset, slices.Concat([]string{"train.adapt_after=0"}, n.settings, r.Settings)...)

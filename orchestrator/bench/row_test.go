@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +72,18 @@ func TestRows(t *testing.T) {
 		if c.Method != configs.T2S || c.Data.Crop.Width != 512 || c.Data.Crop.Height != 512 || c.Train.Batch != 2 || c.Train.AdaptAfter != 0 || c.AllowsTF32() {
 			t.Errorf("%s is %+v", n, c)
 		}
+	}
+	for n, method := range map[string]configs.Method{"hrda": configs.T2S, "mic": "t2s+mask"} {
+		c, err := Row{Network: n}.Config()
+		if err != nil || c.Method != method || c.Data.Crop.Width != 1024 || !c.UsesHRDA() || c.Model.Encoder != "mit_b5" || c.Train.AdaptAfter != 0 {
+			t.Errorf("%s is %+v, %v", n, c, err)
+		}
+		if slices.Contains(Networks(), n) {
+			t.Errorf("%s is measured though nobody names it", n)
+		}
+	}
+	if _, err := Compare(t.Context(), Row{Network: "hrda"}, "python", time.Nanosecond); err == nil || !strings.Contains(err.Error(), "network hrda: PyTorch's beside it has one resolution") {
+		t.Errorf("have %v", err)
 	}
 	if _, err := (Row{Network: "vgg"}).Config(); err == nil || !strings.Contains(err.Error(), `"vgg": one of [mit_b0`) {
 		t.Errorf("an unknown network: %v", err)

@@ -52,6 +52,9 @@ func TestResidentState(t *testing.T) {
 			t.Run(name+"/"+string(method), func(t *testing.T) { testResident(t, c, openThere) })
 		}
 	}
+	two := keeping()
+	two.Method, two.Model.HRDA, two.Loss.Mask.Block = configs.SelfTraining+"+mask", smallHRDA().Model.HRDA, 16
+	t.Run("guarded/HRDA", func(t *testing.T) { testResident(t, two, memories["guarded"]) })
 }
 
 func testResident(t *testing.T, c configs.Config, openThere func(t testing.TB, c configs.Config) *Learner) {
