@@ -64,7 +64,12 @@ func (a Arch) CheckDetails(width, height int) error {
 	if err != nil {
 		return err
 	}
+	least := encoders[a.Encoder].least()
 	switch w, h := a.DetailWidth, a.DetailHeight; {
+	case min(w, h) < least:
+		return fmt.Errorf("details have %d×%d pixels, %s takes %d×%[4]d at least", w, h, a.Encoder, least)
+	case min(width, height) < 2*least:
+		return fmt.Errorf("an image of %d×%d pixels: %s takes %d×%[4]d at least, of half of it", width, height, a.Encoder, least)
 	case w%step != 0 || h%step != 0:
 		return fmt.Errorf("details have %d×%d pixels, want multiples of %d (twice the stride of the logits)", w, h, step)
 	case width%step != 0 || height%step != 0:

@@ -319,15 +319,18 @@ func TestDetailStep(t *testing.T) {
 	}
 	plain, vit := nano(), hrda()
 	vit.Encoder, vit.Head = "dinov2_nano", "linear"
-	half, narrow := hrda(), hrda()
+	half, narrow, wide := hrda(), hrda(), hrda()
+	wide.DetailWidth = 104
 	half.DetailHeight = 0
 	narrow.AttentionWidth = 0
-	odd := hrda()
-	odd.DetailWidth = 36
+	odd, tinyDetail := hrda(), hrda()
+	odd.DetailWidth, tinyDetail.DetailWidth = 36, 24
 	if err := plain.CheckDetails(7, 5); err != nil {
 		t.Error(err)
 	}
-	if err := hrda().CheckDetails(48, 32); err != nil {
+	exact := hrda()
+	exact.DetailWidth, exact.DetailHeight = 96, 64
+	if err := exact.CheckDetails(96, 64); err != nil {
 		t.Error(err)
 	}
 	for _, c := range []struct {
@@ -336,8 +339,10 @@ func TestDetailStep(t *testing.T) {
 		want          string
 	}{
 		{hrda(), 100, 64, "an image of 100×64 pixels: want multiples of 8 (twice the stride of the logits) where there are details"},
-		{hrda(), 40, 64, "details of 48×32 pixels are larger than an image of 40×64"},
-		{hrda(), 48, 24, "details of 48×32 pixels are larger than an image of 48×24"},
+		{tinyDetail, 96, 64, "details have 24×32 pixels, mit_nano takes 29×29 at least"},
+		{hrda(), 96, 56, "an image of 96×56 pixels: mit_nano takes 29×29 at least, of half of it"},
+		{wide, 64, 64, "details of 104×32 pixels are larger than an image of 64×64"},
+		{wide, 96, 64, "details of 104×32 pixels are larger than an image of 96×64"},
 		{odd, 96, 64, "details have 36×32 pixels, want multiples of 8 (twice the stride of the logits)"},
 		{half, 96, 64, "details have 48×0 pixels: give both width and height, or 0×0 for none"},
 		{narrow, 96, 64, "attention width is 0, must be at least 1"},

@@ -20,6 +20,7 @@ type weightsImport struct {
 	config, encoder, head string
 	stem                  string
 	dilations             []int
+	hrda                  configs.HRDA // of a configuration
 	headWidth, classes    int
 	part                  string
 	allow                 []string
@@ -117,7 +118,7 @@ func (m *weightsImport) configure() error {
 		return usageError{err}
 	}
 	n := cfg.Model
-	m.encoder, m.stem, m.head, m.headWidth, m.dilations = n.Encoder, n.Stem, n.Head, n.HeadWidth, n.Dilations
+	m.encoder, m.stem, m.head, m.headWidth, m.dilations, m.hrda = n.Encoder, n.Stem, n.Head, n.HeadWidth, n.Dilations, n.HRDA
 	return nil
 }
 
@@ -139,6 +140,7 @@ func (m *weightsImport) network(f *weights.File) (weights.Network, error) {
 	}
 	tensors, err := fit.Tensors(nets.Arch{
 		Encoder: m.encoder, Stem: m.stem, Head: m.head, Classes: m.classes, HeadWidth: m.headWidth, Dilations: m.dilations, Std: [3]float32{1, 1, 1},
+		DetailWidth: m.hrda.Detail.Width, DetailHeight: m.hrda.Detail.Height, AttentionWidth: m.hrda.Attention,
 	})
 	if err != nil {
 		return weights.Network{}, usageError{err}

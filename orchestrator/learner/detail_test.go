@@ -217,7 +217,7 @@ func TestHRDA(t *testing.T) {
 func TestHRDASizes(t *testing.T) {
 	for want, change := range map[string]func(c *configs.Config){
 		"model.hrda with data.crop: an image of 60×64 pixels: want multiples of 8 (twice the stride of the logits) where there are details": func(c *configs.Config) { c.Data.Crop.Width = 60 },
-		"model.hrda with data.crop: details have 36×32 pixels, want multiples of 8 (twice the stride of the logits)":                       func(c *configs.Config) { c.Model.HRDA.Detail.Width = 36 },
+		"model.hrda with data.crop: details have 36×32 pixels, want multiples of 8 (twice the stride of the logits)":                        func(c *configs.Config) { c.Model.HRDA.Detail.Width = 36 },
 	} {
 		c := smallHRDA()
 		change(&c)
