@@ -145,8 +145,8 @@ type Model struct {
 }
 
 // HRDA are the settings of networks of two resolutions (Hoyer et al., ECCV 2022): data.crop
-// at half its size, the context, and a detail of it at full size. The zero value is left out
-// of files, and emptied for the hashes of other networks.
+// at half its size, the context, and a detail of it at full size. Networks of one resolution
+// have hashes without it, and files unless it was changed; likewise [Mask] without the term.
 type HRDA struct {
 	Detail    Size    `mapstructure:"detail" yaml:"detail"`       // px; 0×0: there is no HRDA
 	Weight    float64 `mapstructure:"weight" yaml:"weight"`       // λ_d of the detail's own loss; the fused prediction's has 1 − λ_d
@@ -237,7 +237,6 @@ type Loss struct {
 	MixDomain string  `mapstructure:"mix_domain" yaml:"mix_domain"` // whose pixels ClassMix pastes: source | pseudo
 	MixWeight float64 `mapstructure:"mix_weight" yaml:"mix_weight"` // of L_T; 0: no L_T
 
-	// Mask is emptied for the hashes of runs without the term, which so stay what they were.
 	Mask Mask `mapstructure:"mask" yaml:"mask,omitempty"`
 
 	Delta        float64 `mapstructure:"delta" yaml:"delta"`                 // confidence that counts for q

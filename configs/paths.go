@@ -114,7 +114,20 @@ func (c *Config) written() *Config {
 			*p.value = text
 		}
 	}
+	k.leaveOut()
 	return &k
+}
+
+// leaveOut empties the sections that the run does not read and that are as they were
+// before anybody changed them, so that they are not written.
+func (c *Config) leaveOut() {
+	initial := Default()
+	if !c.UsesHRDA() && c.Model.HRDA == initial.Model.HRDA {
+		c.Model.HRDA = HRDA{}
+	}
+	if !c.UsesMask() && c.Loss.Mask == initial.Loss.Mask {
+		c.Loss.Mask = Mask{}
+	}
 }
 
 var variable = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
