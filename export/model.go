@@ -129,7 +129,7 @@ func (o ModelOptions) metadata() predict.Metadata {
 		ModelInfo: o.Info, Space: o.Space,
 		Inside:       predict.Normalization{Mean: o.Arch.Mean, Std: o.Arch.Std},
 		Outside:      predict.NoNormalization,
-		Architecture: predict.Architecture{Encoder: o.Arch.Encoder, Head: o.Arch.Head, HeadWidth: o.Arch.HeadWidth},
+		Architecture: predict.Architecture{Encoder: o.Arch.Encoder, Head: o.Arch.Head, HeadWidth: o.Arch.HeadWidth, Detail: [2]int{o.Arch.DetailWidth, o.Arch.DetailHeight}},
 		Windows:      o.Windows,
 		Input:        predict.InputInfo{Name: imageInput, Type: o.Input, Width: o.Width, Height: o.Height, Layout: o.Layout, Colour: "rgb", Scale: 255},
 	}

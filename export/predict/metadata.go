@@ -64,6 +64,7 @@ type Architecture struct {
 	Encoder   string `json:"encoder"`
 	Head      string `json:"head"`
 	HeadWidth int    `json:"head_width"`
+	Detail    [2]int `json:"detail,omitzero"` // width and height, px, of HRDA's details
 }
 
 // InputInfo describes the image that a model takes: [1,3,Height,Width], or with layout nhwc

@@ -14,13 +14,16 @@ type Windows struct {
 	Overlap float64 `json:"overlap"` // least share of a window that the next one covers again
 }
 
+// mostOverlap bounds how many windows a file can ask for.
+const mostOverlap = 0.9
+
 // validate returns an error that names the metadata's key.
 func (w Windows) validate() error {
 	if w == (Windows{}) {
 		return nil
 	}
-	if w.Width < 1 || w.Height < 1 || !(w.Overlap >= 0 && w.Overlap < 1) {
-		return fmt.Errorf("model metadata: windows of an image of %d×%d pixels with an overlap of %g: want positive sizes, and a share below 1", w.Width, w.Height, w.Overlap)
+	if w.Width < 1 || w.Height < 1 || !(w.Overlap >= 0 && w.Overlap <= mostOverlap) {
+		return fmt.Errorf("model metadata: windows of an image of %d×%d pixels with an overlap of %g: want positive sizes, and a share from 0 to %g", w.Width, w.Height, w.Overlap, mostOverlap)
 	}
 	if err := limit.Check(w.Width, w.Height); err != nil {
 		return fmt.Errorf("model metadata: windows: %w", err)

@@ -51,7 +51,7 @@ func TestBadWindows(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		`{"width":-1,"height":32,"overlap":0.5}`:         "windows of an image of -1×32 pixels with an overlap of 0.5: want positive sizes",
-		`{"width":64,"height":32,"overlap":1}`:           "an overlap of 1: want positive sizes, and a share below 1",
+		`{"width":64,"height":32,"overlap":1}`:           "an overlap of 1: want positive sizes, and a share from 0 to 0.9",
 		`{"width":1000000,"height":1000000,"overlap":0}`: "model metadata: windows: 1000000×1000000 pixels are more than",
 		`[]`: "model metadata: windows is ",
 	} {

@@ -167,9 +167,10 @@ func means(g *graphs.Graph, windows []int, total, size, n int) *value {
 	return g.Floats(m, total/stride, from)
 }
 
-// Placement says where in the logits of a whole image those of a detail belong.
+// Placement says where in the logits of a whole image, [2h,2w] for a context of h×w positions,
+// those of a detail [k,l] belong: Rows · detail · Columns.
 type Placement struct {
-	Rows    *graphs.Value // [2h,k] for a context of h×w positions and details of k×l: they become Rows · detail · Columns
+	Rows    *graphs.Value // [2h,k]
 	Columns *graphs.Value // [l,2w]
 	Inside  *graphs.Value // [1,1,h,w], 1 where the detail is, 0 elsewhere
 }

@@ -38,7 +38,7 @@ First the machine is checked (t2sda doctor). Then iterations of method t2s on 2 
 crops of 512×512 are timed: MiT-B0 with the SegFormer head, MiT-B5 with DAFormer's,
 ResNet-101 with DeepLabV2's, with the state on the device and on the host. --networks
 hrda,mic are MiT-B5 with two resolutions on crops of 1024×1024, the second with masked
-images: hours on a CPU, and most memory. Every --with
+images: minutes an iteration on a CPU. Every --with
 "key=value …" is measured in addition to them; settings given as arguments hold for
 all. Pictures are rendered, weights random: no data set is needed.
 
