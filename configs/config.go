@@ -295,7 +295,7 @@ type Train struct {
 	// finished and then extended, see [Config.Extend]. It is not written when
 	// empty, so that hashes from before there were extensions hold.
 	Extended     []int   `mapstructure:"extended" yaml:"extended,flow,omitempty"`
-	Batch        int     `mapstructure:"batch" yaml:"batch"` // source images, and as many target images, per iteration
+	Batch        int     `mapstructure:"batch" yaml:"batch"` // source images, and as many target images, of a micro-batch
 	LR           float64 `mapstructure:"lr" yaml:"lr"`       // encoder
 	HeadLRFactor float64 `mapstructure:"head_lr_factor" yaml:"head_lr_factor"`
 	Beta1        float64 `mapstructure:"beta1" yaml:"beta1"`
@@ -315,6 +315,10 @@ type Train struct {
 	// Recompute says what of the forward pass is computed again for the gradients
 	// instead of being kept: none (also if empty) | blocks. Results are the same.
 	Recompute string `mapstructure:"recompute" yaml:"recompute,omitempty"`
+	// Accumulate is how many micro-batches of Batch images make an iteration's batch,
+	// whose sums and gradients are taken over all of them: by one process one after the
+	// other, or shared out to several. 0: one for each process, see [Train.MicroBatches].
+	Accumulate int `mapstructure:"accumulate" yaml:"accumulate,omitempty"`
 
 	EvalEvery       int `mapstructure:"eval_every" yaml:"eval_every"`             // iterations; 0: only at the end
 	CheckpointEvery int `mapstructure:"checkpoint_every" yaml:"checkpoint_every"` // iterations; 0: only at the end

@@ -230,6 +230,7 @@ func TestHash(t *testing.T) {
 	same, other := base, base
 	same.Name, same.Train.EvalEvery, same.Runtime.Threads, same.Data.Workers, same.Data.Cache = "x", 1, 1, 9, "/c"
 	same.Data.StatsCache, same.Data.OnError, same.Train.Recompute = "/s", OnErrorStop, RecomputeBlocks
+	same.Train.Accumulate = 1
 	other.Loss.Pull.Tau = 0.1
 	if base.Hash() != same.Hash() {
 		t.Error("a name changed the hash")
@@ -237,12 +238,16 @@ func TestHash(t *testing.T) {
 	if base.Hash() == other.Hash() {
 		t.Error("a temperature did not change the hash")
 	}
+	other = base
+	if other.Train.Accumulate = 2; base.Hash() == other.Hash() {
+		t.Error("a larger batch did not change the hash")
+	}
 	skipping := base
 	skipping.Data.OnError = OnErrorSkip
 	if base.Hash() == skipping.Hash() {
 		t.Error("what follows a bad file did not change the hash")
 	}
-	if text, err := base.YAML(); err != nil || slices.ContainsFunc([]string{"on_error", "stats_cache", "stem", "encoder_bn", "dilations", "encoder_train", "lora", "recompute:", "styles", "adain", "weather", "hrda:", "mask:"}, func(key string) bool { return strings.Contains(string(text), key) }) {
+	if text, err := base.YAML(); err != nil || slices.ContainsFunc([]string{"on_error", "stats_cache", "stem", "encoder_bn", "dilations", "encoder_train", "lora", "recompute:", "accumulate", "styles", "adain", "weather", "hrda:", "mask:"}, func(key string) bool { return strings.Contains(string(text), key) }) {
 		t.Errorf("settings that are newer than hashes are written (%v)", err)
 	}
 }
@@ -450,6 +455,7 @@ func TestBadConfigurations(t *testing.T) {
 		{"stem", "extends: streets\nmodel: {stem: wide}", `line 2: model.stem: want one of deep, plain, have "wide"`},
 		{"batch norm", "extends: streets\nmodel: {encoder_bn: off}", `model.encoder_bn: want one of batch, frozen, have "off"`},
 		{"recomputation", "extends: streets\ntrain: {recompute: all}", `train.recompute: want one of none, blocks, have "all"`},
+		{"accumulation", "extends: streets\ntrain: {accumulate: -1}", "line 2: train.accumulate: want at least 0, have -1"},
 		{"what of the encoder", "extends: streets\nmodel: {encoder_train: head}", `model.encoder_train: want one of all, frozen, lora, have "head"`},
 		{"frozen from nothing", "extends: streets\nmodel: {encoder_train: frozen, init: ''}", "model.init: is empty: with encoder_train frozen the encoder's own weights are not trained and would stay random: give weights"},
 		{"rank", "extends: streets\nmodel: {lora: {rank: -1}}", "model.lora.rank: want 1 to 1024, or 0 for 16, have -1"},

@@ -10,7 +10,7 @@ import (
 // is not resumed. That includes the roots of the data, model.init,
 // translate.folder and translate.model, because what lies there is learned from.
 // The run's name and place, how often something is logged, evaluated or saved,
-// the runtime, what is computed again to the same bits, and settings that the method
+// the runtime, how many processes train, what is computed again to the same bits, and settings that the method
 // never reads do not enter; of the runtime only a precision of products that is not
 // float32's.
 func (c *Config) Hash() string {
@@ -22,6 +22,9 @@ func (c *Config) Hash() string {
 	}
 	k.Train.EvalEvery, k.Train.CheckpointEvery, k.Train.Keep, k.Train.LogEvery = 0, 0, 0, 0
 	k.Train.Recompute = ""
+	if k.Train.Accumulate == 1 {
+		k.Train.Accumulate = 0 // what runs do that say nothing of it
+	}
 	// Of the runtime only what rounds on every device. That tf32 is false is what hashes
 	// have always been taken of, whatever it was.
 	k.Runtime = Runtime{Precision: c.lowPrecision(), CUDA: CUDA{TF32: new(bool)}}

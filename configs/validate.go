@@ -220,6 +220,7 @@ func (c *Config) validateTrain(v *validator) {
 		before = end
 	}
 	v.atLeast("train.batch", t.Batch, 1)
+	v.atLeast("train.accumulate", t.Accumulate, 0)
 	v.check("train.lr", t.LR > 0, "want > 0, have %g", t.LR)
 	v.check("train.head_lr_factor", t.HeadLRFactor > 0, "want > 0, have %g", t.HeadLRFactor)
 	v.between("train.beta1", t.Beta1, 0, 0.999999)
@@ -271,6 +272,7 @@ func (c *Config) validateSizes(v *validator) {
 	v.atMost("loss.pull.negatives", c.Loss.Pull.Negatives, points)
 	v.atMost("loss.pull.block", c.Loss.Pull.Block, points)
 	v.atMost("train.batch", c.Train.Batch, many)
+	v.atMost("train.accumulate", c.Train.Accumulate, many)
 	v.atMost("data.workers", c.Data.Workers, many)
 	v.atMost("data.prefetch", c.Data.Prefetch, many)
 	v.atMost("runtime.threads", c.Runtime.Threads, many)

@@ -34,9 +34,19 @@ type LoaderOptions struct {
 	// as the first draw is.
 	SkipBadFiles bool
 
+	// Share says which micro-batches of Batch images of an iteration's batch a stream
+	// makes; its zero value: there is one.
+	Share Share
+
 	Workers  int // goroutines of a stream; 0: one per core
 	Prefetch int // batches that a stream keeps ready; 0: twice the workers
 }
+
+// Share is the micro-batches [From, To) of an iteration's batch.
+type Share struct{ From, To int }
+
+// Len is their number.
+func (s Share) Len() int { return s.To - s.From }
 
 // Augmenter distorts images in place and moves nothing, so that their labels still
 // hold. It is called from several goroutines at once.
@@ -44,11 +54,12 @@ type Augmenter interface {
 	Apply(r *rand.Rand, images ...*raster.Image)
 }
 
-// Batch holds the crops of one iteration. Element i of Pseudo is element i of
-// Source, translated towards the whole image that element i of Target was cut
-// from; it has the source's crop, flip and labels.
+// Batch holds the crops of one iteration, or of a micro-batch of it. Element i of
+// Pseudo is element i of Source, translated towards the whole image that element i of
+// Target was cut from; it has the source's crop, flip and labels.
 type Batch struct {
 	Iteration            int
+	First                int // place of element 0 among all of the iteration
 	SourceIDs, TargetIDs []string
 	Source               []*raster.Image
 	Pseudo               []*raster.Image // nil without a translator
@@ -84,6 +95,9 @@ func NewLoader(o LoaderOptions) (*Loader, error) {
 	if o.Workers <= 0 {
 		o.Workers = runtime.GOMAXPROCS(0)
 	}
+	if o.Share.Len() == 0 {
+		o.Share = Share{0, 1}
+	}
 	if o.Prefetch <= 0 {
 		o.Prefetch = 2 * o.Workers
 	}
@@ -116,6 +130,8 @@ func (l *Loader) check() error {
 		return errors.New("datasets: loader: no source data set")
 	case o.Batch < 1:
 		return fmt.Errorf("datasets: loader: batch of %d images", o.Batch)
+	case o.Share.From < 0 || o.Share.Len() < 0:
+		return fmt.Errorf("datasets: loader: micro-batches from %d to %d", o.Share.From, o.Share.To)
 	case o.CropW < 1 || o.CropH < 1:
 		return fmt.Errorf("datasets: loader: crop of %d×%d pixels", o.CropW, o.CropH)
 	case !(o.CatMaxRatio >= 0 && o.CatMaxRatio <= 1):
@@ -182,12 +198,18 @@ func (l *Loader) usable(d *Dataset, i int, p *picture) error {
 // drawn uniformly.
 func (l *Loader) RCS() *RCS { return l.rcs }
 
-// Batch makes the batch of an iteration: a pure function of the seed, the
-// iteration and the files. Errors name the file at fault.
+// Batch makes the first batch of an iteration, see [Loader.MicroBatch].
 func (l *Loader) Batch(ctx context.Context, iteration int) (*Batch, error) {
+	return l.MicroBatch(ctx, iteration, 0)
+}
+
+// MicroBatch makes micro-batch m of an iteration: a pure function of the seed, the
+// iteration, m and the files, whoever else makes others. Micro-batches of one size are
+// parts of one large batch. Errors name the file at fault.
+func (l *Loader) MicroBatch(ctx context.Context, iteration, m int) (*Batch, error) {
 	lost := map[string]error{}
 	for {
-		b := &Batch{Iteration: iteration}
+		b := &Batch{Iteration: iteration, First: m * l.opts.Batch}
 		err := l.fill(ctx, b, lost)
 		if err == nil {
 			return b, nil
@@ -219,7 +241,7 @@ func (l *Loader) fill(ctx context.Context, b *Batch, lost map[string]error) erro
 
 // stream returns the generator of one purpose for element k of a batch.
 func (l *Loader) stream(b *Batch, k int, purpose string) *rand.Rand {
-	return rng.New(l.opts.Seed, b.Iteration, fmt.Sprintf("datasets/%s/%d", purpose, k))
+	return rng.New(l.opts.Seed, b.Iteration, fmt.Sprintf("datasets/%s/%d", purpose, b.First+k))
 }
 
 // add appends element k, source and target, and returns what is to be translated.

@@ -311,6 +311,7 @@ func TestNewLoaderErrors(t *testing.T) {
 	}{
 		"no source":         {func(o *LoaderOptions) { o.Source = nil }, []string{"no source data set"}},
 		"batch":             {func(o *LoaderOptions) { o.Batch = 0 }, []string{"batch of 0 images"}},
+		"share":             {func(o *LoaderOptions) { o.Share = Share{2, 1} }, []string{"micro-batches from 2 to 1"}},
 		"crop":              {func(o *LoaderOptions) { o.CropH = 0 }, []string{"crop of 16×0 pixels"}},
 		"ratio":             {func(o *LoaderOptions) { o.CatMaxRatio = 75 }, []string{"cat_max_ratio 75 is outside of 0–1"}},
 		"unlabelled source": {func(o *LoaderOptions) { o.Source = o.Target }, []string{"the source must be labelled", base.Target.Item(0).Image}},

@@ -55,11 +55,13 @@ type result struct {
 
 type job struct {
 	iteration int
+	micro     int
 	out       chan result // holds one result, so that no worker waits
 }
 
-// Stream begins to make batches from iteration from on. Whoever begins a stream
-// must close it; cancelling ctx stops its work as well.
+// Stream begins to make the micro-batches of the loader's share, one after the other,
+// from iteration from on. Whoever begins a stream must close it; cancelling ctx stops its
+// work as well.
 func (l *Loader) Stream(ctx context.Context, from int) *Stream {
 	ctx, cancel := context.WithCancelCause(ctx)
 	s := &Stream{ctx: ctx, cancel: cancel, loader: l, pending: make(chan chan result, l.opts.Prefetch), started: time.Now()}
@@ -74,8 +76,9 @@ func (l *Loader) Stream(ctx context.Context, from int) *Stream {
 // dispatch hands out iterations; pending bounds how far it runs ahead.
 func (s *Stream) dispatch(jobs chan<- job, from int) {
 	defer close(jobs)
-	for i := from; ; i++ {
-		j := job{iteration: i, out: make(chan result, 1)}
+	share := s.loader.opts.Share
+	for n := 0; ; n++ {
+		j := job{iteration: from + n/share.Len(), micro: share.From + n%share.Len(), out: make(chan result, 1)}
 		select {
 		case s.pending <- j.out:
 		case <-s.ctx.Done():
@@ -92,7 +95,7 @@ func (s *Stream) dispatch(jobs chan<- job, from int) {
 func (s *Stream) work(jobs <-chan job) {
 	for j := range jobs {
 		begin := time.Now()
-		b, err := s.loader.Batch(s.ctx, j.iteration)
+		b, err := s.loader.MicroBatch(s.ctx, j.iteration, j.micro)
 		j.out <- result{b, err}
 		if err != nil {
 			continue
@@ -104,7 +107,7 @@ func (s *Stream) work(jobs <-chan job) {
 	}
 }
 
-// Next returns the batches in the order of their iterations. An error of a
+// Next returns the batches in the order of their iterations and places. An error of a
 // batch (it names the file) is returned once, in that batch's place, and ends
 // the stream; after that and after Close it returns [ErrClosed]. When ctx ends
 // while it waits, the batch is kept for the next call.

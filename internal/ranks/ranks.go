@@ -1,0 +1,156 @@
+// Package ranks is the processes that train one model together: who is who, what they
+// tell each other, and sums over all of them in one fixed order. It knows no way for
+// bytes to travel; package mpi has one, rankstest another.
+package ranks
+
+import (
+	"fmt"
+	"unsafe"
+)
+
+// Link carries bytes between the ranks of a group. Every rank calls the same methods in
+// the same order, with slices of the same lengths.
+type Link interface {
+	Rank() int // of this process, from 0
+	Size() int // of the group
+	// Gather fills dst with src of every rank, in the order of ranks.
+	Gather(dst, src []byte) error
+	// Exchange gives part i of src to rank i and fills part i of dst with what rank i
+	// gives; all parts have one length.
+	Exchange(dst, src []byte) error
+}
+
+// Group is this process among its ranks. Nil is a process that is alone.
+type Group struct {
+	link  Link
+	nodes []string // of ranks
+	block []float32
+}
+
+// New returns the group of a link. Node names the machine of this rank.
+func New(link Link, node string) (*Group, error) {
+	g := &Group{link: link}
+	names, err := g.texts([]byte(node))
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range names {
+		g.nodes = append(g.nodes, string(n))
+	}
+	return g, nil
+}
+
+// Rank is this process's, from 0.
+func (g *Group) Rank() int {
+	if g == nil {
+		return 0
+	}
+	return g.link.Rank()
+}
+
+// Size is the number of ranks.
+func (g *Group) Size() int {
+	if g == nil {
+		return 1
+	}
+	return g.link.Size()
+}
+
+// Leads reports whether this is the rank that writes files and tells the user.
+func (g *Group) Leads() bool { return g.Rank() == 0 }
+
+// Neighbours returns the place of this rank among those of its machine, from 0, and their
+// number.
+func (g *Group) Neighbours() (place, number int) {
+	if g == nil {
+		return 0, 1
+	}
+	for rank, node := range g.nodes {
+		if node != g.nodes[g.Rank()] {
+			continue
+		}
+		if rank < g.Rank() {
+			place++
+		}
+		number++
+	}
+	return place, number
+}
+
+// Name is what a rank is called in messages.
+func (g *Group) Name(rank int) string { return fmt.Sprintf("rank %d (%s)", rank, g.nodes[rank]) }
+
+// Share returns the range [from, to) of n things that is this rank's: as many as any
+// other's, or one less.
+func (g *Group) Share(n int) (from, to int) { return share(n, g.Rank(), g.Size()) }
+
+func share(n, rank, size int) (from, to int) { return rank * n / size, (rank + 1) * n / size }
+
+// number is what travels as it lies in memory: ranks run on processors of one kind.
+type number interface{ float32 | float64 | int64 | uint8 }
+
+// bytesOf is a slice's memory.
+func bytesOf[T number](x []T) []byte {
+	if len(x) == 0 {
+		return nil
+	}
+	return unsafe.Slice((*byte)(unsafe.Pointer(&x[0])), len(x)*int(unsafe.Sizeof(x[0])))
+}
+
+// Gather returns what each of n things has, in the order of things, given what those of
+// this rank's share have: equally much each.
+func Gather[T number](g *Group, n int, mine []T) ([]T, error) {
+	if g.Size() == 1 {
+		return mine, nil
+	}
+	from, to := g.Share(n)
+	if to == from || len(mine)%(to-from) != 0 {
+		return nil, fmt.Errorf("ranks: %d values for %d of %d things", len(mine), to-from, n)
+	}
+	each, most := len(mine)/(to-from), (n+g.Size()-1)/g.Size()
+	padded := make([]T, most*each)
+	copy(padded, mine)
+	all := make([]T, g.Size()*len(padded))
+	if err := g.link.Gather(bytesOf(all), bytesOf(padded)); err != nil {
+		return nil, err
+	}
+	out := make([]T, 0, n*each)
+	for rank := range g.Size() {
+		from, to := share(n, rank, g.Size())
+		out = append(out, all[rank*len(padded):][:(to-from)*each]...)
+	}
+	return out, nil
+}
+
+// Texts returns every rank's text, which may be of different lengths.
+func Texts(g *Group, mine []byte) ([][]byte, error) {
+	if g.Size() == 1 {
+		return [][]byte{mine}, nil
+	}
+	return g.texts(mine)
+}
+
+func (g *Group) texts(mine []byte) ([][]byte, error) {
+	size := g.link.Size()
+	lengths := make([]int64, size)
+	if err := g.link.Gather(bytesOf(lengths), bytesOf([]int64{int64(len(mine))})); err != nil {
+		return nil, err
+	}
+	most := int64(0)
+	for _, n := range lengths {
+		most = max(most, n)
+	}
+	padded := make([]byte, most)
+	copy(padded, mine)
+	all := make([]byte, int64(size)*most)
+	if most > 0 {
+		if err := g.link.Gather(all, padded); err != nil {
+			return nil, err
+		}
+	}
+	out := make([][]byte, size)
+	for rank, n := range lengths {
+		out[rank] = all[int64(rank)*most:][:n]
+	}
+	return out, nil
+}

@@ -1,0 +1,112 @@
+// Package rankstest lets goroutines of a test be ranks.
+package rankstest
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"t2sda/internal/ranks"
+)
+
+// Run calls f once for each of n ranks, at the same time, and returns their errors. A
+// rank that returns while others wait for it makes those fail.
+func Run(n int, f func(g *ranks.Group) error) []error {
+	m := &meeting{size: n, sent: make([][]byte, n)}
+	m.cond = sync.NewCond(&m.mu)
+	errs := make([]error, n)
+	var wait sync.WaitGroup
+	for rank := range n {
+		wait.Go(func() {
+			defer m.leave()
+			g, err := ranks.New(&link{m, rank}, fmt.Sprintf("node-%d", rank/2))
+			if err == nil {
+				err = f(g)
+			}
+			errs[rank] = err
+		})
+	}
+	wait.Wait()
+	return errs
+}
+
+// errLeft is what ranks get that wait for one which has ended.
+var errLeft = errors.New("a rank has ended while others wait for it")
+
+// meeting is where ranks hand over what they send.
+type meeting struct {
+	mu      sync.Mutex
+	cond    *sync.Cond
+	size    int
+	sent    [][]byte
+	arrived int
+	read    int
+	round   int
+	left    int
+}
+
+// meet hands src over, waits for all and calls take with what they have sent.
+func (m *meeting) meet(rank int, src []byte, take func(sent [][]byte)) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.sent[rank] = src
+	m.arrived++
+	if err := m.await(&m.arrived); err != nil {
+		return err
+	}
+	take(m.sent)
+	m.read++
+	return m.await(&m.read) // what was sent is the sender's again
+}
+
+// await waits until all ranks are counted and then begins a new count. The caller holds
+// the lock.
+func (m *meeting) await(count *int) error {
+	round := m.round
+	if *count == m.size {
+		*count = 0
+		m.round++
+		m.cond.Broadcast()
+		return nil
+	}
+	for m.round == round && m.left == 0 {
+		m.cond.Wait()
+	}
+	if m.round == round {
+		return errLeft
+	}
+	return nil
+}
+
+func (m *meeting) leave() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.left++
+	m.cond.Broadcast()
+}
+
+// link is a rank's way to the meeting.
+type link struct {
+	m    *meeting
+	rank int
+}
+
+func (l *link) Rank() int { return l.rank }
+func (l *link) Size() int { return l.m.size }
+
+func (l *link) Gather(dst, src []byte) error {
+	return l.m.meet(l.rank, src, func(sent [][]byte) {
+		for i, part := range sent {
+			copy(dst[i*len(src):(i+1)*len(src)], part)
+		}
+	})
+}
+
+func (l *link) Exchange(dst, src []byte) error {
+	n := len(src) / l.m.size
+	return l.m.meet(l.rank, src, func(sent [][]byte) {
+		for i, all := range sent {
+			copy(dst[i*n:(i+1)*n], all[l.rank*n:(l.rank+1)*n])
+		}
+	})
+}
