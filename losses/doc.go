@@ -25,7 +25,7 @@
 // # Feature distance
 //
 // [FeatureDistance] keeps the encoder's features of things near those of a frozen
-// encoder; [WeighThings] says where (DAFormer).
+// encoder; [Things.Weigh] says where (DAFormer).
 //
 // # The pull
 //

@@ -36,33 +36,52 @@ func (r Reweighting) Validate() error {
 // Where the formula is 0/0 (no class present, or all of them at confidence 1)
 // all weights are 1.
 func DRW(weights []float64, pseudo []uint8, confidence []float32, beta float64) error {
+	var c Confidences
+	if err := c.Add(pseudo, confidence); err != nil {
+		return err
+	}
+	return c.DRW(weights, beta)
+}
+
+// Confidences are sums over target pixels by pseudo-label, of which [DRW]'s weights are
+// made: those of parts of a batch may be added. The zero value is of no pixel.
+type Confidences struct {
+	Sums   [256]float64 // of confidences
+	Counts [256]float64 // of pixels
+}
+
+// Add counts pixels.
+func (s *Confidences) Add(pseudo []uint8, confidence []float32) error {
 	if len(pseudo) != len(confidence) {
 		return fmt.Errorf("losses: DRW: %d pseudo-labels, %d confidences", len(pseudo), len(confidence))
 	}
-	if !(beta >= 0) {
-		return fmt.Errorf("losses: DRW: β = %g is negative", beta)
-	}
-	var sums [256]float64
-	var counts [256]int
 	for i, label := range pseudo {
-		sums[label] += float64(confidence[i])
-		counts[label]++
+		s.Sums[label] += float64(confidence[i])
+		s.Counts[label]++
 	}
-	for label := len(weights); label < raster.Void; label++ {
-		if counts[label] > 0 {
-			return fmt.Errorf("losses: DRW: %w", labelError(uint8(label), len(weights)))
-		}
-	}
-	reweigh(weights, sums[:len(weights)], counts[:len(weights)], beta)
 	return nil
 }
 
-func reweigh(weights, sums []float64, counts []int, beta float64) {
+// DRW fills weights [C], see [DRW].
+func (s *Confidences) DRW(weights []float64, beta float64) error {
+	if !(beta >= 0) {
+		return fmt.Errorf("losses: DRW: β = %g is negative", beta)
+	}
+	for label := len(weights); label < raster.Void; label++ {
+		if s.Counts[label] > 0 {
+			return fmt.Errorf("losses: DRW: %w", labelError(uint8(label), len(weights)))
+		}
+	}
+	reweigh(weights, s.Sums[:len(weights)], s.Counts[:len(weights)], beta)
+	return nil
+}
+
+func reweigh(weights, sums, counts []float64, beta float64) {
 	largest := 0.0
 	for c, count := range counts {
 		weights[c] = 0
 		if count > 0 {
-			weights[c] = max(0, 1-sums[c]/float64(count)) // a float32 softmax may exceed 1 by rounding
+			weights[c] = max(0, 1-sums[c]/count) // a float32 softmax may exceed 1 by rounding
 			largest = max(largest, weights[c])
 		}
 	}

@@ -12,7 +12,7 @@ import (
 // feature distance, Hoyer et al. 2022, section 3.3):
 //
 //	features, frozen  float32 [N,D,h,w], of the trained and of a frozen encoder
-//	weights           float32 [N,h,w], denominators included, see [WeighThings]
+//	weights           float32 [N,h,w], denominators included, see [Things.Weigh]
 //
 // At a distance of 0, where the norm has no derivative, the gradient is 0:
 // before its first step a network equals the frozen one.
@@ -46,34 +46,44 @@ func checkFeatureDistance(features, frozen, weights *graphs.Value) {
 	}
 }
 
-// WeighThings fills the weights [n,h,w] of [FeatureDistance] for a mean over the
-// batch's positions that show a thing, and returns their number: 1/number at
-// those, 0 elsewhere, all 0 where there is none. A position shows a thing when
-// one class covers at least the share ratio of its cell of labels
-// [n,height,width], void pixels included, and things [C] holds for that class
-// (DAFormer's section 3.3). It is an error when the grid is finer than the labels
-// and when a cell is covered by what is neither a class nor void.
-func WeighThings(weights []float32, labels []uint8, n, height, width, h, w int, things []bool, ratio float64) (int, error) {
+// Things tells the positions that show a thing: where one class covers at least the share
+// Ratio of a position's cell of labels, void pixels included, and Classes [C] holds for
+// that class (DAFormer's section 3.3).
+type Things struct {
+	Classes []bool
+	Ratio   float64
+}
+
+// Weigh fills the weights [n,h,w] of [FeatureDistance] for a mean over the positions of
+// labels [n,height,width] that show a thing, and returns their number: 1/number at those, 0
+// elsewhere, all 0 where there is none. Where the labels are a part of a batch, of is the
+// number in all of it that the mean is taken over; 0: that in the labels. It is an error
+// when the grid is finer than the labels and when a cell is covered by what is neither a
+// class nor void.
+func (t Things) Weigh(weights []float32, labels []uint8, n, height, width, h, w, of int) (int, error) {
 	if err := checkGrid(len(weights), len(labels), n, height, width, h, w); err != nil {
 		return 0, fmt.Errorf("losses: weights of things: %w", err)
 	}
 	grid := make([]uint8, n*h*w)
 	for i := range n {
-		majority(grid[i*h*w:(i+1)*h*w], labels[i*height*width:(i+1)*height*width], height, width, h, w, ratio)
+		majority(grid[i*h*w:(i+1)*h*w], labels[i*height*width:(i+1)*height*width], height, width, h, w, t.Ratio)
 	}
 	count := 0
 	for _, label := range grid {
-		if int(label) >= len(things) && label != raster.Void {
-			return 0, fmt.Errorf("losses: weights of things: %w", labelError(label, len(things)))
+		if int(label) >= len(t.Classes) && label != raster.Void {
+			return 0, fmt.Errorf("losses: weights of things: %w", labelError(label, len(t.Classes)))
 		}
-		if label != raster.Void && things[label] {
+		if label != raster.Void && t.Classes[label] {
 			count++
 		}
 	}
+	if of == 0 {
+		of = count
+	}
 	for i, label := range grid {
 		weights[i] = 0
-		if label != raster.Void && things[label] {
-			weights[i] = float32(1 / float64(count))
+		if label != raster.Void && t.Classes[label] {
+			weights[i] = float32(1 / float64(of))
 		}
 	}
 	return count, nil

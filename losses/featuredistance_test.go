@@ -151,7 +151,7 @@ func TestWeighThingsEqualsReference(t *testing.T) {
 			}
 			ratio := []float64{0.75, 0.3, 0.55, 1}[seed%4]
 			weights := make([]float32, k.n*k.h*k.w)
-			count, err := WeighThings(weights, labels, k.n, k.height, k.width, k.h, k.w, things, ratio)
+			count, err := Things{things, ratio}.Weigh(weights, labels, k.n, k.height, k.width, k.h, k.w, 0)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -184,11 +184,11 @@ func TestWeighThingsAtTheRatio(t *testing.T) {
 		1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 255, 255, 255, 255,
 	}
 	weights := []float32{9, 9, 9, 9}
-	count, err := WeighThings(weights, labels, 1, 2, 16, 1, 4, []bool{false, true}, 0.75)
+	count, err := Things{[]bool{false, true}, 0.75}.Weigh(weights, labels, 1, 2, 16, 1, 4, 0)
 	if err != nil || count != 1 || !slices.Equal(weights, []float32{1, 0, 0, 0}) {
 		t.Errorf("%d positions, weights %v, %v", count, weights, err)
 	}
-	count, err = WeighThings(weights, labels, 1, 2, 16, 1, 4, []bool{false, false}, 0.75)
+	count, err = Things{[]bool{false, false}, 0.75}.Weigh(weights, labels, 1, 2, 16, 1, 4, 0)
 	if err != nil || count != 0 || !slices.Equal(weights, make([]float32, 4)) {
 		t.Errorf("without things: %d positions, weights %v, %v", count, weights, err)
 	}
@@ -205,7 +205,7 @@ func TestWeighThingsErrors(t *testing.T) {
 		{4, 16, 2, 2, "label 7 is neither one of 2 classes nor void (255)"},
 	} {
 		labels := slices.Repeat([]uint8{7}, k.labels)
-		_, err := WeighThings(make([]float32, k.weights), labels, 1, 4, 4, k.h, k.w, make([]bool, 2), 0.75)
+		_, err := Things{make([]bool, 2), 0.75}.Weigh(make([]float32, k.weights), labels, 1, 4, 4, k.h, k.w, 0)
 		if err == nil || !strings.Contains(err.Error(), k.want) {
 			t.Errorf("%+v: error %v", k, err)
 		}

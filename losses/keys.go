@@ -50,12 +50,20 @@ func (p *prototyper) init(classes, width, positions int) {
 	}
 }
 
-// fill does the work of Prototypes. Labels come in stretches of equal ones, so
-// it adds up stretch by stretch through four planes at a time: sequential
-// reads, and no scattered additions.
+// fill does the work of Prototypes.
 func (p *prototyper) fill(dst []float32, present []bool, features []float32, labels []uint8, images int) error {
 	clear(p.sums)
 	clear(p.counts)
+	if err := p.add(features, labels, images); err != nil {
+		return err
+	}
+	return p.normalise(dst, present)
+}
+
+// add counts positions and adds their features up. Labels come in stretches of equal
+// ones, so it goes stretch by stretch through four planes at a time: sequential reads, and
+// no scattered additions.
+func (p *prototyper) add(features []float32, labels []uint8, images int) error {
 	area := len(labels) / images
 	for n := range images {
 		if err := p.findRuns(labels[n*area : (n+1)*area]); err != nil {
@@ -70,7 +78,7 @@ func (p *prototyper) fill(dst []float32, present []bool, features []float32, lab
 			p.addOne(d, planes[d*area:(d+1)*area])
 		}
 	}
-	return p.normalise(dst, present)
+	return nil
 }
 
 func (p *prototyper) findRuns(labels []uint8) error {

@@ -228,6 +228,7 @@ func (p *Pull) share(c int) float64 {
 
 // drawQueries packs the queries of each class into blocks of their own.
 func (p *Pull) drawQueries(r *rand.Rand) {
+	p.parted = false
 	clear(p.Index)
 	clear(p.Weights)
 	clear(p.BlockClass)

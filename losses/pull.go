@@ -110,6 +110,11 @@ type Pull struct {
 	counts         []int     // [C]
 	available      []int     // [C]
 	negativeAt     []int64   // [C·m] where a reader has the features; nil before the first plan
+
+	// What the last plan drew, once a part of it was taken, see [Pull.Part].
+	parted       bool
+	wholeIndex   []int64
+	wholeWeights []float32
 }
 
 // Stats says what a plan drew, per class.

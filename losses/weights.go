@@ -28,8 +28,8 @@ func (d Denominator) Validate() error {
 	return fmt.Errorf("losses: denominator %q is neither %q nor %q", d, AllPixels, ValidPixels)
 }
 
-// reciprocal returns 1/denominator, or 0 where no pixel is valid.
-func (d Denominator) reciprocal(labels []uint8) (float64, error) {
+// Pixels returns how many of the labelled pixels a mean divides by.
+func (d Denominator) Pixels(labels []uint8) (int, error) {
 	if err := d.Validate(); err != nil {
 		return 0, err
 	}
@@ -41,10 +41,15 @@ func (d Denominator) reciprocal(labels []uint8) (float64, error) {
 			}
 		}
 	}
-	if count == 0 {
-		return 0, nil
+	return count, nil
+}
+
+// reciprocal returns 1/pixels, or 0 where there are none.
+func reciprocal(pixels int) float64 {
+	if pixels == 0 {
+		return 0
 	}
-	return 1 / float64(count), nil
+	return 1 / float64(pixels)
 }
 
 // Encode prepares the operands of [CrossEntropy] for labelled images (L_S):
@@ -52,17 +57,23 @@ func (d Denominator) reciprocal(labels []uint8) (float64, error) {
 // or 0 at void pixels. All three slices are [N,H,W]; a label that is neither
 // below classes nor void is an error.
 func Encode(ids []int64, weights []float32, labels []uint8, classes int, d Denominator, scale float64) error {
-	if len(ids) != len(labels) || len(weights) != len(labels) {
-		return fmt.Errorf("losses: encode: %d ids and %d weights for %d labels", len(ids), len(weights), len(labels))
-	}
-	reciprocal, err := d.reciprocal(labels)
+	pixels, err := d.Pixels(labels)
 	if err != nil {
 		return err
+	}
+	return EncodeOver(ids, weights, labels, classes, pixels, scale)
+}
+
+// EncodeOver is [Encode] with a denominator that is known: that of a batch of which the
+// labels are a part.
+func EncodeOver(ids []int64, weights []float32, labels []uint8, classes, pixels int, scale float64) error {
+	if len(ids) != len(labels) || len(weights) != len(labels) {
+		return fmt.Errorf("losses: encode: %d ids and %d weights for %d labels", len(ids), len(weights), len(labels))
 	}
 	var idOf [256]int64
 	var weightOf [256]float32
 	for c := range classes {
-		idOf[c], weightOf[c] = int64(c), float32(scale*reciprocal)
+		idOf[c], weightOf[c] = int64(c), float32(scale*reciprocal(pixels))
 	}
 	if err := encode(ids, weights, labels, classes, &idOf, &weightOf); err != nil {
 		return fmt.Errorf("losses: encode: %w", err)
@@ -104,6 +115,9 @@ type Mix struct {
 	// L_T. Nil for none.
 	ClassWeights []float64 // [Classes]
 	Denominator  Denominator
+	// Pixels is the denominator where it is known, as that of a batch of which the images
+	// are a part; 0: as Denominator has it.
+	Pixels int
 }
 
 // Rim counts the rows of a crop, at its top and bottom, that lie in the rims of
@@ -128,17 +142,20 @@ func (m *Mix) Encode(ids []int64, weights []float32) error {
 	if err := m.check(len(ids), len(weights)); err != nil {
 		return fmt.Errorf("losses: mix: %w", err)
 	}
-	reciprocal, err := m.Denominator.reciprocal(m.Labels)
-	if err != nil {
-		return err
+	pixels := m.Pixels
+	if pixels == 0 {
+		var err error
+		if pixels, err = m.Denominator.Pixels(m.Labels); err != nil {
+			return err
+		}
 	}
-	reciprocal *= m.Weight
+	each := reciprocal(pixels) * m.Weight
 	var idOf [256]int64
 	var weightOf [256]float32
 	for c := range m.Classes {
-		idOf[c], weightOf[c] = int64(c), float32(reciprocal)
+		idOf[c], weightOf[c] = int64(c), float32(each)
 		if m.ClassWeights != nil {
-			weightOf[c] = float32(reciprocal * m.ClassWeights[c])
+			weightOf[c] = float32(each * m.ClassWeights[c])
 		}
 	}
 	if err := encode(ids, weights, m.Labels, m.Classes, &idOf, &weightOf); err != nil {
@@ -205,12 +222,7 @@ func Quality(q []float64, confidence []float32, threshold float32, perBatch bool
 	pixels := len(confidence) / len(q)
 	sum := 0
 	for n := range q {
-		count := 0
-		for _, c := range confidence[n*pixels : (n+1)*pixels] {
-			if c >= threshold {
-				count++
-			}
-		}
+		count := Confident(confidence[n*pixels:(n+1)*pixels], threshold)
 		sum += count
 		q[n] = float64(count) / float64(pixels)
 	}
@@ -219,4 +231,15 @@ func Quality(q []float64, confidence []float32, threshold float32, perBatch bool
 			q[n] = float64(sum) / float64(len(confidence))
 		}
 	}
+}
+
+// Confident counts the confidences that are at least threshold.
+func Confident(confidence []float32, threshold float32) int {
+	count := 0
+	for _, c := range confidence {
+		if c >= threshold {
+			count++
+		}
+	}
+	return count
 }

@@ -9,73 +9,92 @@ import (
 
 // PeerError is what another rank has failed with.
 type PeerError struct {
-	Rank int
 	Name string // of the rank, and of its machine
 	Text string
+	Mark string // what the error called itself, see [Marked]; may be empty
 	// Interrupted: that rank was told to stop.
 	Interrupted bool
 }
 
 func (e *PeerError) Error() string { return e.Name + ": " + e.Text }
 
+// Is lets an interrupt be known as one.
 func (e *PeerError) Is(target error) bool { return e.Interrupted && target == context.Canceled }
 
-// verdict is how a rank fares, as it tells the others.
+// Marked is an error that says of itself what other ranks are to know of it besides its
+// text.
+type Marked interface {
+	error
+	Mark() string
+}
+
+// verdict is how a rank fares, as it tells the others. Of one that fares well nothing is
+// told.
 type verdict struct {
 	Error       string `json:"error,omitempty"`
+	Mark        string `json:"mark,omitempty"`
 	Interrupted bool   `json:"interrupted,omitempty"`
+	Stop        bool   `json:"stop,omitempty"`
+}
+
+func verdictOf(err error, stop bool) verdict {
+	v := verdict{Stop: stop}
+	if err != nil {
+		v.Error, v.Interrupted = err.Error(), errors.Is(err, context.Canceled)
+		if m := Marked(nil); errors.As(err, &m) {
+			v.Mark = m.Mark()
+		}
+	}
+	return v
 }
 
 // Agree lets all ranks go on, or none: it returns nil if no rank brings an error, and
-// otherwise that of the first rank which does. All ranks wait here for each other, so
-// between two calls a rank may fail without leaving the others waiting for ever.
+// otherwise that of the first rank which does. All ranks wait here, or in [Group.Stop],
+// for each other, so between two calls a rank may fail without leaving the others waiting
+// for ever.
 func (g *Group) Agree(err error) error {
+	_, err = g.exchange(err, false)
+	return err
+}
+
+// Stop is [Group.Agree] for ranks that may have been told to stop: it reports whether any
+// was.
+func (g *Group) Stop(wanted bool) (bool, error) { return g.exchange(nil, wanted) }
+
+// exchange tells the others how this rank fares.
+func (g *Group) exchange(err error, stop bool) (bool, error) {
 	if g.Size() == 1 {
-		return err
+		return stop, err
 	}
 	var mine []byte
-	if err != nil {
-		text, jsonErr := json.Marshal(verdict{err.Error(), errors.Is(err, context.Canceled)})
+	if v := verdictOf(err, stop); v != (verdict{}) {
+		text, jsonErr := json.Marshal(v)
 		if jsonErr != nil {
-			return errors.Join(err, jsonErr)
+			return stop, errors.Join(err, jsonErr)
 		}
 		mine = text
 	}
 	all, linkErr := g.texts(mine)
 	if linkErr != nil {
-		return errors.Join(err, linkErr)
+		return stop, errors.Join(err, linkErr)
 	}
+	var first error
 	for rank, text := range all {
+		var v verdict
 		if len(text) == 0 {
 			continue
 		}
-		if rank == g.Rank() {
-			return err
-		}
-		var v verdict
 		if err := json.Unmarshal(text, &v); err != nil {
-			return fmt.Errorf("%s: %w", g.Name(rank), err)
+			return stop, fmt.Errorf("%s: %w", g.Name(rank), err)
 		}
-		return &PeerError{Rank: rank, Name: g.Name(rank), Text: v.Error, Interrupted: v.Interrupted}
+		stop = stop || v.Stop
+		switch {
+		case first != nil || v.Error == "":
+		case rank == g.Rank():
+			first = err
+		default:
+			first = &PeerError{Name: g.Name(rank), Text: v.Error, Mark: v.Mark, Interrupted: v.Interrupted}
+		}
 	}
-	return nil
-}
-
-// Any reports whether yes holds on any rank.
-func (g *Group) Any(yes bool) (bool, error) {
-	if g.Size() == 1 {
-		return yes, nil
-	}
-	mine := uint8(0)
-	if yes {
-		mine = 1
-	}
-	all, err := Gather(g, g.Size(), []uint8{mine})
-	if err != nil {
-		return yes, err
-	}
-	for _, v := range all {
-		yes = yes || v == 1
-	}
-	return yes, nil
+	return stop, first
 }

@@ -87,7 +87,9 @@ func (g *Group) Share(n int) (from, to int) { return share(n, g.Rank(), g.Size()
 func share(n, rank, size int) (from, to int) { return rank * n / size, (rank + 1) * n / size }
 
 // number is what travels as it lies in memory: ranks run on processors of one kind.
-type number interface{ float32 | float64 | int64 | uint8 }
+type number interface {
+	float32 | float64 | int64 | uint8
+}
 
 // bytesOf is a slice's memory.
 func bytesOf[T number](x []T) []byte {

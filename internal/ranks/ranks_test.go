@@ -203,10 +203,10 @@ func TestAgree(t *testing.T) {
 	}
 }
 
-func TestAny(t *testing.T) {
+func TestStop(t *testing.T) {
 	for _, one := range []int{-1, 0, 2} {
 		succeed(t, rankstest.Run(3, func(g *ranks.Group) error {
-			any, err := g.Any(g.Rank() == one)
+			any, err := g.Stop(g.Rank() == one)
 			if err == nil && any != (one >= 0) {
 				err = fmt.Errorf("rank %d: %t", g.Rank(), any)
 			}

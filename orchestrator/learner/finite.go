@@ -18,6 +18,12 @@ func (e NotFiniteError) Error() string { return string(e) }
 
 func (NotFiniteError) Is(target error) bool { return target == ErrNotFinite }
 
+// notFiniteMark is what other ranks know such an error by.
+const notFiniteMark = "not finite"
+
+// Mark implements [ranks.Marked].
+func (NotFiniteError) Mark() string { return notFiniteMark }
+
 // Check returns an [ErrNotFinite] that names what of the state holds a NaN or an
 // infinity, nil for nothing.
 func (l *Learner) Check() error { return l.state.check() }
@@ -28,11 +34,9 @@ func (l *Learner) Suspect() error {
 	if err := l.Check(); err != nil {
 		return err
 	}
-	for _, c := range l.owned {
-		if t, ok := c.(*teacher); ok {
-			if err := t.suspect(); err != nil {
-				return err
-			}
+	for _, t := range l.teachers {
+		if err := t.suspect(); err != nil {
+			return err
 		}
 	}
 	return nil

@@ -28,7 +28,7 @@ type frozen struct {
 	encoder engine.Arena // its parameters: the first of the state's arenas
 
 	cfg    configs.FeatureDistance
-	things []bool // [C]
+	things losses.Things
 	size   imageBatch
 
 	image    []float32   // [B,3,H,W]
@@ -51,7 +51,8 @@ func newFrozen(e *engine.Engine, c configs.Config, arch nets.Arch, size imageBat
 	}
 	f := &frozen{cfg: c.Loss.FeatureDistance, size: size}
 	var err error
-	if f.things, err = thingsOf(space, f.cfg.Classes); err != nil {
+	f.things.Ratio = f.cfg.Ratio
+	if f.things.Classes, err = thingsOf(space, f.cfg.Classes); err != nil {
 		return nil, err
 	}
 	if f.encoder, err = s.copyEncoder(); err != nil {
@@ -96,10 +97,16 @@ func (f *frozen) distanceOf(p *program.Program, levels []*graphs.Value) *graphs.
 	return g.Mul(d, g.Scalar(float32(f.cfg.Weight)))
 }
 
+// weigh sets the weights of the labelled images' positions, a mean over the number of of
+// them (0: those of the images), and returns how many positions of the images count.
+func (f *frozen) weigh(labels []uint8, of int) (int, error) {
+	return f.things.Weigh(f.weights, labels, f.size.N, f.size.H, f.size.W, f.features.H, f.features.W, of)
+}
+
 // run prepares the supervised term's next run: which positions of the labelled
 // images count, and what they should resemble.
-func (f *frozen) run(ctx context.Context, images []*raster.Image, labels []uint8) error {
-	count, err := losses.WeighThings(f.weights, labels, f.size.N, f.size.H, f.size.W, f.features.H, f.features.W, f.things, f.cfg.Ratio)
+func (f *frozen) run(ctx context.Context, images []*raster.Image, labels []uint8, of int) error {
+	count, err := f.weigh(labels, of)
 	if err != nil || count == 0 {
 		return err
 	}

@@ -1,9 +1,11 @@
 package learner
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"t2sda/configs"
@@ -39,11 +41,24 @@ type Stage struct {
 	Note string // what it does, for people
 }
 
+// phase is when in an iteration a stage runs.
+type phase int
+
+// An iteration's phases. A batch of several micro-batches is looked at as a whole before
+// anything is learned from a part of it.
+const (
+	look  phase = iota // at each micro-batch: its images, and what the teacher says of them
+	plan               // once: what is summed over all micro-batches, or drawn from them
+	learn              // from each micro-batch: its gradient
+	move               // once: the state
+)
+
 // stage is a Stage with what it runs, in the iterations in which it is on.
 type stage struct {
 	Stage
-	on  func(i *iteration) bool
-	run func(ctx context.Context, i *iteration) error
+	phase phase
+	on    func(i *iteration) bool
+	run   func(ctx context.Context, i *iteration) error
 }
 
 // iteration is one iteration under way.
@@ -51,8 +66,14 @@ type iteration struct {
 	index  int
 	adapts bool // L_T and L_pull have set in (train.adapt_after)
 	next   func(ctx context.Context) (*datasets.Batch, error)
-	batch  *datasets.Batch // after the first stage
 	step   Step
+
+	micro   int               // which of this process's micro-batches is under way
+	batch   *datasets.Batch   // the micro-batch, after the first stage
+	batches []*datasets.Batch // of this process
+	parts   []part            // what was learned from each
+	// running are batch statistics, micro-batch by micro-batch and run by run.
+	running []float32
 }
 
 func always(*iteration) bool     { return true }
@@ -74,12 +95,15 @@ var terms = []struct {
 // buildStages makes the configured terms and lists an iteration's stages.
 func (l *Learner) buildStages() error {
 	l.stages = []stage{
-		{Stage{"data", "waiting for crops, which other threads prepare"}, always, l.fetch},
+		{Stage{"data", "waiting for crops, which other threads prepare"}, look, always, l.fetch},
 	}
 	if l.target != nil {
-		l.stages = append(l.stages, stage{teacherStage, adapting, func(ctx context.Context, i *iteration) error {
-			return l.target.run(ctx, i.batch.Target)
+		l.stages = append(l.stages, stage{teacherStage, look, adapting, func(ctx context.Context, i *iteration) error {
+			return l.target.run(ctx, i.batch.Target, i.micro)
 		}})
+		if l.cfg.Loss.Quality == "batch" {
+			l.stages = append(l.stages, stage{planStage, plan, adapting, l.countConfident})
+		}
 	}
 	for _, row := range terms {
 		if !l.cfg.Trains(row.name) {
@@ -91,10 +115,14 @@ func (l *Learner) buildStages() error {
 		}
 		l.stages = append(l.stages, stages...)
 	}
-	l.stages = append(l.stages, stage{Stage{"update", "AdamW"}, always, l.update})
-	if l.state.teacher != nil {
-		l.stages = append(l.stages, stage{Stage{"ema", "the teacher follows the student"}, always, l.updateTeacher})
+	if l.spread() {
+		l.stages = append(l.stages, l.reduceStage())
 	}
+	l.stages = append(l.stages, stage{Stage{"update", "AdamW"}, move, always, l.update})
+	if l.state.teacher != nil {
+		l.stages = append(l.stages, stage{Stage{"ema", "the teacher follows the student"}, move, always, l.updateTeacher})
+	}
+	slices.SortStableFunc(l.stages, func(a, b stage) int { return cmp.Compare(a.phase, b.phase) })
 	return nil
 }
 
@@ -111,9 +139,11 @@ func (l *Learner) Stages() []Stage {
 	return out
 }
 
-// Iterate trains iteration index, counted from 0, on the batch that next returns.
-// An error of next is returned as it is, with nothing changed. After any other the
-// state is undefined; one that is [ErrNotFinite] says that training has diverged.
+// Iterate trains iteration index, counted from 0, on the micro-batches of this process,
+// which next returns one after the other. Where there are ranks, all of them iterate at
+// the same time, and an error of one is an error of all. An error of next is returned as
+// it is, with nothing changed, and another rank's as a [ranks.PeerError]. After any other
+// the state is undefined; one that is [ErrNotFinite] says that training has diverged.
 func (l *Learner) Iterate(ctx context.Context, index int, next func(ctx context.Context) (*datasets.Batch, error)) (step Step, err error) {
 	c := l.cfg.Train
 	i := &iteration{
@@ -132,20 +162,33 @@ func (l *Learner) Iterate(ctx context.Context, index int, next func(ctx context.
 		i.step.LossScale = l.scaling.Scale
 		l.state.lossScale[0] = float32(l.scaling.Scale)
 	}
-	if err := l.optimizer.clear(); err != nil {
-		return i.step, err
+	for _, phase := range []func(context.Context, *iteration) error{l.lookAtAll, l.planAll, l.learnFromAll} {
+		if err := l.agree(phase(ctx, i)); err != nil {
+			return i.step, err
+		}
 	}
+	if err := l.updateRunning(i); err != nil {
+		return i.step, l.agree(err)
+	}
+	if err := l.runPhase(ctx, i, move); err != nil {
+		return i.step, l.agree(err)
+	}
+	return i.step, nil
+}
+
+// runPhase runs the stages of a phase that are on, and takes their time.
+func (l *Learner) runPhase(ctx context.Context, i *iteration, p phase) error {
 	for _, s := range l.stages {
-		if !s.on(i) {
+		if s.phase != p || !s.on(i) {
 			continue
 		}
 		start := time.Now()
 		if err := s.run(ctx, i); err != nil {
-			return i.step, err
+			return err
 		}
 		i.step.Seconds[s.Name] += time.Since(start).Seconds()
 	}
-	return i.step, nil
+	return nil
 }
 
 // countsBytes reports whether state or sessions are elsewhere than on the host.
@@ -153,17 +196,19 @@ func (l *Learner) countsBytes() bool {
 	return l.engine.HasOwnMemory() || l.state.student.Host() == nil
 }
 
-// noise draws what is random about a pass of the student over the iteration's images.
+// noise draws what is random about a pass of the student over the micro-batch's images.
 func (l *Learner) noise(i *iteration, loss string) draws {
 	return func(image int) *rand.Rand {
-		return rng.New(l.cfg.Seed, i.index, fmt.Sprintf("noise/%s/%d", loss, image))
+		return rng.New(l.cfg.Seed, i.index, fmt.Sprintf("noise/%s/%d", loss, i.batch.First+image))
 	}
 }
 
-// fetch waits for the batch: crops [B,3,H,W] of each domain, the source's also
+// fetch waits for the micro-batch: crops [B,3,H,W] of each domain, the source's also
 // translated.
 func (l *Learner) fetch(ctx context.Context, i *iteration) (err error) {
-	i.batch, err = i.next(ctx)
+	if i.batch, err = i.next(ctx); err == nil {
+		i.batches = append(i.batches, i.batch)
+	}
 	return err
 }
 

@@ -16,6 +16,7 @@ import (
 	"t2sda/graphs/engine"
 	"t2sda/graphs/nets"
 	"t2sda/graphs/weights"
+	"t2sda/internal/ranks"
 )
 
 // Learner trains one student by one method. It is not safe for concurrent use.
@@ -32,6 +33,9 @@ type Learner struct {
 	frozen     *frozen     // features to stay near; nil without the feature distance
 	supervised *supervised // the session of L_S and of L_T
 	target     *teacher    // of target images; nil where no term asks for it
+	teachers   []*teacher  // all of them
+	micros     *micros     // of a batch, and the processes that share them out
+	quality    float64     // q of the batch, where that is configured
 	stages     []stage     // of an iteration, in order
 	owned      []io.Closer // what Close closes, last first
 }
@@ -48,6 +52,8 @@ type Options struct {
 	// Arena makes the memory of parameters, gradients, moments and teacher; nil: as
 	// runtime.state says.
 	Arena func(n int) (engine.Arena, error)
+	// Ranks share the micro-batches of an iteration out; nil: this process does all.
+	Ranks *ranks.Group
 }
 
 func (o Options) arena(e *engine.Engine) newArena {
@@ -105,6 +111,13 @@ func (l *Learner) build(o Options) (err error) {
 		return err
 	}
 	l.own(l.state)
+	if l.micros, err = newMicros(o.Ranks, l.cfg.Train.MicroBatches()); err != nil {
+		return fmt.Errorf("train.accumulate: %w", err)
+	}
+	l.own(l.micros)
+	if err := l.micros.allocate(l.state.size); err != nil {
+		return err
+	}
 	if err := l.usePrecision(); err != nil {
 		return err
 	}
@@ -142,11 +155,21 @@ func (l *Learner) buildShared(space datasets.Space) (err error) {
 	if l.target, err = newTeacher(l.engine, "teacher/target", l.arch, size, l.state, true, l.cfg.UsesPull()); err != nil {
 		return err
 	}
-	l.own(l.target)
+	l.ownTeacher(l.target)
 	return nil
 }
 
-// crops is the shape of a batch.
+// ownTeacher lets Close close t, and t keep what it says where another micro-batch follows.
+// Features that the plan of several micro-batches looks at are the host's.
+func (l *Learner) ownTeacher(t *teacher) {
+	l.own(t)
+	l.teachers = append(l.teachers, t)
+	if l.micros.mine > 1 || l.spread() && t.features != nil && t.features.Host() == nil {
+		t.keep(l.micros.mine)
+	}
+}
+
+// crops is the shape of a micro-batch.
 func (l *Learner) crops() imageBatch {
 	return imageBatch{l.cfg.Train.Batch, l.cfg.Data.Crop.Height, l.cfg.Data.Crop.Width}
 }

@@ -25,12 +25,12 @@ func TestStages(t *testing.T) {
 		configs.Translated:             {"data source update", "pseudo"},
 		configs.SelfTraining:           {"data teacher source mix update ema", "mix source"},
 		configs.SelfTrainingTranslated: {"data teacher source mix update ema", "mix pseudo"},
-		configs.T2S:                    {"data teacher source plan pull mix update ema", "mix pull source"},
-		configs.T2SMSE:                 {"data teacher source plan pull mix update ema", "mix pull source"},
+		configs.T2S:                    {"data teacher plan source pull mix update ema", "mix pull source"},
+		configs.T2SMSE:                 {"data teacher plan source pull mix update ema", "mix pull source"},
 		configs.TargetOnly:             {"data source update", "source"},
-		configs.Generalise:             {"data source teacher plan pull update ema", "pull source"},
+		configs.Generalise:             {"data teacher plan source pull update ema", "pull source"},
 		"source+mask":                  {"data teacher source mask update ema", "mask source"},
-		"t2s+mask":                     {"data teacher source plan pull mix mask update ema", "mask mix pull source"},
+		"t2s+mask":                     {"data teacher plan source pull mix mask update ema", "mask mix pull source"},
 	} {
 		c := small()
 		c.Method, c.Train.AdaptAfter = method, 1.0/6
@@ -178,6 +178,9 @@ func TestFailedTerm(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.owned = append(l.owned, l.state)
+	if l.micros, err = newMicros(nil, 1); err != nil {
+		t.Fatal(err)
+	}
 	missing := l.state.specs[0].Name
 	delete(l.state.index, missing)
 	for what, build := range map[string]func() (any, error){

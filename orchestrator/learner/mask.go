@@ -25,7 +25,7 @@ type maskTerm struct {
 
 func maskStages(l *Learner) ([]stage, error) {
 	m := &maskTerm{l, translate.DefaultStrongAugment(), translate.BlockMask{Block: l.cfg.Loss.Mask.Block, Ratio: l.cfg.Loss.Mask.Ratio}}
-	stages := []stage{{Stage{"mask", "loss on target images with hidden blocks, and its gradient"}, adapting, m.learn}}
+	stages := []stage{{Stage{"mask", "loss on target images with hidden blocks, and its gradient"}, learn, adapting, m.learn}}
 	return stages, errors.Join(m.augment.Validate(), m.mask.Validate())
 }
 
@@ -37,20 +37,20 @@ func (m *maskTerm) learn(ctx context.Context, i *iteration) error {
 	if err := labels.Encode(s.labels, s.weights); err != nil {
 		return err
 	}
-	loss, err := s.learn(ctx, i, configs.TermMask, m.images(i.index, i.batch.Target), labels.Denominator)
+	loss, err := s.learn(ctx, i, configs.TermMask, m.images(i.index, i.batch), labels.Denominator)
 	i.step.Losses[configs.TermMask] = loss / labels.Weight
 	return err
 }
 
-// images returns what the student sees of target images in iteration it.
-func (m *maskTerm) images(it int, target []*raster.Image) []*raster.Image {
-	images := make([]*raster.Image, len(target))
-	for i, t := range target {
+// images returns what the student sees of the target images of iteration it.
+func (m *maskTerm) images(it int, b *datasets.Batch) []*raster.Image {
+	images := make([]*raster.Image, len(b.Target))
+	for i, t := range b.Target {
 		images[i] = t.Clone()
 	}
 	m.augment.Draw(rng.New(m.l.cfg.Seed, it, "mask/augment")).Apply(images...)
 	for i, image := range images {
-		m.mask.Apply(rng.New(m.l.cfg.Seed, it, fmt.Sprintf("mask/%d", i)), image, m.l.arch.Mean)
+		m.mask.Apply(rng.New(m.l.cfg.Seed, it, fmt.Sprintf("mask/%d", b.First+i)), image, m.l.arch.Mean)
 	}
 	return images
 }

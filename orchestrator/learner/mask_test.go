@@ -37,7 +37,7 @@ func maskOf(l *Learner, c configs.Mask) *maskTerm {
 func TestMaskLoss(t *testing.T) {
 	l := open(t, masked(), zap.NewNop())
 	b, size := batch(l.cfg, 0), l.crops()
-	images := maskOf(l, l.cfg.Loss.Mask).images(0, b.Target)
+	images := maskOf(l, l.cfg.Loss.Mask).images(0, b)
 	logits := studentLogits(t, l, images)
 	step, err := l.Iterate(t.Context(), 0, func(context.Context) (*datasets.Batch, error) { return b, nil })
 	if err != nil {
@@ -121,10 +121,11 @@ func between(i, size, n int) (a, b int, share float64) {
 // same whenever it is drawn.
 func TestMaskedImages(t *testing.T) {
 	l := open(t, masked(), zap.NewNop())
-	target := batch(l.cfg, 0).Target
+	drawn := batch(l.cfg, 0)
+	target := drawn.Target
 	before := target[0].Clone()
-	whole, none := maskOf(l, configs.Mask{Block: 16}).images(7, target), maskOf(l, configs.Mask{Block: 16, Ratio: 0.7})
-	hidden, again, later := none.images(7, target), none.images(7, target), none.images(8, target)
+	whole, none := maskOf(l, configs.Mask{Block: 16}).images(7, drawn), maskOf(l, configs.Mask{Block: 16, Ratio: 0.7})
+	hidden, again, later := none.images(7, drawn), none.images(7, drawn), none.images(8, drawn)
 	masks := make([][]bool, 2)
 	for n, image := range hidden {
 		if !slices.Equal(image.Pix, again[n].Pix) || slices.Equal(image.Pix, later[n].Pix) {

@@ -3,6 +3,7 @@ package learner
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"t2sda/configs"
 	"t2sda/datasets"
@@ -19,11 +20,18 @@ type mixTerm struct {
 	l       *Learner
 	cfg     configs.Config
 	augment translate.StrongAugment
+
+	classWeights []float64 // of the batch; nil unless DRW acts on L_T
 }
 
 func mixStages(l *Learner) ([]stage, error) {
 	m := &mixTerm{l: l, cfg: l.cfg, augment: translate.DefaultStrongAugment()}
-	return []stage{{Stage{"mix", "loss on mixed target images, and its gradient"}, adapting, m.learn}}, m.augment.Validate()
+	stages := []stage{{Stage{"mix", "loss on mixed target images, and its gradient"}, learn, adapting, m.learn}}
+	if l.cfg.Loss.DRW == string(losses.ReweightMix) {
+		m.classWeights = make([]float64, l.arch.Classes)
+		stages = append(stages, stage{planStage, plan, adapting, m.weigh})
+	}
+	return stages, m.augment.Validate()
 }
 
 // learn adds the gradient of L_T.
@@ -34,7 +42,7 @@ func (m *mixTerm) learn(ctx context.Context, i *iteration) error {
 	}
 	i.step.Quality = mix.Quality
 	if mix.ClassWeights != nil {
-		i.step.Weights = mix.ClassWeights
+		i.step.Weights = slices.Clone(mix.ClassWeights)
 	}
 	s := m.l.supervised
 	if err := mix.Encode(s.labels, s.weights); err != nil {
@@ -49,18 +57,13 @@ func (m *mixTerm) learn(ctx context.Context, i *iteration) error {
 // says of its target images, together with their labels and weights.
 func (m *mixTerm) mix(it int, b *datasets.Batch, t *teacher) ([]*raster.Image, *losses.Mix, error) {
 	mix := m.l.targetLabels(b, m.cfg.Loss.MixWeight)
-	if m.cfg.Loss.DRW == string(losses.ReweightMix) {
-		mix.ClassWeights = make([]float64, m.l.arch.Classes)
-		if err := losses.DRW(mix.ClassWeights, t.pseudo, t.confidence, m.cfg.Loss.DRWBeta); err != nil {
-			return nil, nil, err
-		}
-	}
+	mix.ClassWeights = m.classWeights
 	images, pasteFrom := make([]*raster.Image, len(b.Target)), b.Source
 	if m.cfg.MixDomain() == configs.DomainPseudo {
 		pasteFrom = b.Pseudo
 	}
 	for i, target := range b.Target {
-		r := rng.New(m.cfg.Seed, it, fmt.Sprintf("classmix/%d", i))
+		r := rng.New(m.cfg.Seed, it, fmt.Sprintf("classmix/%d", b.First+i))
 		mixed, labels, pasted, err := translate.ClassMix(r, pasteFrom[i], b.SourceLabels[i], target, t.pseudoLabels(i, mix.W, mix.H))
 		if err != nil {
 			return nil, nil, fmt.Errorf("mixing %s into %s: %w", b.SourceIDs[i], b.TargetIDs[i], err)
@@ -73,15 +76,25 @@ func (m *mixTerm) mix(it int, b *datasets.Batch, t *teacher) ([]*raster.Image, *
 	return images, mix, nil
 }
 
+// weigh makes the class weights.
+func (m *mixTerm) weigh(_ context.Context, i *iteration) error {
+	return m.l.classWeights(m.classWeights, i)
+}
+
 // targetLabels describes the batch's target images for losses on the teacher's labels,
 // which are yet to be filled in: how much each image's labels count, and which rows not.
 func (l *Learner) targetLabels(b *datasets.Batch, weight float64) *losses.Mix {
 	c, h := l.cfg.Loss, b.Target[0].H
 	m := &losses.Mix{
-		N: len(b.Target), H: h, W: b.Target[0].W, Classes: l.arch.Classes, Denominator: losses.AllPixels, Weight: weight,
+		N: len(b.Target), H: h, W: b.Target[0].W, Classes: l.arch.Classes, Denominator: losses.AllPixels, Pixels: l.micros.all * len(b.Target) * h * b.Target[0].W, Weight: weight,
 		Quality: make([]float64, len(b.Target)),
 	}
-	losses.Quality(m.Quality, l.target.confidence, float32(c.Delta), c.Quality == "batch")
+	losses.Quality(m.Quality, l.target.confidence, float32(c.Delta), false)
+	for n := range m.Quality {
+		if c.Quality == "batch" {
+			m.Quality[n] = l.quality
+		}
+	}
 	for _, rows := range b.TargetRows {
 		m.Rims = append(m.Rims, losses.CropRim(rows.From, h, rows.Of, c.IgnoreTop, c.IgnoreBottom))
 	}

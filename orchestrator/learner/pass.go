@@ -125,16 +125,18 @@ func (t *pass) draw(image int, r *rand.Rand) {
 	}
 }
 
-// updateRunning moves the running statistics towards the last batch's:
-// r ← (1−momentum)·r + momentum·batch, the variance unbiased as in PyTorch.
-func (t *pass) updateRunning(buffers map[string][]float32, momentum float64) {
+// updateRunning moves the running statistics towards a batch's, which follow each other as
+// t.stats do: r ← (1−momentum)·r + momentum·batch, the variance unbiased as in PyTorch.
+func (t *pass) updateRunning(buffers map[string][]float32, momentum float64, batch []float32) {
 	m := float32(momentum)
 	for _, s := range t.stats {
 		mean, variance := buffers[s.name+".running_mean"], buffers[s.name+".running_var"]
+		n := len(mean)
 		for i := range mean {
-			mean[i] += m * (s.mean[i] - mean[i])
-			variance[i] += m * (s.variance[i]*s.unbias - variance[i])
+			mean[i] += m * (batch[i] - mean[i])
+			variance[i] += m * (batch[n+i]*s.unbias - variance[i])
 		}
+		batch = batch[2*n:]
 	}
 }
 

@@ -2,7 +2,6 @@ package learner
 
 import (
 	"context"
-	"math/rand/v2"
 	"slices"
 
 	"t2sda/configs"
@@ -27,40 +26,52 @@ type pullTerm struct {
 	planned *losses.Pull
 	away    *away // nil where features are the host's
 
-	source     []uint8 // [B,h,w] labels of the labelled images
-	target     []uint8 // [B,h,w] pseudo-labels
+	grid       losses.Grid // of a micro-batch; the plan's is that of the batch
+	source     []uint8     // [m·B,h,w] labels of the labelled images of this process
+	target     []uint8     // likewise the pseudo-labels
 	confidence []float32
 	reweight   []float64 // [C]; nil unless DRW acts on L_pull
 }
 
 func pullStages(l *Learner) ([]stage, error) {
+	p, err := newPullTerm(l)
+	if err != nil {
+		return nil, err
+	}
+	return []stage{
+		{teacherStage, look, adapting, func(ctx context.Context, i *iteration) error {
+			return p.keys.run(ctx, p.labelledImages(i.batch), i.micro)
+		}},
+		{planStage, plan, adapting, p.choose},
+		{Stage{"pull", "pull loss, and its gradient"}, learn, adapting, p.learn},
+	}, nil
+}
+
+// newPullTerm opens the sessions of the term.
+func newPullTerm(l *Learner) (*pullTerm, error) {
 	p := &pullTerm{l: l, cfg: l.cfg.Loss, size: l.crops()}
 	var err error
 	if p.keys, err = newTeacher(l.engine, "teacher/keys", l.arch, p.size, l.state, false, true); err != nil {
 		return nil, err
 	}
-	l.own(p.keys)
-	if err := p.build(); err != nil {
-		return nil, err
-	}
-	return []stage{
-		{teacherStage, adapting, func(ctx context.Context, i *iteration) error { return p.keys.run(ctx, p.labelledImages(i.batch)) }},
-		{Stage{"plan", "prototypes, negatives, queries, class weights"}, adapting, p.choose},
-		{Stage{"pull", "pull loss, and its gradient"}, adapting, p.learn},
-	}, nil
+	l.ownTeacher(p.keys)
+	return p, p.build()
 }
 
 // build allocates the plan and opens the pass that it feeds.
 func (p *pullTerm) build() (err error) {
-	o, classes, grid := p.cfg.Pull, p.l.arch.Classes, p.keys.features.Grid
+	o, classes := p.cfg.Pull, p.l.arch.Classes
+	p.grid = p.keys.features.Grid
+	whole := p.grid
+	whole.N *= p.l.micros.all
 	p.planned, err = losses.NewPull(losses.PullOptions{
 		Classes: classes, Loss: losses.PullLoss(p.l.cfg.PullKind()), Mean: losses.PullMean(o.Mean), Queries: o.Queries, Balanced: o.Balanced, Block: o.Block,
 		Negatives: o.Negatives, Equalised: o.Equalised, Alpha: o.Alpha / 100, Temperature: o.Tau,
-	}, grid)
+	}, whole)
 	if err != nil {
 		return err
 	}
-	n := grid.Positions()
+	n := p.l.micros.mine * p.grid.Positions()
 	p.source, p.target, p.confidence = make([]uint8, n), make([]uint8, n), make([]float32, n)
 	if p.cfg.DRW == string(losses.ReweightPull) {
 		p.reweight = make([]float64, classes)
@@ -82,7 +93,7 @@ func (p *pullTerm) build() (err error) {
 // readAway lets sessions read features that the host may not touch.
 func (p *pullTerm) readAway() (err error) {
 	source, target := p.keys.features, (*featureMap)(nil)
-	if source.Host() != nil {
+	if source.Host() != nil || p.l.spread() {
 		return nil
 	}
 	if p.l.target != nil {
@@ -101,7 +112,7 @@ func (p *pullTerm) readAway() (err error) {
 
 // choose plans queries, keys and weights.
 func (p *pullTerm) choose(ctx context.Context, i *iteration) error {
-	if err := p.plan(ctx, rng.New(p.l.cfg.Seed, i.index, "pull"), i.batch, p.l.target); err != nil {
+	if err := p.plan(ctx, rng.New(p.l.cfg.Seed, i.index, "pull"), i); err != nil {
 		return err
 	}
 	stats, s := &p.planned.Stats, &i.step
@@ -117,6 +128,9 @@ func (p *pullTerm) choose(ctx context.Context, i *iteration) error {
 
 // learn adds the gradient of λ·L_pull.
 func (p *pullTerm) learn(ctx context.Context, i *iteration) (err error) {
+	if m := p.l.micros; m.all > 1 {
+		p.planned.Part(m.from+i.micro, m.all)
+	}
 	fillImages(p.image, p.queryImages(i.batch))
 	i.step.Losses["pull"], err = p.run(ctx, p.l.noise(i, "pull"))
 	return err
@@ -140,44 +154,4 @@ func (p *pullTerm) queryImages(b *datasets.Batch) []*raster.Image {
 		return b.Target
 	}
 	return b.Pseudo
-}
-
-// plan draws queries, keys and weights from the teacher's features. target is
-// nil in domain generalisation.
-func (p *pullTerm) plan(ctx context.Context, r *rand.Rand, b *datasets.Batch, target *teacher) error {
-	grid, rule := p.planned.Grid, losses.GridRule(p.cfg.Pull.GridLabels)
-	toGrid := func(dst, labels []uint8) error {
-		return losses.GridLabels(dst, labels, p.size.N, p.size.H, p.size.W, grid.H, grid.W, rule)
-	}
-	if err := toGrid(p.source, flatten(b.SourceLabels)); err != nil {
-		return err
-	}
-	batch := losses.PullBatch{QueryLabels: p.source}
-	if p.away != nil {
-		batch.Reader = p.away
-	}
-	batch.Source = losses.FeatureMap{Features: p.keys.features.Host(), Labels: p.source}
-	batch.Keys = batch.Source
-	if target != nil {
-		if err := toGrid(p.target, target.pseudo); err != nil {
-			return err
-		}
-		if err := losses.GridConfidence(p.confidence, target.confidence, p.size.N, p.size.H, p.size.W, grid.H, grid.W); err != nil {
-			return err
-		}
-		batch.Target = &losses.FeatureMap{Features: target.features.Host(), Labels: p.target, Confidence: p.confidence}
-		if p.cfg.Pull.KeyDomain == configs.DomainTarget {
-			batch.Keys = *batch.Target
-		}
-		if p.cfg.Pull.QueryDomain == configs.DomainTarget {
-			batch.QueryLabels = p.target
-		}
-		if p.reweight != nil {
-			if err := losses.DRW(p.reweight, target.pseudo, target.confidence, p.cfg.DRWBeta); err != nil {
-				return err
-			}
-			batch.ClassWeights = p.reweight
-		}
-	}
-	return p.planned.Plan(ctx, r, batch)
 }

@@ -65,7 +65,7 @@ func (s *supervised) learn(ctx context.Context, i *iteration, loss string, image
 	if err != nil {
 		return 0, err
 	}
-	s.updateRunning(s.l.state.buffers, s.l.cfg.Train.BNMomentum)
+	s.l.noteStatistics(i)
 	return value, nil
 }
 
@@ -74,11 +74,18 @@ func (s *supervised) learn(ctx context.Context, i *iteration, loss string, image
 type sourceTerm struct {
 	l      *Learner
 	domain string // of its images
+
+	// Of a batch of several micro-batches: the denominators of its means.
+	pixels, things int
 }
 
 func sourceStages(l *Learner) ([]stage, error) {
-	t := &sourceTerm{l, l.cfg.CEDomain()}
-	return []stage{{Stage{"source", "loss on labelled images, and its gradient"}, always, t.learn}}, nil
+	t := &sourceTerm{l: l, domain: l.cfg.CEDomain()}
+	stages := []stage{{Stage{"source", "loss on labelled images, and its gradient"}, learn, always, t.learn}}
+	if l.spread() {
+		stages = append(stages, stage{planStage, plan, always, t.count})
+	}
+	return stages, nil
 }
 
 // learn adds the gradient of L_S.
@@ -99,14 +106,13 @@ func (t *sourceTerm) learn(ctx context.Context, i *iteration) error {
 // the batch's labels.
 func (t *sourceTerm) learnOn(ctx context.Context, i *iteration, domain string, images []*raster.Image, scale float64) error {
 	labels, denominator := flatten(i.batch.SourceLabels), losses.Denominator(t.l.cfg.Loss.CEDenominator)
-	err := losses.Encode(t.l.supervised.labels, t.l.supervised.weights, labels, t.l.arch.Classes, denominator, scale)
-	if err != nil {
+	if err := t.encode(labels, denominator, scale); err != nil {
 		return err
 	}
 	// Of both domains, the source's features are those to keep (DAFormer).
 	keeps := t.l.frozen != nil && (domain == configs.DomainSource || t.domain == domain)
 	if keeps {
-		if err := t.l.frozen.run(ctx, images, labels); err != nil {
+		if err := t.l.frozen.run(ctx, images, labels, t.things); err != nil {
 			return err
 		}
 	}
@@ -116,6 +122,15 @@ func (t *sourceTerm) learnOn(ctx context.Context, i *iteration, domain string, i
 		i.step.Losses["feature_distance"] = t.l.frozen.take()
 	}
 	return err
+}
+
+// encode fills the session's labels and weights, whose denominator is that of the batch.
+func (t *sourceTerm) encode(labels []uint8, d losses.Denominator, scale float64) error {
+	s, classes := t.l.supervised, t.l.arch.Classes
+	if t.l.spread() {
+		return losses.EncodeOver(s.labels, s.weights, labels, classes, t.pixels, scale)
+	}
+	return losses.Encode(s.labels, s.weights, labels, classes, d, scale)
 }
 
 // flatten joins the labels of a batch, [B,H,W].

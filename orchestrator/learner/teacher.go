@@ -25,6 +25,15 @@ type teacher struct {
 	pseudo     []uint8     // [B,H,W] arg max; nil when only features are wanted
 	confidence []float32   // [B,H,W] softmax maximum; nil likewise
 	features   *featureMap // [B,D,h,w] ℓ2-normalised; nil without a projector
+
+	kept []said // about each of several micro-batches
+}
+
+// said is what a teacher has said of a micro-batch.
+type said struct {
+	pseudo     []uint8
+	confidence []float32
+	features   []float32
 }
 
 // newTeacher builds the teacher's forward pass: pseudo-labels and confidences
@@ -58,13 +67,54 @@ func newTeacher(e *engine.Engine, name string, arch nets.Arch, size imageBatch, 
 // Close frees the session and the features.
 func (t *teacher) Close() error { return errors.Join(t.Program.Close(), t.features.Close()) }
 
-// run runs the teacher on the images.
-func (t *teacher) run(ctx context.Context, images []*raster.Image) error {
+// run runs the teacher on the images of a micro-batch.
+func (t *teacher) run(ctx context.Context, images []*raster.Image, micro int) error {
 	fillImages(t.image, images)
 	if err := t.Run(ctx); err != nil {
 		return fmt.Errorf("%s: %w", t.name, err)
 	}
-	return nil
+	if t.kept == nil {
+		return nil
+	}
+	k := &t.kept[micro]
+	copy(k.pseudo, t.pseudo)
+	copy(k.confidence, t.confidence)
+	if t.features == nil {
+		return nil
+	}
+	return t.features.Read(k.features, 0)
+}
+
+// keep makes the teacher keep what it says of each of n micro-batches.
+func (t *teacher) keep(n int) {
+	t.kept = make([]said, n)
+	for m := range t.kept {
+		k := &t.kept[m]
+		k.pseudo, k.confidence = make([]uint8, len(t.pseudo)), make([]float32, len(t.confidence))
+		if t.features != nil {
+			k.features = make([]float32, t.features.Len())
+		}
+	}
+}
+
+// recall makes pseudo-labels and confidences those of a micro-batch again.
+func (t *teacher) recall(micro int) {
+	if t.kept != nil {
+		copy(t.pseudo, t.kept[micro].pseudo)
+		copy(t.confidence, t.kept[micro].confidence)
+	}
+}
+
+// of returns what was said of a micro-batch.
+func (t *teacher) of(micro int) said {
+	if t.kept != nil {
+		return t.kept[micro]
+	}
+	s := said{pseudo: t.pseudo, confidence: t.confidence}
+	if t.features != nil {
+		s.features = t.features.Host()
+	}
+	return s
 }
 
 // pseudoLabels returns a copy of image n's pseudo-labels.

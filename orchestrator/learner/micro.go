@@ -1,0 +1,206 @@
+package learner
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"t2sda/graphs/engine"
+	"t2sda/internal/ranks"
+)
+
+// An iteration's batch consists of micro-batches (train.accumulate), shared out to ranks.
+// What the method sums over the batch, it sums over all of them: each has its sums, which
+// are gathered in the order of micro-batches and added up in that order by everybody. So
+// arithmetic does not depend on who does the work of which micro-batch.
+
+// micros shares out an iteration's micro-batches.
+type micros struct {
+	ranks *ranks.Group
+	all   int // of an iteration
+	mine  int // of this process
+	from  int // the first of these
+	fold  *ranks.Pending
+	slots []engine.Arena // sums of gradients that wait, see [ranks.Pending]
+}
+
+// newMicros shares all micro-batches out.
+func newMicros(g *ranks.Group, all int) (*micros, error) {
+	from, to := g.Share(all)
+	m := &micros{ranks: g, all: all, mine: to - from, from: from, fold: ranks.NewPending(to - from)}
+	if m.mine < 1 {
+		return nil, fmt.Errorf("%d micro-batches for %d processes: each needs one", all, g.Size())
+	}
+	return m, nil
+}
+
+// allocate makes the memory for n gradients to wait in. It is the host's, as what they
+// travel in is.
+func (m *micros) allocate(n int) error {
+	for range ranks.FoldDepth(m.mine) {
+		a, err := onHost(n)
+		if err != nil {
+			return fmt.Errorf("memory for gradients of micro-batches: %w", err)
+		}
+		m.slots = append(m.slots, a)
+	}
+	return nil
+}
+
+// Close frees the memory.
+func (m *micros) Close() error {
+	var errs []error
+	for _, a := range m.slots {
+		errs = append(errs, a.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// owner is the rank that does the work of a micro-batch.
+func (m *micros) owner(micro int) int {
+	size := m.ranks.Size()
+	return ((micro+1)*size - 1) / m.all
+}
+
+// spread reports whether an iteration has several micro-batches.
+func (l *Learner) spread() bool { return l.micros.all > 1 }
+
+// sumOver returns the sum over all micro-batches of what each of this process has.
+func sumOver[T int64 | float64](m *micros, mine [][]T) ([]T, error) {
+	var flat []T
+	for _, x := range mine {
+		flat = append(flat, x...)
+	}
+	all, err := ranks.Gather(m.ranks, m.all, flat)
+	if err != nil {
+		return nil, err
+	}
+	sum := make([]T, len(all)/m.all)
+	for i, v := range all {
+		sum[i%len(sum)] += v
+	}
+	return sum, nil
+}
+
+// agree makes an error of one rank an error of all, see [ranks.Group.Agree].
+func (l *Learner) agree(err error) error {
+	err = l.micros.ranks.Agree(err)
+	if peer := new(ranks.PeerError); errors.As(err, &peer) && peer.Mark == notFiniteMark {
+		return divergedPeer{peer}
+	}
+	return err
+}
+
+// divergedPeer is an [ErrNotFinite] of another rank.
+type divergedPeer struct{ *ranks.PeerError }
+
+func (divergedPeer) Is(target error) bool { return target == ErrNotFinite }
+
+func (d divergedPeer) Unwrap() error { return d.PeerError }
+
+// part is what was learned from a micro-batch, of which a [Step] tells.
+type part struct {
+	Losses  map[string]float64 `json:"losses"`
+	Quality []float64          `json:"q,omitempty"`
+}
+
+// lookAtAll gets the micro-batches and what the teacher says of them.
+func (l *Learner) lookAtAll(ctx context.Context, i *iteration) error {
+	for i.micro = range l.micros.mine {
+		if err := l.runPhase(ctx, i, look); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// planAll draws and sums up what concerns all micro-batches.
+func (l *Learner) planAll(ctx context.Context, i *iteration) error { return l.runPhase(ctx, i, plan) }
+
+// learnFromAll leaves the sum of this process's micro-batches in the gradients' arena.
+func (l *Learner) learnFromAll(ctx context.Context, i *iteration) error {
+	for i.micro, i.batch = range i.batches {
+		if err := l.optimizer.clear(); err != nil {
+			return err
+		}
+		for _, t := range l.teachers {
+			t.recall(i.micro)
+		}
+		i.step.Losses, i.step.Quality = map[string]float64{}, nil
+		if err := l.runPhase(ctx, i, learn); err != nil {
+			return err
+		}
+		i.parts = append(i.parts, part{i.step.Losses, i.step.Quality})
+		if err := l.micros.fold.Next(l.addSlot, l.keepSlot); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addSlot adds what waits in a slot to the gradients.
+func (l *Learner) addSlot(slot int) error {
+	waiting := l.micros.slots[slot].Host()
+	return changeInChunks(l.state.grads, l.state.size, func(at int, grads []float32) error {
+		inParallel(0, len(grads), func(from, to int) { ranks.AddTo(grads[from:to], waiting[at+from:at+to]) })
+		return nil
+	})
+}
+
+// keepSlot lets the gradients wait.
+func (l *Learner) keepSlot(slot int) error {
+	return copyArena(l.micros.slots[slot], l.state.grads, l.state.size)
+}
+
+// changeInChunks is [inChunks] for what f changes.
+func changeInChunks(a engine.Arena, n int, f func(at int, part []float32) error) error {
+	if a.Host() != nil {
+		return inChunks(a, n, f)
+	}
+	return inChunks(a, n, func(at int, part []float32) error {
+		if err := f(at, part); err != nil {
+			return err
+		}
+		return a.Write(part, at)
+	})
+}
+
+// reduceStage sums up over all micro-batches what each has left behind.
+func (l *Learner) reduceStage() stage {
+	return stage{Stage{"reduce", "sums over micro-batches and processes"}, move, always, func(_ context.Context, i *iteration) error {
+		g := l.micros.ranks
+		if g.Size() > 1 {
+			if err := changeInChunks(l.state.grads, l.state.size, func(_ int, part []float32) error { return g.Add(part) }); err != nil {
+				return fmt.Errorf("gradients: %w", err)
+			}
+		}
+		return l.gatherParts(i)
+	}}
+}
+
+// gatherParts tells in the step of all micro-batches.
+func (l *Learner) gatherParts(i *iteration) error {
+	mine, err := json.Marshal(i.parts)
+	if err != nil {
+		return err
+	}
+	texts, err := ranks.Texts(l.micros.ranks, mine)
+	if err != nil {
+		return err
+	}
+	i.step.Losses, i.step.Quality = map[string]float64{}, nil
+	for _, text := range texts {
+		var parts []part
+		if err := json.Unmarshal(text, &parts); err != nil {
+			return err
+		}
+		for _, p := range parts {
+			for name, loss := range p.Losses {
+				i.step.Losses[name] += loss
+			}
+			i.step.Quality = append(i.step.Quality, p.Quality...)
+		}
+	}
+	return nil
+}
