@@ -1,0 +1,163 @@
+// Package mpi lets ranks that an MPI launcher has started speak with each other. The
+// library, Open MPI's or one that is binary-compatible with MPICH, is loaded when it is
+// needed; nothing of it is needed to build.
+//
+// MPI carries bytes only. What they mean and in which order they are added up is package
+// ranks' affair, so that sums do not depend on the library.
+package mpi
+
+/*
+#cgo LDFLAGS: -ldl
+#include <stdlib.h>
+#include "mpi.h"
+*/
+import "C"
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"unsafe"
+)
+
+// World is all ranks of the job. It implements [ranks.Link]. Its methods are for one
+// goroutine, but for GiveUp.
+type World struct {
+	library    string
+	rank, size int
+	calls      chan func()
+	giveUp     *C.int // in C's memory, which a call under way looks at
+}
+
+// errGaveUp is what a rank is left with that others let wait.
+var errGaveUp = errors.New("other ranks do not answer, one of them may have ended: gave up waiting")
+
+// open loads one of the libraries, the first that is there, and starts MPI. All calls are
+// made by one thread, the one that started it: more, MPI need not allow.
+func open(libraries []string) (*World, error) {
+	w := &World{calls: make(chan func()), giveUp: (*C.int)(C.calloc(1, C.size_t(unsafe.Sizeof(C.int(0)))))}
+	go func() {
+		runtime.LockOSThread() // for good: the thread ends with the process
+		for f := range w.calls {
+			f()
+		}
+	}()
+	var err error
+	if w.call(func() { err = w.start(libraries) }); err != nil {
+		close(w.calls)
+		return nil, err
+	}
+	return w, nil
+}
+
+// call runs f on MPI's thread.
+func (w *World) call(f func()) {
+	done := make(chan struct{})
+	w.calls <- func() { defer close(done); f() }
+	<-done
+}
+
+func (w *World) start(libraries []string) error {
+	var faults []string
+	for _, name := range libraries {
+		text := C.CString(name)
+		fault := C.t2s_load(text)
+		C.free(unsafe.Pointer(text))
+		if fault == nil {
+			w.library = name
+			break
+		}
+		faults = append(faults, C.GoString(fault))
+		C.free(unsafe.Pointer(fault))
+	}
+	if w.library == "" {
+		return fmt.Errorf("no MPI library can be loaded, install Open MPI or MPICH on every node or set LD_LIBRARY_PATH to where it is: %s", strings.Join(faults, "; "))
+	}
+	if rc := C.t2s_init(); rc == C.T2S_THREADS {
+		return fmt.Errorf("%s was built without support for threads, which this program has (it lacks MPI_THREAD_FUNNELED): use another build of it", w.library)
+	} else if rc != 0 {
+		return w.fault("MPI_Init_thread", rc)
+	}
+	var rank, size C.int
+	if rc := C.t2s_rank(&rank); rc != 0 {
+		return w.fault("MPI_Comm_rank", rc)
+	}
+	if rc := C.t2s_size(&size); rc != 0 {
+		return w.fault("MPI_Comm_size", rc)
+	}
+	w.rank, w.size = int(rank), int(size)
+	return nil
+}
+
+// fault is a call's error; nil for 0.
+func (w *World) fault(what string, rc C.int) error {
+	switch rc {
+	case 0:
+		return nil
+	case C.T2S_GAVE_UP:
+		return errGaveUp
+	}
+	var text [1024]C.char
+	C.t2s_text(rc, &text[0])
+	return fmt.Errorf("%s (%s): %s", what, w.library, C.GoString(&text[0]))
+}
+
+// Rank implements [ranks.Link].
+func (w *World) Rank() int { return w.rank }
+
+// Size implements [ranks.Link].
+func (w *World) Size() int { return w.size }
+
+// Library is the name of what was loaded.
+func (w *World) Library() string { return w.library }
+
+// mostBytes is what one call of MPI moves for each rank at most: it counts in 32 bits.
+const mostBytes = 1 << 30
+
+// together waits for the other ranks and then calls MPI for n bytes of each.
+func (w *World) together(what string, n int, f func() C.int) (err error) {
+	if n > mostBytes {
+		return fmt.Errorf("%s: %d bytes of each rank are more than one call moves", what, n)
+	}
+	w.call(func() {
+		if err = w.fault("MPI_Ibarrier", C.t2s_meet(w.giveUp)); err == nil {
+			err = w.fault(what, f())
+		}
+	})
+	return err
+}
+
+// Gather implements [ranks.Link].
+func (w *World) Gather(dst, src []byte) error {
+	if len(src) == 0 {
+		return nil
+	}
+	return w.together("MPI_Allgather", len(src), func() C.int {
+		return C.t2s_gather(unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), C.int(len(src)))
+	})
+}
+
+// Exchange implements [ranks.Link].
+func (w *World) Exchange(dst, src []byte) error {
+	n := len(src) / w.size
+	return w.together("MPI_Alltoall", n, func() C.int {
+		return C.t2s_exchange(unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), C.int(n))
+	})
+}
+
+// GiveUp makes waiting for other ranks, now and later, an error.
+func (w *World) GiveUp() { *w.giveUp = 1 }
+
+// Close ends MPI, for which all ranks wait for each other.
+func (w *World) Close() (err error) {
+	w.call(func() {
+		if err = w.fault("MPI_Ibarrier", C.t2s_meet(w.giveUp)); err == nil {
+			err = w.fault("MPI_Finalize", C.t2s_finalize())
+		}
+	})
+	return err
+}
+
+// Abort ends all ranks at once: those, too, that wait for one which will not come.
+func (w *World) Abort(code int) { w.call(func() { C.t2s_abort(C.int(code)) }) }

@@ -1,0 +1,35 @@
+// What this package calls of MPI, without its headers: Open MPI's handles are addresses of
+// its variables, those of MPICH and what is binary-compatible with it (Intel MPI, MVAPICH,
+// Cray MPICH) are numbers. MPI 3.1, https://www.mpi-forum.org.
+#ifndef T2SDA_MPI_H
+#define T2SDA_MPI_H
+
+#include <stddef.h>
+
+// t2s_load opens a library and looks its functions up. It returns NULL, or what is wrong,
+// for the caller to free.
+char *t2s_load(const char *library);
+
+// t2s_open_mpi reports whether the loaded library is Open MPI.
+int t2s_open_mpi(void);
+
+// Errors of the calls below, besides MPI's own, which are positive.
+#define T2S_THREADS -1 // the library was built without support for threads
+#define T2S_GAVE_UP -2 // *give_up became true while others were waited for
+
+int t2s_init(void);
+int t2s_rank(int *rank);
+int t2s_size(int *size);
+
+// t2s_meet waits until all ranks are here. It sleeps between looks, so that ranks that are
+// early leave their processor to others.
+int t2s_meet(const volatile int *give_up);
+int t2s_gather(void *dst, const void *src, int bytes);
+int t2s_exchange(void *dst, const void *src, int bytes);
+int t2s_finalize(void);
+int t2s_abort(int code);
+
+// t2s_text describes an error of MPI in text, which has room for 512 characters.
+void t2s_text(int error, char *text);
+
+#endif

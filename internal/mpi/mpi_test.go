@@ -1,0 +1,182 @@
+package mpi
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"t2sda/internal/mpi/mpitest"
+	"t2sda/internal/ranks"
+)
+
+// rankEnv makes the test program a rank, whose part it names.
+const rankEnv = "T2SDA_TEST_RANK"
+
+// parts are what ranks of tests do.
+var parts = map[string]func(w *World, g *ranks.Group) error{
+	"sums": sums,
+	"dies": func(_ *World, g *ranks.Group) error {
+		if g.Rank() == 1 {
+			os.Exit(7) // without a word to the others
+		}
+		return g.Agree(nil)
+	},
+	"gives up": func(w *World, g *ranks.Group) error {
+		if g.Rank() == 1 {
+			time.Sleep(20 * time.Second) // until it is killed
+		}
+		time.AfterFunc(100*time.Millisecond, w.GiveUp)
+		err := g.Agree(nil)
+		fmt.Println(err)
+		w.Abort(9)
+		return err
+	},
+}
+
+func TestMain(m *testing.M) {
+	part := os.Getenv(rankEnv)
+	if part == "" {
+		os.Exit(m.Run())
+	}
+	if err := beRank(parts[part]); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func beRank(f func(w *World, g *ranks.Group) error) error {
+	w, err := Start(os.Getenv)
+	if err != nil || w == nil {
+		return fmt.Errorf("no world: %w", err)
+	}
+	g, err := ranks.New(w, "here")
+	if err != nil {
+		return err
+	}
+	return errors.Join(f(w, g), w.Close())
+}
+
+// sums adds more than a block up and gathers.
+func sums(_ *World, g *ranks.Group) error {
+	x := make([]float32, 1<<22+77)
+	for i := range x {
+		x[i] = float32(i%100 + g.Rank())
+	}
+	if err := g.Add(x); err != nil {
+		return err
+	}
+	for i, v := range x {
+		if want := float32(g.Size()*(i%100) + g.Size()*(g.Size()-1)/2); v != want {
+			return fmt.Errorf("value %d is %g, want %g", i, v, want)
+		}
+	}
+	all, err := ranks.Texts(g, []byte(strings.Repeat("x", g.Rank())))
+	if err != nil || len(all[g.Size()-1]) != g.Size()-1 {
+		return fmt.Errorf("%q, %w", all, err)
+	}
+	if g.Leads() {
+		fmt.Println("added up by", g.Size())
+	}
+	return nil
+}
+
+// start runs a part on so many ranks and returns what they say.
+func start(t *testing.T, part string, size int) (string, error) {
+	t.Helper()
+	cmd := mpitest.Command(t, size, os.Args[0])
+	cmd.Env = append(cmd.Env, rankEnv+"="+part)
+	text, err := cmd.CombinedOutput()
+	return string(text), err
+}
+
+func TestRanks(t *testing.T) {
+	for _, size := range []int{2, 3} {
+		text, err := start(t, "sums", size)
+		if err != nil || !strings.Contains(text, fmt.Sprint("added up by ", size)) {
+			t.Errorf("%d ranks: %v\n%s", size, err, text)
+		}
+	}
+}
+
+// TestRankDies: the others do not wait for ever, and the launcher says which it was.
+func TestRankDies(t *testing.T) {
+	begin := time.Now()
+	text, err := start(t, "dies", 2)
+	if err == nil || !strings.Contains(text, "1") || time.Since(begin) > 20*time.Second {
+		t.Errorf("after %v: %v\n%s", time.Since(begin), err, text)
+	}
+}
+
+func TestGiveUp(t *testing.T) {
+	begin := time.Now()
+	text, err := start(t, "gives up", 2)
+	if err == nil || !bytes.Contains([]byte(text), []byte(errGaveUp.Error())) || time.Since(begin) > 15*time.Second {
+		t.Errorf("after %v: %v\n%s", time.Since(begin), err, text)
+	}
+}
+
+func TestLaunched(t *testing.T) {
+	for _, k := range []struct {
+		env   []string
+		by    string
+		ok    bool
+		fault string
+	}{
+		{env: nil},
+		{env: []string{"OMPI_COMM_WORLD_SIZE=1", "PMIX_RANK=0"}, by: "Open MPI's mpirun"},
+		{env: []string{"OMPI_COMM_WORLD_SIZE=4"}, by: "Open MPI's mpirun", ok: true},
+		{env: []string{"PMI_SIZE=2", "PMI_RANK=0"}, by: "PMI (", ok: true},
+		{env: []string{"SLURM_NTASKS=4", "SLURM_PROCID=0"}}, // a batch script's own
+		{env: []string{"SLURM_STEP_NUM_TASKS=4"}, by: "srun", ok: true},
+		{env: []string{"SLURM_STEP_NUM_TASKS=4", "OMPI_COMM_WORLD_SIZE=1"}, by: "Open MPI's mpirun"},
+		{env: []string{"PMIX_RANK=3"}, by: "PMIx", ok: true},
+		{env: []string{"PMI_SIZE=many"}, fault: "PMI_SIZE=many in the environment is no number of ranks"},
+		{env: []string{"RANK=0", "WORLD_SIZE=1"}},
+		{env: []string{"RANK=0", "WORLD_SIZE=4", "LOCAL_RANK=0"}, fault: "start it as: mpirun -np 4 t2sda train …"},
+	} {
+		l, ok, err := launched(func(name string) string {
+			for _, v := range k.env {
+				if have, value, _ := strings.Cut(v, "="); have == name {
+					return value
+				}
+			}
+			return ""
+		})
+		if ok != k.ok || !strings.HasPrefix(l.by, k.by) || (err == nil) != (k.fault == "") || err != nil && !strings.Contains(err.Error(), k.fault) {
+			t.Errorf("%v: %+v, %t, %v", k.env, l, ok, err)
+		}
+	}
+}
+
+// TestLibraries: the launcher's own library is tried first.
+func TestLibraries(t *testing.T) {
+	for size, want := range map[string]string{"OMPI_COMM_WORLD_SIZE": "libmpi.so.40", "PMI_SIZE": "libmpi.so.12"} {
+		l, _, err := launched(func(name string) string { return map[string]string{size: "2"}[name] })
+		if err != nil || l.libraries()[0] != want {
+			t.Errorf("%s: %v, %v", size, l.libraries(), err)
+		}
+	}
+	_, err := open([]string{"libnone.so.1", "libc.so.6"})
+	if err == nil || !strings.Contains(err.Error(), "no MPI library can be loaded") || !strings.Contains(err.Error(), "libnone") || !strings.Contains(err.Error(), "libc.so.6: it has no function MPI_") {
+		t.Error(err)
+	}
+}
+
+// TestAlone: without a launcher there is no world, and nothing is loaded.
+func TestAlone(t *testing.T) {
+	if w, err := Start(func(string) string { return "" }); w != nil || err != nil {
+		t.Errorf("%v, %v", w, err)
+	}
+}
+
+func TestWithout(t *testing.T) {
+	have := Without([]string{"HOME=/", "OMPI_COMM_WORLD_SIZE=2", "PMIX_RANK=1", "RANK=1", "OMPI_MCA_btl=tcp", "SLURM_STEP_NUM_TASKS=2"})
+	if want := []string{"HOME=/", "OMPI_MCA_btl=tcp"}; !slices.Equal(have, want) {
+		t.Errorf("%v, want %v", have, want)
+	}
+}
