@@ -1,13 +1,11 @@
 package score
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"math"
 	"runtime"
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,6 +39,13 @@ type Options struct {
 	// Each is called with every image's prediction after it was scored, by several
 	// goroutines at a time. Its error ends the evaluation.
 	Each func(Prediction) error
+	// Part of Parts is what is evaluated here of an evaluation that several processes
+	// share: the images whose number has the remainder Part. 0 Parts: all of it.
+	Part, Parts int
+	// Together tells the other processes what was counted here, or with which error it
+	// ended, and returns what all have counted, in one order. All then get the whole
+	// result. Nil with one part.
+	Together func(counted []byte, err error) ([][]byte, error)
 }
 
 // Prediction is what a model says to one image.
@@ -71,6 +76,7 @@ func Evaluate(ctx context.Context, p *predict.Predictor, d *datasets.Dataset, o 
 	if o.Workers <= 0 {
 		o.Workers = max(1, runtime.GOMAXPROCS(0)-1)
 	}
+	o.Parts = max(o.Parts, 1)
 	o.Workers = min(o.Workers, max(1, d.Len()))
 	tasks := o.Workers + 2
 	if !p.SingleRun() {
@@ -83,9 +89,9 @@ func Evaluate(ctx context.Context, p *predict.Predictor, d *datasets.Dataset, o 
 		total: NewConfusion(len(p.Space().Classes)),
 	}
 	start := time.Now()
-	if err := e.run(ctx); err != nil {
+	if err := e.join(e.run(ctx)); err != nil {
 		err = fmt.Errorf("evaluate %s: %w", p.Name(), err)
-		return nil, interrupt.Explain(err, "stopped after %d of %d images", e.done, d.Len())
+		return nil, interrupt.Explain(err, "stopped after %d of %d images", e.done, e.toDo())
 	}
 	r, err := e.result()
 	if err != nil {
@@ -178,7 +184,7 @@ func (e *evaluation) run(ctx context.Context) error {
 // load reads images into tasks until none is left.
 func (e *evaluation) load(ctx context.Context) error {
 	for {
-		i := int(e.next.Add(1)) - 1
+		i := (int(e.next.Add(1))-1)*e.o.Parts + e.o.Part
 		if i >= e.d.Len() {
 			return nil
 		}
@@ -274,11 +280,7 @@ func (e *evaluation) count(one *Confusion, score ImageScore) error {
 	}
 	e.images++
 	if e.o.Worst > 0 && !math.IsNaN(float64(score.PixelAccuracy)) {
-		e.worst = append(e.worst, score)
-		slices.SortFunc(e.worst, func(a, b ImageScore) int {
-			return cmp.Or(cmp.Compare(a.PixelAccuracy, b.PixelAccuracy), cmp.Compare(a.ID, b.ID))
-		})
-		e.worst = e.worst[:min(len(e.worst), e.o.Worst)]
+		e.worst = e.lowest(append(e.worst, score))
 	}
 	e.step()
 	return nil
@@ -308,7 +310,7 @@ func (e *evaluation) skip(ctx context.Context, index int, err error) error {
 func (e *evaluation) step() {
 	e.done++
 	if e.o.Progress != nil {
-		e.o.Progress(e.done, e.d.Len())
+		e.o.Progress(e.done, e.toDo())
 	}
 }
 
