@@ -112,6 +112,15 @@ func (d *Dataset) ImagesKey() (string, error) {
 	return hex.EncodeToString(h.Sum(nil)[:16]), nil
 }
 
+// NamesKey identifies the images by their names, in order, wherever they lie.
+func (d *Dataset) NamesKey() string {
+	h := sha256.New()
+	for _, it := range d.items {
+		hashString(h, it.ID)
+	}
+	return hex.EncodeToString(h.Sum(nil)[:16])
+}
+
 // hashFile adds a file's absolute path, size and modification time.
 func hashFile(h hash.Hash, name string) error {
 	info, err := os.Stat(name)

@@ -207,5 +207,5 @@ func prepareOnly(t *testing.T, c configs.Config, log *zap.Logger) (*data, error)
 	if err != nil {
 		return nil, err
 	}
-	return openData(t.Context(), c, "", nil, cache, log)
+	return openData(t.Context(), c, "", nil, cache, log, nil)
 }

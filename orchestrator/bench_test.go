@@ -82,7 +82,7 @@ func newStreetsTrainer(b *testing.B) (*trainer, *datasets.Stream) {
 		b.Fatal(err)
 	}
 	b.Cleanup(func() { e.Close() })
-	d, err := openData(b.Context(), c, "", e, b.TempDir(), quiet().Log)
+	d, err := openData(b.Context(), c, "", e, b.TempDir(), quiet().Log, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -25,7 +25,7 @@ func TestCameraIsFittedOnce(t *testing.T) {
 	open := func() (pseudo []float32, fits int) {
 		t.Helper()
 		core, logs := observer.New(zap.InfoLevel)
-		d, err := openData(t.Context(), c, "", nil, cache, zap.New(core))
+		d, err := openData(t.Context(), c, "", nil, cache, zap.New(core), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -90,7 +90,7 @@ func TestCameraNamesTheBadImage(t *testing.T) {
 		t.Fatal(files, err)
 	}
 	writeFile(t, files[0], "no picture")
-	_, err = openData(t.Context(), c, "", nil, t.TempDir(), zap.NewNop())
+	_, err = openData(t.Context(), c, "", nil, t.TempDir(), zap.NewNop(), nil)
 	for _, want := range []string{"translate.engine: camera: target", files[0]} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %s in it", err, want)

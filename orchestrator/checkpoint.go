@@ -171,9 +171,17 @@ func checkpointPath(run, prefix string, iteration int) string {
 	return filepath.Join(run, checkpointDir, fmt.Sprintf("%s%06d", prefix, iteration))
 }
 
-// checkpoint saves the state under the prefix's name for the current iteration
-// and removes what is no longer kept. State that is not finite is never saved.
+// checkpoint saves the state, which all ranks have, by the rank that leads.
 func (t *trainer) checkpoint(prefix string) error {
+	if err := t.sameState(); err != nil {
+		return err
+	}
+	return leaderOnly(t.ranks, func() error { return t.save(prefix) })
+}
+
+// save saves the state under the prefix's name for the current iteration and removes what
+// is no longer kept. State that is not finite is never saved.
+func (t *trainer) save(prefix string) error {
 	if err := t.learner.Check(); err != nil {
 		return t.explain(t.progress.Iteration-1, err)
 	}

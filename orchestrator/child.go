@@ -11,6 +11,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"t2sda/internal/mpi"
 )
 
 // logFile takes what a run in a process of its own prints.
@@ -54,6 +56,7 @@ func runChild(ctx context.Context, j Job, o Options) error {
 	// Called as people call the program: the run records it.
 	cmd.Args = []string{cmp.Or(o.Program, "t2sda"), "train", "--resume", "-c", filepath.Join(dir, ConfigFile)}
 	cmd.Stdout, cmd.Stderr = log, log
+	cmd.Env = mpi.Without(os.Environ()) // it is alone, whoever started this process
 	cmd.SysProcAttr = ChildProcess()
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	err = cmd.Run()

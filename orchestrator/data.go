@@ -12,6 +12,7 @@ import (
 	"t2sda/configs"
 	"t2sda/datasets"
 	"t2sda/graphs/engine"
+	"t2sda/internal/ranks"
 	"t2sda/translate"
 	"t2sda/translate/neural"
 )
@@ -27,63 +28,91 @@ type data struct {
 
 	networks []*neural.Translator // that translate images
 	told     sync.Once            // see unkept
+	ranks    *ranks.Group         // that read the same data, each its share of a batch
 	began    inputs               // what draws depend on, as of the run's beginning
 }
 
 // openData opens the data sets of cfg and counts class statistics where rare
 // class sampling needs them (cached in cacheDir). A run in dir (empty: none) that
 // passes over bad files goes on with what it began with, see [inputs]. A network
-// that translates images runs on e. Who opens data closes it, before e.
-func openData(ctx context.Context, cfg configs.Config, dir string, e *engine.Engine, cacheDir string, log *zap.Logger) (_ *data, err error) {
-	d := &data{}
+// that translates images runs on e. Of ranks g, which must find the same images, the first
+// counts and measures. Who opens data closes it, before e.
+func openData(ctx context.Context, cfg configs.Config, dir string, e *engine.Engine, cacheDir string, log *zap.Logger, g *ranks.Group) (_ *data, err error) {
+	d := &data{ranks: g}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, d.close())
 		}
 	}()
+	resumed, err := d.openSets(cfg, dir, log)
+	if err := g.Agree(err); err != nil {
+		return nil, err
+	}
+	if err := d.sameData(g); err != nil {
+		return nil, err
+	}
+	if err := d.openLoaders(ctx, cfg, e, cacheDir, log); err != nil || resumed {
+		return d, err
+	}
+	d.noteInputs(cfg)
+	return d, nil
+}
+
+// openLoaders opens the loader of each rank, with what the first one has counted and
+// measured for it.
+func (d *data) openLoaders(ctx context.Context, cfg configs.Config, e *engine.Engine, cacheDir string, log *zap.Logger) error {
+	open := func() error { return d.openLoader(ctx, cfg, e, cacheDir, log) }
+	if err := leaderOnly(d.ranks, open); err != nil || d.ranks.Size() == 1 {
+		return err
+	}
+	err := d.shareBegan(d.ranks)
+	if err == nil && !d.ranks.Leads() {
+		err = open()
+	}
+	return d.ranks.Agree(err)
+}
+
+// openSets opens the data sets. resumed: they are those that the run in dir began with.
+func (d *data) openSets(cfg configs.Config, dir string, log *zap.Logger) (resumed bool, err error) {
 	disk, err := openCache(cfg, log)
 	if err != nil {
-		return nil, err
+		return false, err
 	}
 	began, err := readInputs(cfg, dir)
 	if err != nil {
-		return nil, err
+		return false, err
 	}
 	name, labelled := "data.source", cfg.Data.Source
 	if cfg.LabelsTarget() {
 		name, labelled = "data.target", cfg.Data.Target
 	}
 	if d.source, err = openDataset(name, labelled, cfg, disk, began == nil); err != nil {
-		return nil, err
+		return false, err
 	}
 	if d.eval, err = openDataset("data.eval", cfg.Data.Eval, cfg, disk, began == nil); err != nil {
-		return nil, err
+		return false, err
 	}
 	d.space = d.source.Space()
 	if !d.space.Equal(d.eval.Space()) {
-		return nil, fmt.Errorf("%s.map and data.eval.map lead to different classes: %v and %v", name, d.space.Names(), d.eval.Space().Names())
+		return false, fmt.Errorf("%s.map and data.eval.map lead to different classes: %v and %v", name, d.space.Names(), d.eval.Space().Names())
 	}
 	if cfg.UsesTarget() {
 		if d.target, err = openDataset("data.target", cfg.Data.Target, cfg, disk, false); err != nil {
-			return nil, err
+			return false, err
 		}
 	}
 	d.tellPassedOver(log)
 	if began != nil {
 		if err := d.resume(began); err != nil {
-			return nil, fmt.Errorf("%s: %w", filepath.Join(dir, recordFile), err)
+			return false, fmt.Errorf("%s: %w", filepath.Join(dir, recordFile), err)
 		}
 	}
 	if disk != nil {
 		if err := d.announceCache(cfg.Data.Cache, cfg.SkipsBadFiles(), log); err != nil {
-			return nil, err
+			return false, err
 		}
 	}
-	if err := d.openLoader(ctx, cfg, e, cacheDir, log); err != nil || began != nil {
-		return d, err
-	}
-	d.noteInputs(cfg)
-	return d, nil
+	return began != nil, nil
 }
 
 // resume goes on with the files that a run began with.
@@ -169,6 +198,7 @@ func (d *data) openLoader(ctx context.Context, cfg configs.Config, e *engine.Eng
 		Flip: cfg.Data.Flip, CatMaxRatio: cfg.Data.CatMaxRatio,
 		Workers: cfg.Data.Workers, Prefetch: cfg.Data.Prefetch, SkipBadFiles: cfg.SkipsBadFiles(),
 	}
+	o.Share.From, o.Share.To = d.ranks.Share(cfg.Train.MicroBatches())
 	if cfg.UsesPseudo() {
 		var err error
 		if o.Translate, err = d.openTranslator(ctx, cfg, e, cacheDir, log); err != nil {

@@ -24,6 +24,11 @@ func (t *trainer) deliver(ctx context.Context, out, baseline *Outcome) (err erro
 			return err
 		}
 	}
+	return leaderOnly(t.ranks, func() error { return t.deliverScored(ctx, out, baseline, measured) })
+}
+
+// deliverScored is deliver for a student that was scored.
+func (t *trainer) deliverScored(ctx context.Context, out, baseline *Outcome, measured *score.Result) (err error) {
 	o, err := t.modelOptions(ctx)
 	if err != nil {
 		return err

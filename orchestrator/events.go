@@ -28,7 +28,8 @@ type Event struct {
 
 const eventsFile = "events.jsonl"
 
-// eventLog writes events to events.jsonl and to TensorBoard.
+// eventLog writes events to events.jsonl and to TensorBoard. A nil one, of a rank that does
+// not lead, writes nothing.
 type eventLog struct {
 	file  atomicfile.File
 	board *tbevent.Writer
@@ -94,6 +95,9 @@ func keptEvents(path string, from int, warn func(text string)) (kept []Event, fi
 }
 
 func (l *eventLog) write(e Event) error {
+	if l == nil {
+		return nil
+	}
 	line, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("%s: iteration %d: %w", eventsFile, e.Iteration, err)
@@ -105,9 +109,19 @@ func (l *eventLog) write(e Event) error {
 }
 
 // sync makes the events durable. TensorBoard's may be lost.
-func (l *eventLog) sync() error { return l.file.Sync() }
+func (l *eventLog) sync() error {
+	if l == nil {
+		return nil
+	}
+	return l.file.Sync()
+}
 
-func (l *eventLog) close() error { return errors.Join(l.file.Close(), l.board.Close()) }
+func (l *eventLog) close() error {
+	if l == nil {
+		return nil
+	}
+	return errors.Join(l.file.Close(), l.board.Close())
+}
 
 // scalars flattens the event into TensorBoard's tags, sorted.
 func (e Event) scalars() []tbevent.Scalar {

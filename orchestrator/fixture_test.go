@@ -32,7 +32,7 @@ func train(t testing.TB, c configs.Config) (dir string, last *score.Result) {
 		t.Fatal(err)
 	}
 	defer e.Close()
-	d, err := openData(t.Context(), c, "", e, t.TempDir(), zap.NewNop())
+	d, err := openData(t.Context(), c, "", e, t.TempDir(), zap.NewNop(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,7 +54,7 @@ func openTrainer(t *testing.T, c configs.Config) *trainer {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { e.Close() })
-	d, err := openData(t.Context(), c, "", e, t.TempDir(), zap.NewNop())
+	d, err := openData(t.Context(), c, "", e, t.TempDir(), zap.NewNop(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

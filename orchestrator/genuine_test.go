@@ -154,7 +154,7 @@ func TestGenuineBatches(t *testing.T) {
 				t.Fatal(err)
 			}
 			core, logs := observer.New(zap.InfoLevel)
-			d, err := openData(t.Context(), c, "", nil, t.TempDir(), zap.New(core))
+			d, err := openData(t.Context(), c, "", nil, t.TempDir(), zap.New(core), nil)
 			if err != nil {
 				t.Fatal(err)
 			}

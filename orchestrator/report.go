@@ -111,7 +111,7 @@ func (t *trainer) facts() []report.Fact {
 		{Name: "method", Value: fmt.Sprintf("%s: %s", c.Method, c.Method.Sentence())},
 		{Name: "labelled images", Value: fmt.Sprintf("%d in %s", t.data.source.Len(), t.data.source.Root())},
 	}
-	images := fmt.Sprintf("%d labelled images", c.Train.Batch)
+	images := fmt.Sprintf("%d labelled images", c.Train.Batch*c.Train.MicroBatches())
 	if t.data.target != nil {
 		images += " and as many target images"
 		facts = append(facts, report.Fact{Name: "target images", Value: fmt.Sprintf("%d in %s, without labels", t.data.target.Len(), t.data.target.Root())})

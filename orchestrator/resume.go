@@ -16,14 +16,36 @@ import (
 // has gone on from an earlier one: what is left of it is the user's to look at.
 const damagedPrefix = "damaged_"
 
-// resume continues from the newest checkpoint of the run directory that is whole, if
+// resume continues from a checkpoint of the run directory, if there is any: the one from
+// which the rank that leads does.
+func (t *trainer) resume(strict bool) error {
+	from := ""
+	err := leaderOnly(t.ranks, func() (err error) {
+		from, err = t.resumeNewest(strict)
+		return err
+	})
+	if err == nil {
+		from, err = heed(t.ranks, from)
+	}
+	if err != nil || from == "" || t.ranks.Leads() {
+		return t.ranks.Agree(err)
+	}
+	p, err := loadState(t.learner, from, hashes(t.cfg)...)
+	if err == nil || errors.Is(err, errUnsummed) {
+		t.goOn(from, p)
+		err = nil
+	}
+	return t.ranks.Agree(err)
+}
+
+// resumeNewest continues from the newest checkpoint of the run directory that is whole, if
 // there is any. Damaged ones before which it goes back are set aside, with a warning
 // that says what is wrong with them; with strict, they are an error. A directory whose
 // checkpoints are all damaged is an error: training must not begin anew unasked.
-func (t *trainer) resume(strict bool) error {
+func (t *trainer) resumeNewest(strict bool) (from string, err error) {
 	paths, err := resumable(t.dir)
 	if err != nil || len(paths) == 0 {
-		return err
+		return "", err
 	}
 	var faults []error
 	for i, path := range paths {
@@ -33,16 +55,16 @@ func (t *trainer) resume(strict bool) error {
 			t.log.Warn("resuming from a checkpoint: "+err.Error(), zap.String("checkpoint", path))
 		case errors.As(err, new(*damagedError)):
 			if strict {
-				return fmt.Errorf("%w; without --strict the run goes on from the last checkpoint that is whole", err)
+				return "", fmt.Errorf("%w; without --strict the run goes on from the last checkpoint that is whole", err)
 			}
 			faults = append(faults, err)
 			continue
 		case err != nil:
-			return err
+			return "", err
 		}
-		return t.resumeAt(path, p, paths[:i], faults)
+		return path, t.resumeAt(path, p, paths[:i], faults)
 	}
-	return fmt.Errorf("none of the run's checkpoints is whole: begin a new run, under another name or without this folder: %w", errors.Join(faults...))
+	return "", fmt.Errorf("none of the run's checkpoints is whole: begin a new run, under another name or without this folder: %w", errors.Join(faults...))
 }
 
 // resumeAt goes on from a checkpoint that was loaded; faults say what is wrong with the
@@ -55,14 +77,19 @@ func (t *trainer) resumeAt(path string, p progress, newer []string, faults []err
 			return fmt.Errorf("checkpoint %s is damaged, and cannot be set aside: %w", bad, err)
 		}
 	}
+	t.goOn(path, p)
+	if c := t.cfg.Train; strings.HasPrefix(filepath.Base(path), bestPrefix) && due(p.Iteration, c.CheckpointEvery, c) {
+		return t.save(lastPrefix) // as this iteration left one, or was about to
+	}
+	return nil
+}
+
+// goOn takes over the progress of a checkpoint whose state was loaded.
+func (t *trainer) goOn(path string, p progress) {
 	t.progress = p
 	t.progress.ConfigHash = t.cfg.Hash() // from here on, if it was saved before an extension
 	t.spent, t.keptBest = t.progress.Seconds, t.progress.BestIteration
 	t.log.Info("resumed", zap.String("checkpoint", filepath.Base(path)), zap.Int("iteration", t.progress.Iteration))
-	if c := t.cfg.Train; strings.HasPrefix(filepath.Base(path), bestPrefix) && due(p.Iteration, c.CheckpointEvery, c) {
-		return t.checkpoint(lastPrefix) // as this iteration left one, or was about to
-	}
-	return nil
 }
 
 // resumable lists the checkpoints that a run can be resumed from, newest first. The

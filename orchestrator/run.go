@@ -23,6 +23,7 @@ import (
 	"t2sda/internal/atomicfile"
 	"t2sda/internal/interrupt"
 	"t2sda/internal/plural"
+	"t2sda/internal/ranks"
 	"t2sda/internal/shell"
 )
 
@@ -41,6 +42,12 @@ type Options struct {
 	Command  string          // the command line as typed, for the record; may be empty
 	// Executable is this program, which [TrainAll] starts; empty: the file of the running one.
 	Executable string
+	// Ranks are the processes that train the run together, each by a Run of its own; nil:
+	// this one does alone.
+	Ranks *ranks.Group
+	// Logger makes the log of a rank that does not lead, which goes to a file in the run's
+	// directory, as what is for people does; nil: none.
+	Logger func(w io.Writer) *zap.Logger
 	// Vet is asked before a model that translates is opened, see [engine.Options]; nil:
 	// none.
 	Vet  func(path string, model []byte) error
@@ -76,50 +83,50 @@ const (
 	predictionsFile = "predictions.png"
 	baselineName    = "baseline"
 	lockFile        = "run.lock"     // locked, see [lockDir]; empty
+	rankLogs        = "rank-*.log"   // of ranks that do not lead
 	commandsFile    = "commands.txt" // that began and resumed the run, see [keepCommand]
 )
 
 // Run trains cfg's method (and source-only first, if cfg asks for a baseline),
 // exports the student, scores the exported file and writes the report. It
 // returns the context's error, after saving a checkpoint, when ctx ends.
+//
+// Where there are ranks, all call it with one configuration, and all get the same error
+// or none; the outcome is complete where the rank leads.
 func Run(ctx context.Context, cfg configs.Config, o Options) (_ *Outcome, err error) {
-	e, err := openVetting(cfg, o.Vet, o.Log)
+	if err := o.meet(cfg); err != nil {
+		return nil, err
+	}
+	if cfg, err = onNode(cfg, o.Ranks); err != nil {
+		return nil, err
+	}
+	e, err := openRank(cfg, o)
 	if err != nil {
 		return nil, err
 	}
 	defer e.Close() // its sessions are closed by then; nothing is left to fail
-	dir, lock, err := claimDir(cfg, o)
+	dir, release, err := o.claim(cfg)
 	if err != nil {
 		return nil, err
 	}
-	defer lock.Close() // the lock goes with it
-	base := filepath.Join(dir, baselineName)
-	tidyUp(o.Log, dir, base)
-	if err := errors.Join(removeUnfinished(o.Disk, dir), removeUnfinished(o.Disk, base)); err != nil {
-		o.Log.Warn("what a killed process has left is still there: " + err.Error())
-	}
+	defer release()
 	defer func() {
 		if err != nil {
 			err = o.resumable(err, dir)
-			discardUnused(dir)
+			if o.Ranks.Leads() {
+				discardUnused(dir)
+			}
 		}
 	}()
-	if err := renderStreets(ctx, cfg, o); err != nil {
+	endLog, err := o.logRank(dir)
+	if err != nil {
 		return nil, err
 	}
-	// The directory's own place, so that its config.yaml resumes this run and not
-	// a later one of the first name.
-	if cfg, err = placedIn(cfg, dir); err != nil {
+	defer endLog()
+	if cfg, err = o.settle(ctx, cfg, dir); err != nil {
 		return nil, err
 	}
-	if o.Extend > 0 {
-		if cfg, err = o.extended(cfg, dir); err != nil {
-			return nil, err
-		}
-	}
-	if err := keepConfig(o.Disk, cfg, dir); err != nil {
-		return nil, err
-	}
+	base := filepath.Join(dir, baselineName)
 	info := e.Info()
 	o.home = dir
 	o.Log.Info("run", zap.String("directory", dir), zap.String("runtime", info.Version), zap.String("device", info.Device))
@@ -131,10 +138,87 @@ func Run(ctx context.Context, cfg configs.Config, o Options) (_ *Outcome, err er
 		}
 	}
 	out, err := runOne(ctx, cfg, dir, baseline, e, o)
-	if err != nil {
-		return nil, err
+	if err != nil || !o.Ranks.Leads() {
+		return out, err
 	}
 	return out, out.print(o.Out, baseline)
+}
+
+// claim returns the directory of the run, locked until release, in which what killed
+// processes have left is gone.
+func (o Options) claim(cfg configs.Config) (dir string, release func(), err error) {
+	var lock *os.File
+	err = leaderOnly(o.Ranks, func() (err error) {
+		dir, lock, err = claimDir(cfg, o)
+		return err
+	})
+	release = func() {
+		if lock != nil {
+			lock.Close() // the lock goes with it
+		}
+	}
+	if err == nil {
+		dir, err = shareDir(o.Ranks, dir)
+	}
+	if err != nil {
+		release()
+		return dir, nil, err
+	}
+	if !o.Ranks.Leads() {
+		return dir, release, nil
+	}
+	base := filepath.Join(dir, baselineName)
+	tidyUp(o.Log, dir, base)
+	if err := errors.Join(removeUnfinished(o.Disk, dir), removeUnfinished(o.Disk, base)); err != nil {
+		o.Log.Warn("what a killed process has left is still there: " + err.Error())
+	}
+	return dir, release, nil
+}
+
+// settle returns the configuration of the run in dir, which keeps it, and makes the data
+// that the program itself has.
+func (o Options) settle(ctx context.Context, cfg configs.Config, dir string) (configs.Config, error) {
+	err := leaderFirst(o.Ranks, func() error { return renderStreets(ctx, cfg, o) })
+	if err != nil {
+		return cfg, err
+	}
+	cfg, err = o.shareOut(cfg, dir)
+	if err := o.Ranks.Agree(err); err != nil {
+		return cfg, err
+	}
+	err = leaderOnly(o.Ranks, func() (err error) {
+		if o.Extend > 0 {
+			if cfg, err = o.extended(cfg, dir); err != nil {
+				return err
+			}
+		}
+		return keepConfig(o.Disk, cfg, dir)
+	})
+	if o.Extend > 0 && !o.Ranks.Leads() {
+		cfg = cfg.Extend(o.Extend)
+	}
+	return cfg, err
+}
+
+// shareOut returns the configuration with the run's own place, so that its config.yaml
+// resumes this run and not a later one of the first name, and with as many micro-batches
+// as it began with, or as there are ranks.
+func (o Options) shareOut(cfg configs.Config, dir string) (configs.Config, error) {
+	cfg, err := placedIn(cfg, dir)
+	if err != nil {
+		return cfg, err
+	}
+	if cfg.Train.Accumulate == 0 && exists(filepath.Join(dir, ConfigFile)) {
+		began, err := runConfig(dir)
+		if err != nil {
+			return cfg, err
+		}
+		cfg.Train.Accumulate = began.Train.Accumulate
+		if began.Train.MicroBatches() < o.Ranks.Size() {
+			cfg.Train.Accumulate = began.Train.MicroBatches()
+		}
+	}
+	return cfg.ForRanks(o.Ranks.Size())
 }
 
 // withMethod returns cfg for one of several methods that are held against each
@@ -163,10 +247,18 @@ func (o Options) resumable(err error, dir string) error {
 // runOne trains one method in dir. A run that is complete is not repeated: its
 // outcome is read back.
 func runOne(ctx context.Context, cfg configs.Config, dir string, baseline *Outcome, e *engine.Engine, o Options) (*Outcome, error) {
-	if err := setAside(dir, cfg); err != nil {
-		return nil, err
+	var done *Outcome
+	err := leaderOnly(o.Ranks, func() (err error) {
+		if err := setAside(dir, cfg); err != nil {
+			return err
+		}
+		done, err = readOutcome(dir, cfg)
+		return err
+	})
+	if err == nil {
+		done, err = heed(o.Ranks, done)
 	}
-	if done, err := readOutcome(dir, cfg); err != nil || done != nil {
+	if err != nil || done != nil {
 		return done, err
 	}
 	t, err := prepare(ctx, cfg, dir, e, o)
@@ -185,7 +277,10 @@ func runOne(ctx context.Context, cfg configs.Config, dir string, baseline *Outco
 		o.Log.Warn("model.init is empty: the encoder starts from random weights, the paper's from ImageNet's")
 	}
 	// Not before: a configuration that is refused must not replace the run's own.
-	if err := errors.Join(writeConfig(o.Disk, cfg, dir), keepCommand(o.Disk, cmp.Or(o.home, dir), o.Command)); err != nil {
+	err = leaderOnly(o.Ranks, func() error {
+		return errors.Join(writeConfig(o.Disk, cfg, dir), keepCommand(o.Disk, cmp.Or(o.home, dir), o.Command))
+	})
+	if err != nil {
 		return nil, err
 	}
 	if err := t.run(ctx); err != nil {
@@ -199,32 +294,40 @@ func runOne(ctx context.Context, cfg configs.Config, dir string, baseline *Outco
 		return nil, err
 	}
 	out.Seconds = t.seconds()
-	return out, out.write(o.Disk)
+	return out, leaderOnly(o.Ranks, func() error { return out.write(o.Disk) })
 }
 
 // prepare opens the data and builds the trainer on it. Both are the caller's to
 // close, the trainer first.
 func prepare(ctx context.Context, cfg configs.Config, dir string, e *engine.Engine, o Options) (*trainer, error) {
 	began := time.Now()
-	var err error
-	if o.start, err = findStart(ctx, cfg, dir, o.Log); err != nil { // before the data: it takes no time, or the network
-		return nil, fmt.Errorf("model.init: %w", err)
+	err := leaderFirst(o.Ranks, func() (err error) { // before the data: it takes no time, or the network
+		if o.start, err = findStart(ctx, cfg, dir, o.Log); err != nil {
+			err = fmt.Errorf("model.init: %w", err)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
 	defer func() { _ = o.start.remove() }() // of the system's folder for such things
 	cache, err := statsFolder(cfg, o.Log)
+	if err := o.Ranks.Agree(err); err != nil {
+		return nil, err
+	}
+	d, err := openData(ctx, cfg, dir, e, cache, o.Log, o.Ranks)
 	if err != nil {
 		return nil, err
 	}
-	d, err := openData(ctx, cfg, dir, e, cache, o.Log)
-	if err != nil {
-		return nil, err
-	}
-	if err := d.keepInputs(o.Disk, cfg, dir); err != nil {
+	if err := leaderOnly(o.Ranks, func() error { return d.keepInputs(o.Disk, cfg, dir) }); err != nil {
 		return nil, errors.Join(err, d.close())
 	}
 	t, err := newTrainer(cfg, dir, o, e, d)
-	if err != nil {
-		return nil, errors.Join(err, d.close())
+	if failed := o.Ranks.Agree(err); failed != nil {
+		if err == nil {
+			failed = errors.Join(failed, t.close())
+		}
+		return nil, errors.Join(failed, d.close())
 	}
 	t.began = began
 	return t, nil

@@ -179,11 +179,12 @@ func discardUnused(dir string) {
 	if begun(dir) {
 		return
 	}
+	logs, _ := filepath.Glob(filepath.Join(dir, rankLogs)) // the pattern is sound
 	// What was not written by us stays, and with it the directory.
-	for _, path := range []string{
+	for _, path := range append(logs,
 		filepath.Join(dir, baselineName, ConfigFile), filepath.Join(dir, baselineName, recordFile), filepath.Join(dir, baselineName),
 		filepath.Join(dir, ConfigFile), filepath.Join(dir, commandsFile), filepath.Join(dir, recordFile), filepath.Join(dir, lockFile), dir,
-	} {
+	) {
 		_ = os.Remove(path)
 	}
 }

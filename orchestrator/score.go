@@ -55,11 +55,11 @@ func (t *trainer) evaluateMissed(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return interrupt.Explain(err, "stopped after iteration %d", t.progress.Iteration)
 	}
-	log, err := openEvents(t.disk, t.dir, e.Iteration, t.warn, e)
+	log, err := t.openEvents(e.Iteration, e)
 	if err != nil {
 		return err
 	}
-	if err := log.close(); err != nil {
+	if err := t.agree(log.close()); err != nil {
 		return err
 	}
 	return t.checkpoint(lastPrefix) // which waits for no evaluation any more
@@ -105,25 +105,40 @@ func (t *trainer) evaluateStudent(ctx context.Context, e *Event) error {
 // scored is what is deployed.
 func (t *trainer) score(ctx context.Context) (_ *score.Result, err error) {
 	t.log.Debug("evaluation")
+	p, end, err := t.openStudent(ctx)
+	if failed := t.agree(err); failed != nil {
+		if err == nil {
+			end()
+		}
+		return nil, failed
+	}
+	defer func() { err = errors.Join(err, end()) }()
+	options := t.evalOptions()
+	if t.ranks.Size() > 1 {
+		options.Part, options.Parts, options.Together = t.ranks.Rank(), t.ranks.Size(), t.counted
+		ctx = t.signals
+	}
+	return score.Evaluate(ctx, p, t.data.eval, options)
+}
+
+// openStudent exports the student in memory and opens it until end.
+func (t *trainer) openStudent(ctx context.Context) (p *predict.Predictor, end func() error, err error) {
 	o, err := t.modelOptions(ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	model, err := export.Build(o, t.learner.Student)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	session, err := t.engine.NewSession("student", model)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	defer func() { err = errors.Join(err, session.Close()) }()
-	p, err := predict.New(session)
-	if err != nil {
-		return nil, err
+	if p, err = predict.New(session); err != nil {
+		return nil, nil, errors.Join(err, session.Close())
 	}
-	defer func() { err = errors.Join(err, p.Close()) }()
-	return score.Evaluate(ctx, p, t.data.eval, t.evalOptions())
+	return p, func() error { return errors.Join(p.Close(), session.Close()) }, nil
 }
 
 func (t *trainer) evalOptions() score.Options {

@@ -17,6 +17,7 @@ import (
 	"t2sda/graphs/engine"
 	"t2sda/internal/atomicfile"
 	"t2sda/internal/interrupt"
+	"t2sda/internal/ranks"
 	"t2sda/orchestrator/learner"
 )
 
@@ -32,22 +33,28 @@ type trainer struct {
 	meter   meter
 	engine  *engine.Engine
 
+	ranks   *ranks.Group    // that train together
+	signals context.Context // which a signal to this rank ends
+	stop    func()          // ends the context of all that ranks do together
+
 	data     *data
 	learner  *learner.Learner
 	progress progress
-	began    time.Time      // this process
-	spent    float64        // s, by earlier processes
-	keptBest int            // the best iteration that the newest checkpoint names
-	scored   *score.Result  // by the last evaluation; nil before the first one
-	scoredAt int            // its iteration
-	delivery []report.Stage // what followed training
+	began    time.Time        // this process
+	spent    float64          // s, by earlier processes
+	skipped  []datasets.Fault // of the iteration, by this rank
+	keptBest int              // the best iteration that the newest checkpoint names
+	scored   *score.Result    // by the last evaluation; nil before the first one
+	scoredAt int              // its iteration
+	delivery []report.Stage   // what followed training
 }
 
 // newTrainer builds networks, terms and state for cfg. The caller keeps e and d
 // open until it has closed the trainer.
 func newTrainer(cfg configs.Config, dir string, o Options, e *engine.Engine, d *data) (*trainer, error) {
 	t := &trainer{
-		cfg: cfg, dir: dir, home: cmp.Or(o.home, dir), version: o.Version, program: cmp.Or(o.Program, "t2sda"), log: o.Log, disk: o.Disk, engine: e, data: d,
+		cfg: cfg, dir: dir, home: cmp.Or(o.home, dir), version: o.Version, program: cmp.Or(o.Program, "t2sda"), log: o.Log, disk: o.Disk, engine: e, data: d, ranks: o.Ranks,
+		signals: context.Background(), stop: func() {},
 		meter:    newMeter(o.Out, o.Terminal, cfg.Train.LogEvery),
 		progress: progress{ConfigHash: cfg.Hash(), BestMIoU: -1, Space: d.space},
 		began:    time.Now(),
@@ -69,7 +76,7 @@ func newTrainer(cfg configs.Config, dir string, o Options, e *engine.Engine, d *
 
 // build makes the learner, from the weights in a file if there is one.
 func (t *trainer) build(file string) (err error) {
-	o := learner.Options{Config: t.cfg, Space: t.data.space, Source: t.cfg.Model.Init, Log: t.log}
+	o := learner.Options{Config: t.cfg, Space: t.data.space, Source: t.cfg.Model.Init, Log: t.log, Ranks: t.ranks}
 	if file != "" {
 		if o.Initial, err = t.initial(file, learner.Arch(t.cfg, len(o.Space.Classes))); err != nil {
 			return fmt.Errorf("model.init: %w", err)
@@ -87,12 +94,14 @@ func (t *trainer) warn(text string) { t.log.Warn(text) }
 // the iteration, saves a checkpoint and returns the context's error.
 func (t *trainer) run(ctx context.Context) (err error) {
 	c := t.cfg.Train
+	ctx, end := t.together(ctx)
+	defer end()
 	t.meter.start(string(t.cfg.Method), t.progress.Iteration, c.Iterations)
 	defer t.meter.stop()
 	if err := t.evaluateMissed(ctx); err != nil {
 		return err
 	}
-	log, err := openEvents(t.disk, t.dir, t.progress.Iteration, t.warn)
+	log, err := t.openEvents(t.progress.Iteration)
 	if err != nil {
 		return err
 	}
@@ -101,7 +110,11 @@ func (t *trainer) run(ctx context.Context) (err error) {
 	stream := t.data.loader.Stream(work, t.progress.Iteration)
 	defer func() {
 		stream.Close()
-		err = errors.Join(err, log.close())
+		if closeErr := log.close(); err == nil && closeErr != nil {
+			err = t.agree(closeErr)
+		} else {
+			err = errors.Join(err, closeErr)
+		}
 	}()
 	for it := t.progress.Iteration; it < c.Iterations; it++ {
 		event, err := t.iterate(work, it, stream)
@@ -121,6 +134,9 @@ func (t *trainer) run(ctx context.Context) (err error) {
 // checkpoint saved.
 func (t *trainer) finishIteration(ctx context.Context, log *eventLog, e Event) error {
 	c, done := t.cfg.Train, t.progress.Iteration
+	if err := t.heedSignals(); err != nil {
+		return err
+	}
 	t.progress.EvalPending = due(done, c.EvalEvery, c)
 	if err := t.evaluatePending(ctx, &e); err != nil {
 		err = errors.Join(err, log.write(e))
@@ -131,11 +147,11 @@ func (t *trainer) finishIteration(ctx context.Context, log *eventLog, e Event) e
 	}
 	stopped := ctx.Err()
 	if err := log.write(e); err != nil {
-		return err
+		return t.agree(err)
 	}
-	t.meter.tick(e, c.Batch)
+	t.meter.tick(e, c.Batch*c.MicroBatches())
 	if stopped != nil || due(done, c.CheckpointEvery, c) {
-		if err := errors.Join(log.sync(), t.checkpoint(lastPrefix)); err != nil {
+		if err := errors.Join(t.agree(log.sync()), t.checkpoint(lastPrefix)); err != nil {
 			return err
 		}
 	}
@@ -151,6 +167,18 @@ type dataError struct{ error }
 
 func (e *dataError) Unwrap() error { return e.error }
 
+// dataMark is what other ranks know such an error by.
+const dataMark = "data"
+
+// Mark implements [ranks.Marked].
+func (e *dataError) Mark() string { return dataMark }
+
+// isData reports whether this rank or another failed to make a batch.
+func isData(err error) bool {
+	peer := new(ranks.PeerError)
+	return errors.As(err, new(*dataError)) || errors.As(err, &peer) && peer.Mark == dataMark
+}
+
 // savedError is a failure that left the state of the last iteration saved.
 type savedError struct{ error }
 
@@ -159,7 +187,7 @@ func (e *savedError) Unwrap() error { return e.error }
 // stopAt ends training with the error of iteration it. Where there was no batch to
 // learn from, what is trained so far is sound, and saved.
 func (t *trainer) stopAt(it int, err error) error {
-	if data := new(dataError); !errors.As(err, &data) {
+	if !isData(err) {
 		return t.explain(it, err)
 	}
 	err = fmt.Errorf("iteration %d: %w", it, err)
@@ -189,7 +217,10 @@ func (t *trainer) iterate(ctx context.Context, it int, batches *datasets.Stream)
 	e := Event{}
 	step, err := t.learner.Iterate(ctx, it, func(ctx context.Context) (*datasets.Batch, error) { return t.next(ctx, it, batches, &e) })
 	e.Step = step
-	return e, err
+	if err != nil {
+		return e, err
+	}
+	return e, t.tellSkipped(it, &e)
 }
 
 // next waits for the batch of an iteration and counts what it did without.
@@ -199,10 +230,16 @@ func (t *trainer) next(ctx context.Context, it int, batches *datasets.Stream, e 
 		return nil, &dataError{err}
 	}
 	for _, f := range b.Skipped {
-		e.Skipped = append(e.Skipped, f.File)
-		if t.progress.Skipped.add(f, 1) {
-			t.log.Warn("passed over: "+f.Error, zap.Int("iteration", it))
-		}
+		t.skip(it, e, f)
+		t.skipped = append(t.skipped, f)
 	}
 	return b, nil
+}
+
+// skip counts a file that an iteration did without.
+func (t *trainer) skip(it int, e *Event, f datasets.Fault) {
+	e.Skipped = append(e.Skipped, f.File)
+	if t.progress.Skipped.add(f, 1) {
+		t.log.Warn("passed over: "+f.Error, zap.Int("iteration", it))
+	}
 }

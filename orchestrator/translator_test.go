@@ -44,7 +44,7 @@ func TestNetworkTranslates(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer e.Close()
-	d, err := openData(t.Context(), c, "", e, t.TempDir(), zap.NewNop())
+	d, err := openData(t.Context(), c, "", e, t.TempDir(), zap.NewNop(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -35,7 +35,7 @@ func TestTogether(t *testing.T) {
 	}
 	for _, size := range []int{2, 4} {
 		for rank, err := range together(t, s, o, size, func(r *Result) {
-			ignore := cmpopts.IgnoreFields(Result{}, "Seconds", "ImagesPerSecond")
+			ignore := cmpopts.IgnoreFields(Result{}, "Model", "Seconds", "ImagesPerSecond")
 			if diff := cmp.Diff(want, r, ignore, cmp.AllowUnexported(Confusion{})); diff != "" {
 				t.Errorf("%d processes: %s", size, diff)
 			}

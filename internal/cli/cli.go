@@ -52,6 +52,9 @@ func Run(ctx context.Context, args []string, out, errs io.Writer) int {
 	if !started { // cobra's own: unknown commands, arguments, missing flags
 		err = usageError{fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
 	}
+	if isQuiet(err) {
+		errs = io.Discard
+	}
 	if text, ok := interrupt.Text(err); ok {
 		fmt.Fprintln(errs, strings.TrimSuffix("t2sda: interrupted: "+text, ": "))
 		return interrupt.ExitCode(ctx)

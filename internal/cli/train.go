@@ -3,6 +3,7 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
+	"t2sda/configs"
 	"t2sda/graphs/engine"
 	"t2sda/internal/terminal"
 	"t2sda/orchestrator"
@@ -26,29 +27,39 @@ and in a YAML file to that file.
 t2sda train --resume RUN continues a run that was interrupted as if it had not
 been; --extend N RUN goes on with one that is finished.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			run, settings, err := again.choose(cmd, &flags, args)
-			if err != nil {
-				return err
-			}
-			cfg, err := flags.load(settings)
-			if err != nil {
-				return err
-			}
-			if run != "" {
-				if err := flags.keepsConfiguration(cfg, settings); err != nil {
+			return amongRanks(cmd.Context(), options(cmd), func(o orchestrator.Options) error {
+				cfg, err := chosen(cmd, &flags, &again, args, &o)
+				if err := o.Ranks.Agree(err); err != nil {
 					return err
 				}
-			}
-			o := options(cmd)
-			o.Resume, o.Run, o.Strict, o.Extend = again.run != "", run, again.strict, again.extend
-			o.Vet = vet(cmd, engine.Options{Library: cfg.Runtime.Library, Device: cfg.Runtime.Device, IntraOpThreads: cfg.Runtime.Threads})
-			_, err = orchestrator.Run(cmd.Context(), cfg, o)
-			return err
+				_, err = orchestrator.Run(cmd.Context(), cfg, o)
+				return err
+			})
 		},
 	}
 	flags.add(cmd)
 	again.add(cmd)
 	return cmd
+}
+
+// chosen returns the configuration to train by, and says in o which run is continued.
+func chosen(cmd *cobra.Command, flags *configFlags, again *resumption, args []string, o *orchestrator.Options) (configs.Config, error) {
+	run, settings, err := again.choose(cmd, flags, args)
+	if err != nil {
+		return configs.Config{}, err
+	}
+	cfg, err := flags.load(settings)
+	if err != nil {
+		return cfg, err
+	}
+	if run != "" {
+		if err := flags.keepsConfiguration(cfg, settings); err != nil {
+			return cfg, err
+		}
+	}
+	o.Resume, o.Run, o.Strict, o.Extend = again.run != "", run, again.strict, again.extend
+	o.Vet = vet(cmd, engine.Options{Library: cfg.Runtime.Library, Device: cfg.Runtime.Device, IntraOpThreads: cfg.Runtime.Threads})
+	return cfg, nil
 }
 
 // options are the orchestrator's options for a command.

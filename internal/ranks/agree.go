@@ -7,6 +7,9 @@ import (
 	"fmt"
 )
 
+// Ended reports whether the ranks have agreed on an error, or to stop: all of them end.
+func (g *Group) Ended() bool { return g.ended }
+
 // PeerError is what another rank has failed with.
 type PeerError struct {
 	Name string // of the rank, and of its machine
@@ -96,5 +99,6 @@ func (g *Group) exchange(err error, stop bool) (bool, error) {
 			first = &PeerError{Name: g.Name(rank), Text: v.Error, Mark: v.Mark, Interrupted: v.Interrupted}
 		}
 	}
+	g.ended = g.ended || stop || first != nil
 	return stop, first
 }

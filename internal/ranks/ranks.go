@@ -25,6 +25,7 @@ type Group struct {
 	link  Link
 	nodes []string // of ranks
 	block []float32
+	ended bool
 }
 
 // New returns the group of a link. Node names the machine of this rank.
@@ -77,6 +78,9 @@ func (g *Group) Neighbours() (place, number int) {
 	return place, number
 }
 
+// Node is this rank's machine.
+func (g *Group) Node() string { return g.nodes[g.Rank()] }
+
 // Name is what a rank is called in messages.
 func (g *Group) Name(rank int) string { return fmt.Sprintf("rank %d (%s)", rank, g.nodes[rank]) }
 
@@ -91,8 +95,8 @@ type number interface {
 	float32 | float64 | int64 | uint8
 }
 
-// bytesOf is a slice's memory.
-func bytesOf[T number](x []T) []byte {
+// Bytes is the memory of a slice.
+func Bytes[T number](x []T) []byte {
 	if len(x) == 0 {
 		return nil
 	}
@@ -113,7 +117,7 @@ func Gather[T number](g *Group, n int, mine []T) ([]T, error) {
 	padded := make([]T, most*each)
 	copy(padded, mine)
 	all := make([]T, g.Size()*len(padded))
-	if err := g.link.Gather(bytesOf(all), bytesOf(padded)); err != nil {
+	if err := g.link.Gather(Bytes(all), Bytes(padded)); err != nil {
 		return nil, err
 	}
 	out := make([]T, 0, n*each)
@@ -135,7 +139,7 @@ func Texts(g *Group, mine []byte) ([][]byte, error) {
 func (g *Group) texts(mine []byte) ([][]byte, error) {
 	size := g.link.Size()
 	lengths := make([]int64, size)
-	if err := g.link.Gather(bytesOf(lengths), bytesOf([]int64{int64(len(mine))})); err != nil {
+	if err := g.link.Gather(Bytes(lengths), Bytes([]int64{int64(len(mine))})); err != nil {
 		return nil, err
 	}
 	most := int64(0)

@@ -1,10 +1,12 @@
 package learner
 
 import (
+	"hash/crc32"
 	"slices"
 
 	"t2sda/graphs/engine"
 	"t2sda/graphs/weights"
+	"t2sda/internal/ranks"
 )
 
 // Part is a piece of a learner's state, as a file of a checkpoint holds it.
@@ -123,3 +125,24 @@ func inChunks(a engine.Arena, n int, f func(at int, part []float32) error) error
 	}
 	return nil
 }
+
+// Sum is a checksum of the weights of student and teacher.
+func (l *Learner) Sum() (uint32, error) {
+	sum := uint32(0)
+	for _, a := range []engine.Arena{l.state.student, l.state.teacher} {
+		if a == nil {
+			continue
+		}
+		err := inChunks(a, l.state.size, func(_ int, part []float32) error {
+			sum = crc32.Update(sum, castagnoli, ranks.Bytes(part))
+			return nil
+		})
+		if err != nil {
+			return 0, err
+		}
+	}
+	return sum, nil
+}
+
+// castagnoli is what processors have an instruction for.
+var castagnoli = crc32.MakeTable(crc32.Castagnoli)

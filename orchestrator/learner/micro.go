@@ -83,9 +83,13 @@ func sumOver[T int64 | float64](m *micros, mine [][]T) ([]T, error) {
 	return sum, nil
 }
 
-// agree makes an error of one rank an error of all, see [ranks.Group.Agree].
-func (l *Learner) agree(err error) error {
-	err = l.micros.ranks.Agree(err)
+// agree makes an error of one rank an error of all.
+func (l *Learner) agree(err error) error { return Agree(l.micros.ranks, err) }
+
+// Agree is [ranks.Group.Agree] for errors of which some are [ErrNotFinite]: they are so on
+// all ranks.
+func Agree(g *ranks.Group, err error) error {
+	err = g.Agree(err)
 	if peer := new(ranks.PeerError); errors.As(err, &peer) && peer.Mark == notFiniteMark {
 		return divergedPeer{peer}
 	}
