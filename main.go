@@ -14,7 +14,8 @@ import (
 )
 
 func main() {
-	ctx, stop := interrupt.Notify(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// SIGUSR1 is what schedulers can send ahead of time, and what mpirun passes on.
+	ctx, stop := interrupt.Notify(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGUSR1)
 	// Another signal, later, kills at once: what was saved stays whole. timeout(1) and
 	// some schedulers send each signal to a process and to its group: that is one.
 	context.AfterFunc(ctx, func() { time.AfterFunc(time.Second, stop) })

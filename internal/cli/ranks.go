@@ -42,8 +42,9 @@ func amongRanks(ctx context.Context, o orchestrator.Options, run func(o orchestr
 	o.Ranks, err = ranks.New(world, node)
 	if err == nil {
 		o.Logger = func(w io.Writer) *zap.Logger { return newLogger(w) }
+		o.Terminal = false // what launchers make of a rank's output looks like one
 		if !o.Ranks.Leads() {
-			o.Log, o.Out, o.Terminal = zap.NewNop(), io.Discard, false
+			o.Log, o.Out = zap.NewNop(), io.Discard
 		}
 		err = run(o)
 	}
