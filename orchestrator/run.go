@@ -210,12 +210,15 @@ func (o Options) shareOut(cfg configs.Config, dir string) (configs.Config, error
 	}
 	if cfg.Train.Accumulate == 0 && exists(filepath.Join(dir, ConfigFile)) {
 		began, err := runConfig(dir)
-		if err != nil {
+		switch {
+		case err != nil && o.Ranks.Size() == 1:
+			return cfg, nil // what it was told will do, as ever
+		case err != nil:
 			return cfg, err
 		}
 		cfg.Train.Accumulate = began.Train.Accumulate
-		if began.Train.MicroBatches() < o.Ranks.Size() {
-			cfg.Train.Accumulate = began.Train.MicroBatches()
+		if n := began.Train.MicroBatches(); n < o.Ranks.Size() {
+			return cfg, fmt.Errorf("%s learns from %s an iteration, which %d processes cannot share out: go on with at most as many", dir, plural.Of(n, "micro-batch", "micro-batches"), o.Ranks.Size())
 		}
 	}
 	return cfg.ForRanks(o.Ranks.Size())

@@ -47,7 +47,7 @@ func openStyled(t *testing.T, c configs.Config) (*data, error) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = e.Close() })
-	d, err := openData(t.Context(), c, "", e, t.TempDir(), zap.NewNop())
+	d, err := openData(t.Context(), c, "", e, t.TempDir(), zap.NewNop(), nil)
 	if err == nil {
 		t.Cleanup(func() { _ = d.close() })
 	}
