@@ -15,6 +15,7 @@ import (
 func sweepCommand() *cobra.Command {
 	var o sweep.Options
 	var list, dry bool
+	var shard string
 	var given wordFlags
 	cmd := &cobra.Command{
 		Use:   "sweep NAME|FILE [key=value …]",
@@ -39,6 +40,9 @@ interrupted sweep continues. A run that fails is a hole in the table.`,
 			if o.Settings, err = given.settings(args[1:]); err != nil {
 				return err
 			}
+			if o.Shard, err = sweep.ParseShard(shard); err != nil {
+				return usageError{fmt.Errorf("--shard: %w", err)}
+			}
 			p, err := sweep.New(s, o)
 			if err != nil {
 				return usageError{err}
@@ -55,6 +59,7 @@ interrupted sweep continues. A run that fails is a hole in the table.`,
 	cmd.Flags().UintSliceVar(&o.Seeds, "seeds", nil, "seeds of each row (default: the sweep's)")
 	cmd.Flags().StringArrayVar(&o.Rows, "rows", nil, "rows to train, between commas; may be given several times (default: all)")
 	cmd.Flags().StringVar(&o.Out, "out", "", "folder of the table's files (default: sweeps in the configuration's output)")
+	cmd.Flags().StringVar(&shard, "shard", "", "train the i-th of n parts of the runs, `i/n`, and make no table: for several machines that share the output; the sweep without it makes the table afterwards")
 	addJobs(cmd, &o.Jobs)
 	given.add(cmd, "seed", "out") // see --seeds, --out
 	return cmd

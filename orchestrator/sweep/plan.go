@@ -16,6 +16,7 @@ type Options struct {
 	Seeds    []uint   // empty: the sweep's
 	Rows     []string // names, each one or several between commas; empty: all
 	Jobs     int      // runs at a time, see [orchestrator.Seats]
+	Shard    Shard    // of the runs that are trained
 	Out      string   // folder of NAME.json, NAME.md and NAME.png; empty: sweeps below the configuration's output
 }
 
@@ -30,6 +31,7 @@ type Plan struct {
 	out      string
 	atATime  int
 	threads  int
+	shard    Shard
 }
 
 // cell is a row and seed, and the job that it stands for: cells of equal
@@ -50,7 +52,7 @@ func New(s *configs.Sweep, o Options) (*Plan, error) {
 	if o.Jobs < 0 {
 		return nil, fmt.Errorf("sweep %s: want at least 1 job, or 0 for what the cores carry, have %d", s.Name, o.Jobs)
 	}
-	p := &Plan{sweep: s, variants: variants, seeds: s.Seeds, out: o.Out, runs: filepath.Join(first.Output, "sweeps", "runs")}
+	p := &Plan{sweep: s, variants: variants, seeds: s.Seeds, out: o.Out, shard: o.Shard, runs: filepath.Join(first.Output, "sweeps", "runs")}
 	p.atATime, p.threads = orchestrator.Seats(o.Jobs, first.Runtime.Threads)
 	for i := range variants {
 		variants[i].Config.Runtime.Threads = p.threads

@@ -18,8 +18,11 @@ import (
 
 // Run trains what was asked for and is not known yet, prints the table and
 // writes NAME.json, NAME.md and NAME.png. Runs that fail are holes in the table,
-// and an error at the end.
+// and an error at the end. Of a shard, no table is made.
 func (p *Plan) Run(ctx context.Context, o orchestrator.Options) (*Table, error) {
+	if p.shard.Of > 0 {
+		return nil, p.trainShard(ctx, o)
+	}
 	lock, err := orchestrator.Lock(p.runs)
 	if err != nil {
 		return nil, err

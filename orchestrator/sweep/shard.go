@@ -1,0 +1,64 @@
+package sweep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"t2sda/internal/plural"
+	"t2sda/orchestrator"
+)
+
+// Shard is a part of a sweep's runs, that of one of several machines: the runs whose
+// number, from 1, is Number modulo Of. The zero value is all of them.
+type Shard struct{ Number, Of int }
+
+// ParseShard reads i/n; empty text is the zero value.
+func ParseShard(text string) (s Shard, err error) {
+	if text == "" {
+		return s, nil
+	}
+	number, of, ok := strings.Cut(text, "/")
+	var errs [2]error
+	s.Number, errs[0] = strconv.Atoi(number)
+	s.Of, errs[1] = strconv.Atoi(of)
+	if err := errors.Join(errs[:]...); !ok || err != nil || s.Number < 1 || s.Number > s.Of {
+		return s, fmt.Errorf("shard %q: want i/n with i from 1 to n, as in 2/8", text)
+	}
+	return s, nil
+}
+
+// trainShard trains the shard's runs, and writes no table: the sweep without a shard
+// reads all runs back, once they are there.
+func (p *Plan) trainShard(ctx context.Context, o orchestrator.Options) error {
+	lock, err := orchestrator.Lock(filepath.Join(p.runs, fmt.Sprintf(".shard-%d-of-%d", p.shard.Number, p.shard.Of)))
+	if err != nil {
+		return err
+	}
+	defer lock.Close() // the lock goes with it
+	known, err := readStore(p.path(".json"))
+	if err != nil {
+		return err
+	}
+	all := p.jobs
+	p.jobs = nil
+	for i, j := range all {
+		if i%p.shard.Of == p.shard.Number-1 {
+			p.jobs = append(p.jobs, j)
+		}
+	}
+	fmt.Fprintf(o.Out, "shard %d of %d: %d of %s\n", p.shard.Number, p.shard.Of, len(p.jobs), plural.Of(len(all), "run", "runs"))
+	if err := p.train(ctx, known, o); err != nil {
+		return err
+	}
+	var failed []error
+	for _, j := range p.jobs {
+		if e := known.find(j.Config.Hash(), p.threads); e != nil && e.Error != "" {
+			failed = append(failed, fmt.Errorf("%s failed: %s", j, e.Error))
+		}
+	}
+	return errors.Join(failed...)
+}
