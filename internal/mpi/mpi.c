@@ -31,7 +31,7 @@ static FUNCTIONS(void *) ompi;
 static FUNCTIONS(int) mpich;
 static int is_ompi;
 
-// CALL calls a function of the loaded library; in its arguments, L stands for the library.
+// CALL calls a function of the loaded library that takes no handles.
 #define CALL(name, ...) (is_ompi ? ompi.name(__VA_ARGS__) : mpich.name(__VA_ARGS__))
 
 #define LOOK_UP(L, name)                                              \
@@ -77,8 +77,6 @@ char *t2s_load(const char *library) {
 	mpich.ignore = (void *)1;
 	return NULL;
 }
-
-int t2s_open_mpi(void) { return is_ompi; }
 
 int t2s_init(void) {
 	int provided = 0;

@@ -109,9 +109,6 @@ func (w *World) Rank() int { return w.rank }
 // Size implements [ranks.Link].
 func (w *World) Size() int { return w.size }
 
-// Library is the name of what was loaded.
-func (w *World) Library() string { return w.library }
-
 // mostBytes is what one call of MPI moves for each rank at most: it counts in 32 bits.
 const mostBytes = 1 << 30
 

@@ -10,9 +10,6 @@
 // for the caller to free.
 char *t2s_load(const char *library);
 
-// t2s_open_mpi reports whether the loaded library is Open MPI.
-int t2s_open_mpi(void);
-
 // Errors of the calls below, besides MPI's own, which are positive.
 #define T2S_THREADS -1 // the library was built without support for threads
 #define T2S_GAVE_UP -2 // *give_up became true while others were waited for
