@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -127,6 +128,9 @@ func distance(a, b trained) float64 {
 	return most
 }
 
+// longEnv is set where tests may take minutes, as in `task test:full`.
+const longEnv = "T2SDA_TEST_LONG"
+
 // variants are configurations whose sums over the batch differ.
 var variants = map[string]func(c *configs.Config){
 	"t2s":  func(*configs.Config) {},
@@ -150,6 +154,9 @@ var variants = map[string]func(c *configs.Config){
 // same bits.
 func TestRanksAreMicroBatches(t *testing.T) {
 	for name, change := range variants {
+		if often := []string{"t2s", "self-training", "masked"}; os.Getenv(longEnv) == "" && !slices.Contains(often, name) {
+			continue
+		}
 		t.Run(name, func(t *testing.T) {
 			c := small()
 			c.Train.Accumulate = 2
