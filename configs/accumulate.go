@@ -15,5 +15,8 @@ func (c Config) ForRanks(ranks int) (Config, error) {
 	if n := c.Train.MicroBatches(); n < ranks {
 		return c, fmt.Errorf("train.accumulate: want at least %d, so that each of %[1]d processes has a micro-batch of train.batch images, have %d: start fewer, or leave it out for one each", ranks, n)
 	}
+	if err := c.checkWhole(); err != nil {
+		return c, fmt.Errorf("train.accumulate: %w", err)
+	}
 	return c, nil
 }

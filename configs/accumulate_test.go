@@ -8,6 +8,11 @@ import (
 // TestForRanks: processes share the micro-batches out, of which there is one for each
 // where nothing is said.
 func TestForRanks(t *testing.T) {
+	thresholds := Default()
+	thresholds.Method = CBST
+	if _, err := thresholds.ForRanks(2); err == nil || !strings.Contains(err.Error(), "train.accumulate: term select takes no batches of several") {
+		t.Errorf("cbst by two processes: %v", err)
+	}
 	for _, k := range []struct {
 		accumulate, ranks, want int
 		fault                   string

@@ -247,7 +247,7 @@ func TestHash(t *testing.T) {
 	if base.Hash() == skipping.Hash() {
 		t.Error("what follows a bad file did not change the hash")
 	}
-	if text, err := base.YAML(); err != nil || slices.ContainsFunc([]string{"on_error", "stats_cache", "stem", "encoder_bn", "dilations", "encoder_train", "lora", "recompute:", "accumulate", "styles", "adain", "weather", "hrda:", "mask:"}, func(key string) bool { return strings.Contains(string(text), key) }) {
+	if text, err := base.YAML(); err != nil || slices.ContainsFunc([]string{"on_error", "stats_cache", "stem", "encoder_bn", "dilations", "encoder_train", "lora", "recompute:", "accumulate", "styles", "adain", "weather", "hrda:", "mask:", "entropy:", "adversarial:", "select:", "contrast:"}, func(key string) bool { return strings.Contains(string(text), key) }) {
 		t.Errorf("settings that are newer than hashes are written (%v)", err)
 	}
 }
@@ -256,7 +256,7 @@ func TestHash(t *testing.T) {
 func TestMethodOfTerms(t *testing.T) {
 	c := Default()
 	c.Loss.CEDomain = DomainBoth
-	for name, trained := range map[Method][]string{"source": {TermSource}, "source+mix": {TermSource, TermMix}, "source+pull": {TermSource, TermPull}, "source+pull+mix+mask": Terms()} {
+	for name, trained := range map[Method][]string{"source": {TermSource}, "source+mix": {TermSource, TermMix}, "source+pull": {TermSource, TermPull}, "source+pull+mix+mask": {TermSource, TermPull, TermMix, TermMask}, "source+entropy": {TermSource, TermEntropy}} {
 		c.Method = name
 		if _, err := methodOf(name); err != nil || c.LabelsTarget() || !c.UsesTarget() || c.CEDomain() != DomainBoth {
 			t.Errorf("%s: %v", name, err)
@@ -309,10 +309,13 @@ func TestMethodWithTerms(t *testing.T) {
 func TestHashOfUnreadSettings(t *testing.T) {
 	all := append(Methods(), "source+mask", "t2s+mask")
 	pulls := []string{T2SMSE, T2S, Generalise, "t2s+mask"}
-	mixes := []string{SelfTraining, SelfTrainingTranslated, T2SMSE, T2S, "t2s+mask"}
+	mixes := []string{SelfTraining, SelfTrainingTranslated, T2SMSE, T2S, "t2s+mask", SePiCo, CAG}
 	masks := []string{"source+mask", "t2s+mask"}
 	labels := append([]string{"source+mask"}, mixes...)
 	teaches := append([]string{Generalise}, labels...)
+	selects := []string{CBST, CRST, IAST}
+	teaches = append(teaches, selects...)
+	adapts := append([]string{MinEnt, AdaptSegNet, AdvEnt}, teaches...)
 	translates := []string{Translated, SelfTrainingTranslated, T2SMSE, T2S, Generalise, "t2s+mask"}
 	for _, s := range []struct {
 		name    string
@@ -320,7 +323,7 @@ func TestHashOfUnreadSettings(t *testing.T) {
 		readers []string
 	}{
 		{"τ", func(c *Config) { c.Loss.Pull.Tau++ }, pulls},
-		{"projector", func(c *Config) { c.Model.ProjectorWidth++ }, pulls},
+		{"projector", func(c *Config) { c.Model.ProjectorWidth++ }, append([]string{SePiCo, CAG}, pulls...)},
 		{"the pull's kind", func(c *Config) { c.Loss.Pull.Kind = "mse" }, []string{T2S, Generalise, "t2s+mask"}},
 		{"FDA's band", func(c *Config) { c.Translate.Band++ }, translates},
 		{"L_S's domain", func(c *Config) { c.Loss.CEDomain = DomainBoth }, []string{T2SMSE, T2S, Generalise, "source+mask", "t2s+mask"}},
@@ -329,11 +332,21 @@ func TestHashOfUnreadSettings(t *testing.T) {
 		{"blocks", func(c *Config) { c.Loss.Mask.Block *= 2 }, masks},
 		{"L_M's weight", func(c *Config) { c.Loss.Mask.Weight *= 2 }, masks},
 		{"δ", func(c *Config) { c.Loss.Delta = 0.5 }, labels},
-		{"rims", func(c *Config) { c.Loss.IgnoreTop = 0.1 }, labels},
 		{"DRW's β", func(c *Config) { c.Loss.DRWBeta = 0.7 }, pulls},
 		{"EMA", func(c *Config) { c.Train.EMA = 0.5 }, teaches},
-		{"adapt_after", func(c *Config) { c.Train.AdaptAfter = 0.5 }, teaches},
-		{"feature distance", func(c *Config) { c.Loss.FeatureDistance.Weight = 0.005 }, teaches},
+		{"adapt_after", func(c *Config) { c.Train.AdaptAfter = 0.5 }, adapts},
+		{"feature distance", func(c *Config) { c.Loss.FeatureDistance.Weight = 0.005 }, adapts},
+		{"λ_ent", func(c *Config) { c.Loss.Entropy.Weight++ }, []string{MinEnt}},
+		{"τ of prototypes", func(c *Config) { c.Loss.Contrast.Tau /= 2 }, []string{SePiCo}},
+		{"confidence of anchored pixels", func(c *Config) { c.Loss.Contrast.Confidence /= 2 }, []string{CAG}},
+		{"kind of contrast", func(c *Config) { c.Loss.Contrast.Kind = ContrastMSE }, nil},
+		{"portions", func(c *Config) { c.Loss.Select.Portion /= 2 }, []string{CBST, CRST}},
+		{"α", func(c *Config) { c.Loss.Select.Alpha /= 2 }, []string{IAST}},
+		{"smoothing", func(c *Config) { c.Loss.Select.Smooth /= 2 }, []string{CRST, IAST}},
+		{"rule", func(c *Config) { c.Loss.Select.Rule = RuleIAST }, nil},
+		{"rims", func(c *Config) { c.Loss.IgnoreTop = 0.1 }, append(selects, labels...)},
+		{"the discriminator's rate", func(c *Config) { c.Loss.Adversarial.LR++ }, []string{AdaptSegNet, AdvEnt}},
+		{"what it sees", func(c *Config) { c.Loss.Adversarial.Input = SeesEntropy }, nil},
 		{"denominator", func(c *Config) { c.Loss.CEDenominator = "valid" }, all},
 		{"initial weights", func(c *Config) { c.Model.Init = "a" }, all},
 		{"stem", func(c *Config) { c.Model.Stem = "plain" }, all},
@@ -430,16 +443,16 @@ func TestSettledByMethod(t *testing.T) {
 // TestBadConfigurations pairs each fault with its message.
 func TestBadConfigurations(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
-		{"unknown key", "extends: streets\nloss: {tau: 1}", `unknown key "loss.tau" (did you mean loss.pull.tau?)`},
+		{"unknown key", "extends: streets\nloss: {tau: 1}", `unknown key "loss.tau" (did you mean loss.contrast.tau or loss.pull.tau?)`},
 		{"unknown section", "extends: streets\nlosses: {a: 1}", `c.yaml: line 2: unknown key "losses" (did you mean loss?)`},
 		{"wrong type", "extends: streets\ntrain: {iterations: many}", "c.yaml: line 2: train.iterations: want a whole number, have many"},
 		{"not YAML", "a: [", "c.yaml: yaml:"},
 		{"no such base", "extends: nothing", `"nothing": neither a preset`},
 		{"own base", "extends: c.yaml", "extends itself"},
-		{"terms without source", "extends: streets\nmethod: {terms: [mix]}", `(source first, then of pull, mix, mask), or a method with terms that it lacks, as t2s+mask, have "mix"`},
-		{"no terms", "extends: streets\nmethod: {terms: []}", "method: want a method, or {terms: [source, pull, mix, mask]} with some of these: there are no terms"},
+		{"terms without source", "extends: streets\nmethod: {terms: [mix]}", `(source first, then of pull, mix, mask, entropy, adversarial, select, contrast), or a method with terms that it lacks, as t2s+mask, have "mix"`},
+		{"no terms", "extends: streets\nmethod: {terms: []}", "method: want a method, or {terms: [source, pull, mix, mask, entropy, adversarial, select, contrast]} with some of these: there are no terms"},
 		{"unknown key of a method", "extends: streets\nmethod: {term: [source]}", `with some of these: term: unknown key "term"`},
-		{"method", "extends: streets\nmethod: magic", `method: want one of source-only, translated, self-training, self-training+translated, t2s-mse, t2s, target-only, generalise, or terms of the loss joined by + (source first, then of pull, mix, mask), or a method with terms that it lacks, as t2s+mask, have "magic"`},
+		{"method", "extends: streets\nmethod: magic", `method: want one of source-only, translated, self-training, self-training+translated, t2s-mse, t2s, target-only, generalise, minent, adaptsegnet, advent, cbst, crst, iast, sepico, cag, or terms of the loss joined by + (source first, then of pull, mix, mask, entropy, adversarial, select, contrast), or a method with terms that it lacks, as t2s+mask, have "magic"`},
 		{"no roots", "method: t2s", "data.source.root: is empty"},
 		{"no target", "extends: streets\ndata: {target: {root: \"\"}}", "data.target.root: is empty: method t2s needs target images"},
 		{"crop", "extends: streets\ndata: {crop: {width: 8}}", "line 2: data.crop: want at least 32×32, have 8×128"},
@@ -456,6 +469,7 @@ func TestBadConfigurations(t *testing.T) {
 		{"batch norm", "extends: streets\nmodel: {encoder_bn: off}", `model.encoder_bn: want one of batch, frozen, have "off"`},
 		{"recomputation", "extends: streets\ntrain: {recompute: all}", `train.recompute: want one of none, blocks, have "all"`},
 		{"accumulation", "extends: streets\ntrain: {accumulate: -1}", "line 2: train.accumulate: want at least 0, have -1"},
+		{"accumulation of anchors", "extends: streets\nmethod: sepico\ntrain: {accumulate: 2}", "line 3: train.accumulate: term contrast takes no batches of several micro-batches, hence one process: want 1, and a larger train.batch, have 2"},
 		{"what of the encoder", "extends: streets\nmodel: {encoder_train: head}", `model.encoder_train: want one of all, frozen, lora, have "head"`},
 		{"frozen from nothing", "extends: streets\nmodel: {encoder_train: frozen, init: ''}", "model.init: is empty: with encoder_train frozen the encoder's own weights are not trained and would stay random: give weights"},
 		{"rank", "extends: streets\nmodel: {lora: {rank: -1}}", "model.lora.rank: want 1 to 1024, or 0 for 16, have -1"},
@@ -480,6 +494,18 @@ func TestBadConfigurations(t *testing.T) {
 		{"domain of L_S", "extends: streets\nloss: {ce_domain: target}", `loss.ce_domain: want one of source, pseudo, both, have "target"`},
 		{"domain of L_T", "extends: streets\nloss: {mix_domain: both}", `loss.mix_domain: want one of source, pseudo, have "both"`},
 		{"weight of L_T", "extends: streets\nloss: {mix_weight: .inf}", "line 2: loss.mix_weight: want a number, have .inf"},
+		{"weight of the entropy", "extends: streets\nloss: {entropy: {weight: 0}}", "loss.entropy.weight: want > 0, have 0: without the term take method=source-only"},
+		{"rule of selection", "extends: streets\nloss: {select: {rule: all}}", `loss.select.rule: want one of cbst, crst, iast, have "all"`},
+		{"kind of contrast", "extends: streets\nloss: {contrast: {kind: cosine}}", `loss.contrast.kind: want one of infonce, mse, have "cosine"`},
+		{"its temperature", "extends: streets\nloss: {contrast: {tau: 0}}", "loss.contrast.tau: want > 0, have 0"},
+		{"its momentum", "extends: streets\nloss: {contrast: {momentum: 2}}", "loss.contrast.momentum: want 0 to 1, have 2"},
+		{"its weight", "extends: streets\nloss: {select: {weight: 0}}", "loss.select.weight: want > 0, have 0"},
+		{"portion", "extends: streets\nloss: {select: {portion: 2}}", "loss.select.portion: want 0 to 1, have 2"},
+		{"smoothing", "extends: streets\nloss: {select: {smooth: -1}}", "loss.select.smooth: want a number from 0 up, have -1"},
+		{"weight of the adversary", "extends: streets\nloss: {adversarial: {weight: -1}}", "loss.adversarial.weight: want > 0, have -1"},
+		{"its rate", "extends: streets\nloss: {adversarial: {lr: 0}}", "loss.adversarial.lr: want > 0, have 0"},
+		{"its width", "extends: streets\nloss: {adversarial: {width: 0}}", "loss.adversarial.width: want 1 to 1024, have 0"},
+		{"what it sees", "extends: streets\nloss: {adversarial: {input: logits}}", `loss.adversarial.input: want one of softmax, entropy, have "logits"`},
 		{"mean of the pull", "extends: streets\nloss: {pull: {mean: all}}", `loss.pull.mean: want one of class, pair, have "all"`},
 		{"generalise by camera", "extends: streets\nmethod: generalise\ntranslate: {engine: camera}\nloss: {drw: none}", "translate.engine: method generalise has no target images, which camera needs"},
 		{"exposure", "extends: streets\ntranslate: {camera: {exposure: -1}}", "translate.camera.exposure: want 0 to 4, have -1"},

@@ -1,6 +1,9 @@
 package configs
 
-import "slices"
+import (
+	"math"
+	"slices"
+)
 
 // Extend returns the configuration of the run that goes on for so many iterations
 // after it was finished. Up to there its learning rate is what it was; from
@@ -22,6 +25,10 @@ func (t *Train) Phase(iteration int) int {
 	}
 	return t.Iterations
 }
+
+// FirstAdapting returns the first iteration, counted from 0, of terms that set in with
+// adapt_after.
+func (t *Train) FirstAdapting() int { return int(math.Ceil(t.AdaptAfter * float64(t.Phase(0)))) }
 
 // Earlier returns the configurations that the run had before it was extended,
 // the first one first. What was trained by them is part of the run.

@@ -43,6 +43,8 @@ func (c *Config) Hash() string {
 func (c *Config) clearUnread() {
 	ce, mix, kind := c.CEDomain(), c.MixDomain(), c.PullKind()
 	mixes, pulls, masks := c.UsesMix(), c.UsesPull(), c.UsesMask()
+	selects, teaches, adapts := c.UsesSelect(), c.UsesTeacher(), c.Adapts()
+	projects, contrasts := c.UsesProjector(), c.UsesContrast()
 	if !c.UsesPseudo() {
 		c.Translate = Translate{}
 	}
@@ -55,11 +57,15 @@ func (c *Config) clearUnread() {
 		c.Loss.Mask = Mask{}
 	}
 	if !mixes && !masks {
-		c.Loss.Quality = ""
-		c.Loss.Delta, c.Loss.IgnoreTop, c.Loss.IgnoreBottom = 0, 0, 0
+		c.Loss.Quality, c.Loss.Delta = "", 0
+	}
+	if !mixes && !masks && !selects && !contrasts {
+		c.Loss.IgnoreTop, c.Loss.IgnoreBottom = 0, 0
 	}
 	if !pulls {
 		c.Loss.Pull = Pull{}
+	}
+	if !projects {
 		c.Model.ProjectorWidth, c.Model.ProjectorInput = 0, ""
 	}
 	if !c.UsesFeatureDistance() {
@@ -68,9 +74,13 @@ func (c *Config) clearUnread() {
 	if !(pulls && c.Loss.DRW == "pull" || mixes && c.Loss.DRW == "lt") {
 		c.Loss.DRW, c.Loss.DRWBeta = "", 0
 	}
+	c.clearUnreadFamilies()
 	c.clearUnreadModel()
-	if !mixes && !pulls && !masks { // no teacher
-		c.Train.AdaptAfter, c.Train.EMA = 0, 0
+	if !teaches {
+		c.Train.EMA = 0
+	}
+	if !adapts {
+		c.Train.AdaptAfter = 0
 	}
 }
 

@@ -20,6 +20,14 @@ const (
 	T2SMSE                 = "t2s-mse"
 	TargetOnly             = "target-only"
 	Generalise             = "generalise"
+	MinEnt                 = "minent"
+	AdaptSegNet            = "adaptsegnet"
+	AdvEnt                 = "advent"
+	CBST                   = "cbst"
+	CRST                   = "crst"
+	IAST                   = "iast"
+	SePiCo                 = "sepico"
+	CAG                    = "cag"
 )
 
 // The domains that images come from. Pseudo-target images are source images in
@@ -33,14 +41,20 @@ const (
 
 // The terms of the loss, in the order of an iteration.
 const (
-	TermSource = "source" // L_S: cross-entropy on labelled images, with the feature distance
-	TermPull   = "pull"   // λ·L_pull: pseudo-target features to source prototypes
-	TermMix    = "mix"    // L_T: cross-entropy on target images with the teacher's labels
-	TermMask   = "mask"   // L_M: the same on target images of which blocks are hidden (MIC)
+	TermSource      = "source"      // L_S: cross-entropy on labelled images, with the feature distance
+	TermPull        = "pull"        // λ·L_pull: pseudo-target features to source prototypes
+	TermMix         = "mix"         // L_T: cross-entropy on target images with the teacher's labels
+	TermMask        = "mask"        // L_M: the same on target images of which blocks are hidden (MIC)
+	TermEntropy     = "entropy"     // L_ent: certainty on target images
+	TermAdversarial = "adversarial" // L_adv: predictions of target images that a discriminator takes for the source's
+	TermSelect      = "select"      // L_st: cross-entropy on target images with labels of the teacher that pass a threshold of their class
+	TermContrast    = "contrast"    // L_con: features of both domains to anchors of their class
 )
 
 // Terms lists every term.
-func Terms() []string { return []string{TermSource, TermPull, TermMix, TermMask} }
+func Terms() []string {
+	return []string{TermSource, TermPull, TermMix, TermMask, TermEntropy, TermAdversarial, TermSelect, TermContrast}
+}
 
 // Method is one of [Methods], terms of the loss joined by +, as in source+mix, or one
 // of the methods with terms that it lacks, as in t2s+mask. In YAML terms may also be
@@ -78,7 +92,7 @@ type method struct {
 	terms    []string // of the loss
 	// What the method's name settles, whatever the configuration says; empty: as
 	// configured. A comparison's rows so mean the same under every preset.
-	ce, mix, kind string
+	ce, mix, kind, sees, rule, anchors string
 }
 
 // methods has one row per method, in the order in which tables show them. The
@@ -116,6 +130,39 @@ var methods = []method{
 	{
 		name: Generalise, sentence: "labelled source images, and pseudo-target features pulled to source prototypes; no target images",
 		labelled: DomainSource, terms: []string{TermSource, TermPull},
+	},
+	// Other families of the paper's tables, see docs/methods.md.
+	{
+		name: MinEnt, sentence: "labelled source images, and target images that shall be predicted with certainty",
+		labelled: DomainSource, target: true, terms: []string{TermSource, TermEntropy}, ce: DomainSource,
+	},
+	{
+		name: AdaptSegNet, sentence: "labelled source images, and a discriminator of what is predicted of source and target images",
+		labelled: DomainSource, target: true, terms: []string{TermSource, TermAdversarial}, ce: DomainSource, sees: SeesSoftmax,
+	},
+	{
+		name: AdvEnt, sentence: "labelled source images, and a discriminator of how certain predictions of source and target images are",
+		labelled: DomainSource, target: true, terms: []string{TermSource, TermAdversarial}, ce: DomainSource, sees: SeesEntropy,
+	},
+	{
+		name: CBST, sentence: "labelled source images, and target images with the labels that the teacher is surest of in each class",
+		labelled: DomainSource, target: true, terms: []string{TermSource, TermSelect}, ce: DomainSource, rule: RuleCBST,
+	},
+	{
+		name: CRST, sentence: "as cbst, and labelled target pixels shall not be predicted with certainty",
+		labelled: DomainSource, target: true, terms: []string{TermSource, TermSelect}, ce: DomainSource, rule: RuleCRST,
+	},
+	{
+		name: IAST, sentence: "as crst with thresholds that adapt to the image, and the other target pixels shall be predicted with certainty",
+		labelled: DomainSource, target: true, terms: []string{TermSource, TermSelect}, ce: DomainSource, rule: RuleIAST,
+	},
+	{
+		name: SePiCo, sentence: "as self-training, and features of both domains contrasted with every class's source prototype",
+		labelled: DomainSource, target: true, terms: []string{TermSource, TermMix, TermContrast}, ce: DomainSource, mix: DomainSource, anchors: ContrastInfoNCE,
+	},
+	{
+		name: CAG, sentence: "as self-training, and features of both domains near their class's source anchor",
+		labelled: DomainSource, target: true, terms: []string{TermSource, TermMix, TermContrast}, ce: DomainSource, mix: DomainSource, anchors: ContrastMSE,
 	},
 }
 
@@ -193,7 +240,7 @@ func (c *Config) UsesTarget() bool { return c.method().target }
 // Trains reports whether a term is trained: it is one of the method's, and weighs
 // something.
 func (c *Config) Trains(term string) bool {
-	weighs := map[string]bool{TermSource: true, TermPull: c.Loss.Pull.Weight > 0, TermMix: c.Loss.MixWeight > 0, TermMask: c.Loss.Mask.Weight > 0}
+	weighs := map[string]bool{TermSource: true, TermPull: c.Loss.Pull.Weight > 0, TermMix: c.Loss.MixWeight > 0, TermMask: c.Loss.Mask.Weight > 0, TermEntropy: true, TermAdversarial: true, TermSelect: true, TermContrast: true}
 	return slices.Contains(c.method().terms, term) && weighs[term]
 }
 
@@ -214,10 +261,12 @@ func (c *Config) UsesFeatureDistance() bool {
 }
 
 // UsesTeacher reports whether the run keeps a momentum teacher.
-func (c *Config) UsesTeacher() bool { return c.UsesPseudoLabels() || c.UsesPull() }
+func (c *Config) UsesTeacher() bool {
+	return c.UsesPseudoLabels() || c.UsesPull() || c.UsesSelect() || c.UsesContrast()
+}
 
-// UsesPseudoLabels reports whether the teacher's labels of target images are learned
-// from.
+// UsesPseudoLabels reports whether the teacher's labels of target images, weighed by
+// the image, are learned from.
 func (c *Config) UsesPseudoLabels() bool { return c.UsesMix() || c.UsesMask() }
 
 // CEDomain returns the images that L_S is taken on: source, pseudo or both.

@@ -174,6 +174,7 @@ func (c *Config) validateLoss(v *validator) {
 	c.validateMask(v)
 	v.validatePull(&l.Pull)
 	v.validateFeatureDistance(&l.FeatureDistance)
+	c.validateFamilies(v)
 	c.validateGeneralisation(v)
 }
 
@@ -221,6 +222,9 @@ func (c *Config) validateTrain(v *validator) {
 	}
 	v.atLeast("train.batch", t.Batch, 1)
 	v.atLeast("train.accumulate", t.Accumulate, 0)
+	if err := c.checkWhole(); err != nil {
+		v.check("train.accumulate", false, "%w", err)
+	}
 	v.check("train.lr", t.LR > 0, "want > 0, have %g", t.LR)
 	v.check("train.head_lr_factor", t.HeadLRFactor > 0, "want > 0, have %g", t.HeadLRFactor)
 	v.between("train.beta1", t.Beta1, 0, 0.999999)

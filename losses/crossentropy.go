@@ -6,10 +6,6 @@ import (
 	"t2sda/graphs"
 )
 
-// tiniest is added to sums of exponentials: a normal float32 far below any sum
-// that matters, so that no logarithm of 0 occurs.
-const tiniest = 1e-37
-
 // CrossEntropy returns Σ weights · −log softmax(logits)[label] as a scalar:
 //
 //	logits   float32 [N,C,h,w], brought to H×W linearly (half-pixel centres)
@@ -36,11 +32,8 @@ func CrossEntropy(logits, labels, weights *graphs.Value) *graphs.Value {
 	g := logits.Graph()
 	var loss *graphs.Value
 	inFloat32(g, "cross_entropy", func() {
-		shifted := g.Sub(logits, g.ReduceMax(logits, []int{1}, true))
-		x, order := enlarge(shifted, labels.Dim(1), labels.Dim(2)) // [N,C,P]
-		sum := g.ReduceSum(g.Exp(x), []int{1}, true)               // [N,1,P]
-		nll := g.Sub(g.Log(g.Add(sum, g.Scalar(tiniest))), g.GatherElements(x, order(labels), 1))
-		loss = g.ReduceSum(g.Mul(nll, order(weights)), []int{0, 1, 2}, false)
+		p := softmaxOf(logits, labels.Dim(1), labels.Dim(2))
+		loss = g.ReduceSum(g.Mul(p.nll(labels), p.order(weights)), []int{0, 1, 2}, false)
 	})
 	return loss
 }

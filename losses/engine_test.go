@@ -61,6 +61,14 @@ func TestLossesInONNXRuntime(t *testing.T) {
 	e := enginetest.Open(t, engine.Options{IntraOpThreads: 1})
 	for _, k := range ceCases {
 		compare(t, e, k.build(t), k.operands(rand.New(rand.NewPCG(11, 1))))
+		compare(t, e, k.buildEntropy(t), k.operands(rand.New(rand.NewPCG(11, 2))))
+		compare(t, e, k.buildSelfTraining(t, true), k.selfTrainingOperands(rand.New(rand.NewPCG(11, 4))))
+		for _, entropy := range []bool{false, true} {
+			compare(t, e, k.buildAdversarial(t, entropy), k.adversarialOperands(rand.New(rand.NewPCG(11, 3))))
+		}
+	}
+	for _, distance := range []bool{false, true} {
+		compare(t, e, buildAnchored(t, distance), anchorOperands(rand.New(rand.NewPCG(11, 5))))
 	}
 	maps, distance := distanceOperands(rand.New(rand.NewPCG(13, 1))), buildDistance(t, 2, 3, 2, 3)
 	compare(t, e, distance, maps)

@@ -102,3 +102,16 @@ func refDot(a, b []float64) (sum float64) {
 	}
 	return sum
 }
+
+// refSoftmax returns the distribution [C] at pixel (y,x) of image n of enlarged logits.
+func refSoftmax(logits []float64, n, c, h, w, y, x, height, width int) []float64 {
+	p, sum := make([]float64, c), 0.0
+	for class := range p {
+		p[class] = math.Exp(refBilinear(logits[(n*c+class)*h*w:][:h*w], h, w, height, width, y, x))
+		sum += p[class]
+	}
+	for class := range p {
+		p[class] /= sum
+	}
+	return p
+}

@@ -29,7 +29,10 @@ func (t *trainer) explain(it int, err error) error {
 		}
 	}
 	mend := fmt.Sprintf("lower train.lr (now %g) or lengthen train.warmup (now %d) in a new run", t.cfg.Train.LR, t.cfg.Train.Warmup)
-	if t.cfg.Precision() == configs.FP16 {
+	switch {
+	case errors.Is(what, learner.ErrDiscriminator):
+		mend = fmt.Sprintf("lower loss.adversarial.lr (now %g) in a new run", t.cfg.Loss.Adversarial.LR)
+	case t.cfg.Precision() == configs.FP16:
 		mend = "numbers beyond 65504 are infinite in float16: take runtime.precision=bf16 or tf32, or " + mend
 	}
 	switch saved := t.lastSaved(); {

@@ -58,11 +58,20 @@ func TestRun(t *testing.T) {
 		configs.T2S:                    {"mix", "pull", "source"},
 		configs.TargetOnly:             {"source"},
 		configs.Generalise:             {"pull", "source"},
+		configs.MinEnt:                 {"entropy", "source"},
+		configs.AdaptSegNet:            {"adversarial", "discriminator", "source"},
+		configs.AdvEnt:                 {"adversarial", "discriminator", "source"},
+		configs.CBST:                   {"select", "source"},
+		configs.CRST:                   {"select", "source"},
+		configs.IAST:                   {"select", "source"},
+		configs.SePiCo:                 {"contrast", "mix", "source"},
+		configs.CAG:                    {"contrast", "mix", "source"},
 	}
 	for _, method := range configs.Methods() {
 		t.Run(method, func(t *testing.T) {
 			c := shapesConfig(root, t.TempDir())
 			c.Method = configs.Method(method)
+			c.Loss.Adversarial.Width = 4
 			switch method {
 			case configs.TargetOnly:
 				c.Data.Target = c.Data.Eval

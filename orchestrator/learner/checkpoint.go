@@ -14,21 +14,30 @@ type Part struct {
 	Name   string
 	state  *state
 	arenas []engine.Arena
-	prefix []string // of the names in each
-	rest   bool     // with what is not trained: fixed tensors and running statistics
+	prefix []string         // of the names in each
+	rest   bool             // with what is not trained: fixed tensors and running statistics
+	host   []weights.Tensor // memory of terms beside the network
 }
 
 // Parts lists all that training changes, and what of the network it does not:
 // "student", the whole network, running statistics included; "teacher", what of it is
 // trained, unless the method has none; "optimizer", AdamW's moments, m/NAME and
-// v/NAME.
+// v/NAME; "discriminator", parameters and moments of the term adversarial's;
+// "memory", what else terms keep from iteration to iteration.
 func (l *Learner) Parts() []Part {
 	s := l.state
 	parts := []Part{s.studentPart()}
 	if s.teacher != nil {
 		parts = append(parts, Part{Name: "teacher", state: s, arenas: []engine.Arena{s.teacher}, prefix: []string{""}})
 	}
-	return append(parts, Part{Name: "optimizer", state: s, arenas: []engine.Arena{s.moment1, s.moment2}, prefix: []string{"m/", "v/"}})
+	parts = append(parts, Part{Name: "optimizer", state: s, arenas: []engine.Arena{s.moment1, s.moment2}, prefix: []string{"m/", "v/"}})
+	if l.discriminator != nil {
+		parts = append(parts, l.discriminator.part())
+	}
+	if len(l.memory) > 0 {
+		parts = append(parts, Part{Name: "memory", host: l.memory})
+	}
+	return parts
 }
 
 func (s *state) studentPart() Part {
@@ -56,7 +65,7 @@ func (p Part) Tensors() ([]weights.Tensor, error) {
 		}
 		out = slices.Concat(out, fixed, p.state.bufferTensors())
 	}
-	return out, nil
+	return append(out, p.host...), nil
 }
 
 // Restore replaces the part by tensors of the same names and shapes. Errors name
@@ -74,6 +83,9 @@ func (p Part) Restore(source string, have []weights.Tensor) error {
 
 // put brings what Tensors gave, changed meanwhile, back to where it is from.
 func (p Part) put(tensors []weights.Tensor) error {
+	if p.state == nil {
+		return nil // it was the memory itself
+	}
 	n := len(p.state.specs)
 	for k, a := range p.arenas {
 		if a.Host() != nil {
@@ -146,3 +158,6 @@ func (l *Learner) Sum() (uint32, error) {
 
 // castagnoli is what processors have an instruction for.
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
+
+// remember makes a checkpoint hold what a term keeps from iteration to iteration.
+func (l *Learner) remember(t weights.Tensor) { l.memory = append(l.memory, t) }

@@ -92,14 +92,10 @@ func newAway(e *engine.Engine, s *state, plan *losses.Pull, keys, source, target
 	return a, err
 }
 
-// buildSums writes Σ of the features of each class: row by row of the grid, then over
-// rows and images, so that few numbers are added one after the other.
+// buildSums writes Σ of the features of each class.
 func (a *away) buildSums(p *program.Program, keys *featureMap, classes int) {
-	g := p.Graph()
 	labels, memory := program.Input[int64](p, "labels", keys.N, keys.H, keys.W)
-	rows := g.Transpose(p.Resident("keys", keys.tensor()), 0, 2, 1, 3) // [N,h,D,w]
-	byClass := g.MatMul(rows, g.OneHot(labels, classes, -1))           // [N,h,D,C]; void is of none
-	sum := g.Transpose(g.ReduceSum(byClass, []int{0, 1}, false), 1, 0)
+	sum := losses.ClassSums(p.Resident("keys", keys.tensor()), labels, classes)
 	a.labels, a.sum = memory, program.Output[float32](p, "sums", sum)
 }
 

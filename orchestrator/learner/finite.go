@@ -26,7 +26,12 @@ func (NotFiniteError) Mark() string { return notFiniteMark }
 
 // Check returns an [ErrNotFinite] that names what of the state holds a NaN or an
 // infinity, nil for nothing.
-func (l *Learner) Check() error { return l.state.check() }
+func (l *Learner) Check() error {
+	if err := l.state.check(); err != nil || l.discriminator == nil {
+		return err
+	}
+	return l.discriminator.check()
+}
 
 // Suspect is Check for the state and for what the teachers gave last: of an
 // iteration that failed for another reason, one of these may be the cause.
@@ -47,7 +52,7 @@ func (s *state) check() error {
 		name  string
 		arena engine.Arena
 	}{
-		{"a weight of the student", s.student},
+		{"a weight of the " + s.who, s.student},
 		{"a weight of the teacher", s.teacher},
 		{"a first moment of AdamW", s.moment1},
 		{"a second moment of AdamW", s.moment2},

@@ -20,9 +20,10 @@ type Step struct {
 	Losses    map[string]float64 `json:"losses,omitempty"`
 	LR        float64            `json:"lr,omitempty"`
 	GradNorm  float64            `json:"grad_norm,omitempty"`
-	Quality   []float64          `json:"q,omitempty"`       // share of confident target pixels, per image
-	Queries   []int              `json:"queries,omitempty"` // pull queries per class
-	Weights   []float64          `json:"weights,omitempty"` // of the classes: of all queries of each in L_pull, or of its pixels in L_T
+	Quality   []float64          `json:"q,omitempty"`        // share of confident target pixels, per image
+	Selected  float64            `json:"selected,omitempty"` // share of target pixels whose labels L_st takes
+	Queries   []int              `json:"queries,omitempty"`  // pull queries per class
+	Weights   []float64          `json:"weights,omitempty"`  // of the classes: of all queries of each in L_pull, or of its pixels in L_T
 	// QueryWeights are those of one query of each class in L_pull.
 	QueryWeights []float64          `json:"query_weights,omitempty"`
 	Seconds      map[string]float64 `json:"seconds,omitempty"` // wall time per stage
@@ -74,6 +75,7 @@ type iteration struct {
 	parts   []part            // what was learned from each
 	// running are batch statistics, micro-batch by micro-batch and run by run.
 	running []float32
+	noted   []*pass // of which they are
 }
 
 func always(*iteration) bool     { return true }
@@ -86,10 +88,14 @@ var terms = []struct {
 	name   string
 	stages func(l *Learner) ([]stage, error)
 }{
-	{configs.TermSource, sourceStages}, // L_S
-	{configs.TermPull, pullStages},     // λ·L_pull
-	{configs.TermMix, mixStages},       // L_T
-	{configs.TermMask, maskStages},     // L_M
+	{configs.TermSource, sourceStages},           // L_S
+	{configs.TermAdversarial, adversarialStages}, // λ_adv·L_adv; it looks at what L_S has predicted
+	{configs.TermPull, pullStages},               // λ·L_pull
+	{configs.TermMix, mixStages},                 // L_T
+	{configs.TermMask, maskStages},               // L_M
+	{configs.TermEntropy, entropyStages},         // λ_ent·L_ent
+	{configs.TermSelect, selectStages},           // L_st
+	{configs.TermContrast, contrastStages},       // L_con
 }
 
 // buildStages makes the configured terms and lists an iteration's stages.
@@ -148,7 +154,7 @@ func (l *Learner) Iterate(ctx context.Context, index int, next func(ctx context.
 	c := l.cfg.Train
 	i := &iteration{
 		index: index, next: next,
-		adapts: float64(index) >= c.AdaptAfter*float64(c.Phase(0)),
+		adapts: index >= c.FirstAdapting(),
 		step:   Step{Iteration: index, LR: LearningRate(c, index), Losses: map[string]float64{}, Seconds: map[string]float64{}},
 	}
 	if l.countsBytes() {

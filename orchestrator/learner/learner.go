@@ -30,14 +30,16 @@ type Learner struct {
 	optimizer optimizer
 	scaling   *LossScale // of gradients in float16; nil: none
 
-	frozen     *frozen     // features to stay near; nil without the feature distance
-	supervised *supervised // the session of L_S and of L_T
-	target     *teacher    // of target images; nil where no term asks for it
-	teachers   []*teacher  // all of them
-	micros     *micros     // of a batch, and the processes that share them out
-	quality    float64     // q of the batch, where that is configured
-	stages     []stage     // of an iteration, in order
-	owned      []io.Closer // what Close closes, last first
+	frozen        *frozen          // features to stay near; nil without the feature distance
+	supervised    *supervised      // the session of L_S and of L_T
+	discriminator *discriminator   // nil without the term adversarial
+	memory        []weights.Tensor // of terms, beside the network
+	target        *teacher         // of target images; nil where no term asks for it
+	teachers      []*teacher       // all of them
+	micros        *micros          // of a batch, and the processes that share them out
+	quality       float64          // q of the batch, where that is configured
+	stages        []stage          // of an iteration, in order
+	owned         []io.Closer      // what Close closes, last first
 }
 
 // Options say what is learned, and from where.
@@ -76,8 +78,8 @@ func New(e *engine.Engine, o Options) (*Learner, error) {
 	return l, nil
 }
 
-// Arch is the configured network for a number of classes. Methods without the pull
-// have no projector.
+// Arch is the configured network for a number of classes. Methods without a
+// term of features have no projector.
 func Arch(cfg configs.Config, classes int) nets.Arch {
 	m := cfg.Model
 	a := nets.Arch{
@@ -93,7 +95,7 @@ func Arch(cfg configs.Config, classes int) nets.Arch {
 		a.LoRARank, a.LoRAAlpha = m.LoRA.Resolved()
 	}
 	a.Mean, a.Std = nets.Input(m.Encoder)
-	if !cfg.UsesPull() {
+	if !cfg.UsesProjector() {
 		a.ProjectorWidth = 0
 	}
 	return a
@@ -149,7 +151,7 @@ func (l *Learner) buildShared(space datasets.Space) (err error) {
 		return err
 	}
 	l.own(l.supervised)
-	if !l.cfg.UsesTarget() || !l.cfg.UsesTeacher() {
+	if !l.cfg.UsesTarget() || !l.cfg.UsesPseudoLabels() && !l.cfg.UsesProjector() {
 		return nil
 	}
 	if l.target, err = newTeacher(l.engine, "teacher/target", l.arch, size, l.state, true, l.cfg.UsesPull()); err != nil {

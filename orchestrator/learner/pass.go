@@ -125,6 +125,15 @@ func (t *pass) draw(image int, r *rand.Rand) {
 	}
 }
 
+// statistics counts the values of a run's batch statistics.
+func (t *pass) statistics() int {
+	n := 0
+	for _, s := range t.stats {
+		n += len(s.mean) + len(s.variance)
+	}
+	return n
+}
+
 // updateRunning moves the running statistics towards a batch's, which follow each other as
 // t.stats do: r ← (1−momentum)·r + momentum·batch, the variance unbiased as in PyTorch.
 func (t *pass) updateRunning(buffers map[string][]float32, momentum float64, batch []float32) {

@@ -22,7 +22,9 @@ type supervised struct {
 	l       *Learner
 	labels  []int64   // [B,H,W], void as 0
 	weights []float32 // [B,H,W], void 0; the denominator is in them
-	detail  *detail   // nil without HRDA
+	logits  []float32 // [B,C,h,w] of shape, of the last run; nil without a discriminator
+	shape   graphs.Shape
+	detail  *detail // nil without HRDA
 }
 
 // newSupervised builds the session, with the feature distance where there is a frozen
@@ -33,6 +35,9 @@ func newSupervised(l *Learner, size imageBatch) (*supervised, error) {
 	t.pass, err = newPass(l.engine, "supervised", l.arch, size, l.state, func(p *program.Program, net *nets.Net, image *graphs.Value) (loss, objective *graphs.Value) {
 		levels := net.Encode(net.Context(net.Normalize(image)))
 		logits := net.Segment(levels)
+		if t.shape = logits.Shape(); l.cfg.UsesAdversarial() {
+			t.logits = program.Output[float32](p, "logits", logits)
+		}
 		labels, labelMemory := program.Input[int64](p, "labels", size.N, size.H, size.W)
 		weights, weightMemory := program.Input[float32](p, "weights", size.N, size.H, size.W)
 		t.labels, t.weights = labelMemory, weightMemory
@@ -65,7 +70,7 @@ func (s *supervised) learn(ctx context.Context, i *iteration, loss string, image
 	if err != nil {
 		return 0, err
 	}
-	s.l.noteStatistics(i)
+	s.l.noteStatistics(i, s.pass)
 	return value, nil
 }
 

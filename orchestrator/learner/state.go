@@ -19,6 +19,7 @@ import (
 // running statistics of batch norm, and what of the network it leaves as it is.
 // Tensors bound to sessions are views of it.
 type state struct {
+	who     string // it is: the student, or what learns beside it
 	specs   []nets.ParamSpec
 	offsets []int          // of specs[i] in every arena
 	index   map[string]int // of specs by name
@@ -71,11 +72,30 @@ func newState(arch nets.Arch, withTeacher bool, c configs.Train, seed uint64, ar
 	if err != nil {
 		return nil, err
 	}
+	s, err := newParameters("student", specs, withTeacher, c, seed, arena)
+	if err != nil {
+		return nil, err
+	}
+	align, err := alignment(arena)
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	if err := s.addBuffers(arch); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	if s.base, err = newBase(arch, seed, arena, align); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// newParameters allocates and draws the parameters alone, in that order, of who they are.
+func newParameters(who string, specs []nets.ParamSpec, withTeacher bool, c configs.Train, seed uint64, arena newArena) (*state, error) {
 	align, err := alignment(arena)
 	if err != nil {
 		return nil, err
 	}
-	s := &state{specs: specs, index: map[string]int{}, buffers: map[string][]float32{}, arena: arena, derive: graphs.Gradients}
+	s := &state{who: who, specs: specs, index: map[string]int{}, buffers: map[string][]float32{}, arena: arena, derive: graphs.Gradients}
 	if c.Recompute == configs.RecomputeBlocks {
 		s.derive = graphs.Recomputed
 	}
@@ -86,10 +106,7 @@ func newState(arch nets.Arch, withTeacher bool, c configs.Train, seed uint64, ar
 		s.size += p.Shape.Size()
 		s.addSpan(s.size, p, c)
 	}
-	if err := errors.Join(s.allocate(withTeacher), s.addBuffers(arch)); err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	if s.base, err = newBase(arch, seed, arena, align); err != nil {
+	if err := s.allocate(withTeacher); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	if err := s.draw(seed); err != nil {

@@ -1,0 +1,221 @@
+package configs
+
+import (
+	"slices"
+)
+
+// Settings of the terms of other families of methods. Methods without a term have hashes
+// without its settings, and files unless they were changed.
+
+// Entropy is the term entropy, L_ent: target images shall be predicted with certainty
+// (MinEnt: Vu et al., "ADVENT", CVPR 2019, section 3.1).
+type Entropy struct {
+	Weight float64 `mapstructure:"weight" yaml:"weight"` // λ_ent
+}
+
+// defaultEntropy has the paper's number (section 4.2).
+func defaultEntropy() Entropy { return Entropy{Weight: 0.001} }
+
+// Adversarial is the term adversarial, L_adv: a discriminator learns to tell predictions of
+// source and target images apart, and the network to hide it (AdaptSegNet: Tsai et al., CVPR
+// 2018; AdvEnt: Vu et al., CVPR 2019).
+type Adversarial struct {
+	Weight float64 `mapstructure:"weight" yaml:"weight"` // λ_adv
+	LR     float64 `mapstructure:"lr" yaml:"lr"`         // of the discriminator, less by (1 − t/T)^0.9
+	Width  int     `mapstructure:"width" yaml:"width"`   // channels of the discriminator's first layer
+	// Input is what the discriminator sees of predictions: softmax (AdaptSegNet), or entropy,
+	// −p·log p of each class (AdvEnt). Methods whose name says it do not read it.
+	Input string `mapstructure:"input" yaml:"input"`
+}
+
+// What a discriminator sees.
+const (
+	SeesSoftmax = "softmax"
+	SeesEntropy = "entropy"
+)
+
+// defaultAdversarial has the numbers of both public codes for their last level.
+func defaultAdversarial() Adversarial {
+	return Adversarial{Weight: 0.001, LR: 1e-4, Width: 64, Input: SeesSoftmax}
+}
+
+// UsesAdversarial reports whether there is a discriminator.
+func (c *Config) UsesAdversarial() bool { return c.Trains(TermAdversarial) }
+
+// AdversarialInput returns what the discriminator sees. Where the method settles it,
+// loss.adversarial.input is not read.
+func (c *Config) AdversarialInput() string { return settled(c.method().sees, c.Loss.Adversarial.Input) }
+
+// UsesEntropy reports whether the entropy of predictions is trained.
+func (c *Config) UsesEntropy() bool { return c.Trains(TermEntropy) }
+
+// Select is the term select, L_st: self-training on target images by those of the teacher's
+// labels that pass a threshold of their class.
+type Select struct {
+	// Rule is how labels are selected, and which regularisers there are: cbst (Zou et al., ECCV
+	// 2018), crst (the same with smooth; Zou et al., ICCV 2019), iast (with smooth and certain;
+	// Mei et al., ECCV 2020). Methods whose name says it do not read it.
+	Rule     string  `mapstructure:"rule" yaml:"rule"`
+	Weight   float64 `mapstructure:"weight" yaml:"weight"`     // of L_st
+	Momentum float64 `mapstructure:"momentum" yaml:"momentum"` // of the thresholds, image by image
+	// cbst, crst: the share of the pixels of each class that is labelled, at first and in the
+	// end, linear between.
+	Portion    float64 `mapstructure:"portion" yaml:"portion"`
+	PortionEnd float64 `mapstructure:"portion_end" yaml:"portion_end"`
+	// iast: the share is α·θ^γ, of a class of threshold θ.
+	Alpha   float64 `mapstructure:"alpha" yaml:"alpha"`
+	Gamma   float64 `mapstructure:"gamma" yaml:"gamma"`
+	Smooth  float64 `mapstructure:"smooth" yaml:"smooth"`   // crst, iast: weight of the uniform distribution at labelled pixels
+	Certain float64 `mapstructure:"certain" yaml:"certain"` // iast: weight of the entropy at the others
+}
+
+// The rules of selection.
+const (
+	RuleCBST = "cbst"
+	RuleCRST = "crst"
+	RuleIAST = "iast"
+)
+
+// defaultSelect has the numbers of the public codes: portions of CBST, smooth of both
+// others, all else of IAST.
+func defaultSelect() Select {
+	return Select{Rule: RuleCBST, Weight: 1, Momentum: 0.9, Portion: 0.2, PortionEnd: 0.5, Alpha: 0.2, Gamma: 8, Smooth: 0.1, Certain: 3}
+}
+
+// UsesSelect reports whether labels selected by class are learned from.
+func (c *Config) UsesSelect() bool { return c.Trains(TermSelect) }
+
+// Selects returns the settings of the term select with the rule that the method settles; what
+// the rule does not read is 0.
+func (c *Config) Selects() Select {
+	s := c.Loss.Select
+	s.Rule = settled(c.method().rule, s.Rule)
+	switch s.Rule {
+	case RuleCBST:
+		s.Alpha, s.Gamma, s.Smooth, s.Certain = 0, 0, 0, 0
+	case RuleCRST:
+		s.Alpha, s.Gamma, s.Certain = 0, 0, 0
+	case RuleIAST:
+		s.Portion, s.PortionEnd = 0, 0
+	}
+	return s
+}
+
+// Contrast is the term contrast, L_con: features go to anchors of their class, moving means
+// of source features, on both domains. Targets have the teacher's labels.
+type Contrast struct {
+	// Kind is infonce, against the anchors of all classes (SePiCo's ProtoCL: Xie et al., TPAMI
+	// 2023), or mse, the squared distance (CAG: Zhang et al., NeurIPS 2019). Methods whose name
+	// says it do not read it.
+	Kind       string  `mapstructure:"kind" yaml:"kind"`
+	Weight     float64 `mapstructure:"weight" yaml:"weight"`         // of L_con
+	Momentum   float64 `mapstructure:"momentum" yaml:"momentum"`     // of the anchors
+	Tau        float64 `mapstructure:"tau" yaml:"tau"`               // infonce
+	Confidence float64 `mapstructure:"confidence" yaml:"confidence"` // mse: least of the teacher's, of target pixels that count
+}
+
+// The kinds of contrast.
+const (
+	ContrastInfoNCE = "infonce"
+	ContrastMSE     = "mse"
+)
+
+// defaultContrast has the numbers of the public codes, τ and weight of SePiCo, confidence of
+// CAG. The momentum is ours: SePiCo's means are over all iterations so far, CAG's are fixed
+// for a stage.
+func defaultContrast() Contrast {
+	return Contrast{Kind: ContrastInfoNCE, Weight: 1, Momentum: 0.999, Tau: 100, Confidence: 0.95}
+}
+
+// UsesContrast reports whether features go to anchors.
+func (c *Config) UsesContrast() bool { return c.Trains(TermContrast) }
+
+// UsesProjector reports whether a term looks at projected features.
+func (c *Config) UsesProjector() bool { return c.UsesPull() || c.UsesContrast() }
+
+// Contrasts returns the settings of the term contrast with the kind that the method settles;
+// what the kind does not read is 0.
+func (c *Config) Contrasts() Contrast {
+	k := c.Loss.Contrast
+	k.Kind = settled(c.method().anchors, k.Kind)
+	if k.Kind == ContrastMSE {
+		k.Tau = 0
+	} else {
+		k.Confidence = 0
+	}
+	return k
+}
+
+// Adapts reports whether the run has a term that sets in with train.adapt_after.
+func (c *Config) Adapts() bool {
+	return slices.ContainsFunc(Terms(), func(term string) bool { return term != TermSource && c.Trains(term) })
+}
+
+// leaveOutFamilies empties the sections that the method has no term for and that are as
+// they were before anybody changed them, so that they are not written.
+func (c *Config) leaveOutFamilies() {
+	if !c.UsesEntropy() && c.Loss.Entropy == defaultEntropy() {
+		c.Loss.Entropy = Entropy{}
+	}
+	if !c.UsesAdversarial() && c.Loss.Adversarial == defaultAdversarial() {
+		c.Loss.Adversarial = Adversarial{}
+	}
+	if !c.UsesSelect() && c.Loss.Select == defaultSelect() {
+		c.Loss.Select = Select{}
+	}
+	if !c.UsesContrast() && c.Loss.Contrast == defaultContrast() {
+		c.Loss.Contrast = Contrast{}
+	}
+}
+
+// clearUnreadFamilies empties settings of terms that are not trained.
+func (c *Config) clearUnreadFamilies() {
+	if !c.UsesEntropy() {
+		c.Loss.Entropy = Entropy{}
+	}
+	if c.UsesAdversarial() {
+		c.Loss.Adversarial.Input = c.AdversarialInput()
+	} else {
+		c.Loss.Adversarial = Adversarial{}
+	}
+	if c.UsesSelect() {
+		c.Loss.Select = c.Selects()
+	} else {
+		c.Loss.Select = Select{}
+	}
+	if c.UsesContrast() {
+		c.Loss.Contrast = c.Contrasts()
+	} else {
+		c.Loss.Contrast = Contrast{}
+	}
+}
+
+// validateFamilies refuses values out of range, and terms of target images in methods that
+// read none.
+func (c *Config) validateFamilies(v *validator) {
+	v.check("loss.entropy.weight", c.Loss.Entropy.Weight > 0, "want > 0, have %g: without the term take method=source-only", c.Loss.Entropy.Weight)
+	a := &c.Loss.Adversarial
+	v.check("loss.adversarial.weight", a.Weight > 0, "want > 0, have %g: without the term take method=source-only", a.Weight)
+	v.check("loss.adversarial.lr", a.LR > 0, "want > 0, have %g", a.LR)
+	v.check("loss.adversarial.width", a.Width >= 1 && a.Width <= 1024, "want 1 to 1024, have %d", a.Width)
+	v.oneOf("loss.adversarial.input", a.Input, SeesSoftmax, SeesEntropy)
+	v.validateSelect(&c.Loss.Select)
+	k := &c.Loss.Contrast
+	v.oneOf("loss.contrast.kind", k.Kind, ContrastInfoNCE, ContrastMSE)
+	v.check("loss.contrast.weight", k.Weight > 0, "want > 0, have %g: without the term take method=self-training", k.Weight)
+	v.between("loss.contrast.momentum", k.Momentum, 0, 1)
+	v.check("loss.contrast.tau", k.Tau > 0, "want > 0, have %g", k.Tau)
+	v.between("loss.contrast.confidence", k.Confidence, 0, 1)
+}
+
+func (v *validator) validateSelect(s *Select) {
+	v.oneOf("loss.select.rule", s.Rule, RuleCBST, RuleCRST, RuleIAST)
+	v.check("loss.select.weight", s.Weight > 0, "want > 0, have %g: without the term take method=source-only", s.Weight)
+	v.between("loss.select.momentum", s.Momentum, 0, 1)
+	v.between("loss.select.portion", s.Portion, 0, 1)
+	v.between("loss.select.portion_end", s.PortionEnd, 0, 1)
+	v.between("loss.select.alpha", s.Alpha, 0, 1)
+	v.finite("loss.select.gamma", s.Gamma)
+	v.finite("loss.select.smooth", s.Smooth)
+	v.finite("loss.select.certain", s.Certain)
+}

@@ -1,0 +1,194 @@
+package learner
+
+import (
+	"context"
+	"fmt"
+
+	"t2sda/configs"
+	"t2sda/graphs"
+	"t2sda/graphs/nets"
+	"t2sda/graphs/program"
+	"t2sda/graphs/weights"
+	"t2sda/internal/finite"
+	"t2sda/internal/raster"
+	"t2sda/losses"
+)
+
+// contrastTerm is L_con: the student's features of source images, by their labels, and of
+// target images, by the teacher's, go to anchors of their class, which are moving means of
+// the teacher's features of source images.
+type contrastTerm struct {
+	*pass
+	l    *Learner
+	cfg  configs.Contrast
+	keys *anchors
+	grid losses.Grid
+
+	labels  []int64   // [B,h,w]
+	weights []float32 // [B,h,w]
+	means   []float32 // [C,D] the anchors; 0: the class was not seen yet
+	fed     []float32 // [C,D], what the pass reads of them
+	absent  []float32 // [C]
+	small   []uint8   // [B,h,w] labels at the grid
+}
+
+// noAnchor is the logit of a class without an anchor: nothing beside any other.
+const noAnchor = -1e4
+
+func contrastStages(l *Learner) ([]stage, error) {
+	t := &contrastTerm{l: l, cfg: l.cfg.Contrasts()}
+	var err error
+	if t.keys, err = newAnchors(l); err != nil {
+		return nil, err
+	}
+	l.own(t.keys)
+	t.grid = t.keys.grid
+	t.means, t.small = make([]float32, len(t.keys.sums)), make([]uint8, t.grid.Positions())
+	l.remember(weights.Tensor{Name: "contrast.anchors", Shape: []int{l.arch.Classes, t.grid.D}, Data: t.means})
+	if err := t.build(); err != nil {
+		return nil, err
+	}
+	return []stage{
+		{teacherStage, look, adapting, t.follow},
+		{Stage{configs.TermContrast, "distance of features to their class's anchor, and its gradient"}, learn, adapting, t.learn},
+	}, nil
+}
+
+// build opens the student's pass.
+func (t *contrastTerm) build() (err error) {
+	l, size, grid := t.l, t.l.crops(), t.grid
+	t.pass, err = newPass(l.engine, configs.TermContrast, l.arch, size, l.state, func(p *program.Program, net *nets.Net, image *graphs.Value) (loss, objective *graphs.Value) {
+		features := net.Features(image)
+		labels, labelMemory := program.Input[int64](p, "labels", grid.N, grid.H, grid.W)
+		weights, weightMemory := program.Input[float32](p, "weights", grid.N, grid.H, grid.W)
+		means, fed := program.Input[float32](p, "anchors", l.arch.Classes, grid.D)
+		t.labels, t.weights, t.fed = labelMemory, weightMemory, fed
+		if t.cfg.Kind == configs.ContrastMSE {
+			loss = losses.AnchorDistance(features, means, labels, weights)
+		} else {
+			absent, memory := program.Input[float32](p, "absent", l.arch.Classes)
+			t.absent = memory
+			loss = losses.PrototypeContrast(features, means, absent, labels, weights, float32(t.cfg.Tau))
+		}
+		return loss, p.Graph().Mul(loss, p.Graph().Scalar(float32(t.cfg.Weight)))
+	})
+	if err != nil {
+		return err
+	}
+	l.own(t.pass)
+	return nil
+}
+
+// toGrid brings labels to the feature grid, where three quarters of a cell are of one class
+// (SePiCo's public code).
+func (t *contrastTerm) toGrid(labels []uint8) error {
+	size := t.l.crops()
+	return losses.GridLabels(t.small, labels, size.N, size.H, size.W, t.grid.H, t.grid.W, losses.Majority)
+}
+
+// follow moves the anchors.
+func (t *contrastTerm) follow(ctx context.Context, i *iteration) error {
+	if err := t.toGrid(flatten(i.batch.SourceLabels)); err != nil {
+		return err
+	}
+	counts, err := t.keys.run(ctx, i.batch.Source, t.small)
+	if err != nil {
+		return err
+	}
+	return losses.FollowMeans(t.means, t.keys.sums, counts, t.cfg.Momentum)
+}
+
+// learn adds the gradient of both domains' part.
+func (t *contrastTerm) learn(ctx context.Context, i *iteration) error {
+	copy(t.fed, t.means)
+	usable := make([]bool, t.l.arch.Classes)
+	for c := range usable {
+		usable[c] = losses.HasAnchor(t.means[c*t.grid.D : (c+1)*t.grid.D])
+		if t.absent != nil {
+			t.absent[c] = 0
+			if !usable[c] {
+				t.absent[c] = noAnchor
+			}
+		}
+	}
+	source, err := t.learnOn(ctx, i, "source", i.batch.Source, flatten(i.batch.SourceLabels), usable)
+	if err != nil {
+		return err
+	}
+	target, err := t.learnOn(ctx, i, "target", i.batch.Target, t.targetLabels(i), usable)
+	i.step.Losses[configs.TermContrast] = source + target
+	return err
+}
+
+// learnOn adds the gradient of one domain's part.
+func (t *contrastTerm) learnOn(ctx context.Context, i *iteration, domain string, images []*raster.Image, labels []uint8, usable []bool) (float64, error) {
+	if err := t.toGrid(labels); err != nil {
+		return 0, err
+	}
+	if _, err := losses.EncodeAnchored(t.labels, t.weights, t.small, usable); err != nil {
+		return 0, err
+	}
+	fillImages(t.image, images)
+	return t.run(ctx, t.l.noise(i, configs.TermContrast+"/"+domain))
+}
+
+// targetLabels are the teacher's, those below the least confidence void, and those of rims.
+func (t *contrastTerm) targetLabels(i *iteration) []uint8 {
+	teacher, size, c := t.l.target, t.l.crops(), t.l.cfg.Loss
+	out := make([]uint8, 0, len(teacher.pseudo))
+	for n, rows := range i.batch.TargetRows {
+		rim := losses.CropRim(rows.From, size.H, rows.Of, c.IgnoreTop, c.IgnoreBottom)
+		for p := range size.H * size.W {
+			at, y := n*size.H*size.W+p, p/size.W
+			label := teacher.pseudo[at]
+			if float64(teacher.confidence[at]) < t.cfg.Confidence || y < rim.Top || y >= size.H-rim.Bottom {
+				label = raster.Void
+			}
+			out = append(out, label)
+		}
+	}
+	return out
+}
+
+// anchors is the teacher where its features are summed up by class.
+type anchors struct {
+	*program.Program
+	grid   losses.Grid
+	image  []float32 // [B,3,H,W]
+	labels []int64   // [B,h,w]
+	sums   []float32 // [C,D]
+}
+
+func newAnchors(l *Learner) (*anchors, error) {
+	a, size := &anchors{}, l.crops()
+	var err error
+	a.Program, a.image, err = l.state.onImages(l.engine, "teacher/anchors", l.state.teacher, l.arch, nets.Teacher, size, func(p *program.Program, net *nets.Net, image *graphs.Value) {
+		features := net.Features(image)
+		a.grid = losses.Grid{N: features.Dim(0), D: features.Dim(1), H: features.Dim(2), W: features.Dim(3)}
+		labels, memory := program.Input[int64](p, "labels", a.grid.N, a.grid.H, a.grid.W)
+		a.labels, a.sums = memory, program.Output[float32](p, "sums", losses.ClassSums(features, labels, l.arch.Classes))
+	})
+	if err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// run sums up and counts the features of images with labels at the grid.
+func (a *anchors) run(ctx context.Context, images []*raster.Image, labels []uint8) (counts []int, err error) {
+	counts = make([]int, len(a.sums)/a.grid.D)
+	for i, label := range labels {
+		a.labels[i] = int64(label)
+		if int(label) < len(counts) {
+			counts[label]++
+		}
+	}
+	fillImages(a.image, images)
+	if err := a.Run(ctx); err != nil {
+		return nil, fmt.Errorf("teacher/anchors: %w", err)
+	}
+	if !finite.All(a.sums) {
+		return nil, NotFiniteError("teacher/anchors: its output is not finite")
+	}
+	return counts, nil
+}
