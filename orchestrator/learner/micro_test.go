@@ -144,6 +144,7 @@ var variants = map[string]func(c *configs.Config){
 		c.Method, c.Loss.Quality, c.Loss.Mask = "t2s+mask", "batch", configs.Mask{Weight: 1, Block: 16, Ratio: 0.7}
 	},
 	"generalise": func(c *configs.Config) { c.Method, c.Loss.DRW = configs.Generalise, "none" },
+	"entropy":    func(c *configs.Config) { c.Method = configs.MinEnt },
 	"feature distance": func(c *configs.Config) {
 		c.Model.Init = "mit_nano"
 		c.Loss.FeatureDistance.Weight, c.Loss.FeatureDistance.Classes = 0.01, []string{"box"}
@@ -154,7 +155,7 @@ var variants = map[string]func(c *configs.Config){
 // same bits.
 func TestRanksAreMicroBatches(t *testing.T) {
 	for name, change := range variants {
-		if often := []string{"t2s", "self-training", "masked"}; os.Getenv(longEnv) == "" && !slices.Contains(often, name) {
+		if often := []string{"t2s", "self-training", "masked", "entropy"}; os.Getenv(longEnv) == "" && !slices.Contains(often, name) {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
@@ -215,7 +216,7 @@ func TestMicroBatchesAreTheBatch(t *testing.T) {
 		"batch": func(c *configs.Config) { c.Loss.Quality, c.Loss.DRW, c.Loss.CEDenominator = "batch", "lt", "valid" },
 	} {
 		c := small()
-		c.Method, c.Model.Head, c.Model.DropPath = configs.SelfTraining, "deeplabv2", 0.3 // no batch norm
+		c.Method, c.Model.Head, c.Model.DropPath = "self-training+entropy", "deeplabv2", 0.3 // no batch norm
 		c.Model.Dropout, c.Loss.Delta = 0, 0.36
 		change(&c)
 		whole := trainOn(t, c, 1, 2, nil)
