@@ -497,6 +497,7 @@ func TestBadConfigurations(t *testing.T) {
 		{"weight of the entropy", "extends: streets\nloss: {entropy: {weight: 0}}", "loss.entropy.weight: want > 0, have 0: without the term take method=source-only"},
 		{"rule of selection", "extends: streets\nloss: {select: {rule: all}}", `loss.select.rule: want one of cbst, crst, iast, have "all"`},
 		{"kind of contrast", "extends: streets\nloss: {contrast: {kind: cosine}}", `loss.contrast.kind: want one of infonce, mse, have "cosine"`},
+		{"entropy without a target", "extends: streets\nmethod: source-only+entropy", "method: source-only+entropy reads no unlabelled target images, which term entropy needs: take source+entropy"},
 		{"its temperature", "extends: streets\nloss: {contrast: {tau: 0}}", "loss.contrast.tau: want > 0, have 0"},
 		{"its momentum", "extends: streets\nloss: {contrast: {momentum: 2}}", "loss.contrast.momentum: want 0 to 1, have 2"},
 		{"its weight", "extends: streets\nloss: {select: {weight: 0}}", "loss.select.weight: want > 0, have 0"},

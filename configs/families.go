@@ -193,6 +193,11 @@ func (c *Config) clearUnreadFamilies() {
 // validateFamilies refuses values out of range, and terms of target images in methods that
 // read none.
 func (c *Config) validateFamilies(v *validator) {
+	row := c.method()
+	for _, term := range []string{TermMask, TermEntropy, TermAdversarial, TermSelect, TermContrast} {
+		v.check("method", row.target || !slices.Contains(row.terms, term),
+			"%s reads no unlabelled target images, which term %s needs: take %s+%[2]s", c.Method, term, TermSource)
+	}
 	v.check("loss.entropy.weight", c.Loss.Entropy.Weight > 0, "want > 0, have %g: without the term take method=source-only", c.Loss.Entropy.Weight)
 	a := &c.Loss.Adversarial
 	v.check("loss.adversarial.weight", a.Weight > 0, "want > 0, have %g: without the term take method=source-only", a.Weight)

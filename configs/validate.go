@@ -183,11 +183,9 @@ func (c *Config) validateMask(v *validator) {
 	v.finite("loss.mask.weight", m.Weight)
 	v.check("loss.mask.ratio", m.Ratio >= 0 && m.Ratio < 1, "want 0 to less than 1, have %g", m.Ratio)
 	v.atLeast("loss.mask.block", m.Block, 1)
-	row := c.method()
-	if !slices.Contains(row.terms, TermMask) {
+	if !slices.Contains(c.method().terms, TermMask) {
 		return
 	}
-	v.check("method", row.target, "%s reads no unlabelled target images, which term %s needs: take %s+%[2]s", c.Method, TermMask, TermSource)
 	v.check("loss.mask.block", m.Block <= min(size.Width, size.Height),
 		"a block of %d×%[1]d px is larger than the crop of %d×%d: want a fraction of its side", m.Block, size.Width, size.Height)
 }
