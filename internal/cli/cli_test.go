@@ -320,7 +320,7 @@ func TestUsageErrors(t *testing.T) {
 		{"data bogus", `unknown command "bogus" for "t2sda data"`},
 		{"runtime bogus", `unknown command "bogus" for "t2sda runtime"`},
 		{"train --bogus", "unknown flag: --bogus (see t2sda train --help)"},
-		{"train -c nope", `"nope": neither a preset (camvid-day2dusk, camvid-dinov2, camvid-heldout, camvid-lite0, camvid-mobilenet, gta5-cityscapes, gta5-cityscapes-dinov2, gta5-cityscapes-r101, gta5-dg, streets, streets-camvid, streets-dg, streets-large, streets-pretrain, synthia-cityscapes, synthia-cityscapes-dinov2, synthia-cityscapes-r101) nor a file`},
+		{"train -c nope", `"nope": neither a preset (` + strings.Join(configs.Presets(), ", ") + `) nor a file`},
 		{"train seed", "want key=value"},
 		{"train bogus=1", "no such key"},
 		{"train iterations=1", "did you mean train.iterations?"},
