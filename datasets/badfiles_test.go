@@ -71,7 +71,7 @@ func TestBadFiles(t *testing.T) {
 			_, statsErr := d.Stats(t.Context(), 1, "")
 			_, convertErr := d.Convert(t.Context(), ConvertOptions{Out: t.TempDir()})
 			if !test.label { // of images, counting reads the size and converting nothing
-				if _, _, err := imageSize(file); err != nil {
+				if _, _, err := imageSize(fromDisk, file); err != nil {
 					wantError(t, statsErr, file, test.want)
 					statsErr = nil
 				}

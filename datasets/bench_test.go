@@ -79,7 +79,7 @@ func BenchmarkDecode(b *testing.B) {
 	d := mustOpen(b, o)
 	b.Run("image", func(b *testing.B) {
 		for b.Loop() {
-			if _, err := decodeImage(d.Item(0).Image, 0, 0); err != nil {
+			if _, err := decodeImage(fromDisk, d.Item(0).Image, 0, 0); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"t2sda/internal/imagefile"
 	"t2sda/internal/parallel"
 	"t2sda/internal/raster"
 )
@@ -109,13 +110,14 @@ func Check(ctx context.Context, o Options, c CheckOptions) (*Report, error) {
 		return nil, err
 	}
 	k := &checker{d: d}
-	if k.found, err = d.search(k.problems.add); err != nil {
+	if k.found, err = d.search(ctx, k.problems.add); err != nil {
 		return nil, err
 	}
-	k.names = k.found.listNames(o.Root)
+	k.names = k.found.listNames(d.opts)
+	k.src = d.source(ctx)
 	k.seen = make([]inspection, len(d.items))
 	err = parallel.ForEach(ctx, c.Workers, len(d.items), []func(done, total int){c.Progress}, func(i int) error {
-		k.seen[i] = d.inspect(d.items[i].Image, k.found.labelOf[i])
+		k.seen[i] = d.inspect(k.src, d.items[i].Image, k.found.labelOf[i])
 		return nil
 	})
 	if err != nil {
@@ -129,6 +131,7 @@ func Check(ctx context.Context, o Options, c CheckOptions) (*Report, error) {
 // checker collects what the report is made of.
 type checker struct {
 	d        *Dataset
+	src      imagefile.Source
 	found    found
 	names    []string     // per item: how a list names it
 	problems problems     // of links, folders and names

@@ -35,7 +35,7 @@ func (k *checker) findings(r *Report) []Finding {
 	add(Error, "missing-image", "label has no image", "labels have no image", k.found.orphans(k.d.layout))
 	add(Error, "size-mismatch", "image differs in size from its label", "images differ in size from their labels",
 		k.each(func(it Item, s inspection) string {
-			return when(s.sizesDiffer(), fmt.Sprintf("%s: %d×%d, its label %s: %d×%d%s", it.Image, s.w, s.h, s.label, s.labels.w, s.labels.h, lyingLabel(it.Image, s.labels.w, s.labels.h)))
+			return when(s.sizesDiffer(), fmt.Sprintf("%s: %d×%d, its label %s: %d×%d%s", it.Image, s.w, s.h, s.label, s.labels.w, s.labels.h, lyingLabel(k.src, it.Image, s.labels.w, s.labels.h)))
 		}))
 	if f := k.unknownIDs(); f.Files != nil {
 		all = append(all, f)

@@ -73,13 +73,13 @@ func (s *inspection) faulty(m *LabelMap) bool {
 }
 
 // inspect reads both files whole.
-func (d *Dataset) inspect(img, label string) inspection {
+func (d *Dataset) inspect(src imagefile.Source, img, label string) inspection {
 	s := inspection{label: label}
-	s.readImage(img)
+	s.readImage(src, img)
 	if label == "" {
 		return s
 	}
-	n, err := countRaw(label, d.channel)
+	n, err := countRaw(src, label, d.channel)
 	if err != nil {
 		s.labelErr = err
 		return s
@@ -92,8 +92,8 @@ func (d *Dataset) inspect(img, label string) inspection {
 }
 
 // readImage makes sure that a file can be decoded.
-func (s *inspection) readImage(name string) {
-	h, err := imagefile.Verify(name)
+func (s *inspection) readImage(src imagefile.Source, name string) {
+	h, err := src.Verify(name)
 	if err != nil {
 		s.err = readError("image", err)
 		return
@@ -109,13 +109,14 @@ const previewSide = 960
 func (d *Dataset) previews(ctx context.Context, n int) ([]Sample, error) {
 	var out []Sample
 	next := 0
+	src := d.source(ctx)
 	for k := range min(n, len(d.items)) {
 		for i := max(next, k*len(d.items)/n); i < len(d.items) && len(out) <= k; i++ {
 			if err := ctx.Err(); err != nil {
 				return nil, err
 			}
 			next = i + 1
-			if s, err := d.preview(i); err == nil { // the report has the error
+			if s, err := d.preview(src, i); err == nil { // the report has the error
 				out = append(out, s)
 			}
 		}
@@ -123,15 +124,15 @@ func (d *Dataset) previews(ctx context.Context, n int) ([]Sample, error) {
 	return out, nil
 }
 
-func (d *Dataset) preview(i int) (Sample, error) {
+func (d *Dataset) preview(src imagefile.Source, i int) (Sample, error) {
 	it := d.items[i]
-	w, h, err := imageSize(it.Image)
+	w, h, err := imageSize(src, it.Image)
 	if err != nil {
 		return Sample{}, err
 	}
 	scale := min(1, previewSide/float64(max(w, h)))
 	w, h = max(1, int(scale*float64(w)+0.5)), max(1, int(scale*float64(h)+0.5))
-	p, err := decodeImage(it.Image, w, h)
+	p, err := decodeImage(src, it.Image, w, h)
 	if err != nil {
 		return Sample{}, err
 	}
@@ -139,7 +140,7 @@ func (d *Dataset) preview(i int) (Sample, error) {
 	if it.Label == "" {
 		return s, nil
 	}
-	if l, err := decodeIDMap(it.Label, d.labels.lenient(), d.channel, w, h); err == nil { // without: the image alone
+	if l, err := decodeIDMap(src, it.Label, d.labels.lenient(), d.channel, w, h); err == nil { // without: the image alone
 		s.Labels = l.Labels
 	}
 	return s, nil

@@ -138,8 +138,9 @@ func (d *Dataset) converted(out string) ([]string, error) {
 // convertedName returns the label's path below the root with the suffix for
 // train ids; labels that lie elsewhere go by the image's ID.
 func (d *Dataset) convertedName(it Item) string {
-	rel, err := filepath.Rel(d.opts.Root, it.Label)
-	if err != nil || !filepath.IsLocal(rel) || it.Label == "" {
+	rel, ok := d.opts.at().Below(d.opts.Root, it.Label)
+	rel = filepath.FromSlash(rel)
+	if !ok || it.Label == "" {
 		rel = filepath.Join("labels", d.opts.Split, filepath.FromSlash(it.ID)+".png")
 	}
 	rel = strings.TrimSuffix(rel, filepath.Ext(rel)) + ".png"
@@ -154,11 +155,11 @@ func (d *Dataset) convertedName(it Item) string {
 // ownFolders returns the real paths of the image and label folders.
 func (d *Dataset) ownFolders() ([]string, error) {
 	o := d.opts
-	images, _, err := folders(o.Root, o.Split, o.Images, d.layout.Images)
+	images, _, err := folders(o, o.Split, o.Images, d.layout.Images)
 	if err != nil {
 		return nil, err
 	}
-	labels, _, err := folders(o.Root, o.Split, o.Labels, d.layout.Labels)
+	labels, _, err := folders(o, o.Split, o.Labels, d.layout.Labels)
 	if err != nil {
 		return nil, err
 	}

@@ -82,7 +82,7 @@ func TestConvert(t *testing.T) {
 					t.Fatal(err)
 				}
 				file := filepath.Join(out, test.want[i])
-				have, err := decodeLabels(file, m, noChannel)
+				have, err := decodeLabels(fromDisk, file, m, noChannel)
 				if err != nil {
 					t.Fatal(err)
 				}

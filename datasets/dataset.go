@@ -1,18 +1,21 @@
 package datasets
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path"
 	"slices"
 	"strings"
+
+	"t2sda/internal/catalog"
 )
 
 // Options selects one split of a data set.
 type Options struct {
 	Layout string // one of [Layouts]; empty: generic
-	Root   string // folder of the data set
+	Root   string // folder of the data set, or of its shards, or a pattern of them; see [Options.located]
 	Split  string // train, val, …; empty: the layout has no splits, or all of them together
 
 	// Images and Labels replace the layout's folders: relative to Root or
@@ -67,6 +70,8 @@ type Options struct {
 	// Disk keeps decoded, resized images and labels in a folder; nil: nowhere.
 	// What CacheBytes keeps in memory is looked for there first.
 	Disk *DiskCache
+
+	tree *catalog.Tree // of a root that is no folder of files, once it was looked at; see [Options.located]
 }
 
 // Item names the files of one image.
@@ -95,7 +100,10 @@ type Dataset struct {
 // order of their IDs. No label folder is needed unless RequireLabels asks for
 // it. Errors name the folder, file or option at fault; image files are not
 // opened here.
-func Open(o Options) (*Dataset, error) {
+func Open(o Options) (*Dataset, error) { return OpenContext(context.Background(), o) }
+
+// OpenContext is [Open] that ends with ctx: shards are read through once.
+func OpenContext(ctx context.Context, o Options) (*Dataset, error) {
 	d, err := newDataset(o)
 	if err != nil {
 		return nil, err
@@ -104,7 +112,7 @@ func Open(o Options) (*Dataset, error) {
 	if o.KeepGoing {
 		problem = d.leftOut.add
 	}
-	f, err := d.search(problem)
+	f, err := d.search(ctx, problem)
 	if err != nil {
 		return nil, err
 	}
@@ -145,16 +153,18 @@ func (d *Dataset) checkOptions() error {
 		return fmt.Errorf("datasets: %s: size %d×%d: give both width and height, or 0×0 to keep the files' size", o.Root, o.Width, o.Height)
 	case d.channel == badChannel:
 		return fmt.Errorf("datasets: %s: channel %q is none of red, green, blue, color", o.Root, o.Channel)
-	case o.Split != "" && !strings.Contains(strings.Join(append(d.layout.Images, o.Images), " "), "{split}"):
+	case o.Split != "" && !strings.Contains(strings.Join(append(d.layout.Images, o.Images, o.Root), " "), "{split}"):
 		return fmt.Errorf("datasets: %s: layout %s has no splits, but split %q is asked for (list: names a file of images instead)", o.Root, o.Layout, o.Split)
 	}
 	if err := errors.Join(suffix(o.ImageSuffix).validate("image suffix"), suffix(o.LabelSuffix).validate("label suffix")); err != nil {
 		return fmt.Errorf("datasets: %s: %w", o.Root, err)
 	}
-	if info, err := os.Stat(o.Root); err != nil {
-		return fmt.Errorf("datasets: root: %w", err)
-	} else if !info.IsDir() {
-		return fmt.Errorf("datasets: root %s is not a folder", o.Root)
+	if !o.named() {
+		if info, err := os.Stat(o.Root); err != nil {
+			return fmt.Errorf("datasets: root: %w", err)
+		} else if !info.IsDir() {
+			return fmt.Errorf("datasets: root %s is not a folder", o.Root)
+		}
 	}
 	for _, p := range append(append([]string(nil), o.Include...), o.Exclude...) {
 		if _, err := path.Match(p, "x"); err != nil {

@@ -31,8 +31,8 @@ func channelIndex(name string) int {
 }
 
 // imageSize reads a file's header only. The size is that of the upright picture.
-func imageSize(name string) (w, h int, err error) {
-	head, err := imagefile.ReadHeader(name)
+func imageSize(src imagefile.Source, name string) (w, h int, err error) {
+	head, err := src.ReadHeader(name)
 	if err != nil {
 		return 0, 0, readError("image", err)
 	}
@@ -49,8 +49,8 @@ func readError(what string, err error) error {
 
 // decodeLabels reads a label file and maps its ids: values of gray files, indices
 // of palette files, a channel of colour files, or the classes' colours.
-func decodeLabels(name string, m *LabelMap, channel int) (*raster.Labels, error) {
-	l, err := decodeIDMap(name, m, channel, 0, 0)
+func decodeLabels(src imagefile.Source, name string, m *LabelMap, channel int) (*raster.Labels, error) {
+	l, err := decodeIDMap(src, name, m, channel, 0, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -60,11 +60,11 @@ func decodeLabels(name string, m *LabelMap, channel int) (*raster.Labels, error)
 // decodeIDMap is [decodeLabels] that brings the result to w×h (nearest pixel;
 // 0×0: as it is). PNG files, which is what data sets consist of, are mapped row by
 // row; the others, and those at fault, are decoded whole, which says what is wrong.
-func decodeIDMap(name string, m *LabelMap, channel, w, h int) (*idMap, error) {
-	if l, err := labelRows(name, m, channel, w, h); err == nil {
+func decodeIDMap(src imagefile.Source, name string, m *LabelMap, channel, w, h int) (*idMap, error) {
+	if l, err := labelRows(src, name, m, channel, w, h); err == nil {
 		return l, nil
 	}
-	labels, err := decodeWhole(name, m, channel)
+	labels, err := decodeWhole(src, name, m, channel)
 	if err != nil {
 		return nil, err
 	}
@@ -81,8 +81,8 @@ func sized(labels *raster.Labels, w, h int) *idMap {
 }
 
 // decodeWhole maps a label file of any format.
-func decodeWhole(name string, m *LabelMap, channel int) (*raster.Labels, error) {
-	raw, err := readRaw(name, channel)
+func decodeWhole(src imagefile.Source, name string, m *LabelMap, channel int) (*raster.Labels, error) {
+	raw, err := readRaw(src, name, channel)
 	if err != nil {
 		return nil, err
 	}

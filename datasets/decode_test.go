@@ -96,7 +96,7 @@ func TestLabelFormats(t *testing.T) {
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
 			file := writePicture(t, filepath.Join(t.TempDir(), "l.png"), test.img)
-			l, err := decodeLabels(file, m, channelIndex(test.channel))
+			l, err := decodeLabels(fromDisk, file, m, channelIndex(test.channel))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -106,14 +106,14 @@ func TestLabelFormats(t *testing.T) {
 		})
 	}
 	t.Run("gray 4", func(t *testing.T) {
-		l, err := decodeLabels(writeFile(t, filepath.Join(t.TempDir(), "l.png"), lowDepthGray(0, 1, 7)), m, noChannel)
+		l, err := decodeLabels(fromDisk, writeFile(t, filepath.Join(t.TempDir(), "l.png"), lowDepthGray(0, 1, 7)), m, noChannel)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if diff := cmp.Diff([]uint8{raster.Void, 0, 1}, l.Pix); diff != "" {
 			t.Error(diff)
 		}
-		_, err = decodeLabels(writeFile(t, filepath.Join(t.TempDir(), "l.png"), lowDepthGray(0, 9)), m, noChannel)
+		_, err = decodeLabels(fromDisk, writeFile(t, filepath.Join(t.TempDir(), "l.png"), lowDepthGray(0, 9)), m, noChannel)
 		wantError(t, err, "id 9 at column 1, row 0")
 	})
 }
@@ -138,7 +138,7 @@ func TestImageFormats(t *testing.T) {
 		"gray.jpg":   {grayIDs(8, 8, constant(77)), 4, 4, [3]float32{77, 77, 77}},
 	}
 	for name, test := range tests {
-		p, err := decodeImage(writePicture(t, filepath.Join(dir, name), test.img), 0, 0)
+		p, err := decodeImage(fromDisk, writePicture(t, filepath.Join(dir, name), test.img), 0, 0)
 		if err != nil {
 			t.Error(err)
 			continue

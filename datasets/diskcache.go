@@ -93,11 +93,11 @@ func (d *Dataset) fingerprint() string {
 
 // through returns the entry of a file from the cache or else from decode, whose
 // result it keeps. A nil cache decodes.
-func (c *DiskCache) through(name string, kind entryKind, decode func() (entry, error)) (entry, error) {
+func (c *DiskCache) through(at place, name string, kind entryKind, decode func() (entry, error)) (entry, error) {
 	if c == nil {
 		return decode()
 	}
-	before, err := os.Stat(name)
+	before, err := at.Stat(name)
 	if err != nil {
 		return decode() // its error says more
 	}
@@ -109,7 +109,7 @@ func (c *DiskCache) through(name string, kind entryKind, decode func() (entry, e
 	if err != nil {
 		return e, err
 	}
-	after, err := os.Stat(name)
+	after, err := at.Stat(name)
 	if err == nil && after.Size() == before.Size() && after.ModTime().Equal(before.ModTime()) {
 		c.write(file, e)
 	}
@@ -118,7 +118,7 @@ func (c *DiskCache) through(name string, kind entryKind, decode func() (entry, e
 
 // file names the entry of a file.
 func (c *DiskCache) file(name string, info fs.FileInfo, kind entryKind) string {
-	if abs, err := filepath.Abs(name); err == nil {
+	if abs, err := wholeName(name); err == nil {
 		name = abs
 	}
 	h := sha256.New()

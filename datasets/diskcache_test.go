@@ -154,7 +154,7 @@ func later(t *testing.T, name string) {
 // Files that change while they are decoded are not kept.
 func TestDiskCacheLeavesChangingFilesOut(t *testing.T) {
 	dir, name := t.TempDir(), writeFile(t, filepath.Join(t.TempDir(), "a.png"), []byte("x"))
-	_, err := openCache(t, dir).through(name, entryKind{bytes: 1}, func() (entry, error) {
+	_, err := openCache(t, dir).through(onDisk{}, name, entryKind{bytes: 1}, func() (entry, error) {
 		writeFile(t, name, []byte("xy"))
 		return entry{w: 1, h: 1, pix: []byte{1}}, nil
 	})

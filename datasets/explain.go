@@ -33,7 +33,7 @@ func (o Options) there() string {
 		parts = append(parts, "there are folders of layout "+strings.Join(names, ", "))
 	}
 	if parts == nil {
-		if entries, err := os.ReadDir(o.Root); err == nil {
+		if entries, err := o.at().ReadDir(o.Root); err == nil {
 			names := make([]string, len(entries))
 			for i, e := range entries {
 				names[i] = e.Name()
@@ -52,10 +52,13 @@ var splitNamesKnown = []string{"train", "training", "trainval", "val", "valid", 
 func (o Options) otherLayouts() []string {
 	var names []string
 	for _, row := range loadLayouts() {
+		if row.Shards && o.tree == nil {
+			continue // any folder of images would fit
+		}
 		if row.Name == o.Layout && o.Images == "" && o.Labels == "" {
 			continue
 		}
-		if row.fits(o.Root) {
+		if row.fits(o) {
 			names = append(names, row.Name)
 		}
 	}
@@ -63,8 +66,8 @@ func (o Options) otherLayouts() []string {
 }
 
 // fits reports whether the folders of a layout lie below a root, with images.
-func (l layout) fits(root string) bool {
-	splits, _, err := Splits(Options{Layout: l.Name, Root: root})
+func (l layout) fits(o Options) bool {
+	splits, _, err := Splits(Options{Layout: l.Name, Root: o.Root, tree: o.tree})
 	if err != nil {
 		return false
 	}
@@ -75,11 +78,11 @@ func (l layout) fits(root string) bool {
 	}
 	all := func(file) bool { return true }
 	return slices.ContainsFunc(splits, func(split string) bool {
-		images, _, err := folders(root, split, "", l.Images)
-		if err != nil || !holdsImage(images, suffix(l.ImageSuffix), all) {
+		images, _, err := folders(o, split, "", l.Images)
+		if err != nil || !holdsImage(o.at(), images, suffix(l.ImageSuffix), all) {
 			return false
 		}
-		labels, _, err := folders(root, split, "", l.Labels)
+		labels, _, err := folders(o, split, "", l.Labels)
 		return err == nil && len(labels) > 0
 	})
 }
@@ -151,8 +154,8 @@ func norOthers(n int) string {
 
 // labelName tells in messages which label was looked for, and where.
 func (d *Dataset) labelName(img file) string {
-	_, tried, _ := folders(d.opts.Root, d.opts.Split, d.opts.Labels, d.layout.Labels) // what went wrong was said before
-	kinds, _ := d.kinds()                                                             // likewise
+	_, tried, _ := folders(d.opts, d.opts.Split, d.opts.Labels, d.layout.Labels) // what went wrong was said before
+	kinds, _ := d.kinds()                                                        // likewise
 	var names []string
 	for _, k := range kinds {
 		if s := suffix(k.Suffix); !slices.Contains(names, string(s)) {

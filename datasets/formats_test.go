@@ -127,7 +127,7 @@ func TestLabelFileFormats(t *testing.T) {
 		if err != nil || !cmp.Equal(want, got) {
 			t.Errorf("%s: other labels, %v", ext, err)
 		}
-		n, err := countRaw(d.Item(1).Label, noChannel)
+		n, err := countRaw(fromDisk, d.Item(1).Label, noChannel)
 		if err != nil || n.pixels[0] != 2*(40+36)-4 || !strings.Contains(n.kind, strings.ToUpper(ext[1:])) {
 			t.Errorf("%s: counted %+v, %v", ext, n, err)
 		}
@@ -193,7 +193,7 @@ func TestColourLabels(t *testing.T) {
 		if err != nil || stats.Pixels[1] != 41*7+5 || stats.Void != 2*41*7 {
 			t.Errorf("%s: %+v, %v", kind, stats, err)
 		}
-		whole, err := decodeWhole(name, d.labels, d.channel)
+		whole, err := decodeWhole(fromDisk, name, d.labels, d.channel)
 		if err != nil || !cmp.Equal(want, whole) {
 			t.Errorf("%s, whole: other labels, %v", kind, err)
 		}
@@ -252,10 +252,10 @@ func TestLabelHeads(t *testing.T) {
 				binary.BigEndian.PutUint32(b[8:], binary.BigEndian.Uint32(good[8:]))
 			}
 			writeFile(t, name, b)
-			if _, err := countRaw(name, noChannel); err != nil {
+			if _, err := countRaw(fromDisk, name, noChannel); err != nil {
 				wantError(t, err, name)
 			}
-			if _, err := decodeLabels(name, d.labels, noChannel); err != nil {
+			if _, err := decodeLabels(fromDisk, name, d.labels, noChannel); err != nil {
 				wantError(t, err, name)
 			}
 		}

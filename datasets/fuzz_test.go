@@ -144,11 +144,11 @@ func FuzzLabels(f *testing.F) {
 		}
 		var fast, slow *raster.Labels
 		peaktest.Bound(t, 64<<20+uint64(64*len(data)), func() {
-			l, err := labelRows(name, m, channel, int(w), int(h))
+			l, err := labelRows(fromDisk, name, m, channel, int(w), int(h))
 			if err == nil {
 				fast = l.Labels
 			}
-			whole, err := decodeWhole(name, m, channel)
+			whole, err := decodeWhole(fromDisk, name, m, channel)
 			if err == nil {
 				slow = sized(whole, int(w), int(h)).Labels
 			} else if !strings.Contains(err.Error(), name) {

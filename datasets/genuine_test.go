@@ -133,7 +133,7 @@ func bytesPerPixel(b *testing.B, so, to Options) float64 {
 		d := mustOpen(b, o)
 		for i := range d.Len() {
 			name := d.Item(i).Image
-			w, h, err := imageSize(name)
+			w, h, err := imageSize(fromDisk, name)
 			if err != nil {
 				b.Fatal(err)
 			}

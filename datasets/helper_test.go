@@ -9,7 +9,12 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"t2sda/internal/imagefile"
 )
+
+// fromDisk opens the files that tests write.
+var fromDisk = imagefile.Disk
 
 // writeFile creates a file and its folders.
 func writeFile(t testing.TB, name string, data []byte) string {

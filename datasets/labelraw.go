@@ -35,8 +35,8 @@ type rawLabels struct {
 
 // readRaw decodes a label file of any format. Colours are told apart by the channel
 // that holds the id or, with colourChannel and where there is none, as a whole.
-func readRaw(name string, channel int) (*rawLabels, error) {
-	img, head, err := imagefile.Samples(name)
+func readRaw(src imagefile.Source, name string, channel int) (*rawLabels, error) {
+	img, head, err := src.Samples(name)
 	if err != nil {
 		return nil, readError("label", err)
 	}
@@ -54,7 +54,7 @@ func readRaw(name string, channel int) (*rawLabels, error) {
 }
 
 // sampler returns what tells the id or colour of a pixel, for the types of picture
-// that [imagefile.Samples] makes.
+// that [imagefile.Source.Samples] makes.
 func sampler(img image.Image, head imagefile.Header, channel int) (func(x, y int) int, error) {
 	// Decoders spread 1, 2 and 4 bits over 0–255.
 	scale := 255 / (1<<min(max(head.Depth, 1), 8) - 1)

@@ -24,8 +24,8 @@ var errSlow = errors.New("not for reading by rows")
 // of the result only what the size w×h keeps (0×0: all). Ids that the map lacks
 // are errors wherever they are. Its errors do not say what is wrong; the way
 // over [decodeWhole] does.
-func labelRows(name string, m *LabelMap, channel, w, h int) (*idMap, error) {
-	r, head, err := imagefile.OpenPNG(name)
+func labelRows(src imagefile.Source, name string, m *LabelMap, channel, w, h int) (*idMap, error) {
+	r, head, err := src.OpenPNG(name)
 	if err != nil {
 		return nil, err
 	}

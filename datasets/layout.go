@@ -21,6 +21,7 @@ type layout struct {
 	Kinds       []labelKind `yaml:"kinds"`
 	Skip        []string    `yaml:"skip"`
 	SpareLabels bool        `yaml:"spare_labels"`
+	Shards      bool        `yaml:"shards"`
 	Files       []string    `yaml:"files"`
 }
 
@@ -78,7 +79,7 @@ type folder struct {
 // An override (Options.Images, Options.Labels) takes the templates' place. The
 // second result are the places that were looked at, for messages. Symbolic
 // links that cannot be followed are errors.
-func folders(root, split, override string, templates []string) (found []folder, tried []string, err error) {
+func folders(o Options, split, override string, templates []string) (found []folder, tried []string, err error) {
 	if override != "" {
 		templates = []string{filepath.ToSlash(override)}
 	}
@@ -86,13 +87,13 @@ func folders(root, split, override string, templates []string) (found []folder, 
 		if split == "" && override == "" && strings.HasPrefix(t, "{split}") {
 			continue // without a split it would take the labels for images
 		}
-		at, pattern := folder{dir: root}, belowRoot(root, path.Clean(strings.ReplaceAll(t, "{split}", split)))
+		at, pattern := folder{dir: o.Root}, belowRoot(o.Root, path.Clean(strings.ReplaceAll(t, "{split}", split)))
 		if filepath.IsAbs(filepath.FromSlash(pattern)) {
 			at.dir = filepath.VolumeName(pattern) + string(filepath.Separator)
 			pattern = strings.TrimLeft(pattern[len(filepath.VolumeName(pattern)):], "/")
 		}
-		tried = append(tried, filepath.Join(at.dir, filepath.FromSlash(pattern)))
-		if found, err = expand(at, pattern); err != nil || len(found) > 0 {
+		tried = append(tried, o.at().Name(filepath.Join(at.dir, filepath.FromSlash(pattern))))
+		if found, err = expand(o.at(), at, pattern); err != nil || len(found) > 0 {
 			return found, tried, err
 		}
 	}
@@ -114,13 +115,13 @@ func belowRoot(root, pattern string) string {
 
 // expand returns the folders below at whose names match the pattern's elements,
 // in lexical order.
-func expand(at folder, pattern string) ([]folder, error) {
+func expand(in place, at folder, pattern string) ([]folder, error) {
 	element, rest, more := strings.Cut(pattern, "/")
 	names := []string{element}
 	wild := strings.Contains(element, "*")
 	if wild {
 		var err error
-		if names, err = matching(at.dir, element); err != nil {
+		if names, err = matching(in, at.dir, element); err != nil {
 			return nil, err
 		}
 	}
@@ -131,12 +132,12 @@ func expand(at folder, pattern string) ([]folder, error) {
 			next.prefix = path.Join(next.prefix, name)
 		}
 		below := []folder{next}
-		ok, err := isDir(next.dir)
+		ok, err := in.IsDir(next.dir)
 		if err != nil && wild && path.Ext(name) != "" {
 			continue // a stray link that is no folder
 		}
 		if ok && more {
-			below, err = expand(next, rest)
+			below, err = expand(in, next, rest)
 		}
 		if err != nil {
 			return nil, err
@@ -149,8 +150,8 @@ func expand(at folder, pattern string) ([]folder, error) {
 }
 
 // matching lists the entries of a folder that match an element of a template.
-func matching(dir, element string) ([]string, error) {
-	entries, err := os.ReadDir(dir)
+func matching(in place, dir, element string) ([]string, error) {
+	entries, err := in.ReadDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("datasets: %w", err)
 	}
@@ -163,27 +164,6 @@ func matching(dir, element string) ([]string, error) {
 		}
 	}
 	return names, nil
-}
-
-// isDir tells whether there is a folder of that name, links followed. It is an
-// error when there is a symbolic link on the way that leads nowhere or in a
-// circle.
-func isDir(name string) (bool, error) {
-	info, err := os.Stat(name)
-	if err == nil {
-		return info.IsDir(), nil
-	}
-	for dir := name; ; dir = filepath.Dir(dir) {
-		if link, e := os.Lstat(dir); e == nil {
-			if _, e := os.Stat(dir); e != nil && link.Mode()&fs.ModeSymlink != 0 {
-				return false, deadLink(dir)
-			}
-			return false, nil // what should follow is not there
-		}
-		if dir == filepath.Dir(dir) {
-			return false, nil
-		}
-	}
 }
 
 // deadLink is the error of a symbolic link that cannot be followed.

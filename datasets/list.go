@@ -23,7 +23,7 @@ func readList(o Options, images, labels []file) (map[string]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("datasets: list: %w", err)
 	}
-	r := listReader{o: o, images: newIndex(o.Root, images), labels: newIndex(o.Root, labels)}
+	r := listReader{o: o, images: newIndex(o, images), labels: newIndex(o, labels)}
 	listed := map[string]string{}
 	for n, line := range ListLines(string(text)) {
 		image, label, err := r.line(line)
@@ -150,11 +150,11 @@ func (r listReader) label(name string) string {
 		return label
 	}
 	file := filepath.FromSlash(name)
-	if !filepath.IsAbs(file) {
+	if !filepath.IsAbs(file) && !isURL(file) {
 		file = filepath.Join(r.o.Root, file)
 	}
-	if info, err := os.Stat(file); err == nil && info.Mode().IsRegular() {
-		return file
+	if info, err := r.o.at().Stat(file); err == nil && info.Mode().IsRegular() {
+		return r.o.at().Name(file)
 	}
 	return ""
 }
@@ -172,7 +172,7 @@ const ambiguous = -1
 
 // newIndex indexes files by path below their folder, as it stands; by ID; by both
 // without and with extension; by path below the root and whole path; by file name.
-func newIndex(root string, files []file) index {
+func newIndex(o Options, files []file) index {
 	x := index{files: files, tails: map[string][]int{}, below: make([]string, len(files))}
 	for t := range x.tiers {
 		x.tiers[t] = make(map[string]int, len(files))
@@ -182,11 +182,11 @@ func newIndex(root string, files []file) index {
 		x.add(1, f.key, i)
 		x.addBoth(2, f.rel, i)
 		x.add(2, f.key+path.Ext(f.rel), i)
-		if abs, err := filepath.Abs(f.path); err == nil {
+		if abs, err := wholeName(f.path); err == nil {
 			x.addBoth(3, filepath.ToSlash(abs), i)
 		}
-		if rel, err := filepath.Rel(root, f.path); err == nil && filepath.IsLocal(rel) {
-			x.below[i] = composed(filepath.ToSlash(rel))
+		if rel, ok := o.at().Below(o.Root, f.path); ok {
+			x.below[i] = composed(rel)
 			x.addBoth(3, x.below[i], i)
 		}
 		x.addBoth(4, path.Base(f.rel), i)
@@ -266,8 +266,8 @@ func suchAs(images []file) string { return fmt.Sprintf("such as %q", images[0].r
 
 // listNames returns, for each chosen image, the line by which a list names it, and
 // with it its label where that is not the one of its name.
-func (f *found) listNames(root string) []string {
-	x := newIndex(root, f.images)
+func (f *found) listNames(o Options) []string {
+	x := newIndex(o, f.images)
 	labels := f.labelsByPair()
 	lines := make([]string, len(f.chosen))
 	for i, img := range f.chosen {
@@ -279,9 +279,9 @@ func (f *found) listNames(root string) []string {
 		if label == "" || label == labels[img.pair] {
 			continue
 		}
-		if rel, err := filepath.Rel(root, label); err == nil && filepath.IsLocal(rel) {
-			label = filepath.ToSlash(rel)
-		} else if abs, err := filepath.Abs(label); err == nil {
+		if rel, ok := o.at().Below(o.Root, label); ok {
+			label = rel
+		} else if abs, err := wholeName(label); err == nil {
 			label = abs
 		}
 		lines[i] += "\t" + label

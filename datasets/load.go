@@ -57,7 +57,7 @@ func (d *Dataset) LoadLabels(ctx context.Context, i int) (*raster.Labels, error)
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	return decodeLabels(d.items[i].Label, d.labels, d.channel)
+	return decodeLabels(d.source(ctx), d.items[i].Label, d.labels, d.channel)
 }
 
 func (d *Dataset) needLabel(i int) error {
@@ -80,7 +80,7 @@ func (d *Dataset) LoadScored(ctx context.Context, i int) (Sample, error) {
 		return Sample{}, err
 	}
 	if !proportional(s.W0, s.H0, s.Labels.W, s.Labels.H) {
-		return s, fmt.Errorf("%w: not the same proportions, so the prediction cannot be brought to the label's size", d.sameSize(i, s.W0, s.H0, s.Labels.W, s.Labels.H))
+		return s, fmt.Errorf("%w: not the same proportions, so the prediction cannot be brought to the label's size", d.sameSize(d.source(ctx), i, s.W0, s.H0, s.Labels.W, s.Labels.H))
 	}
 	return s, nil
 }
@@ -96,7 +96,7 @@ func (d *Dataset) loadPair(ctx context.Context, i int, withLabels bool) (*pictur
 	if err != nil {
 		return nil, nil, err
 	}
-	return p, l, d.sameSize(i, p.w0, p.h0, l.w0, l.h0)
+	return p, l, d.sameSize(d.source(ctx), i, p.w0, p.h0, l.w0, l.h0)
 }
 
 // proportional reports whether a label of wl×hl pixels can be that of an image of
@@ -112,17 +112,17 @@ func proportional(w, h, wl, hl int) bool {
 
 // sameSize returns an error when the files of pair i, an image of w×h and a
 // label of wl×hl, differ in size.
-func (d *Dataset) sameSize(i, w, h, wl, hl int) error {
+func (d *Dataset) sameSize(src imagefile.Source, i, w, h, wl, hl int) error {
 	if w == wl && h == hl {
 		return nil
 	}
-	return fmt.Errorf("datasets: image %s has %d×%d pixels, but its label %s has %d×%d%s", d.items[i].Image, w, h, d.items[i].Label, wl, hl, lyingLabel(d.items[i].Image, wl, hl))
+	return fmt.Errorf("datasets: image %s has %d×%d pixels, but its label %s has %d×%d%s", d.items[i].Image, w, h, d.items[i].Label, wl, hl, lyingLabel(src, d.items[i].Image, wl, hl))
 }
 
 // lyingLabel says so, in words that end a message, when a label of wl×hl pixels has
 // the size of the image as it is stored, not as its orientation tag turns it.
-func lyingLabel(name string, wl, hl int) string {
-	h, err := imagefile.ReadHeader(name)
+func lyingLabel(src imagefile.Source, name string, wl, hl int) string {
+	h, err := src.ReadHeader(name)
 	if err != nil || h.Orientation == imagefile.Upright || h.W != hl || h.H != wl {
 		return ""
 	}
@@ -137,8 +137,8 @@ func (d *Dataset) picture(ctx context.Context, i int) (*picture, error) {
 		return nil, err
 	}
 	name, w, h := d.items[i].Image, d.opts.Width, d.opts.Height
-	e, err := d.opts.Disk.through(name, entryKind{w: w, h: h, bytes: 3}, func() (entry, error) {
-		p, err := decodeImage(name, w, h)
+	e, err := d.opts.Disk.through(d.opts.at(), name, entryKind{w: w, h: h, bytes: 3}, func() (entry, error) {
+		p, err := decodeImage(d.source(ctx), name, w, h)
 		if err != nil {
 			return entry{}, err
 		}
@@ -163,8 +163,8 @@ func (d *Dataset) idMap(ctx context.Context, i int) (*idMap, error) {
 		return nil, err
 	}
 	name, w, h := d.items[i].Label, d.opts.Width, d.opts.Height
-	e, err := d.opts.Disk.through(name, entryKind{w: w, h: h, bytes: 1, mapping: d.mapping}, func() (entry, error) {
-		l, err := decodeIDMap(name, d.labels, d.channel, w, h)
+	e, err := d.opts.Disk.through(d.opts.at(), name, entryKind{w: w, h: h, bytes: 1, mapping: d.mapping}, func() (entry, error) {
+		l, err := decodeIDMap(d.source(ctx), name, d.labels, d.channel, w, h)
 		if err != nil {
 			return entry{}, err
 		}
@@ -180,11 +180,11 @@ func (d *Dataset) idMap(ctx context.Context, i int) (*idMap, error) {
 
 // size returns the size of image i as loaded; it opens the file only when the
 // data set keeps the files' sizes.
-func (d *Dataset) size(i int) (w, h int, err error) {
+func (d *Dataset) size(ctx context.Context, i int) (w, h int, err error) {
 	if d.opts.Width > 0 {
 		return d.opts.Width, d.opts.Height, nil
 	}
-	return imageSize(d.items[i].Image)
+	return imageSize(d.source(ctx), d.items[i].Image)
 }
 
 // DecodedBytes returns what all images and labels take decoded and resized: more
@@ -195,7 +195,7 @@ func (d *Dataset) DecodedBytes() (int64, error) {
 	if d.Len() == 0 {
 		return 0, nil
 	}
-	w, h, err := d.size(0)
+	w, h, err := d.size(context.Background(), 0)
 	if err != nil {
 		return 0, err
 	}

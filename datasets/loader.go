@@ -165,7 +165,7 @@ func (l *Loader) checkSizes(d *Dataset) error {
 		n = 1 // all have that size
 	}
 	for i := range n {
-		w, h, err := d.size(i)
+		w, h, err := d.size(context.Background(), i)
 		if err == nil {
 			err = l.fits(d, i, w, h)
 		}

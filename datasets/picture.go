@@ -80,8 +80,8 @@ func ReadImage(name string) (*raster.Image, error) {
 
 // decodeImage reads an image file as opaque 8-bit colour and brings it to w×h (0×0:
 // as it is), row by row.
-func decodeImage(name string, w, h int) (*picture, error) {
-	r, err := imagefile.Open(name)
+func decodeImage(src imagefile.Source, name string, w, h int) (*picture, error) {
+	r, err := src.Open(name)
 	if err != nil {
 		return nil, readError("image", err)
 	}

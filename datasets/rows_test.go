@@ -57,7 +57,7 @@ func TestImageRows(t *testing.T) {
 				}
 				s.add(row)
 			}
-			got, err := decodeImage(name, size[0], size[1])
+			got, err := decodeImage(fromDisk, name, size[0], size[1])
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -76,9 +76,9 @@ func TestLabelRows(t *testing.T) {
 	for kind, img := range pngKinds(33, 21) {
 		name := writePicture(t, filepath.Join(t.TempDir(), "a.png"), img)
 		for channel := noChannel; channel < 3; channel++ {
-			whole, wantErr := decodeWhole(name, m, channel)
+			whole, wantErr := decodeWhole(fromDisk, name, m, channel)
 			for _, size := range [][2]int{{0, 0}, {33, 21}, {20, 12}, {50, 60}, {1, 1}} {
-				got, err := labelRows(name, m, channel, size[0], size[1])
+				got, err := labelRows(fromDisk, name, m, channel, size[0], size[1])
 				if (err != nil) != (wantErr != nil) {
 					t.Fatalf("%s, channel %d: %v, the whole picture: %v", kind, channel, err, wantErr)
 				}
@@ -110,10 +110,10 @@ func TestLabelRowsFindEveryID(t *testing.T) {
 			"16 bits": wideIDs(41, 21, func(x, y int) uint16 { return map[bool]uint16{true: 3000}[x == at.X && y == at.Y] }),
 		} {
 			file := writePicture(t, filepath.Join(t.TempDir(), "a.png"), img)
-			if _, err := labelRows(file, m, noChannel, 4, 4); err == nil {
+			if _, err := labelRows(fromDisk, file, m, noChannel, 4, 4); err == nil {
 				t.Errorf("%s at %v: accepted", name, at)
 			}
-			_, err := decodeIDMap(file, m, noChannel, 4, 4)
+			_, err := decodeIDMap(fromDisk, file, m, noChannel, 4, 4)
 			wantError(t, err, file, fmt.Sprintf("at column %d, row %d is not in label map", at.X, at.Y))
 		}
 	}

@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -34,7 +35,10 @@ func (t tree) shared() bool {
 }
 
 // search finds and pairs the files and loads the label map.
-func (d *Dataset) search(problem report) (f found, err error) {
+func (d *Dataset) search(ctx context.Context, problem report) (f found, err error) {
+	if d.opts, err = d.opts.located(ctx, problem); err != nil {
+		return f, err
+	}
 	if f.tree, err = d.walk(problem); err != nil {
 		return f, err
 	}
@@ -67,25 +71,27 @@ func (d *Dataset) search(problem report) (f found, err error) {
 func (d *Dataset) walk(problem report) (t tree, err error) {
 	o := d.opts
 	var tried []string
-	if t.imageDirs, tried, err = folders(o.Root, o.Split, o.Images, d.layout.Images); err != nil {
+	if t.imageDirs, tried, err = folders(o, o.Split, o.Images, d.layout.Images); err != nil {
 		return t, err
 	}
 	if len(t.imageDirs) == 0 {
 		return t, o.noFolder("no image folder", tried)
 	}
-	if t.labelDirs, tried, err = folders(o.Root, o.Split, o.Labels, d.layout.Labels); err != nil {
+	if t.labelDirs, tried, err = folders(o, o.Split, o.Labels, d.layout.Labels); err != nil {
 		return t, err
 	}
 	if len(t.labelDirs) == 0 && o.RequireLabels && o.List == "" { // a list may name labels elsewhere
 		return t, o.noFolder("labels are required, but there is no label folder", tried)
 	}
-	if t.images, err = list(t.imageDirs, imagefile.IsImage, problem); err != nil {
+	if t.images, err = list(o.at(), t.imageDirs, imagefile.IsImage, problem); err != nil {
 		return t, err
 	}
-	if t.labels, err = list(t.labelDirs, imagefile.IsLabel, problem); err != nil {
+	if t.labels, err = list(o.at(), t.labelDirs, imagefile.IsLabel, problem); err != nil {
 		return t, err
 	}
 	t.images, t.labels = t.images.without(inside(t.labelDirs, t.imageDirs)), t.labels.without(inside(t.imageDirs, t.labelDirs))
+	t.images.name(o.at())
+	t.labels.name(o.at())
 	return t, nil
 }
 

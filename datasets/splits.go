@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -24,6 +25,12 @@ func Splits(o Options) (splits, without []string, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if shardSplits, ok, err := o.shardSplits(); ok || err != nil {
+		return shardSplits, nil, err
+	}
+	if o, err = o.located(context.Background(), ignore); err != nil {
+		return nil, nil, err
+	}
 	templates := l.Images
 	if o.Images != "" {
 		templates = []string{filepath.ToSlash(o.Images)}
@@ -45,8 +52,8 @@ func Splits(o Options) (splits, without []string, err error) {
 func withImages(o Options, l layout, names []string) (with, without []string) {
 	end := o.imageSuffix(l)
 	for _, name := range names {
-		dirs, _, err := folders(o.Root, name, o.Images, l.Images)
-		if err != nil || holdsImage(dirs, end, func(f file) bool { return chosenBy(o.Include, o.Exclude, f) }) {
+		dirs, _, err := folders(o, name, o.Images, l.Images)
+		if err != nil || holdsImage(o.at(), dirs, end, func(f file) bool { return chosenBy(o.Include, o.Exclude, f) }) {
 			with = append(with, name) // what is wrong with a folder is said when it is opened
 		} else {
 			without = append(without, name)
@@ -60,7 +67,7 @@ func withImages(o Options, l layout, names []string) (with, without []string) {
 
 // holdsImage reports whether there is an image with the suffix in the folders that
 // is chosen.
-func holdsImage(dirs []folder, end suffix, chosen func(file) bool) bool {
+func holdsImage(at place, dirs []folder, end suffix, chosen func(file) bool) bool {
 	enough := errors.New("one is enough")
 	for _, dir := range dirs {
 		err := fs.WalkDir(os.DirFS(dir.dir), ".", func(name string, e fs.DirEntry, err error) error {
@@ -101,13 +108,13 @@ func splitNames(o Options, l layout, template string) ([]string, error) {
 	at := []folder{{dir: o.Root}}
 	if dir != "" {
 		var err error
-		if at, _, err = folders(o.Root, "", dir, nil); err != nil {
+		if at, _, err = folders(o, "", dir, nil); err != nil {
 			return nil, err
 		}
 	}
 	var names []string
 	for _, f := range at {
-		entries, err := os.ReadDir(f.dir)
+		entries, err := o.at().ReadDir(f.dir)
 		if err != nil {
 			return nil, fmt.Errorf("datasets: %w", err)
 		}
@@ -136,9 +143,9 @@ func splitNames(o Options, l layout, template string) ([]string, error) {
 // isSplit reports whether a name stands for {split}. Where any folder of the root
 // might, a split has labels as well.
 func isSplit(o Options, l layout, template, name string) (bool, error) {
-	dirs, _, err := folders(o.Root, name, template, nil)
+	dirs, _, err := folders(o, name, template, nil)
 	if err == nil && len(dirs) > 0 && template == "{split}" {
-		dirs, _, err = folders(o.Root, name, o.Labels, l.Labels)
+		dirs, _, err = folders(o, name, o.Labels, l.Labels)
 	}
 	return len(dirs) > 0, err
 }

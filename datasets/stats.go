@@ -125,8 +125,9 @@ func (d *Dataset) count(ctx context.Context, workers int, progress []func(done, 
 	s := &Stats{Root: d.opts.Root, Classes: d.Space().Names(), Files: make([]FileStats, d.Len())}
 	s.Pixels = make([]int64, len(s.Classes))
 	faults := make([]error, d.Len())
+	src := d.source(ctx)
 	err := parallel.ForEach(ctx, workers, d.Len(), progress, func(i int) (err error) {
-		if s.Files[i], err = d.countFile(i); err != nil && d.opts.KeepGoing {
+		if s.Files[i], err = d.countFile(src, i); err != nil && d.opts.KeepGoing {
 			s.Files[i] = FileStats{ID: d.items[i].ID, Pixels: make([]int64, len(s.Pixels))}
 			faults[i], err = err, nil
 		}

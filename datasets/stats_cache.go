@@ -9,8 +9,6 @@ import (
 	"hash"
 	"io"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
 
 	"t2sda/internal/imagefile"
@@ -31,7 +29,7 @@ func (d *Dataset) statsKey() (string, error) {
 	}
 	for _, it := range d.items {
 		hashString(h, it.ID)
-		if err := hashFile(h, it.Label); err != nil {
+		if err := hashFile(h, d.opts.at(), it.Label); err != nil {
 			return "", fmt.Errorf("datasets: label: %w", err)
 		}
 	}
@@ -105,7 +103,7 @@ func (d *Dataset) ImagesKey() (string, error) {
 	h := sha256.New()
 	hashInt(h, imagefile.Version, int64(d.opts.Width), int64(d.opts.Height), int64(d.Len()))
 	for _, it := range d.items {
-		if err := hashFile(h, it.Image); err != nil {
+		if err := hashFile(h, d.opts.at(), it.Image); err != nil {
 			return "", fmt.Errorf("datasets: image: %w", err)
 		}
 	}
@@ -122,12 +120,12 @@ func (d *Dataset) NamesKey() string {
 }
 
 // hashFile adds a file's absolute path, size and modification time.
-func hashFile(h hash.Hash, name string) error {
-	info, err := os.Stat(name)
+func hashFile(h hash.Hash, at place, name string) error {
+	info, err := at.Stat(name)
 	if err != nil {
 		return err
 	}
-	abs, err := filepath.Abs(name)
+	abs, err := wholeName(name)
 	if err != nil {
 		return err
 	}

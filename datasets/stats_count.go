@@ -26,11 +26,11 @@ const maxColours = 4096
 // countRaw counts the ids of a label file. PNG files are counted without ever
 // holding their picture: rows are restored, counted and forgotten. What the fast way
 // cannot read or finds at fault is decoded, which says what is wrong.
-func countRaw(name string, channel int) (rawCount, error) {
-	if n, err := countRows(name, channel); err == nil {
+func countRaw(src imagefile.Source, name string, channel int) (rawCount, error) {
+	if n, err := countRows(src, name, channel); err == nil {
 		return n, nil
 	}
-	raw, err := readRaw(name, channel)
+	raw, err := readRaw(src, name, channel)
 	if err != nil {
 		return rawCount{}, err
 	}
@@ -64,8 +64,8 @@ func (n *rawCount) tooMany() bool {
 // errUncounted sends a file through the decoder.
 var errUncounted = errors.New("not for counting by rows")
 
-func countRows(name string, channel int) (rawCount, error) {
-	p, head, err := imagefile.OpenPNG(name)
+func countRows(src imagefile.Source, name string, channel int) (rawCount, error) {
+	p, head, err := src.OpenPNG(name)
 	if err != nil {
 		return rawCount{}, err
 	}
@@ -188,15 +188,15 @@ func countPacked(n []int64, row []byte, w, depth int) {
 
 // countFile counts the classes of image i's label. Sizes that differ would stop
 // a run only when the pair is drawn, maybe hours later: they are found here.
-func (d *Dataset) countFile(i int) (FileStats, error) {
+func (d *Dataset) countFile(src imagefile.Source, i int) (FileStats, error) {
 	name := d.items[i].Label
-	n, err := countRaw(name, d.channel)
+	n, err := countRaw(src, name, d.channel)
 	if err != nil {
 		return FileStats{}, err
 	}
-	w, h, err := imageSize(d.items[i].Image)
+	w, h, err := imageSize(src, d.items[i].Image)
 	if err == nil {
-		err = d.sameSize(i, w, h, n.w, n.h)
+		err = d.sameSize(src, i, w, h, n.w, n.h)
 	}
 	if err != nil {
 		return FileStats{}, err
@@ -205,7 +205,7 @@ func (d *Dataset) countFile(i int) (FileStats, error) {
 	for raw, count := range n.pixels {
 		switch id, ok := d.labels.TrainID(raw); {
 		case !ok:
-			if _, err := decodeLabels(name, d.labels, d.channel); err != nil { // knows where the id is
+			if _, err := decodeLabels(src, name, d.labels, d.channel); err != nil { // knows where the id is
 				return FileStats{}, err
 			}
 			return FileStats{}, fmt.Errorf("datasets: label %s: %s is not in label map %s", name, rawName(raw), d.labels.name)

@@ -69,11 +69,11 @@ func TestCountRows(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			file := writePicture(t, filepath.Join(t.TempDir(), "l.png"), test.img)
 			channel := channelIndex(test.channel)
-			n, err := countRows(file, channel)
+			n, err := countRows(fromDisk, file, channel)
 			if err != nil {
 				t.Fatal(err)
 			}
-			l, err := decodeLabels(file, m, channel)
+			l, err := decodeLabels(fromDisk, file, m, channel)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -90,7 +90,7 @@ func TestCountRows(t *testing.T) {
 		})
 	}
 	file := writeFile(t, filepath.Join(t.TempDir(), "low.png"), lowDepthGray(0, 1, 7, 7, 15))
-	n, err := countRows(file, noChannel)
+	n, err := countRows(fromDisk, file, noChannel)
 	if err != nil || n.pixels[7] != 2 || n.pixels[15] != 1 || n.kind != "4-bit gray PNG" {
 		t.Errorf("4 bits: %+v, %v", n, err)
 	}
@@ -104,17 +104,17 @@ func TestCountSlowly(t *testing.T) {
 	// says so, and the header's checksum must follow.
 	head := append(append([]byte(nil), interlaced[16:28]...), 1)
 	file := writeFile(t, filepath.Join(dir, "i.png"), append(pngChunk(append([]byte(nil), interlaced[:8]...), "IHDR", head), interlaced[33:]...))
-	n, err := countRaw(file, noChannel)
+	n, err := countRaw(fromDisk, file, noChannel)
 	if err != nil || n.pixels[3] != 1 || n.kind != "interlaced 4-bit gray PNG" {
 		t.Errorf("interlaced: %+v, %v", n, err)
 	}
 	colours := writePicture(t, filepath.Join(dir, "c.png"), photo(1, 70, 70))
-	_, err = countRaw(colours, noChannel)
+	_, err = countRaw(fromDisk, colours, noChannel)
 	wantError(t, err, colours, "holds more than 4096 colours: a picture, not labels", "channel: red")
 	truncate(t, colours, 50)
-	_, err = countRaw(colours, 0)
+	_, err = countRaw(fromDisk, colours, 0)
 	wantError(t, err, colours, "truncated or damaged?")
-	_, err = countRaw(filepath.Join(dir, "none.png"), noChannel)
+	_, err = countRaw(fromDisk, filepath.Join(dir, "none.png"), noChannel)
 	wantError(t, err, "none.png", "no such file")
 }
 

@@ -19,6 +19,9 @@ type report func(error) error
 // strict ends the search at the first problem.
 func strict(err error) error { return err }
 
+// ignore goes on at any problem, which is said when the files are opened.
+func ignore(error) error { return nil }
+
 // problems collects what a search goes on after.
 type problems struct {
 	errs  []error
@@ -55,10 +58,10 @@ type listing struct {
 // list returns the files below the folders. Symbolic links are followed. Names
 // that begin with a dot are skipped. Problems are links that lead nowhere or in a
 // circle, and folders that cannot be read.
-func list(dirs []folder, wanted func(name string) bool, problem report) (listing, error) {
+func list(at place, dirs []folder, wanted func(name string) bool, problem report) (listing, error) {
 	var all listing
 	for _, f := range dirs {
-		w := walker{listing: all, wanted: wanted, active: map[string]bool{}, problem: problem}
+		w := walker{at: at, listing: all, wanted: wanted, active: map[string]bool{}, problem: problem}
 		if err := w.walk(f.dir, f.prefix); err != nil {
 			return listing{}, err
 		}
@@ -84,6 +87,15 @@ func (l listing) without(dirs []folder) listing {
 		return slices.ContainsFunc(dirs, func(d folder) bool { return strings.HasPrefix(f.path, d.dir+string(filepath.Separator)) })
 	}
 	return listing{slices.DeleteFunc(l.files, below), slices.DeleteFunc(l.others, below)}
+}
+
+// name calls the files what people call them, and what they are opened by.
+func (l listing) name(at place) {
+	for _, files := range [][]file{l.files, l.others} {
+		for i := range files {
+			files[i].path = at.Name(files[i].path)
+		}
+	}
 }
 
 // sortFiles brings files into lexical order of their keys.
@@ -123,7 +135,7 @@ func byPair(f file) string { return f.pair }
 // errors that name them, and so are two images of one name. Include and exclude
 // are patterns as in [Options].
 func ListImages(dir string, include, exclude []string) (files, names, passed []string, err error) {
-	all, err := list([]folder{{dir: dir}}, imagefile.IsImage, strict)
+	all, err := list(onDisk{}, []folder{{dir: dir}}, imagefile.IsImage, strict)
 	if err != nil {
 		return nil, nil, nil, err
 	}
@@ -144,6 +156,7 @@ func ListImages(dir string, include, exclude []string) (files, names, passed []s
 
 // walker collects files below a folder, following symbolic links.
 type walker struct {
+	at place
 	listing
 	wanted  func(name string) bool
 	active  map[string]bool // real paths of the folders being walked
@@ -151,7 +164,7 @@ type walker struct {
 }
 
 func (w *walker) walk(dir, rel string) error {
-	real, err := filepath.EvalSymlinks(dir)
+	real, err := w.at.Real(dir)
 	if err != nil {
 		return w.problem(fmt.Errorf("datasets: %w", err))
 	}
@@ -160,7 +173,7 @@ func (w *walker) walk(dir, rel string) error {
 	}
 	w.active[real] = true
 	defer delete(w.active, real)
-	entries, err := os.ReadDir(dir)
+	entries, err := w.at.ReadDir(dir)
 	if err != nil {
 		return w.problem(fmt.Errorf("datasets: %w", err))
 	}

@@ -10,7 +10,6 @@ import (
 	"image/gif"
 	"image/png"
 	"io"
-	"os"
 	"strings"
 
 	"golang.org/x/image/bmp"
@@ -49,10 +48,13 @@ type Header struct {
 	Lossy       bool   // what was written into it is not what is read
 }
 
+// ReadHeader is [Source.ReadHeader] of a file on disk.
+func ReadHeader(name string) (Header, error) { return Disk.ReadHeader(name) }
+
 // ReadHeader reads what a file says of its picture, and refuses what the rest of
 // it cannot be. Errors name the file.
-func ReadHeader(name string) (Header, error) {
-	f, h, err := open(name)
+func (s Source) ReadHeader(name string) (Header, error) {
+	f, h, err := s.open(name)
 	if err != nil {
 		return h, err
 	}
@@ -60,8 +62,8 @@ func ReadHeader(name string) (Header, error) {
 }
 
 // open opens a file and reads its header.
-func open(name string) (*os.File, Header, error) {
-	f, err := os.Open(name)
+func (s Source) open(name string) (File, Header, error) {
+	f, err := s(name)
 	if err != nil {
 		return nil, Header{}, err
 	}
@@ -74,7 +76,7 @@ func open(name string) (*os.File, Header, error) {
 }
 
 // fileHeader is [readHeader] of a file.
-func fileHeader(f *os.File, name string) (Header, error) {
+func fileHeader(f File, name string) (Header, error) {
 	info, err := f.Stat()
 	switch {
 	case err != nil:

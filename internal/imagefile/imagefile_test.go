@@ -33,7 +33,7 @@ func (p pixels) at(x, y int) []byte { return p.pix[3*(y*p.w+x):][:3] }
 // rows reads a file as [Open] does.
 func rows(t *testing.T, name string) pixels {
 	t.Helper()
-	r, err := Open(name)
+	r, err := Disk.Open(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +53,7 @@ func rows(t *testing.T, name string) pixels {
 	if err != nil || !bytes.Equal(m.RGB(), p.pix) {
 		t.Errorf("%s: Read differs from the rows, %v", name, err)
 	}
-	h, err := Verify(name)
+	h, err := Disk.Verify(name)
 	if err != nil || h.W != p.w || h.H != p.h {
 		t.Errorf("%s: header %+v, %v", name, h, err)
 	}
@@ -125,7 +125,7 @@ func TestOrientation(t *testing.T) {
 		if w, hh := o.Size(lying.w, lying.h); upright.w != w || upright.h != hh {
 			t.Fatalf("%s has %d×%d pixels", name, upright.w, upright.h)
 		}
-		img, _, err := Samples(name)
+		img, _, err := Disk.Samples(name)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -148,7 +148,7 @@ func TestSamples(t *testing.T) {
 		"labels.png": "8-bit gray PNG", "labels.tif": "8-bit gray TIFF", "labels.bmp": "8-bit palette BMP", "labels.gif": "palette GIF",
 		"labels.webp": "lossless WebP", "palette.tif": "8-bit palette TIFF", "wide.tif": "16-bit gray TIFF", "bits.tif": "1-bit gray TIFF",
 	} {
-		img, h, err := Samples(filepath.Join(dir, name))
+		img, h, err := Disk.Samples(filepath.Join(dir, name))
 		if err != nil || h.Kind != kind {
 			t.Errorf("%s: %q, %v", name, h.Kind, err)
 			continue
@@ -173,7 +173,7 @@ func TestSamples(t *testing.T) {
 		}
 	}
 	for _, name := range []string{"o6.jpg", "lossy.webp"} {
-		_, _, err := Samples(filepath.Join(dir, name))
+		_, _, err := Disk.Samples(filepath.Join(dir, name))
 		wantError(t, err, name, "coding with loss changes ids")
 	}
 }
@@ -242,16 +242,16 @@ func TestUnreadable(t *testing.T) {
 		name := write(t, data)
 		for _, read := range []func(string) error{
 			func(n string) error { _, err := ReadHeader(n); return err },
-			func(n string) error { _, err := Open(n); return err },
-			func(n string) error { _, err := Verify(n); return err },
-			func(n string) error { _, _, err := Samples(n); return err },
+			func(n string) error { _, err := Disk.Open(n); return err },
+			func(n string) error { _, err := Disk.Verify(n); return err },
+			func(n string) error { _, _, err := Disk.Samples(n); return err },
 		} {
 			wantError(t, read(name), name, want)
 		}
 	}
-	_, err = Open(t.TempDir())
+	_, err = Disk.Open(t.TempDir())
 	wantError(t, err, "is a folder")
-	_, err = Open(filepath.Join(t.TempDir(), "none.png"))
+	_, err = Disk.Open(filepath.Join(t.TempDir(), "none.png"))
 	wantError(t, err, "none.png", "no such file")
 }
 
@@ -299,8 +299,8 @@ func readAll(t *testing.T, name string) {
 	t.Helper()
 	h, err := ReadHeader(name)
 	if err != nil {
-		_, err = Open(name)
-		_, _, err2 := Samples(name)
+		_, err = Disk.Open(name)
+		_, _, err2 := Disk.Samples(name)
 		if err == nil || err2 == nil {
 			t.Errorf("%s is read though its header is not", name)
 		}
@@ -309,7 +309,7 @@ func readAll(t *testing.T, name string) {
 	if h.W*h.H > 1<<20 {
 		return
 	}
-	_, verifyErr := Verify(name)
+	_, verifyErr := Disk.Verify(name)
 	m, err := Read(name)
 	if (err == nil) != (verifyErr == nil) {
 		t.Errorf("%s: %v, verified: %v", name, err, verifyErr)
@@ -317,7 +317,7 @@ func readAll(t *testing.T, name string) {
 	if err == nil && (m.W != h.W || m.H != h.H) {
 		t.Errorf("%s: %d×%d, its header %d×%d", name, m.W, m.H, h.W, h.H)
 	}
-	if img, _, err := Samples(name); err == nil && img.Bounds().Size() != image.Pt(h.W, h.H) {
+	if img, _, err := Disk.Samples(name); err == nil && img.Bounds().Size() != image.Pt(h.W, h.H) {
 		t.Errorf("%s: samples of %v", name, img.Bounds())
 	}
 }
@@ -409,7 +409,7 @@ func TestContentAsFile(t *testing.T) {
 		if header != wantHeader || fmt.Sprint(err) != fmt.Sprint(wantErr) {
 			t.Errorf("%s: %+v, %v; of the file %+v, %v", f, header, err, wantHeader, wantErr)
 		}
-		want, wantErr := allRows(Open(f))
+		want, wantErr := allRows(Disk.Open(f))
 		have, err := allRows(Of(f, content))
 		if !bytes.Equal(have, want) || fmt.Sprint(err) != fmt.Sprint(wantErr) {
 			t.Errorf("%s: the rows differ; %v, of the file %v", f, err, wantErr)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"image"
 	"io"
-	"os"
 
 	"github.com/disintegration/imaging"
 
@@ -30,8 +29,8 @@ type Rows struct {
 //
 // PNG and JPEG files that are stored upright, which is what data sets consist of,
 // are turned into colours row by row: no picture is made of them.
-func Open(name string) (*Rows, error) {
-	f, err := os.Open(name)
+func (s Source) Open(name string) (*Rows, error) {
+	f, err := s(name)
 	if err != nil {
 		return nil, err
 	}
@@ -39,7 +38,7 @@ func Open(name string) (*Rows, error) {
 	return openRows(f, name, func() (Header, error) { return fileHeader(f, name) })
 }
 
-// Of is [Open] of what a file would hold; errors call it by name.
+// Of is [Source.Open] of what a file would hold; errors call it by name.
 func Of(name string, content []byte) (*Rows, error) {
 	return openRows(bytes.NewReader(content), name, func() (Header, error) { return HeaderOf(name, content) })
 }
@@ -167,9 +166,9 @@ func (r *Rows) turn(o Orientation, w, h int, next func(y int) ([]byte, error)) e
 	return nil
 }
 
-// Read reads a picture whole. Errors name the file.
+// Read reads a picture on disk whole. Errors name the file.
 func Read(name string) (*raster.Image, error) {
-	r, err := Open(name)
+	r, err := Disk.Open(name)
 	if err != nil {
 		return nil, err
 	}
@@ -206,8 +205,8 @@ func (r *Rows) image() (*raster.Image, error) {
 }
 
 // Verify reads a file whole and reports what is wrong with it.
-func Verify(name string) (Header, error) {
-	if p, h, err := OpenPNG(name); err == nil {
+func (s Source) Verify(name string) (Header, error) {
+	if p, h, err := s.OpenPNG(name); err == nil {
 		// Inflating and comparing checksums tells the same as decoding for half of its time.
 		defer p.Close()
 		if err := p.Verify(); err != nil {
@@ -215,11 +214,11 @@ func Verify(name string) (Header, error) {
 		}
 		return h, nil
 	}
-	h, err := ReadHeader(name)
+	h, err := s.ReadHeader(name)
 	if err != nil {
 		return h, err
 	}
-	r, err := Open(name)
+	r, err := s.Open(name)
 	if err != nil {
 		return h, err
 	}

@@ -17,13 +17,18 @@ import (
 // OpenPNG opens a PNG file for reading its samples by rows. They come as they are
 // stored, the reader's header has their size: what becomes of them is to be turned by
 // Orientation. Other formats and interlaced files are errors that do not name the
-// file; [Samples] reads them, and says what is wrong with a file.
-func OpenPNG(name string) (*pngrows.Reader, Header, error) {
+// file; [Source.Samples] reads them, and says what is wrong with a file.
+func (s Source) OpenPNG(name string) (*pngrows.Reader, Header, error) {
 	most, err := limit.Pixels()
 	if err != nil {
 		return nil, Header{}, err
 	}
-	r, err := pngrows.Open(name, most)
+	f, err := s(name)
+	if err != nil {
+		return nil, Header{}, err
+	}
+	defer f.Close()
+	r, err := pngrows.New(io.NewSectionReader(f, 0, 1<<62), most)
 	if err != nil {
 		return nil, Header{}, err
 	}
@@ -37,8 +42,8 @@ func OpenPNG(name string) (*pngrows.Reader, Header, error) {
 // Samples decodes a label file: the upright picture in the type of the standard
 // library that keeps its samples as they are. Lossy formats are refused: what they
 // do to a picture, they must not do to ids. Errors name the file.
-func Samples(name string) (image.Image, Header, error) {
-	f, h, err := open(name)
+func (s Source) Samples(name string) (image.Image, Header, error) {
+	f, h, err := s.open(name)
 	if err != nil {
 		return nil, h, err
 	}

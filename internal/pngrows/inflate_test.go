@@ -191,7 +191,12 @@ func FuzzInflate(f *testing.F) {
 func BenchmarkInflate(b *testing.B) {
 	streams := map[string][]byte{"made": deflate(b, corpora()["residuals"], 6)}
 	if root := os.Getenv("T2SDA_REAL_DATA"); root != "" {
-		p, err := Open(filepath.Join(root, "samples/fda/source.png"), 1<<28)
+		f, err := os.Open(filepath.Join(root, "samples/fda/source.png"))
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer f.Close()
+		p, err := New(f, 1<<28)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -16,7 +16,6 @@ import (
 	"fmt"
 	"hash/adler32"
 	"io"
-	"os"
 	"sync"
 )
 
@@ -102,19 +101,8 @@ type Reader struct {
 // readers keeps what has been closed: a Reader's memory serves the next file.
 var readers = sync.Pool{New: func() any { return new(Reader) }}
 
-// Open reads a file and inflates its pixels. maxPixels bounds what a header may
-// claim before memory is taken for it. An error of the file system names the
-// file; one of the file's contents does not.
-func Open(name string, maxPixels int) (*Reader, error) {
-	f, err := os.Open(name)
-	if err != nil {
-		return nil, err
-	}
-	defer f.Close()
-	return New(f, maxPixels)
-}
-
-// New is [Open] for what r yields.
+// New reads a file from r and inflates its pixels. maxPixels bounds what a header
+// may claim before memory is taken for it. Errors do not name the file.
 func New(r io.Reader, maxPixels int) (*Reader, error) {
 	p := readers.Get().(*Reader)
 	err := p.read(r)
