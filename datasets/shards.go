@@ -25,6 +25,10 @@ func (o Options) named() bool {
 	return strings.HasSuffix(o.Root, shards.Ext) && !isFolder(o.Root) || shards.Packed(o.Root)
 }
 
+// NamesShards reports whether a root names shards, one or by a pattern, and so is no
+// folder.
+func NamesShards(root string) bool { return Options{Root: root}.named() }
+
 func isFolder(name string) bool {
 	info, err := os.Stat(name)
 	return err == nil && info.IsDir()

@@ -44,7 +44,7 @@ func openData(ctx context.Context, cfg configs.Config, dir string, e *engine.Eng
 			err = errors.Join(err, d.close())
 		}
 	}()
-	resumed, err := d.openSets(cfg, dir, log)
+	resumed, err := d.openSets(ctx, cfg, dir, log)
 	if err := g.Agree(err); err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func (d *data) openLoaders(ctx context.Context, cfg configs.Config, e *engine.En
 }
 
 // openSets opens the data sets. resumed: they are those that the run in dir began with.
-func (d *data) openSets(cfg configs.Config, dir string, log *zap.Logger) (resumed bool, err error) {
+func (d *data) openSets(ctx context.Context, cfg configs.Config, dir string, log *zap.Logger) (resumed bool, err error) {
 	disk, err := openCache(cfg, log)
 	if err != nil {
 		return false, err
@@ -86,10 +86,10 @@ func (d *data) openSets(cfg configs.Config, dir string, log *zap.Logger) (resume
 	if cfg.LabelsTarget() {
 		name, labelled = "data.target", cfg.Data.Target
 	}
-	if d.source, err = openDataset(name, labelled, cfg, disk, began == nil); err != nil {
+	if d.source, err = openDataset(ctx, name, labelled, cfg, disk, began == nil); err != nil {
 		return false, err
 	}
-	if d.eval, err = openDataset("data.eval", cfg.Data.Eval, cfg, disk, began == nil); err != nil {
+	if d.eval, err = openDataset(ctx, "data.eval", cfg.Data.Eval, cfg, disk, began == nil); err != nil {
 		return false, err
 	}
 	d.space = d.source.Space()
@@ -97,7 +97,7 @@ func (d *data) openSets(cfg configs.Config, dir string, log *zap.Logger) (resume
 		return false, fmt.Errorf("%s.map and data.eval.map lead to different classes: %v and %v", name, d.space.Names(), d.eval.Space().Names())
 	}
 	if cfg.UsesTarget() {
-		if d.target, err = openDataset("data.target", cfg.Data.Target, cfg, disk, false); err != nil {
+		if d.target, err = openDataset(ctx, "data.target", cfg.Data.Target, cfg, disk, false); err != nil {
 			return false, err
 		}
 	}
@@ -174,14 +174,14 @@ func openCache(cfg configs.Config, log *zap.Logger) (*datasets.DiskCache, error)
 	return c, nil
 }
 
-func openDataset(field string, c configs.Dataset, cfg configs.Config, disk *datasets.DiskCache, labelled bool) (*datasets.Dataset, error) {
+func openDataset(ctx context.Context, field string, c configs.Dataset, cfg configs.Config, disk *datasets.DiskCache, labelled bool) (*datasets.Dataset, error) {
 	o := datasets.Options{
 		Layout: c.Layout, Root: c.Root, Split: c.Split, Images: c.Images, Labels: c.Labels,
 		ImageSuffix: c.ImageSuffix, LabelSuffix: c.LabelSuffix, Map: c.Map, Channel: c.Channel, List: c.List,
 		Include: c.Include, Exclude: c.Exclude, Width: c.Resize.Width, Height: c.Resize.Height,
 		RequireLabels: labelled, CacheBytes: int64(cfg.Data.CacheMB) << 20, Disk: disk, KeepGoing: cfg.SkipsBadFiles(),
 	}
-	d, err := datasets.Open(o)
+	d, err := datasets.OpenContext(ctx, o)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", field, err)
 	}

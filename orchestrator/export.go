@@ -100,7 +100,7 @@ func (o ExportOptions) model(ctx context.Context, n *Network) (export.ModelOptio
 		setSize(&m, cfg, resize.Width, resize.Height)
 		return m, nil
 	}
-	eval, err := openDataset("data.eval", cfg.Data.Eval, cfg, nil, false)
+	eval, err := openDataset(ctx, "data.eval", cfg.Data.Eval, cfg, nil, false)
 	if err != nil {
 		return m, fmt.Errorf("the model's size is that of the evaluation images unless width and height are given: %w", err)
 	}
@@ -207,7 +207,7 @@ const verifyImages = 4
 
 // evalImages loads the first few evaluation images.
 func (n *Network) evalImages(ctx context.Context) ([]*raster.Image, error) {
-	eval, err := openDataset("data.eval", n.Config.Data.Eval, n.Config, nil, false)
+	eval, err := openDataset(ctx, "data.eval", n.Config.Data.Eval, n.Config, nil, false)
 	if err != nil {
 		return nil, err
 	}

@@ -254,7 +254,7 @@ func FuzzInputs(f *testing.F) {
 	c.Data.OnError = configs.OnErrorSkip
 	d := new(data)
 	for set, from := range map[**datasets.Dataset]configs.Dataset{&d.source: c.Data.Source, &d.target: c.Data.Target, &d.eval: c.Data.Eval} {
-		opened, err := openDataset("data", from, c, nil, false)
+		opened, err := openDataset(f.Context(), "data", from, c, nil, false)
 		if err != nil {
 			f.Fatal(err)
 		}

@@ -46,7 +46,7 @@ func TestHRDARun(t *testing.T) {
 	if i := p.Inference(); i.WindowWidth != 64 || i.WindowHeight != 64 || i.Overlap != 0.5 || i.Width != 96 || i.Height != 72 {
 		t.Errorf("images go through the model as %+v says", i)
 	}
-	eval, err := openDataset("data.eval", c.Data.Eval, c, nil, true)
+	eval, err := openDataset(t.Context(), "data.eval", c.Data.Eval, c, nil, true)
 	if err != nil {
 		t.Fatal(err)
 	}

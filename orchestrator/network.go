@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -161,8 +162,8 @@ func (n *Network) Source() (configs.Dataset, error) {
 // field, or a variation of it. It is an error when the label map's classes are
 // not the network's, or when an image has no label, unless the run passes over
 // bad files: reading that image is the error then.
-func (n *Network) OpenDataset(field string, c configs.Dataset) (*datasets.Dataset, error) {
-	d, err := openDataset(field, c, n.Config, nil, !n.Config.SkipsBadFiles())
+func (n *Network) OpenDataset(ctx context.Context, field string, c configs.Dataset) (*datasets.Dataset, error) {
+	d, err := openDataset(ctx, field, c, n.Config, nil, !n.Config.SkipsBadFiles())
 	if err != nil {
 		return nil, err
 	}

@@ -108,7 +108,7 @@ func Narrow(ctx context.Context, e *engine.Engine, n *Network, model []byte, o P
 	if err := w.openEval(ctx, n); err != nil {
 		return nil, err
 	}
-	samples, err := w.samples(n)
+	samples, err := w.samples(ctx, n)
 	if err != nil {
 		return nil, fmt.Errorf("calibration images: %w", err)
 	}
@@ -150,7 +150,7 @@ const measureImages = 200
 func (w *narrowing) openEval(ctx context.Context, n *Network) (err error) {
 	if n.Dir == "" {
 		err = w.openHalves()
-	} else if w.eval, err = openDataset("data.eval", n.Config.Data.Eval, n.Config, nil, false); err != nil {
+	} else if w.eval, err = openDataset(ctx, "data.eval", n.Config.Data.Eval, n.Config, nil, false); err != nil {
 		err = fmt.Errorf("a model of fewer bits is measured on the run's evaluation images: %w", err)
 	}
 	if err != nil {
@@ -257,8 +257,8 @@ func (w *narrowing) drop(ctx context.Context, model []byte) (points float64, err
 }
 
 // samples returns the calibration images as inputs of the model.
-func (w *narrowing) samples(n *Network) (quantize.Samples, error) {
-	load, all, err := w.calibration(n)
+func (w *narrowing) samples(ctx context.Context, n *Network) (quantize.Samples, error) {
+	load, all, err := w.calibration(ctx, n)
 	if err != nil {
 		return quantize.Samples{}, err
 	}
@@ -277,10 +277,10 @@ func (w *narrowing) samples(n *Network) (quantize.Samples, error) {
 }
 
 // calibration lists the calibration images: how many there are, and how to read one.
-func (w *narrowing) calibration(n *Network) (load func(context.Context, int) (*raster.Image, error), all int, err error) {
+func (w *narrowing) calibration(ctx context.Context, n *Network) (load func(context.Context, int) (*raster.Image, error), all int, err error) {
 	d := w.calibrate
 	if d == nil && w.o.Calibrate == "" {
-		if d, err = openDataset("data.target", n.Config.Data.Target, n.Config, nil, false); err != nil {
+		if d, err = openDataset(ctx, "data.target", n.Config.Data.Target, n.Config, nil, false); err != nil {
 			return nil, 0, fmt.Errorf("%w (a folder of images may be named instead)", err)
 		}
 	}

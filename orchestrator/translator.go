@@ -10,7 +10,6 @@ import (
 	"t2sda/configs"
 	"t2sda/datasets"
 	"t2sda/graphs/engine"
-	"t2sda/internal/imagefile"
 	"t2sda/translate"
 	"t2sda/translate/neural"
 )
@@ -25,7 +24,7 @@ func (d *data) openTranslator(ctx context.Context, cfg configs.Config, e *engine
 		member, err := d.newMember(ctx, name, cfg, e, cacheDir, log)
 		if err == nil && c.Styles != "" && looks(member) {
 			if styles.Len == 0 {
-				styles, err = openStyles(cfg)
+				styles, err = openStyles(ctx, cfg)
 			}
 			if err == nil {
 				member, err = translate.NewStyled(member, styles)
@@ -87,9 +86,9 @@ func (d *data) newEngine(ctx context.Context, name string, cfg configs.Config, c
 
 // openStyles opens the folder translate.styles, whose pictures' headers are read, so
 // that a run does not meet most broken ones hours later.
-func openStyles(cfg configs.Config) (translate.Images, error) {
+func openStyles(ctx context.Context, cfg configs.Config) (translate.Images, error) {
 	wrap := func(err error) error { return fmt.Errorf("translate.styles: %w", err) }
-	d, err := datasets.Open(datasets.Options{
+	d, err := datasets.OpenContext(ctx, datasets.Options{
 		Root: cfg.Translate.Styles, Images: ".",
 		CacheBytes: int64(cfg.Data.CacheMB) << 20, KeepGoing: cfg.SkipsBadFiles(),
 	})
@@ -98,7 +97,7 @@ func openStyles(cfg configs.Config) (translate.Images, error) {
 	}
 	if !cfg.SkipsBadFiles() {
 		for i := range d.Len() {
-			if _, err := imagefile.ReadHeader(d.Item(i).Image); err != nil {
+			if _, err := d.ReadHeader(ctx, i); err != nil {
 				return translate.Images{}, wrap(fmt.Errorf("%w: mend the picture, or take it out of the folder", err))
 			}
 		}

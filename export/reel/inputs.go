@@ -1,6 +1,7 @@
 package reel
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -10,6 +11,7 @@ import (
 
 	"t2sda/datasets"
 	"t2sda/internal/imagefile"
+	"t2sda/internal/raster"
 )
 
 // kind is what an input is.
@@ -25,8 +27,9 @@ const (
 type entry struct {
 	kind kind
 	path string
-	name string // of what is written, slash-separated, without extension; empty until [inputs.call]
-	data []byte // of content
+	name string                                       // of what is written, slash-separated, without extension; empty until [inputs.call]
+	data []byte                                       // of content
+	load func(context.Context) (*raster.Image, error) // of a data set's image; nil: path is a file on disk
 }
 
 // inputs are what is predicted.
@@ -67,7 +70,11 @@ func (o Options) find(paths []string) (inputs, error) {
 	if d := o.Dataset; d != nil {
 		for i := range d.Len() {
 			it := d.Item(i)
-			in.add(it.Image, stem(it.Rel))
+			load := func(ctx context.Context) (*raster.Image, error) {
+				s, err := d.LoadImage(ctx, i)
+				return s.Image, err
+			}
+			in.entries = append(in.entries, entry{path: it.Image, name: stem(it.Rel), load: load})
 		}
 		in.passed = d.PassedOver()
 		return in, nil

@@ -87,7 +87,7 @@ func (s *source) next(ctx context.Context) (frame, error) {
 		e := s.entries[s.at]
 		if e.kind != video {
 			s.at++
-			return stillOf(e), nil
+			return stillOf(ctx, e), nil
 		}
 		f, err := s.play(ctx, s.clips[e.path])
 		if !errors.Is(err, io.EOF) {
@@ -98,10 +98,12 @@ func (s *source) next(ctx context.Context) (frame, error) {
 }
 
 // stillOf is the frame that an image is.
-func stillOf(e entry) frame {
+func stillOf(ctx context.Context, e entry) frame {
 	f := frame{name: e.name, label: e.path, file: e.path}
 	if e.kind == content {
 		f.file, f.read = e.name, func() (*raster.Image, error) { return imagefile.ReadOf(stdin, e.data) }
+	} else if e.load != nil {
+		f.read = func() (*raster.Image, error) { return e.load(ctx) }
 	} else {
 		f.read = func() (*raster.Image, error) { return datasets.ReadImage(e.path) }
 	}

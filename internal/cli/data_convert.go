@@ -52,7 +52,7 @@ func convertCommand() *cobra.Command {
 // split converts one split and says what was written.
 func (c *conversion) split(cmd *cobra.Command, o datasets.Options) error {
 	o.RequireLabels = !c.options.KeepGoing
-	d, err := datasets.Open(o)
+	d, err := datasets.OpenContext(cmd.Context(), o)
 	if err != nil {
 		return err
 	}

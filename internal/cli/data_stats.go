@@ -71,7 +71,7 @@ func (s *statistics) run(cmd *cobra.Command, root string) error {
 // split counts one split and prints its table.
 func (s *statistics) split(cmd *cobra.Command, o datasets.Options) error {
 	o.RequireLabels = true
-	d, err := datasets.Open(o)
+	d, err := datasets.OpenContext(cmd.Context(), o)
 	if err != nil {
 		return err
 	}

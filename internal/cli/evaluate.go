@@ -132,7 +132,7 @@ func (v *evaluation) run(cmd *cobra.Command) (err error) {
 	if err := v.data.complete(); err != nil {
 		return err
 	}
-	d, err := datasets.Open(*o)
+	d, err := datasets.OpenContext(cmd.Context(), *o)
 	if err != nil {
 		return err
 	}

@@ -194,7 +194,7 @@ func (v *prediction) open(cmd *cobra.Command, paths []string) (err error) {
 	if v.data.LabelSuffix != "" {
 		v.data.Labels = v.data.Images // labels that lie elsewhere are no images anyway
 	}
-	v.options.Dataset, err = datasets.Open(v.data)
+	v.options.Dataset, err = datasets.OpenContext(cmd.Context(), v.data)
 	return err
 }
 

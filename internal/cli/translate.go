@@ -216,7 +216,7 @@ func (t *translation) open(out io.Writer) (target *offline.Set, err error) {
 // tryOut tries the place of the results. A picture for standard output, a device or
 // a FIFO goes there as it is.
 func (t *translation) tryOut(cmd *cobra.Command) error {
-	if source, err := os.Stat(t.source.options.Root); err == nil && source.IsDir() {
+	if source, err := os.Stat(t.source.options.Root); err == nil && source.IsDir() || datasets.NamesShards(t.source.options.Root) {
 		return tryFolder("out", t.run.Out)
 	}
 	if dir := filepath.Dir(t.run.Out); t.run.Out != stdoutName {

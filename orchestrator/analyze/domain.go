@@ -40,7 +40,7 @@ func openDomain(ctx context.Context, n *orchestrator.Network, name, field string
 	if c.Split != "" {
 		d.place += ", split " + c.Split
 	}
-	data, err := n.OpenDataset(field, c)
+	data, err := n.OpenDataset(ctx, field, c)
 	if err != nil {
 		return nil, explain(name, c, err)
 	}

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"t2sda/datasets"
 	"t2sda/internal/atomicfile"
 	"t2sda/internal/realpath"
 )
@@ -100,6 +101,9 @@ func spared(o Options) (roots []string, err error) {
 		all = append(all, o.Target.Root())
 	}
 	for _, root := range all {
+		if datasets.NamesShards(root) {
+			continue // which no picture's name is
+		}
 		info, err := os.Stat(root)
 		if err != nil {
 			return nil, err

@@ -24,12 +24,14 @@ type Set struct {
 // or, where that is empty, all image files below a folder less those that end in
 // o.LabelSuffix. Images are brought to o.Width×o.Height (0×0: not at all).
 func OpenSet(o datasets.Options) (*Set, error) {
-	info, err := os.Stat(o.Root)
-	if err != nil {
-		return nil, fmt.Errorf("translate: %w", err)
-	}
-	if !info.IsDir() {
-		return &Set{file: o.Root, w: o.Width, h: o.Height}, nil
+	if !datasets.NamesShards(o.Root) {
+		info, err := os.Stat(o.Root)
+		if err != nil {
+			return nil, fmt.Errorf("translate: %w", err)
+		}
+		if !info.IsDir() {
+			return &Set{file: o.Root, w: o.Width, h: o.Height}, nil
+		}
 	}
 	if o.Layout == "" {
 		o.Images = "."
