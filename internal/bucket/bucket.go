@@ -1,0 +1,146 @@
+// Package bucket reads objects of S3 buckets, Amazon's or others' that speak its
+// protocol: lists them, fetches ranges of bytes with patience, and keeps what it has
+// fetched in a folder of bounded size.
+package bucket
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+)
+
+// Scheme begins the names of objects: s3://bucket/key.
+const Scheme = "s3://"
+
+// Split parts a name into bucket and key, which may be empty.
+func Split(name string) (bucket, key string, err error) {
+	rest, ok := strings.CutPrefix(name, Scheme)
+	bucket, key, _ = strings.Cut(rest, "/")
+	if !ok || bucket == "" {
+		return "", "", fmt.Errorf("%q names no bucket: want s3://BUCKET/PREFIX", name)
+	}
+	return bucket, key, nil
+}
+
+// Bucket is one bucket. It is safe for concurrent use.
+type Bucket struct {
+	name     string
+	endpoint string // empty: Amazon's
+	api      *s3.Client
+	cache    *Cache // nil: none
+	patience patience
+}
+
+// Open opens a bucket as the environment says, without asking it anything:
+// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN (none: as anybody),
+// AWS_REGION or AWS_DEFAULT_REGION (us-east-1), AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL
+// for buckets that are not Amazon's, addressed by path.
+func Open(name string, cache *Cache) (*Bucket, error) {
+	b := &Bucket{name: name, endpoint: firstOf("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"), cache: cache, patience: usual}
+	if u, err := url.Parse(b.endpoint); b.endpoint != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		return nil, errors.New("AWS_ENDPOINT_URL is no address: want http://HOST:PORT or https://HOST")
+	}
+	who, err := identity()
+	if err != nil {
+		return nil, err
+	}
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = 64 // workers fetch from one host
+	transport.ResponseHeaderTimeout = b.patience.stall
+	o := s3.Options{
+		Region: firstOf("AWS_REGION", "AWS_DEFAULT_REGION"), Credentials: who,
+		HTTPClient: &http.Client{Transport: transport},
+		Retryer:    aws.NopRetryer{}, // [Bucket.patiently] tries again, after bodies that end early as well
+		// Sums that servers of others do not know of are not asked for.
+		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
+		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired,
+	}
+	if o.Region == "" {
+		o.Region = "us-east-1"
+	}
+	if b.endpoint != "" {
+		o.BaseEndpoint, o.UsePathStyle = aws.String(b.endpoint), true
+	}
+	b.api = s3.New(o)
+	return b, nil
+}
+
+func firstOf(variables ...string) string {
+	for _, v := range variables {
+		if value := os.Getenv(v); value != "" {
+			return value
+		}
+	}
+	return ""
+}
+
+// identity is who asks.
+func identity() (aws.CredentialsProvider, error) {
+	id, secret := os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY")
+	switch {
+	case id == "" && secret == "":
+		return aws.AnonymousCredentials{}, nil
+	case id == "" || secret == "":
+		return nil, errors.New("of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY one is set: want both, or neither for a bucket that anybody may read")
+	}
+	return credentials.NewStaticCredentialsProvider(id, secret, os.Getenv("AWS_SESSION_TOKEN")), nil
+}
+
+// List returns the objects whose keys begin with prefix, in lexical order.
+func (b *Bucket) List(ctx context.Context, prefix string) ([]*Object, error) {
+	var all []*Object
+	var next *string
+	for {
+		var page *s3.ListObjectsV2Output
+		err := b.patiently(ctx, Scheme+b.name+"/"+prefix, func(ctx context.Context) (err error) {
+			page, err = b.api.ListObjectsV2(ctx, &s3.ListObjectsV2Input{Bucket: &b.name, Prefix: &prefix, ContinuationToken: next})
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+		for _, o := range page.Contents {
+			if key := aws.ToString(o.Key); !strings.HasSuffix(key, "/") { // what consoles make for folders
+				all = append(all, &Object{b, key, aws.ToInt64(o.Size), aws.ToTime(o.LastModified), aws.ToString(o.ETag)})
+			}
+		}
+		if next = page.NextContinuationToken; !aws.ToBool(page.IsTruncated) || next == nil {
+			return all, nil
+		}
+	}
+}
+
+// Object is an object as it was listed: when it has changed since, reading it is an error.
+type Object struct {
+	bucket *Bucket
+	key    string
+	size   int64
+	time   time.Time
+	etag   string
+}
+
+// Key is the object's name in its bucket.
+func (o *Object) Key() string { return o.key }
+
+// Name is s3://bucket/key.
+func (o *Object) Name() string { return Scheme + o.bucket.name + "/" + o.key }
+
+// Size returns bytes.
+func (o *Object) Size() int64 { return o.size }
+
+// ModTime is the time of the object's last change.
+func (o *Object) ModTime() time.Time { return o.time }
+
+// ID tells the object from all others, and from what it was before a change.
+func (o *Object) ID() string {
+	return fmt.Sprintf("%s %d %d %s %s", o.bucket.endpoint, o.size, o.time.UnixNano(), o.etag, o.Name())
+}
