@@ -46,6 +46,9 @@ type Data struct {
 	// expanded. Neither it nor OnError is written when it is the default, so that
 	// hashes from before there were these settings hold.
 	StatsCache string `mapstructure:"stats_cache" yaml:"stats_cache,omitempty"`
+	// FetchedMB bounds what the user's cache keeps of the files that were fetched from
+	// buckets, MiB for all runs together; 0: 20480. It is not written when it is 0.
+	FetchedMB int `mapstructure:"fetched_mb" yaml:"fetched_mb,omitempty"`
 	// OnError says what follows when a file cannot be read: stop (empty: likewise),
 	// or skip, which draws another one in its place, and counts it.
 	OnError string `mapstructure:"on_error" yaml:"on_error,omitempty"`
@@ -67,7 +70,7 @@ func (c *Config) SkipsBadFiles() bool { return c.Data.OnError == OnErrorSkip }
 // Dataset is one split of images, with or without labels.
 type Dataset struct {
 	Layout  string   `mapstructure:"layout" yaml:"layout"`
-	Root    string   `mapstructure:"root" yaml:"root"`       // ${VAR} is expanded from the environment
+	Root    string   `mapstructure:"root" yaml:"root"`       // folder, shards, or either in a bucket (s3://…); ${VAR} is expanded from the environment
 	Split   string   `mapstructure:"split" yaml:"split"`     // train, val, …
 	Images  string   `mapstructure:"images" yaml:"images"`   // folder below root in place of the layout's; {split} stands for the split
 	Labels  string   `mapstructure:"labels" yaml:"labels"`   // likewise

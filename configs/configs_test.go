@@ -229,6 +229,7 @@ func TestHash(t *testing.T) {
 	base := Default()
 	same, other := base, base
 	same.Name, same.Train.EvalEvery, same.Runtime.Threads, same.Data.Workers, same.Data.Cache = "x", 1, 1, 9, "/c"
+	same.Data.FetchedMB = 100
 	same.Data.StatsCache, same.Data.OnError, same.Train.Recompute = "/s", OnErrorStop, RecomputeBlocks
 	same.Train.Accumulate = 1
 	other.Loss.Pull.Tau = 0.1
@@ -247,7 +248,7 @@ func TestHash(t *testing.T) {
 	if base.Hash() == skipping.Hash() {
 		t.Error("what follows a bad file did not change the hash")
 	}
-	if text, err := base.YAML(); err != nil || slices.ContainsFunc([]string{"on_error", "stats_cache", "stem", "encoder_bn", "dilations", "encoder_train", "lora", "recompute:", "accumulate", "styles", "adain", "weather", "hrda:", "mask:", "entropy:", "adversarial:", "select:", "contrast:"}, func(key string) bool { return strings.Contains(string(text), key) }) {
+	if text, err := base.YAML(); err != nil || slices.ContainsFunc([]string{"on_error", "stats_cache", "fetched_mb", "stem", "encoder_bn", "dilations", "encoder_train", "lora", "recompute:", "accumulate", "styles", "adain", "weather", "hrda:", "mask:", "entropy:", "adversarial:", "select:", "contrast:"}, func(key string) bool { return strings.Contains(string(text), key) }) {
 		t.Errorf("settings that are newer than hashes are written (%v)", err)
 	}
 }

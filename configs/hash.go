@@ -17,6 +17,7 @@ func (c *Config) Hash() string {
 	k := c.written()
 	k.Name, k.Output, k.Baseline = "", "", false
 	k.Data.Workers, k.Data.Prefetch, k.Data.CacheMB, k.Data.Cache, k.Data.StatsCache = 0, 0, 0, "", ""
+	k.Data.FetchedMB = 0
 	if !k.SkipsBadFiles() {
 		k.Data.OnError = "" // "stop" is what runs do that say nothing of it
 	}

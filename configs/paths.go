@@ -54,8 +54,11 @@ func relative(field, text string) bool {
 
 func (p path) isRelative(text string) bool {
 	name := p.named && (!strings.ContainsAny(text, `/.`) || p.field == initField && strings.HasPrefix(text, FetchPrefix))
-	return text != "" && !name && !filepath.IsAbs(text) && !strings.HasPrefix(text, "${") && !shellOnly.MatchString(text)
+	return text != "" && !name && !isURL(text) && !filepath.IsAbs(text) && !strings.HasPrefix(text, "${") && !shellOnly.MatchString(text)
 }
+
+// isURL reports whether a path is one of a bucket, which is the same from anywhere.
+func isURL(text string) bool { return strings.Contains(text, "://") }
 
 const initField = "model.init"
 

@@ -77,6 +77,7 @@ func (c *Config) validateData(v *validator) {
 	v.atLeast("data.workers", d.Workers, 1)
 	v.atLeast("data.prefetch", d.Prefetch, 1)
 	v.atLeast("data.cache_mb", d.CacheMB, 0)
+	v.atLeast("data.fetched_mb", d.FetchedMB, 0)
 	if d.OnError != "" {
 		v.oneOf("data.on_error", d.OnError, OnErrorStop, OnErrorSkip)
 	}

@@ -255,6 +255,21 @@ func TestFetchedInitIsNoPath(t *testing.T) {
 	}
 }
 
+// TestBucketIsNoPath: the name of a bucket is the same from anywhere.
+func TestBucketIsNoPath(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("mine.yaml", []byte("extends: streets\ndata: {source: {root: 's3://b/train-{000..009}.tar'}, fetched_mb: 5}\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	c, err := Load("mine.yaml", nil)
+	if err != nil || c.Data.Source.Root != "s3://b/train-{000..009}.tar" || c.Data.FetchedMB != 5 {
+		t.Errorf("%+v, %v", c.Data, err)
+	}
+	if _, err := Load("streets", []string{"data.fetched_mb=-1"}); err == nil || !strings.Contains(err.Error(), "data.fetched_mb") {
+		t.Error(err)
+	}
+}
+
 // TestRelativePaths: of a file, to the file; of presets and settings, to the
 // working directory; of a run's own file, to where the run began, and the hash is
 // the same from everywhere.

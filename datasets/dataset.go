@@ -15,7 +15,7 @@ import (
 // Options selects one split of a data set.
 type Options struct {
 	Layout string // one of [Layouts]; empty: generic
-	Root   string // folder of the data set, or of its shards, or a pattern of them; see [Options.located]
+	Root   string // folder of the data set, or of its shards; or a pattern of shards; on disk or in a bucket (s3://…)
 	Split  string // train, val, …; empty: the layout has no splits, or all of them together
 
 	// Images and Labels replace the layout's folders: relative to Root or
@@ -70,6 +70,10 @@ type Options struct {
 	// Disk keeps decoded, resized images and labels in a folder; nil: nowhere.
 	// What CacheBytes keeps in memory is looked for there first.
 	Disk *DiskCache
+
+	// FetchedBytes bounds what the user's cache keeps of buckets, by all data sets
+	// together. 0: [DefaultFetchedBytes].
+	FetchedBytes int64
 
 	tree *catalog.Tree // of a root that is no folder of files, once it was looked at; see [Options.located]
 }
@@ -159,7 +163,7 @@ func (d *Dataset) checkOptions() error {
 	if err := errors.Join(suffix(o.ImageSuffix).validate("image suffix"), suffix(o.LabelSuffix).validate("label suffix")); err != nil {
 		return fmt.Errorf("datasets: %s: %w", o.Root, err)
 	}
-	if !o.named() {
+	if !NamesShards(o.Root) {
 		if info, err := os.Stat(o.Root); err != nil {
 			return fmt.Errorf("datasets: root: %w", err)
 		} else if !info.IsDir() {

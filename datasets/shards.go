@@ -2,10 +2,7 @@ package datasets
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -20,44 +17,70 @@ import (
 // splitPlace stands for the split in a root.
 const splitPlace = "{split}"
 
+// DefaultFetchedBytes is what the user's cache keeps of buckets.
+const DefaultFetchedBytes = 20 << 30
+
+// shelf is where shards lie: a file system or a bucket.
+type shelf interface {
+	// glob returns the names that match a pattern of path.Match, in lexical order.
+	glob(ctx context.Context, pattern string) ([]string, error)
+	// archive finds a shard.
+	archive(ctx context.Context, name string) (shards.Archive, error)
+	// list returns what lies below a folder: its shards, if there is nothing else that
+	// a data set consists of, or else, in a bucket, its files.
+	list(ctx context.Context, dir string) (names []string, files []catalog.Entry, err error)
+}
+
+func (o Options) shelf() (shelf, error) {
+	if isURL(o.Root) {
+		return newBucketShelf(o)
+	}
+	return diskShelf{}, nil
+}
+
+// NamesShards reports whether a root names shards, one or by a pattern, or lies in a
+// bucket: it is no folder on disk.
+func NamesShards(root string) bool { return Options{Root: root}.named() || isURL(root) }
+
 // named reports whether the root names shards, one or by a pattern.
 func (o Options) named() bool {
 	return strings.HasSuffix(o.Root, shards.Ext) && !isFolder(o.Root) || shards.Packed(o.Root)
-}
-
-// NamesShards reports whether a root names shards, one or by a pattern, and so is no
-// folder.
-func NamesShards(root string) bool { return Options{Root: root}.named() }
-
-func isFolder(name string) bool {
-	info, err := os.Stat(name)
-	return err == nil && info.IsDir()
 }
 
 // located returns the options with the tree that the root's shards hold, if it is
 //
 //   - the name of a shard, or a pattern of names (train-{000000..000099}.tar,
 //     {split}-*.tar), or
-//   - a folder with shards, and neither folders nor images beside them.
+//   - a folder with shards, and neither folders nor images beside them,
 //
-// Any other root is a folder of files. The shards' files are one tree, whichever of
-// them they lie in; they are called by it: shards/train-000003.tar/city/0001.jpg. What
-// is wrong with a shard is a problem; two images of one path are one, too.
+// or with that of the files of a bucket. Any other root is a folder of files. The
+// shards' files are one tree, whichever of them they lie in; they are called by it:
+// shards/train-000003.tar/city/0001.jpg. What is wrong with a shard is a problem; two
+// images of one path are one, too.
 func (o Options) located(ctx context.Context, problem report) (Options, error) {
 	if o.tree != nil {
 		return o, nil
 	}
-	names, err := o.shardNames()
-	if err != nil || names == nil {
-		return o, err
+	at, err := o.shelf()
+	if err != nil {
+		return o, fmt.Errorf("datasets: root: %w", err)
+	}
+	names, files, err := o.contents(ctx, at)
+	switch {
+	case err != nil:
+		return o, fmt.Errorf("datasets: root: %w", err)
+	case files != nil:
+		return o.withTree(files, problem)
+	case names == nil:
+		return o, nil
 	}
 	wrapped := func(err error) error { return problem(fmt.Errorf("datasets: %w", err)) }
 	var archives []shards.Archive
 	for _, name := range names {
-		a, err := shards.OnDisk(name)
+		a, err := at.archive(ctx, name)
 		if err == nil {
 			archives = append(archives, a)
-		} else if err := wrapped(err); err != nil {
+		} else if err := wrapped(err); err != nil || ctx.Err() != nil {
 			return o, err
 		}
 	}
@@ -73,6 +96,15 @@ func (o Options) located(ctx context.Context, problem report) (Options, error) {
 		return o, err
 	}
 	return o.withTree(entries, problem)
+}
+
+// contents returns the root's shards or files; neither for a folder of files on disk.
+func (o Options) contents(ctx context.Context, at shelf) (names []string, files []catalog.Entry, err error) {
+	if !o.named() {
+		return at.list(ctx, o.Root)
+	}
+	names, err = o.shardNames(ctx, at)
+	return names, nil, err
 }
 
 // withTree returns the options with the tree of some files.
@@ -93,93 +125,69 @@ func (o Options) withTree(entries []catalog.Entry, problem report) (Options, err
 	return o, nil
 }
 
-// shardNames lists the root's shards in lexical order, patterns in the order in which
-// they are written out; nil for a folder of files.
-func (o Options) shardNames() ([]string, error) {
-	if !o.named() {
-		return shardFolder(o.Root)
-	}
-	root := o.Root
+// shardNames lists the shards that the root names: braces as they are written out,
+// other patterns in lexical order.
+func (o Options) shardNames(ctx context.Context, at shelf) ([]string, error) {
+	root := strings.ReplaceAll(o.Root, splitPlace, "*")
 	if o.Split != "" {
-		root = strings.ReplaceAll(root, splitPlace, o.Split)
-	} else {
-		root = strings.ReplaceAll(root, splitPlace, "*")
+		root = strings.ReplaceAll(o.Root, splitPlace, o.Split)
 	}
 	patterns, err := shards.Expand(root)
 	if err != nil {
-		return nil, fmt.Errorf("datasets: root: %w", err)
+		return nil, err
 	}
 	var names []string
 	for _, p := range patterns {
-		if shards.Packed(p) {
-			return nil, fmt.Errorf("datasets: root %s: shards are plain .tar files: of a compressed one no image can be read without all before it. Unpack it (gunzip, zstd -d); images are compressed already", o.Root)
-		}
 		found := []string{p}
-		if strings.ContainsAny(p, "*?[") {
-			if found, err = filepath.Glob(p); err != nil {
-				return nil, fmt.Errorf("datasets: root: pattern %q: %w", p, err)
+		switch {
+		case shards.Packed(p):
+			return nil, packedError(o.Root, path.Base(p))
+		case strings.ContainsAny(p, `*?[`):
+			if found, err = at.glob(ctx, p); err != nil {
+				return nil, fmt.Errorf("pattern %q: %w", p, err)
 			}
 		}
 		names = append(names, found...)
 	}
 	if len(names) == 0 {
-		return nil, fmt.Errorf("datasets: root %s: no shard has such a name%s", o.Root, o.besides())
+		return nil, fmt.Errorf("%s: no shard has such a name (there: %s)", o.Root, someOf(besides(ctx, at, o.Root)))
 	}
 	return names, nil
 }
 
-// besides tells which shards lie where a pattern has found none.
-func (o Options) besides() string {
-	all, _ := filepath.Glob(filepath.Join(filepath.Dir(o.Root), "*"+shards.Ext)) // none for a folder that is a pattern
+// besides returns the names of the shards where a pattern has found none.
+func besides(ctx context.Context, at shelf, root string) []string {
+	dir, _ := path.Split(root)
+	all, _ := at.glob(ctx, dir+"*"+shards.Ext) // none where that fails
 	for i := range all {
-		all[i] = filepath.Base(all[i])
+		all[i] = path.Base(all[i])
 	}
-	return " (there: " + someOf(all) + ")"
+	return all
 }
 
-// shardFolder lists the shards of a folder that holds shards and no data set of files;
-// nil for others.
-func shardFolder(root string) ([]string, error) {
-	entries, err := os.ReadDir(root)
-	if err != nil {
-		return nil, fmt.Errorf("datasets: %w", err)
-	}
-	var names []string
-	packed := ""
-	for _, e := range entries {
-		name := e.Name()
-		mode := e.Type()
-		if info, err := os.Stat(filepath.Join(root, name)); mode&fs.ModeSymlink != 0 && err == nil {
-			mode = info.Mode().Type()
-		}
-		switch {
-		case strings.HasPrefix(name, "."):
-		case mode.IsDir() || imagefile.IsImage(name):
-			return nil, nil
-		case shards.Packed(name):
-			packed = name
-		case strings.EqualFold(path.Ext(name), shards.Ext):
-			names = append(names, filepath.Join(root, name))
-		}
-	}
-	if names == nil && packed != "" {
-		return nil, errors.New("datasets: root " + root + " holds compressed archives, such as " + packed + ": shards are plain .tar files, of which any image can be read by itself. Unpack them (gunzip, zstd -d)")
-	}
-	return names, nil
+// packedError is the error of compressed archives.
+func packedError(root, example string) error {
+	return fmt.Errorf("%s: shards are plain .tar files: of a compressed one (%s) no image can be read without all before it. Unpack it (gunzip, zstd -d); images are compressed already", root, example)
 }
 
 // shardSplits lists what stands for {split} in the root's name; ok: the root has it.
-func (o Options) shardSplits() (splits []string, ok bool, err error) {
+func (o Options) shardSplits(ctx context.Context) (splits []string, ok bool, err error) {
 	if !o.named() || !strings.Contains(o.Root, splitPlace) {
 		return nil, false, nil
+	}
+	at, err := o.shelf()
+	if err != nil {
+		return nil, false, fmt.Errorf("datasets: root: %w", err)
 	}
 	patterns, err := shards.Expand(o.Root)
 	if err != nil {
 		return nil, false, fmt.Errorf("datasets: root: %w", err)
 	}
 	for _, p := range patterns {
-		p = filepath.Clean(p) // as Glob's results are
-		found, err := filepath.Glob(strings.ReplaceAll(p, splitPlace, "*"))
+		if !isURL(p) {
+			p = filepath.Clean(p) // as the names that are found
+		}
+		found, err := at.glob(ctx, strings.ReplaceAll(p, splitPlace, "*"))
 		if err != nil {
 			return nil, false, fmt.Errorf("datasets: root: pattern %q: %w", p, err)
 		}

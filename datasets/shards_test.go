@@ -195,7 +195,7 @@ func TestBadShards(t *testing.T) {
 		"none":        {func(_ *testing.T, _ []string, o *Options) { o.Root += "/other-*.tar" }, "no shard has such a name (there: part-000000.tar"},
 		"range":       {func(_ *testing.T, _ []string, o *Options) { o.Root += "/part-{9..1}.tar" }, "{9..1} is no range"},
 		"compressed":  {func(_ *testing.T, _ []string, o *Options) { o.Root += "/part-*.tar.gz" }, "shards are plain .tar files"},
-		"all packed":  {func(t *testing.T, all []string, _ *Options) { rename(t, ".gz", all...) }, "holds compressed archives, such as part-000002.tar.gz"},
+		"all packed":  {func(t *testing.T, all []string, _ *Options) { rename(t, ".gz", all...) }, "a compressed one (part-000002.tar.gz)"},
 		"gzip inside": {func(t *testing.T, all []string, _ *Options) { writeFile(t, all[0], []byte("\x1f\x8b\x08\x00\x00")) }, "it is compressed (gzip)"},
 		"twice": {
 			func(t *testing.T, all []string, o *Options) {

@@ -25,7 +25,7 @@ func Splits(o Options) (splits, without []string, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if shardSplits, ok, err := o.shardSplits(); ok || err != nil {
+	if shardSplits, ok, err := o.shardSplits(context.Background()); ok || err != nil {
 		return shardSplits, nil, err
 	}
 	if o, err = o.located(context.Background(), ignore); err != nil {

@@ -179,7 +179,7 @@ func openDataset(ctx context.Context, field string, c configs.Dataset, cfg confi
 		Layout: c.Layout, Root: c.Root, Split: c.Split, Images: c.Images, Labels: c.Labels,
 		ImageSuffix: c.ImageSuffix, LabelSuffix: c.LabelSuffix, Map: c.Map, Channel: c.Channel, List: c.List,
 		Include: c.Include, Exclude: c.Exclude, Width: c.Resize.Width, Height: c.Resize.Height,
-		RequireLabels: labelled, CacheBytes: int64(cfg.Data.CacheMB) << 20, Disk: disk, KeepGoing: cfg.SkipsBadFiles(),
+		RequireLabels: labelled, CacheBytes: int64(cfg.Data.CacheMB) << 20, Disk: disk, FetchedBytes: int64(cfg.Data.FetchedMB) << 20, KeepGoing: cfg.SkipsBadFiles(),
 	}
 	d, err := datasets.OpenContext(ctx, o)
 	if err != nil {

@@ -14,11 +14,24 @@ import (
 	"testing"
 	"time"
 
+	"t2sda/internal/bucket/buckettest"
 	"t2sda/internal/shards"
 )
 
 // An object is an archive of shards.
 var _ shards.Archive = (*Object)(nil)
+
+// open serves a bucket and opens it, with little patience.
+func open(t *testing.T, objects map[string]string, cache *Cache) (*buckettest.Server, *Bucket) {
+	t.Helper()
+	s := buckettest.Serve(t, objects)
+	b, err := Open(buckettest.Name, cache)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.patience = patience{attempts: 4, first: time.Millisecond, most: 4 * time.Millisecond, whole: 5 * time.Second, stall: 200 * time.Millisecond}
+	return s, b
+}
 
 // all reads a section of an object.
 func all(ctx context.Context, o *Object, at, size int64) (string, error) {
@@ -78,15 +91,15 @@ func TestFaults(t *testing.T) {
 		}
 	}
 	always := func(code int, name string) func(http.ResponseWriter, *http.Request) bool {
-		return func(w http.ResponseWriter, _ *http.Request) bool { answer(w, code, name); return true }
+		return func(w http.ResponseWriter, _ *http.Request) bool { buckettest.Answer(w, code, name); return true }
 	}
 	for name, c := range map[string]struct {
 		fault func(w http.ResponseWriter, r *http.Request) bool
 		want  string // in the error; empty: none
 		asked int
 	}{
-		"500 once":       {once(func(w http.ResponseWriter) { answer(w, 500, "InternalError") }), "", 2},
-		"slow down once": {once(func(w http.ResponseWriter) { answer(w, 503, "SlowDown") }), "", 2},
+		"500 once":       {once(func(w http.ResponseWriter) { buckettest.Answer(w, 500, "InternalError") }), "", 2},
+		"slow down once": {once(func(w http.ResponseWriter) { buckettest.Answer(w, 503, "SlowDown") }), "", 2},
 		"cut off once": {once(func(w http.ResponseWriter) {
 			w.Header().Set("Content-Length", "10")
 			fmt.Fprint(w, "0123")
@@ -112,12 +125,10 @@ func TestFaults(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s, b := open(t, map[string]string{"a.jpg": "0123456789"}, nil)
 			o := list(t, b, "")[0]
-			s.fault, s.asked = c.fault, nil
+			s.Fault, s.Asked = c.fault, nil
 			have, err := all(t.Context(), o, 0, 10)
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			if len(s.asked) != c.asked {
-				t.Errorf("%d requests, want %d", len(s.asked), c.asked)
+			if len(s.Asked) != c.asked {
+				t.Errorf("%d requests, want %d", len(s.Asked), c.asked)
 			}
 			if c.want == "" {
 				if err != nil || have != "0123456789" {
@@ -125,7 +136,7 @@ func TestFaults(t *testing.T) {
 				}
 				return
 			}
-			if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "verysecret") || strings.Contains(err.Error(), "token") {
+			if err == nil || !strings.Contains(err.Error(), c.want) || slices.ContainsFunc(buckettest.Secrets, func(s string) bool { return strings.Contains(err.Error(), s) }) {
 				t.Errorf("%v, want %q", err, c.want)
 			}
 			if gone := errors.Is(err, fs.ErrNotExist); gone != (name == "404") {
@@ -139,7 +150,7 @@ func TestFaults(t *testing.T) {
 func TestChanged(t *testing.T) {
 	s, b := open(t, map[string]string{"a.jpg": "0123456789"}, nil)
 	o := list(t, b, "")[0]
-	s.objects["a.jpg"] = "9876543210x"
+	s.Objects["a.jpg"] = "9876543210x"
 	if _, err := all(t.Context(), o, 0, 10); err == nil || !strings.Contains(err.Error(), "has changed") {
 		t.Error(err)
 	}
@@ -150,7 +161,10 @@ func TestCancelled(t *testing.T) {
 	s, b := open(t, map[string]string{"a.jpg": "0123456789"}, nil)
 	b.patience.first, b.patience.most = time.Hour, time.Hour
 	o := list(t, b, "")[0]
-	s.fault = func(w http.ResponseWriter, _ *http.Request) bool { answer(w, 500, "InternalError"); return true }
+	s.Fault = func(w http.ResponseWriter, _ *http.Request) bool {
+		buckettest.Answer(w, 500, "InternalError")
+		return true
+	}
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	if _, err := all(ctx, o, 0, 10); !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "a.jpg") {
@@ -168,15 +182,15 @@ func TestReader(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer r.Close()
-	s.asked = nil
+	s.Asked = nil
 	for _, at := range []int64{0, 500, 4000, ahead - 3, 250000} {
 		p := make([]byte, 512)
 		if _, err := r.ReadAt(p, at); err != nil || string(p) != text[at:at+512] {
 			t.Errorf("at %d: %v", at, err)
 		}
 	}
-	if len(s.asked) != 2 {
-		t.Errorf("%v", s.asked)
+	if len(s.Asked) != 2 {
+		t.Errorf("%v", s.Asked)
 	}
 	if n, err := r.ReadAt(make([]byte, 20), o.Size()-7); n != 7 || !errors.Is(err, io.EOF) {
 		t.Errorf("%d, %v", n, err)
@@ -192,7 +206,7 @@ func TestCache(t *testing.T) {
 	}
 	s, b := open(t, map[string]string{"a.jpg": "0123456789"}, cache)
 	o := list(t, b, "")[0]
-	s.asked = nil
+	s.Asked = nil
 	for range 3 {
 		if have, err := all(t.Context(), o, 2, 4); err != nil || have != "2345" {
 			t.Errorf("%q, %v", have, err)
@@ -201,8 +215,8 @@ func TestCache(t *testing.T) {
 	if b.cache, err = OpenCache(dir, 1<<20); err != nil {
 		t.Fatal(err)
 	}
-	if have, err := all(t.Context(), o, 2, 4); err != nil || have != "2345" || len(s.asked) != 1 {
-		t.Errorf("%q, %v, %v", have, err, s.asked)
+	if have, err := all(t.Context(), o, 2, 4); err != nil || have != "2345" || len(s.Asked) != 1 {
+		t.Errorf("%q, %v, %v", have, err, s.Asked)
 	}
 	files, _ := filepath.Glob(filepath.Join(dir, "??", "*"))
 	if len(files) != 1 {
@@ -211,10 +225,10 @@ func TestCache(t *testing.T) {
 	if err := os.WriteFile(files[0], []byte("damaged!"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if have, err := all(t.Context(), o, 2, 4); err != nil || have != "2345" || len(s.asked) != 2 {
-		t.Errorf("a damaged entry: %q, %v, %v", have, err, s.asked)
+	if have, err := all(t.Context(), o, 2, 4); err != nil || have != "2345" || len(s.Asked) != 2 {
+		t.Errorf("a damaged entry: %q, %v, %v", have, err, s.Asked)
 	}
-	s.objects["a.jpg"] = "abcdefghijk"
+	s.Objects["a.jpg"] = "abcdefghijk"
 	if have, err := all(t.Context(), list(t, b, "")[0], 2, 4); err != nil || have != "cdef" {
 		t.Errorf("of a new object: %q, %v", have, err)
 	}
@@ -240,7 +254,7 @@ func TestCacheIsBounded(t *testing.T) {
 		}
 		return n
 	}
-	name := func(i int) string { return fmt.Sprintf("%032x", i<<100|i) }
+	name := func(i int) string { return fmt.Sprintf("%02x%030x", i, i) }
 	both[0].put(name(0), make([]byte, 500))
 	old := time.Now().Add(-time.Hour)
 	for i := 1; i < 100; i++ {

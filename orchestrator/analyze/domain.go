@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"t2sda/configs"
 	"t2sda/orchestrator"
@@ -57,7 +58,7 @@ func explain(name string, c configs.Dataset, err error) error {
 	if name == targetName {
 		hints = append(hints, errors.New("the target's measures need labels: they are taken on the images of data.eval, data.target's are never asked for any"))
 	}
-	if !filepath.IsAbs(c.Root) {
+	if !filepath.IsAbs(c.Root) && !strings.Contains(c.Root, "://") {
 		hints = append(hints, fmt.Errorf("%s is a relative folder: start this where the run was started", c.Root))
 	}
 	return errors.Join(hints...)

@@ -1,0 +1,153 @@
+package datasets
+
+import (
+	"net/http"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"t2sda/internal/bucket/buckettest"
+)
+
+// served puts what lies below folders into a bucket, each below its own prefix.
+func served(t *testing.T, folders map[string]string) *buckettest.Server {
+	t.Helper()
+	objects := map[string]string{}
+	for prefix, root := range folders {
+		all, err := list(onDisk{}, []folder{{dir: root}}, func(string) bool { return true }, strict)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range all.files {
+			b, err := os.ReadFile(f.path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			objects[prefix+"/"+f.rel] = string(b)
+		}
+	}
+	return buckettest.Serve(t, objects)
+}
+
+// A data set in a bucket, as files or shards, is the one on disk; the second time it is
+// taken from the cache.
+func TestBucket(t *testing.T) {
+	files, packed, _ := sharded(t, 5)
+	s := served(t, map[string]string{"files": files.Root, "a/shards": packed.Root})
+	load := func(o Options) (batches []*Batch) {
+		d := mustOpen(t, o)
+		l := mustLoader(t, LoaderOptions{Seed: 3, Batch: 2, Source: d, Target: d, CropW: 32, CropH: 32, Flip: true, CatMaxRatio: 1, Workers: 2})
+		batches, err := l.Stream(t.Context(), 0).all(5)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return batches
+	}
+	want := load(files)
+	for root, requests := range map[string]int{"files": 6, "files/": 6, "a/shards": 2, "a/shards/part-*.tar": 2, "a/shards/part-{000000..000002}.tar": 2, "a/shards/{split}-00000*.tar": 2} {
+		o := files
+		o.Root = "s3://data/" + root
+		if strings.Contains(root, splitPlace) {
+			splits, _, err := Splits(o)
+			if err != nil || !slices.Equal(splits, []string{"part"}) {
+				t.Errorf("%s: splits %v, %v", root, splits, err)
+			}
+			o.Layout, o.Images, o.Labels, o.Split = "generic", "images/train", "labels/train", "part"
+		}
+		if have := load(o); !reflect.DeepEqual(have, want) {
+			t.Errorf("%s: other batches", root)
+		}
+		s.Asked = nil
+		if have := load(o); !reflect.DeepEqual(have, want) || len(s.Asked) != requests {
+			t.Errorf("%s: other batches the second time, or not from the cache: %v", root, s.Asked)
+		}
+	}
+	o := files
+	o.Root = "s3://data/files"
+	if it := mustOpen(t, o).Item(1); it.Image != "s3://data/files/images/train/ab.png" || it.Label != "s3://data/files/labels/train/ab.png" {
+		t.Errorf("%+v", it)
+	}
+	if r, err := Check(t.Context(), o, CheckOptions{}); err != nil || r.Stops() || r.Pairs != 5 {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
+// Counts and caches of decoded images know a bucket's files from any working directory.
+func TestBucketKeys(t *testing.T) {
+	files, _, _ := sharded(t, 3)
+	served(t, map[string]string{"files": files.Root})
+	o := files
+	o.Root = "s3://data/files"
+	var err error
+	if o.Disk, err = OpenDiskCache(t.TempDir(), func(err error) { t.Error(err) }); err != nil {
+		t.Fatal(err)
+	}
+	cache := t.TempDir()
+	var keys []string
+	for range 2 {
+		d := mustOpen(t, o)
+		if _, err := d.Load(t.Context(), 0); err != nil {
+			t.Fatal(err)
+		}
+		key, err := d.ImagesKey()
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, key)
+		counted := 0
+		if _, err := d.Stats(t.Context(), 1, cache, func(int, int) { counted++ }); err != nil || counted != 3*(2-len(keys)) {
+			t.Errorf("%d files counted (%v)", counted, err)
+		}
+		t.Chdir(t.TempDir())
+	}
+	entries, _ := filepath.Glob(filepath.Join(o.Disk.dir, "??", "*"))
+	if keys[0] != keys[1] || len(entries) != 2 {
+		t.Errorf("%v, %v", keys, entries)
+	}
+}
+
+// What is wrong with a bucket is said once, by name.
+func TestBadBucket(t *testing.T) {
+	files, packed, _ := sharded(t, 3)
+	s := served(t, map[string]string{"files": files.Root, "shards": packed.Root})
+	for name, c := range map[string]struct {
+		root, want string
+		code       int
+	}{
+		"empty":   {"s3://data/none", "s3://data/none/ holds nothing", 0},
+		"bucket":  {"s3://other/files", `there is no bucket "other"`, 0},
+		"name":    {"s3:///files", "names no bucket", 0},
+		"scheme":  {"gs://data/files", "want a folder, or shards, on disk or in a bucket (s3://BUCKET/PREFIX)", 0},
+		"shard":   {"s3://data/shards/part-{000000..000003}.tar", "shard s3://data/shards/part-000003.tar is gone", 0},
+		"pattern": {"s3://data/shards/x-*.tar", "(there: part-000000.tar, ", 0},
+		"denied":  {"s3://data/files", "access is denied", http.StatusForbidden},
+	} {
+		s.Fault = func(w http.ResponseWriter, _ *http.Request) bool {
+			if c.code != 0 {
+				buckettest.Answer(w, c.code, "AccessDenied")
+			}
+			return c.code != 0
+		}
+		o := files
+		o.Root = c.root
+		_, err := Open(o)
+		if err == nil || !strings.Contains(err.Error(), c.want) || slices.ContainsFunc(buckettest.Secrets, func(s string) bool { return strings.Contains(err.Error(), s) }) {
+			t.Errorf("%s: %v, want %q", name, err, c.want)
+		}
+	}
+	s.Fault = nil
+	o := files
+	o.Root = "s3://data/shards"
+	d := mustOpen(t, o)
+	delete(s.Objects, "shards/part-000001.tar")
+	var err error
+	for i := 0; i < d.Len() && err == nil; i++ {
+		_, err = d.Load(t.Context(), i)
+	}
+	if err == nil || !strings.Contains(err.Error(), "s3://data/shards/part-000001.tar is gone") {
+		t.Error(err)
+	}
+}
