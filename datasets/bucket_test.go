@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"io"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -8,12 +9,13 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"t2sda/internal/bucket/buckettest"
 )
 
 // served puts what lies below folders into a bucket, each below its own prefix.
-func served(t *testing.T, folders map[string]string) *buckettest.Server {
+func served(t testing.TB, folders map[string]string) *buckettest.Server {
 	t.Helper()
 	objects := map[string]string{}
 	for prefix, root := range folders {
@@ -149,5 +151,58 @@ func TestBadBucket(t *testing.T) {
 	}
 	if err == nil || !strings.Contains(err.Error(), "s3://data/shards/part-000001.tar is gone") {
 		t.Error(err)
+	}
+}
+
+// BenchmarkPlaces reads pairs of 480×360 in turn as files, out of shards, and out of the
+// cache of a bucket, so that what else the machine does falls on all alike: images a
+// second of each, and how many times as fast as files. "bytes" opens and reads alone,
+// "images" decodes as well.
+func BenchmarkPlaces(b *testing.B) {
+	ownCache(b)
+	files := photoSet(b, 64, 480, 360, ".jpg")
+	files.Images, files.Labels = "images", "labels"
+	packed, fetched := files, files
+	packed.Root, fetched.Root = b.TempDir(), "s3://data/shards"
+	packTree(b, files.Root, packed.Root, "part", 4)
+	served(b, map[string]string{"shards": packed.Root})
+	names := []string{"files", "shards", "bucket"}
+	sets := []*Dataset{mustOpen(b, files), mustOpen(b, packed), mustOpen(b, fetched)}
+	for i := range sets[2].Len() { // fills the cache
+		if _, err := sets[2].Load(b.Context(), i); err != nil {
+			b.Fatal(err)
+		}
+	}
+	for what, read := range map[string]func(d *Dataset, i int) error{
+		"images": func(d *Dataset, i int) error { _, err := d.Load(b.Context(), i); return err },
+		"bytes": func(d *Dataset, i int) error {
+			f, err := d.source(b.Context())(d.Item(i).Image)
+			if err != nil {
+				return err
+			}
+			defer f.Close()
+			_, err = io.Copy(io.Discard, io.NewSectionReader(f, 0, 1<<40))
+			return err
+		},
+	} {
+		b.Run(what, func(b *testing.B) {
+			times := make([]time.Duration, len(sets))
+			for n := 0; b.Loop(); n++ {
+				for k, d := range sets {
+					start := time.Now()
+					if err := read(d, n*37%d.Len()); err != nil {
+						b.Fatal(err)
+					}
+					times[k] += time.Since(start)
+				}
+			}
+			for k, name := range names {
+				b.ReportMetric(float64(b.N)/times[k].Seconds(), name+"/s")
+				if k > 0 {
+					b.ReportMetric(times[0].Seconds()/times[k].Seconds(), name+"/files")
+				}
+			}
+			b.ReportMetric(0, "ns/op")
+		})
 	}
 }
