@@ -17,6 +17,7 @@ import (
 	"github.com/klauspost/compress/s2"
 
 	"t2sda/internal/atomicfile"
+	"t2sda/internal/freespace"
 	"t2sda/internal/imagefile"
 	"t2sda/internal/limit"
 )
@@ -219,7 +220,7 @@ func (c *DiskCache) write(file string, e entry) {
 func (c *DiskCache) put(file string, e entry) error {
 	const every = 32 // entries, at most some 100 MB
 	if c.written.Add(1)%every == 1 {
-		if free, ok := freeSpace(c.dir); ok && free < c.reserve {
+		if free, ok := freespace.Of(c.dir); ok && free < c.reserve {
 			return fmt.Errorf("%s has %.1f GB left on its disk, %.0f GB are left free", c.dir, float64(free)/1e9, float64(c.reserve)/1e9)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -244,6 +245,7 @@ func TestCacheIsBounded(t *testing.T) {
 		if both[i], err = OpenCache(dir, limit); err != nil {
 			t.Fatal(err)
 		}
+		both[i].reserve = 0
 	}
 	size := func() (n int64) {
 		files, _ := filepath.Glob(filepath.Join(dir, "??", "*"))
@@ -274,6 +276,12 @@ func TestCacheIsBounded(t *testing.T) {
 	if _, ok := both[0].get(name(7)); ok && size() > limit {
 		t.Error("an entry larger than the cache is kept")
 	}
+	both[0].reserve = math.MaxUint64
+	both[0].put(name(101), []byte("x"))
+	if _, ok := both[0].get(name(101)); ok {
+		t.Error("a disk without space was written to")
+	}
+	both[0].reserve = 0
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}

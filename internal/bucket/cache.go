@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"t2sda/internal/atomicfile"
+	"t2sda/internal/freespace"
 )
 
 // Cache keeps what was fetched in a folder, up to a number of bytes: what was not
@@ -25,8 +26,9 @@ import (
 // A cache that cannot be written to costs time only. It is safe for concurrent use; a
 // nil one keeps nothing.
 type Cache struct {
-	dir   string
-	limit int64
+	dir     string
+	limit   int64
+	reserve uint64 // what is left free on the disk, bytes
 
 	mu     sync.Mutex
 	total  int64 // bytes in the folder, as far as this process knows
@@ -45,10 +47,14 @@ func OpenCache(dir string, limit int64) (*Cache, error) {
 	}
 	folders, _ := filepath.Glob(filepath.Join(dir, "??")) // fails for bad patterns only
 	_ = atomicfile.RemoveLeftovers(folders...)            // what stays costs space only
-	c := &Cache{dir: dir, limit: limit}
+	c := &Cache{dir: dir, limit: limit, reserve: reserve}
 	c.shrink(limit)
 	return c, nil
 }
+
+// reserve is the space that is left free on the disk: what the checkpoints of the
+// largest network take, so that what was fetched never costs a run its result.
+const reserve = 10 << 30
 
 // sumBytes is the length of the checksum behind an entry.
 const sumBytes = 4
@@ -75,10 +81,14 @@ func (c *Cache) get(name string) ([]byte, bool) {
 	return content, true
 }
 
-// put keeps an entry, after others have made room for it.
+// put keeps an entry, after others have made room for it, unless the disk is short of
+// space.
 func (c *Cache) put(name string, content []byte) {
 	size := int64(len(content) + sumBytes)
 	if c == nil || size > c.limit {
+		return
+	}
+	if free, ok := freespace.Of(c.dir); ok && free < c.reserve {
 		return
 	}
 	c.mu.Lock()
