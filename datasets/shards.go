@@ -44,7 +44,7 @@ func NamesShards(root string) bool { return Options{Root: root}.named() || isURL
 
 // named reports whether the root names shards, one or by a pattern.
 func (o Options) named() bool {
-	return strings.HasSuffix(o.Root, shards.Ext) && !isFolder(o.Root) || shards.Packed(o.Root)
+	return (strings.HasSuffix(o.Root, shards.Ext) || shards.Packed(o.Root)) && !isFolder(o.Root)
 }
 
 // located returns the options with the tree that the root's shards hold, if it is

@@ -70,11 +70,16 @@ func passing(err error) bool {
 	return s < http.StatusMultipleChoices || s >= http.StatusInternalServerError || s == http.StatusTooManyRequests || s == http.StatusRequestTimeout
 }
 
-// plain is what a server has answered, without the client's frames around it.
+// plain is what a server has answered, or why it has not, without the client's frames
+// around it.
 func plain(err error) error {
 	var api smithy.APIError
 	if errors.As(err, &api) {
 		return fmt.Errorf("the server says %d %s: %s", status(err), api.ErrorCode(), api.ErrorMessage())
+	}
+	var request *url.Error // which hides passwords
+	if errors.As(err, &request) {
+		return request
 	}
 	return err
 }
