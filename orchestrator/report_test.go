@@ -51,7 +51,7 @@ func TestReportInTheBrowser(t *testing.T) {
 		t.Errorf("charts are %q, want %q", charts, want)
 	}
 	stages := browsertest.Eval[[]string](p, `[...document.querySelectorAll("#time tbody tr")].map(r => r.cells[0].innerText)`)
-	if want := "data teacher source plan pull mix update ema evaluation export final evaluation why the rest baseline all"; strings.Join(stages, " ") != want {
+	if want := "data teacher plan source pull mix update ema evaluation export final evaluation why the rest baseline all"; strings.Join(stages, " ") != want {
 		t.Errorf("stages are %v, want %s", stages, want)
 	}
 	commands := browsertest.Eval[[]string](p, `[...document.querySelectorAll("pre.command")].map(e => e.innerText)`)
