@@ -136,6 +136,5 @@ func (s *Selected) Encode(ids []int64, weights, unlabelled []float32) (labelled,
 
 // inRim reports whether pixel i of the batch is in its image's rim.
 func (s *Selected) inRim(i int) bool {
-	y, rim := i/s.W%s.H, s.Rims[i/(s.H*s.W)]
-	return y < rim.Top || y >= s.H-rim.Bottom
+	return s.Rims[i/(s.H*s.W)].Holds(i/s.W%s.H, s.H)
 }

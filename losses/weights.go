@@ -124,6 +124,9 @@ type Mix struct {
 // the image that it was cut from.
 type Rim struct{ Top, Bottom int }
 
+// Holds reports whether row y of an image of so many rows is in the rim.
+func (r Rim) Holds(y, rows int) bool { return y < r.Top || y >= rows-r.Bottom }
+
 // CropRim returns the rim of a crop of rows from row y on of an image of height
 // rows whose share top at the top and bottom at the bottom are rim (DAFormer:
 // 15 and 120 of 512).
@@ -176,7 +179,7 @@ func (m *Mix) Encode(ids []int64, weights []float32) error {
 func (m *Mix) weighTarget(weights []float32, pasted []bool, q float32, rim Rim) {
 	for y := range m.H {
 		factor := q
-		if y < rim.Top || y >= m.H-rim.Bottom {
+		if rim.Holds(y, m.H) {
 			factor = 0
 		}
 		row, mask := weights[y*m.W:(y+1)*m.W], pasted[y*m.W:(y+1)*m.W]

@@ -139,9 +139,9 @@ func (t *contrastTerm) targetLabels(i *iteration) []uint8 {
 	for n, rows := range i.batch.TargetRows {
 		rim := losses.CropRim(rows.From, size.H, rows.Of, c.IgnoreTop, c.IgnoreBottom)
 		for p := range size.H * size.W {
-			at, y := n*size.H*size.W+p, p/size.W
+			at := n*size.H*size.W + p
 			label := teacher.pseudo[at]
-			if float64(teacher.confidence[at]) < t.cfg.Confidence || y < rim.Top || y >= size.H-rim.Bottom {
+			if float64(teacher.confidence[at]) < t.cfg.Confidence || rim.Holds(p/size.W, size.H) {
 				label = raster.Void
 			}
 			out = append(out, label)
