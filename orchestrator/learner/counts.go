@@ -3,37 +3,46 @@ package learner
 import (
 	"context"
 
+	"t2sda/datasets"
 	"t2sda/losses"
 )
 
 // planStage is shared by all that sums or draws over the whole batch.
 var planStage = Stage{"plan", "prototypes, negatives, queries, class weights"}
 
+// sumOfAll returns the sum over the whole batch of what of returns of each of this process's
+// micro-batches; an error of one rank is an error of all.
+func sumOfAll[T int64 | float64](l *Learner, i *iteration, of func(k int, b *datasets.Batch) ([]T, error)) ([]T, error) {
+	var mine [][]T
+	var err error
+	for k, b := range i.batches {
+		var x []T
+		if x, err = of(k, b); err != nil {
+			break
+		}
+		mine = append(mine, x)
+	}
+	if err := l.agree(err); err != nil {
+		return nil, err
+	}
+	return sumOver(l.micros, mine)
+}
+
 // count sums the denominators of L_S, and of the feature distance, over the batch.
 func (t *sourceTerm) count(_ context.Context, i *iteration) error {
 	l := t.l
-	var mine [][]int64
-	err := func() error {
-		for _, b := range i.batches {
-			labels := flatten(b.SourceLabels)
-			pixels, err := losses.Denominator(l.cfg.Loss.CEDenominator).Pixels(labels)
-			if err != nil {
-				return err
-			}
-			things := 0
-			if l.frozen != nil {
-				if things, err = l.frozen.weigh(labels, 0); err != nil {
-					return err
-				}
-			}
-			mine = append(mine, []int64{int64(pixels), int64(things)})
+	sum, err := sumOfAll(l, i, func(_ int, b *datasets.Batch) ([]int64, error) {
+		labels := flatten(b.SourceLabels)
+		pixels, err := losses.Denominator(l.cfg.Loss.CEDenominator).Pixels(labels)
+		if err != nil {
+			return nil, err
 		}
-		return nil
-	}()
-	if err := l.agree(err); err != nil {
-		return err
-	}
-	sum, err := sumOver(l.micros, mine)
+		things := 0
+		if l.frozen != nil {
+			things, err = l.frozen.weigh(labels, 0)
+		}
+		return []int64{int64(pixels), int64(things)}, err
+	})
 	if err != nil {
 		return err
 	}
@@ -46,12 +55,10 @@ func (t *sourceTerm) count(_ context.Context, i *iteration) error {
 
 // countConfident makes q of the batch.
 func (l *Learner) countConfident(_ context.Context, i *iteration) error {
-	var mine [][]int64
-	for k := range i.batches {
+	sum, err := sumOfAll(l, i, func(k int, _ *datasets.Batch) ([]int64, error) {
 		confidence := l.target.of(k).confidence
-		mine = append(mine, []int64{int64(losses.Confident(confidence, float32(l.cfg.Loss.Delta))), int64(len(confidence))})
-	}
-	sum, err := sumOver(l.micros, mine)
+		return []int64{int64(losses.Confident(confidence, float32(l.cfg.Loss.Delta))), int64(len(confidence))}, nil
+	})
 	if err != nil {
 		return err
 	}
@@ -61,22 +68,12 @@ func (l *Learner) countConfident(_ context.Context, i *iteration) error {
 
 // classWeights fills weights [C] by dynamic re-weighting over the batch.
 func (l *Learner) classWeights(weights []float64, i *iteration) error {
-	var mine [][]float64
-	err := func() error {
-		for k := range i.batches {
-			var c losses.Confidences
-			said := l.target.of(k)
-			if err := c.Add(said.pseudo, said.confidence); err != nil {
-				return err
-			}
-			mine = append(mine, append(c.Sums[:], c.Counts[:]...))
-		}
-		return nil
-	}()
-	if err := l.agree(err); err != nil {
-		return err
-	}
-	sum, err := sumOver(l.micros, mine)
+	sum, err := sumOfAll(l, i, func(k int, _ *datasets.Batch) ([]float64, error) {
+		var c losses.Confidences
+		said := l.target.of(k)
+		err := c.Add(said.pseudo, said.confidence)
+		return append(c.Sums[:], c.Counts[:]...), err
+	})
 	if err != nil {
 		return err
 	}
