@@ -42,12 +42,11 @@ func selectStages(l *Learner) ([]stage, error) {
 		for c := range t.thresholds {
 			t.thresholds[c] = iastFirst
 		}
-	}
-	l.remember(weights.Tensor{Name: "select.thresholds", Shape: []int{len(t.thresholds)}, Data: t.thresholds})
-	if t.cfg.Rule == configs.RuleIAST { // its means are over classes, too, as its public code has them
+		// Its means are over classes, too, as its public code has them.
 		t.cfg.Smooth /= float64(l.arch.Classes)
 		t.cfg.Certain /= float64(l.arch.Classes)
 	}
+	l.remember(weights.Tensor{Name: "select.thresholds", Shape: []int{len(t.thresholds)}, Data: t.thresholds})
 	var err error
 	if t.labeller, err = newLabeller(l, t.cfg.Rule != configs.RuleIAST); err != nil {
 		return nil, err
@@ -123,10 +122,11 @@ func (t *selectTerm) selected(i *iteration) (*losses.Selected, error) {
 
 // bound keeps IAST's thresholds below 1.
 func (t *selectTerm) bound() {
+	if t.cfg.Rule != configs.RuleIAST {
+		return
+	}
 	for c, v := range t.thresholds {
-		if t.cfg.Rule == configs.RuleIAST {
-			t.thresholds[c] = min(v, iastMost)
-		}
+		t.thresholds[c] = min(v, iastMost)
 	}
 }
 
@@ -165,10 +165,8 @@ func newLabeller(l *Learner, balances bool) (*labeller, error) {
 		g := p.Graph()
 		normal := net.Normalize(image)
 		logits := g.Resize(net.Predict(normal, net.Encode(net.Context(normal))), size.H, size.W, "linear")
-		x := g.Sub(logits, g.ReduceMax(logits, []int{1}, true))
-		sum := g.ReduceSum(g.Exp(x), []int{1}, false)
-		t.confidence = program.Output[float32](p, "confidence", g.Reciprocal(sum))
-		t.pseudo = program.Output[uint8](p, "labels", g.Cast(g.ArgMax(x, 1, false), graphs.Uint8))
+		labels, confidence, x, sum := predicted(p, logits)
+		t.pseudo, t.confidence = labels, confidence
 		if !balances {
 			return
 		}

@@ -48,11 +48,7 @@ func newTeacher(e *engine.Engine, name string, arch nets.Arch, size imageBatch, 
 		levels := net.Encode(net.Context(x))
 		if wantLabels {
 			logits := g.Resize(net.Predict(x, levels), size.H, size.W, "linear")
-			top := g.ReduceMax(logits, []int{1}, true)
-			// softmax at its maximum is 1 / Σ exp(z − max)
-			sum := g.ReduceSum(g.Exp(g.Sub(logits, top)), []int{1}, false)
-			t.confidence = program.Output[float32](p, "confidence", g.Reciprocal(sum))
-			t.pseudo = program.Output[uint8](p, "labels", g.Cast(g.ArgMax(logits, 1, false), graphs.Uint8))
+			t.pseudo, t.confidence, _, _ = predicted(p, logits)
 		}
 		if wantFeatures {
 			t.features = s.keep(p, net.Project(levels))
@@ -62,6 +58,17 @@ func newTeacher(e *engine.Engine, name string, arch nets.Arch, size imageBatch, 
 		return nil, errors.Join(err, t.features.Close())
 	}
 	return t, nil
+}
+
+// predicted makes outputs of the labels [N,H,W] that logits [N,C,H,W] are largest at, and of
+// the softmax there. It also returns the logits less the largest, and Σ exp [N,H,W] of them.
+func predicted(p *program.Program, logits *graphs.Value) (labels []uint8, confidence []float32, shifted, sum *graphs.Value) {
+	g := p.Graph()
+	shifted = g.Sub(logits, g.ReduceMax(logits, []int{1}, true))
+	sum = g.ReduceSum(g.Exp(shifted), []int{1}, false)
+	confidence = program.Output[float32](p, "confidence", g.Reciprocal(sum)) // e⁰ / Σ exp
+	labels = program.Output[uint8](p, "labels", g.Cast(g.ArgMax(logits, 1, false), graphs.Uint8))
+	return labels, confidence, shifted, sum
 }
 
 // Close frees the session and the features.
