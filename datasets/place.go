@@ -30,6 +30,20 @@ type place interface {
 	IsDir(name string) (bool, error)
 }
 
+// below is what lies below a folder of a place, for [fs.WalkDir], which opens nothing.
+type below struct {
+	place
+	dir string
+}
+
+func (b below) in(name string) string { return filepath.Join(b.dir, filepath.FromSlash(name)) }
+
+func (b below) Stat(name string) (fs.FileInfo, error)      { return b.place.Stat(b.in(name)) }
+func (b below) ReadDir(name string) ([]fs.DirEntry, error) { return b.place.ReadDir(b.in(name)) }
+func (b below) Open(name string) (fs.File, error) {
+	return nil, &fs.PathError{Op: "open", Path: b.in(name), Err: errors.ErrUnsupported}
+}
+
 // at returns where the files of o lie.
 func (o Options) at() place {
 	if o.tree != nil {

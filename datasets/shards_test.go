@@ -137,6 +137,13 @@ func TestShardsAreChecked(t *testing.T) {
 	if err1 != nil || err2 != nil || !slices.Equal(a, b) || !slices.Equal(b, []string{"train"}) {
 		t.Errorf("%v, %v: %v, %v", a, b, err1, err2)
 	}
+	writeFile(t, filepath.Join(files.Root, "images/val/read.me"), nil) // a split without images
+	packTree(t, files.Root, packed.Root, "part", 3)
+	a, without, err1 := Splits(files)
+	b, packedWithout, err2 := Splits(packed)
+	if err1 != nil || err2 != nil || !slices.Equal(a, b) || !slices.Equal(without, packedWithout) || !slices.Equal(without, []string{"val"}) {
+		t.Errorf("%v, %v without; packed %v, %v without: %v, %v", a, without, b, packedWithout, err1, err2)
+	}
 	list := filepath.Join(t.TempDir(), "list.txt")
 	d := mustOpen(t, packed)
 	writeFile(t, list, []byte("images/train/ab.png labels/train/ac.png\nad\n"+d.Item(4).Image+"\n"))

@@ -62,12 +62,13 @@ func (diskShelf) list(_ context.Context, dir string) ([]string, []catalog.Entry,
 		return nil, nil, err
 	}
 	names := make([]string, len(entries))
-	folders := map[string]bool{}
+	types := map[string]fs.FileMode{}
 	for i, e := range entries {
-		names[i] = e.Name()
-		folders[e.Name()] = e.IsDir() || e.Type()&fs.ModeSymlink != 0 && isFolder(filepath.Join(dir, e.Name()))
+		names[i], types[e.Name()] = e.Name(), e.Type()
 	}
-	found, err := shardsAmong(dir, names, func(name string) bool { return folders[name] })
+	found, err := shardsAmong(dir, names, func(name string) bool {
+		return types[name].IsDir() || types[name]&fs.ModeSymlink != 0 && isFolder(filepath.Join(dir, name))
+	})
 	for i := range found {
 		found[i] = filepath.Join(dir, found[i])
 	}

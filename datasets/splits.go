@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path"
 	"path/filepath"
 	"slices"
@@ -70,7 +69,7 @@ func withImages(o Options, l layout, names []string) (with, without []string) {
 func holdsImage(at place, dirs []folder, end suffix, chosen func(file) bool) bool {
 	enough := errors.New("one is enough")
 	for _, dir := range dirs {
-		err := fs.WalkDir(os.DirFS(dir.dir), ".", func(name string, e fs.DirEntry, err error) error {
+		err := fs.WalkDir(below{at, dir.dir}, ".", func(name string, e fs.DirEntry, err error) error {
 			switch base := path.Base(name); {
 			case err != nil:
 				return nil // said when the folder is opened

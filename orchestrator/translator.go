@@ -90,7 +90,7 @@ func openStyles(ctx context.Context, cfg configs.Config) (translate.Images, erro
 	wrap := func(err error) error { return fmt.Errorf("translate.styles: %w", err) }
 	d, err := datasets.OpenContext(ctx, datasets.Options{
 		Root: cfg.Translate.Styles, Images: ".",
-		CacheBytes: int64(cfg.Data.CacheMB) << 20, KeepGoing: cfg.SkipsBadFiles(),
+		CacheBytes: int64(cfg.Data.CacheMB) << 20, FetchedBytes: int64(cfg.Data.FetchedMB) << 20, KeepGoing: cfg.SkipsBadFiles(),
 	})
 	if err != nil {
 		return translate.Images{}, wrap(err)

@@ -128,9 +128,6 @@ type Object struct {
 	etag   string
 }
 
-// Key is the object's name in its bucket.
-func (o *Object) Key() string { return o.key }
-
 // Name is s3://bucket/key.
 func (o *Object) Name() string { return Scheme + o.bucket.name + "/" + o.key }
 

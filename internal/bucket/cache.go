@@ -45,11 +45,9 @@ func OpenCache(dir string, limit int64) (*Cache, error) {
 	if err := atomicfile.Write(filepath.Join(dir, "CACHEDIR.TAG"), []byte(tag)); err != nil {
 		return nil, fmt.Errorf("cache of fetched files: %w", err)
 	}
-	folders, _ := filepath.Glob(filepath.Join(dir, "??")) // fails for bad patterns only
-	_ = atomicfile.RemoveLeftovers(folders...)            // what stays costs space only
-	c := &Cache{dir: dir, limit: limit, reserve: reserve}
-	c.shrink(limit)
-	return c, nil
+	folders, _ := filepath.Glob(filepath.Join(dir, "??"))                       // fails for bad patterns only
+	_ = atomicfile.RemoveLeftovers(append(folders, dir)...)                     // what stays costs space only
+	return &Cache{dir: dir, limit: limit, reserve: reserve, unseen: limit}, nil // the first put looks at the folder
 }
 
 // reserve is the space that is left free on the disk: what the checkpoints of the

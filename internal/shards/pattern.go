@@ -14,10 +14,6 @@ const Ext = ".tar"
 // error, not a machine without memory.
 const maxNames = 1_000_000
 
-// IsPattern reports whether a name stands for others, as [Expand] and [path.Match] read
-// them.
-func IsPattern(name string) bool { return strings.ContainsAny(name, "{*?[") }
-
 // Packed reports whether a name is that of a compressed archive, which is no shard.
 func Packed(name string) bool {
 	stem, ext, _ := strings.Cut(path.Base(name), Ext+".")
