@@ -214,25 +214,15 @@ func (m *Mix) check(ids, weights int) error {
 }
 
 // Quality fills q [N] with the fraction of each image's confidences [N,H,W]
-// (the teacher's softmax maximum on target images) that are at least threshold;
-// with perBatch all images receive the fraction over the whole batch, as in
-// DAFormer's code. It panics when the confidences do not divide into len(q)
-// images.
-func Quality(q []float64, confidence []float32, threshold float32, perBatch bool) {
+// (the teacher's softmax maximum on target images) that are at least threshold.
+// It panics when the confidences do not divide into len(q) images.
+func Quality(q []float64, confidence []float32, threshold float32) {
 	if len(q) == 0 || len(confidence) == 0 || len(confidence)%len(q) != 0 {
 		panic(fmt.Sprintf("losses: quality: %d confidences for %d images", len(confidence), len(q)))
 	}
 	pixels := len(confidence) / len(q)
-	sum := 0
 	for n := range q {
-		count := Confident(confidence[n*pixels:(n+1)*pixels], threshold)
-		sum += count
-		q[n] = float64(count) / float64(pixels)
-	}
-	if perBatch {
-		for n := range q {
-			q[n] = float64(sum) / float64(len(confidence))
-		}
+		q[n] = float64(Confident(confidence[n*pixels:(n+1)*pixels], threshold)) / float64(pixels)
 	}
 }
 

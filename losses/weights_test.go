@@ -168,12 +168,11 @@ func TestMixErrors(t *testing.T) {
 func TestQuality(t *testing.T) {
 	confidence := []float32{0.968, 1, 0.9, 0.5, 0.99, 0.1, 0.2, 0.967}
 	q := make([]float64, 2)
-	Quality(q, confidence, 0.968, false)
+	Quality(q, confidence, 0.968)
 	if q[0] != 0.5 || q[1] != 0.25 {
 		t.Errorf("per image %v", q)
 	}
-	Quality(q, confidence, 0.968, true)
-	if q[0] != 0.375 || q[1] != 0.375 {
-		t.Errorf("per batch %v", q)
+	if share := float64(Confident(confidence, 0.968)) / float64(len(confidence)); share != 0.375 {
+		t.Errorf("of the batch %v", share)
 	}
 }

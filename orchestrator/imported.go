@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -37,7 +36,7 @@ func ExportImported(ctx context.Context, e *engine.Engine, w Imported, o ExportO
 	if !o.Form.Dynamic && (o.Width == 0 || o.Height == 0) {
 		return nil, errors.New("weights without a run know no size of images: give width and height, or make them free")
 	}
-	n, found, err := w.open()
+	n, file, found, err := w.open()
 	if err != nil {
 		return nil, err
 	}
@@ -45,7 +44,7 @@ func ExportImported(ctx context.Context, e *engine.Engine, w Imported, o ExportO
 	if strings.HasPrefix(w.Origin, configs.FetchPrefix) {
 		licence = licenceOf(w.Origin)
 	}
-	origin, err := w.describe(found)
+	origin, err := w.describe(file, found)
 	if err != nil {
 		return nil, err
 	}
@@ -56,15 +55,9 @@ func ExportImported(ctx context.Context, e *engine.Engine, w Imported, o ExportO
 	return finish(ctx, e, n, m, export.CardFacts{}, o.Warn)
 }
 
-// describe says where the weights come from. Of weights in several files there is no digest.
-func (w Imported) describe(r *weights.Found) (string, error) {
-	file, text := w.File, "imported from "+filepath.Base(w.File)
-	for _, name := range weights.FolderFiles() {
-		if _, err := os.Stat(filepath.Join(w.File, name)); err == nil {
-			file = filepath.Join(w.File, name)
-			break
-		}
-	}
+// describe says where the weights, which lie in file, come from. Of weights in several files there is no digest.
+func (w Imported) describe(file string, r *weights.Found) (string, error) {
+	text := "imported from " + filepath.Base(w.File)
 	if filepath.Ext(file) != ".json" {
 		digest, err := sha256sum.File(file)
 		if err != nil {
@@ -79,30 +72,30 @@ func (w Imported) describe(r *weights.Found) (string, error) {
 	return text, nil
 }
 
-// open reads the weights, all of which must be there.
-func (w Imported) open() (_ *Network, _ *weights.Found, err error) {
+// open reads the weights, all of which must be there, and says which file they are in.
+func (w Imported) open() (_ *Network, file string, _ *weights.Found, err error) {
 	m, given, err := configs.ReadNetwork(w.Settings)
 	if err != nil {
-		return nil, nil, err
+		return nil, "", nil, err
 	}
 	f, err := weights.Open(w.File)
 	if err != nil {
-		return nil, nil, err
+		return nil, "", nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	if !slices.Contains(given, "model.encoder") {
 		encoder, err := f.Encoder(fit.Encoders())
 		if err != nil {
-			return nil, nil, err
+			return nil, "", nil, err
 		}
 		m.Encoder, m.Stem = fit.Split(encoder.Name)
 	}
 	arch, found, err := w.match(f, m, given)
 	if err != nil {
-		return nil, nil, err
+		return nil, "", nil, err
 	}
 	tensors, err := f.ReadFound(found)
-	return &Network{Arch: arch, Space: w.Space, tensors: tensors}, found, err
+	return &Network{Arch: arch, Space: w.Space, tensors: tensors}, f.Path(), found, err
 }
 
 // headWidths are those that public checkpoints have, see [nets.Arch].
@@ -135,7 +128,7 @@ func (w Imported) match(f *weights.File, m configs.Model, given []string) (nets.
 			if err != nil {
 				return arch, nil, err
 			}
-			found.Unexpected = slices.DeleteFunc(found.Unexpected, isProjector)
+			found.LeaveProjectorOut()
 			if found.Check() == nil {
 				return arch, found, nil
 			}
@@ -146,10 +139,6 @@ func (w Imported) match(f *weights.File, m configs.Model, given []string) (nets.
 	}
 	return nearest, nil, w.misfit(f, nearest, best)
 }
-
-// isProjector reports whether a tensor is one of those that T2S-DA's pull trains beside a
-// network, and that no model has.
-func isProjector(t weights.Info) bool { return strings.HasPrefix(t.Name, "projector.") }
 
 // misfits counts what does not fit.
 func misfits(r *weights.Found) int { return len(r.Missing) + len(r.Misshapen) + len(r.Unexpected) }

@@ -149,7 +149,7 @@ const measureImages = 200
 // openEval opens the images that models are measured on and notes what the float32 model says.
 func (w *narrowing) openEval(ctx context.Context, n *Network) (err error) {
 	if n.Dir == "" {
-		err = w.openHalves()
+		err = w.openHalves(ctx)
 	} else if w.eval, err = openDataset(ctx, "data.eval", n.Config.Data.Eval, n.Config, nil, false); err != nil {
 		err = fmt.Errorf("a model of fewer bits is measured on the run's evaluation images: %w", err)
 	}
@@ -169,11 +169,11 @@ func (w *narrowing) openEval(ctx context.Context, n *Network) (err error) {
 
 // openHalves takes every other image of the calibration folder to calibrate on, and leaves
 // the others to be measured on.
-func (w *narrowing) openHalves() error {
+func (w *narrowing) openHalves(ctx context.Context) error {
 	if w.o.Calibrate == "" {
 		return errors.New("weights without a run have no images that a model of fewer bits is calibrated and measured on: name a folder of at least two")
 	}
-	d, err := datasets.Open(datasets.Options{Root: w.o.Calibrate, Images: "."})
+	d, err := datasets.OpenContext(ctx, datasets.Options{Root: w.o.Calibrate, Images: "."})
 	if err != nil {
 		return err
 	}

@@ -24,10 +24,8 @@ func (t *trainer) evaluatePending(ctx context.Context, e *Event) error {
 	switch err := t.evaluateStudent(ctx, e); {
 	case err == nil, ctx.Err() != nil:
 		return nil
-	case errors.Is(err, learner.ErrNotFinite): // the best checkpoint's weights
+	case errors.Is(err, learner.ErrNotFinite): // explained already
 		return err
-	case errors.Is(err, predict.ErrNotFinite):
-		return t.explain(t.progress.Iteration-1, learner.NotFiniteError(err.Error()))
 	default:
 		return fmt.Errorf("evaluation at iteration %d: %w", t.progress.Iteration, err)
 	}
@@ -71,7 +69,10 @@ func (t *trainer) evaluateStudent(ctx context.Context, e *Event) error {
 	before := t.progress
 	start := time.Now()
 	result, err := t.score(ctx)
-	if err != nil {
+	switch {
+	case errors.Is(err, predict.ErrNotFinite), errors.Is(err, learner.ErrNotFinite): // the latter of a rank
+		return t.explain(t.progress.Iteration-1, learner.NotFiniteError(err.Error()))
+	case err != nil:
 		return err
 	}
 	if result.Images == 0 && len(result.Skipped) > 0 {

@@ -83,8 +83,10 @@ func (f *films) begin(c *clip, w, h int) (*film, error) {
 	}
 	n.temporary = filepath.Join(dir, fmt.Sprintf(".%s.%016x", base, rand.Uint64()))
 	var err error
-	n.writer, err = f.tools.Write(f.ctx, n.temporary, w, h, rate, f.o.Encoder)
-	return n, err
+	if n.writer, err = f.tools.Write(f.ctx, n.temporary, w, h, rate, f.o.Encoder); err != nil {
+		return nil, err
+	}
+	return n, nil
 }
 
 // rateOf is a number of frames a second as a fraction.

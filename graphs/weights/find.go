@@ -151,17 +151,27 @@ func (r *Found) rest(p part, given map[string]renamed) {
 }
 
 // headPrefixes begin public names of what decodes an encoder's levels.
-var headPrefixes = []string{"decode_head.", "projector.", "decoder.", "segmentation_head.", "neck."}
+var headPrefixes = []string{"decode_head.", projectorPrefix, "decoder.", "segmentation_head.", "neck."}
+
+// projectorPrefix begins the names of what T2S-DA's pull trains beside a network, and that no
+// model has.
+const projectorPrefix = "projector."
 
 // LeaveHeadsOut makes tensors of heads no fault, for those who want an encoder only.
-func (r *Found) LeaveHeadsOut() {
+func (r *Found) LeaveHeadsOut() { r.leaveOut(headPrefixes...) }
+
+// LeaveProjectorOut makes a projector's tensors no fault, for those who want a model.
+func (r *Found) LeaveProjectorOut() { r.leaveOut(projectorPrefix) }
+
+// leaveOut makes tensors whose names in their part begin so no fault.
+func (r *Found) leaveOut(prefixes ...string) {
 	r.Unexpected = slices.DeleteFunc(r.Unexpected, func(t Info) bool {
 		name := strings.TrimPrefix(t.Name, r.Part+".")
-		head := slices.ContainsFunc(headPrefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
-		if head {
+		out := slices.ContainsFunc(prefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
+		if out {
 			r.LeftOut = append(r.LeftOut, t.Name)
 		}
-		return head
+		return out
 	})
 }
 

@@ -89,10 +89,11 @@ func (l *Learner) targetLabels(b *datasets.Batch, weight float64) *losses.Mix {
 		N: len(b.Target), H: h, W: b.Target[0].W, Classes: l.arch.Classes, Denominator: losses.AllPixels, Pixels: l.micros.all * len(b.Target) * h * b.Target[0].W, Weight: weight,
 		Quality: make([]float64, len(b.Target)),
 	}
-	losses.Quality(m.Quality, l.target.confidence, float32(c.Delta), false)
-	for n := range m.Quality {
-		if c.Quality == "batch" {
-			m.Quality[n] = l.quality
+	if c.Quality != "batch" {
+		losses.Quality(m.Quality, l.target.confidence, float32(c.Delta))
+	} else {
+		for n := range m.Quality {
+			m.Quality[n] = l.quality // as in DAFormer's code
 		}
 	}
 	for _, rows := range b.TargetRows {

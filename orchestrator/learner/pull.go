@@ -128,7 +128,7 @@ func (p *pullTerm) choose(ctx context.Context, i *iteration) error {
 
 // learn adds the gradient of λ·L_pull.
 func (p *pullTerm) learn(ctx context.Context, i *iteration) (err error) {
-	if m := p.l.micros; m.all > 1 {
+	if m := p.l.micros; p.l.spread() {
 		p.planned.Part(m.from+i.micro, m.all)
 	}
 	fillImages(p.image, p.queryImages(i.batch))
