@@ -101,11 +101,8 @@ func heed[T any](g *ranks.Group, mine T) (T, error) {
 // leaderFirst calls f on the rank that leads and then, if all went well, on the others:
 // what the first makes, they find.
 func leaderFirst(g *ranks.Group, f func() error) error {
-	var err error
-	if g.Leads() {
-		err = f()
-	}
-	if err := g.Agree(err); err != nil {
+	err := leaderOnly(g, f)
+	if err != nil {
 		return err
 	}
 	if !g.Leads() {

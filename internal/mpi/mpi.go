@@ -147,13 +147,8 @@ func (w *World) Exchange(dst, src []byte) error {
 func (w *World) GiveUp() { *w.giveUp = 1 }
 
 // Close ends MPI, for which all ranks wait for each other.
-func (w *World) Close() (err error) {
-	w.call(func() {
-		if err = w.fault("MPI_Ibarrier", C.t2s_meet(w.giveUp)); err == nil {
-			err = w.fault("MPI_Finalize", C.t2s_finalize())
-		}
-	})
-	return err
+func (w *World) Close() error {
+	return w.together("MPI_Finalize", 0, func() C.int { return C.t2s_finalize() })
 }
 
 // Abort ends all ranks at once: those, too, that wait for one which will not come.

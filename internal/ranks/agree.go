@@ -77,7 +77,7 @@ func (g *Group) exchange(err error, stop bool) (bool, error) {
 		}
 		mine = text
 	}
-	all, linkErr := g.texts(mine)
+	all, linkErr := Texts(g, mine)
 	if linkErr != nil {
 		return stop, errors.Join(err, linkErr)
 	}

@@ -5,6 +5,7 @@ package ranks
 
 import (
 	"fmt"
+	"slices"
 	"unsafe"
 )
 
@@ -31,7 +32,7 @@ type Group struct {
 // New returns the group of a link. Node names the machine of this rank.
 func New(link Link, node string) (*Group, error) {
 	g := &Group{link: link}
-	names, err := g.texts([]byte(node))
+	names, err := Texts(g, []byte(node))
 	if err != nil {
 		return nil, err
 	}
@@ -130,33 +131,20 @@ func Gather[T number](g *Group, n int, mine []T) ([]T, error) {
 
 // Texts returns every rank's text, which may be of different lengths.
 func Texts(g *Group, mine []byte) ([][]byte, error) {
-	if g.Size() == 1 {
-		return [][]byte{mine}, nil
-	}
-	return g.texts(mine)
-}
-
-func (g *Group) texts(mine []byte) ([][]byte, error) {
-	size := g.link.Size()
-	lengths := make([]int64, size)
-	if err := g.link.Gather(Bytes(lengths), Bytes([]int64{int64(len(mine))})); err != nil {
+	lengths, err := Gather(g, g.Size(), []int64{int64(len(mine))})
+	if err != nil {
 		return nil, err
 	}
-	most := int64(0)
-	for _, n := range lengths {
-		most = max(most, n)
-	}
+	most := int(slices.Max(lengths))
 	padded := make([]byte, most)
 	copy(padded, mine)
-	all := make([]byte, int64(size)*most)
-	if most > 0 {
-		if err := g.link.Gather(all, padded); err != nil {
-			return nil, err
-		}
+	all, err := Gather(g, g.Size(), padded)
+	if err != nil {
+		return nil, err
 	}
-	out := make([][]byte, size)
+	out := make([][]byte, len(lengths))
 	for rank, n := range lengths {
-		out[rank] = all[int64(rank)*most:][:n]
+		out[rank] = all[rank*most:][:n]
 	}
 	return out, nil
 }
