@@ -154,10 +154,8 @@ func (f *exportFlags) make(cmd *cobra.Command, e *engine.Engine, settings []stri
 	w := orchestrator.Imported{File: f.o.Weights, Settings: settings, Space: m.Space()}
 	if name, ok := strings.CutPrefix(w.File, configs.FetchPrefix); ok {
 		w.Origin = w.File
-		o := fetch.Options{
-			Say:      func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), line) },
-			Progress: func(what, units string) func(done, total int) { return progressOf(cmd, what, units) },
-		}
+		var o fetch.Options
+		tellFetch(cmd, &o)
 		if w.File, err = fetch.Fetch(cmd.Context(), name, o); err != nil {
 			return nil, err
 		}

@@ -45,13 +45,18 @@ says so.`,
 	return cmd
 }
 
+// tellFetch tells people how a fetch gets on.
+func tellFetch(cmd *cobra.Command, o *fetch.Options) {
+	o.Say = func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), line) }
+	o.Progress = func(what, units string) func(done, total int) { return progressOf(cmd, what, units) }
+}
+
 func fetchWeights(cmd *cobra.Command, name string, o fetch.Options) (err error) {
 	out, err := openOutputs(cmd, "out")
 	if err != nil {
 		return err
 	}
-	o.Say = func(line string) { fmt.Fprintln(cmd.ErrOrStderr(), line) }
-	o.Progress = func(what, units string) func(done, total int) { return progressOf(cmd, what, units) }
+	tellFetch(cmd, &o)
 	file, err := fetch.Fetch(cmd.Context(), name, o)
 	if e := new(fetch.CacheError); errors.As(err, &e) && out.wants("out") {
 		warnings(cmd)(fmt.Errorf("the file is not cached, only written: %w", errors.Unwrap(e)))
