@@ -91,7 +91,7 @@ func Evaluate(ctx context.Context, p *predict.Predictor, d *datasets.Dataset, o 
 	start := time.Now()
 	if err := e.join(e.run(ctx)); err != nil {
 		err = fmt.Errorf("evaluate %s: %w", p.Name(), err)
-		return nil, interrupt.Explain(err, "stopped after %d of %d images", e.done, e.toDo())
+		return nil, interrupt.Explain(err, "stopped after %d of %d images", e.done, e.share())
 	}
 	r, err := e.result()
 	if err != nil {
@@ -310,7 +310,7 @@ func (e *evaluation) skip(ctx context.Context, index int, err error) error {
 func (e *evaluation) step() {
 	e.done++
 	if e.o.Progress != nil {
-		e.o.Progress(e.done, e.toDo())
+		e.o.Progress(e.done, e.share())
 	}
 }
 

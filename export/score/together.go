@@ -14,8 +14,8 @@ type counted struct {
 	Skipped map[int]Skipped `json:"skipped,omitempty"` // by number in the data set
 }
 
-// toDo is the number of images that are evaluated here.
-func (e *evaluation) toDo() int { return (e.d.Len() - e.o.Part + e.o.Parts - 1) / e.o.Parts }
+// share is the number of images that are evaluated here.
+func (e *evaluation) share() int { return (e.d.Len() - e.o.Part + e.o.Parts - 1) / e.o.Parts }
 
 // join adds what the processes have counted, numbers of pixels and images, to the whole.
 // err is how it went here.
