@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 
+	"t2sda/internal/atomicfile"
 	"t2sda/internal/ffmpeg"
 )
 
@@ -77,14 +77,15 @@ func (f *films) begin(c *clip, w, h int) (*film, error) {
 		e, rate = c.entry, c.info.Rate
 	}
 	n := &film{films: f, clip: c, file: f.file(e), rate: rate, w: w, h: h}
-	dir, base := filepath.Split(n.file)
-	if err := os.MkdirAll(filepath.Join(dir, "."), 0o755); err != nil {
+	if err := os.MkdirAll(filepath.Dir(n.file), 0o755); err != nil {
 		return nil, err
 	}
-	n.temporary = filepath.Join(dir, fmt.Sprintf(".%s.%016x", base, rand.Uint64()))
 	var err error
-	if n.writer, err = f.tools.Write(f.ctx, n.temporary, w, h, rate, f.o.Encoder); err != nil {
+	if n.unfinished, err = atomicfile.Begin(n.file); err != nil {
 		return nil, err
+	}
+	if n.writer, err = f.tools.Write(f.ctx, n.unfinished.Name(), w, h, rate, f.o.Encoder); err != nil {
+		return nil, errors.Join(err, n.unfinished.Abandon())
 	}
 	return n, nil
 }
@@ -117,12 +118,13 @@ func (f *films) abort() {
 // film is one video under way.
 type film struct {
 	*films
-	clip            *clip // nil: of images
-	file, temporary string
-	writer          *ffmpeg.Writer
-	rate            ffmpeg.Rate
-	w, h            int
-	first           string // what the first frame is called
+	clip       *clip // nil: of images
+	file       string
+	unfinished *atomicfile.Unfinished
+	writer     *ffmpeg.Writer
+	rate       ffmpeg.Rate
+	w, h       int
+	first      string // what the first frame is called
 
 	// Where the times between frames vary, each is shown from its own time to the next one's.
 	held    []byte  // the last frame, whose end is not known
@@ -179,11 +181,11 @@ func (f *film) finish() error {
 	if err == nil {
 		err = f.free(f.file)
 	}
-	if err == nil {
-		err = os.Rename(f.temporary, f.file)
-	}
 	if err != nil {
 		return f.failed(err)
+	}
+	if err := f.unfinished.Finish(); err != nil {
+		return err
 	}
 	f.count.Add(1)
 	return nil
@@ -197,5 +199,5 @@ func (f *film) failed(err error) error {
 // abort removes it.
 func (f *film) abort() {
 	f.writer.Abort()
-	_ = os.Remove(f.temporary) // there may be none
+	_ = f.unfinished.Abandon() // what made it end is told
 }

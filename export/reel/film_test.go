@@ -101,6 +101,33 @@ func TestVariableRate(t *testing.T) {
 	}
 }
 
+// A video replaces what a link leads to, not the link, and what a killed process has left of
+// one goes.
+func TestVideoReplaces(t *testing.T) {
+	ffmpegtest.Fake{Frames: clip(2)}.Use(t)
+	p, dir, out := open(t, exporttest.Foreign{}), t.TempDir(), t.TempDir()
+	path, kept := filepath.Join(dir, "v.mp4"), filepath.Join(dir, "kept.mp4")
+	for _, file := range []string{path, kept, filepath.Join(out, ".v.mp4.0123456789abcdef")} {
+		if err := os.WriteFile(file, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(kept, filepath.Join(out, "v.mp4")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := reel.Run(t.Context(), p, []string{path}, out, reel.Options{Formats: []string{"video"}, Overlay: colours, Force: true}); err != nil {
+		t.Fatal(err)
+	}
+	film, err := os.ReadFile(kept)
+	if have := fmt.Sprint(classes(t, string(film))); err != nil || have != "[0 1]" {
+		t.Errorf("%s, %v", have, err)
+	}
+	entries, err := os.ReadDir(out)
+	if err != nil || len(entries) != 1 || entries[0].Type()&os.ModeSymlink == 0 {
+		t.Errorf("there is %v, %v", entries, err)
+	}
+}
+
 // What goes wrong with videos is named, and leaves no video.
 func TestVideoErrors(t *testing.T) {
 	p, dir := open(t, exporttest.Foreign{}), t.TempDir()

@@ -91,6 +91,16 @@ func (o *Options) check(entries []entry, all []product, at *place) error {
 	return checkFrames(entries)
 }
 
+// outputs are the files that inputs become, as far as they are known beforehand.
+func outputs(entries []entry, all []product) (files []string) {
+	for _, p := range all {
+		for _, e := range entries {
+			files = append(files, p.files(e)...)
+		}
+	}
+	return files
+}
+
 // shared reports whether a file is made of two inputs together.
 func shared(p product, a, b entry, file string) bool {
 	switch p := p.(type) {

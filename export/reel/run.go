@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"t2sda/export/predict"
+	"t2sda/internal/atomicfile"
 	"t2sda/internal/ffmpeg"
 	"t2sda/internal/interrupt"
 )
@@ -75,6 +76,7 @@ func run(ctx context.Context, p *predict.Predictor, paths []string, outDir strin
 	if err := o.check(found.entries, r.products, at); err != nil {
 		return Summary{}, err
 	}
+	_ = atomicfile.RemoveLeftoversBeside(outputs(found.entries, r.products)...) // what stays costs space only
 	if r.source, err = newSource(ctx, found.entries, tools, o.KeepGoing, o.wants(FormatVideo)); err != nil {
 		return Summary{}, err
 	}

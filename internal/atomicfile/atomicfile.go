@@ -79,35 +79,18 @@ func (d Disk) put(path string, write func(w io.Writer) error, sync bool) error {
 }
 
 // replace makes the place's file anew.
-func (d Disk) replace(p place, write func(w io.Writer) error, sync bool) (err error) {
-	temp, err := d.create(filepath.Split(p.path))
+func (d Disk) replace(p place, write func(w io.Writer) error, sync bool) error {
+	u, err := d.begin(p)
 	if p.takesNoFile(err) {
 		return d.into(p, write)
 	}
 	if err != nil {
 		return refused(filepath.Dir(p.path), err)
 	}
-	name := temp.Name()
-	defer held(temp)()
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, d.removeIfThere(name))
-		}
-	}()
-	if err = write(temp); err == nil && sync {
-		err = temp.Sync()
+	if err := write(u.temp); err != nil {
+		return errors.Join(err, u.abandon())
 	}
-	if err := errors.Join(err, temp.Close()); err != nil {
-		return err
-	}
-	err = d.sys().Rename(name, p.path)
-	switch {
-	case p.takesNoFile(err):
-		return errors.Join(d.copyOf(p, name), d.sys().Remove(name))
-	case err != nil || !sync:
-		return err
-	}
-	return d.syncDir(filepath.Dir(p.path))
+	return u.finish(sync)
 }
 
 // into writes to what is there. In a regular file, that drops what it held.
