@@ -17,6 +17,7 @@ import (
 	"github.com/klauspost/compress/s2"
 
 	"t2sda/internal/atomicfile"
+	"t2sda/internal/cachedir"
 	"t2sda/internal/freespace"
 	"t2sda/internal/imagefile"
 	"t2sda/internal/limit"
@@ -54,14 +55,7 @@ type DiskCache struct {
 // once; from then on the cache is only read.
 func OpenDiskCache(dir string, warn func(error)) (*DiskCache, error) {
 	c := &DiskCache{dir: dir, reserve: diskReserve, warn: warn}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
-		return nil, fmt.Errorf("datasets: image cache: %w", err)
-	}
-	folders, _ := filepath.Glob(filepath.Join(dir, "??"))   // fails for bad patterns only
-	_ = atomicfile.RemoveLeftovers(append(folders, dir)...) // what stays costs space only
-	// What backup programs look for (bford.info/cachedir).
-	const tag = "Signature: 8a477f597d28d172789f06886806bc55\n# Images decoded by t2sda; may be deleted at any time.\n"
-	if err := atomicfile.Write(filepath.Join(dir, "CACHEDIR.TAG"), []byte(tag)); err != nil {
+	if err := cachedir.Open(dir, "Images decoded"); err != nil {
 		return nil, fmt.Errorf("datasets: image cache: %w", err)
 	}
 	return c, nil
@@ -126,8 +120,7 @@ func (c *DiskCache) file(name string, info fs.FileInfo, kind entryKind) string {
 	hashInt(h, diskVersion, imagefile.Version, int64(kind.w), int64(kind.h), int64(kind.bytes), info.Size(), info.ModTime().UnixNano())
 	hashString(h, kind.mapping)
 	hashString(h, name)
-	key := hex.EncodeToString(h.Sum(nil)[:16])
-	return filepath.Join(c.dir, key[:2], key[2:]) // 256 folders: none holds more than some hundred entries
+	return cachedir.Entry(c.dir, hex.EncodeToString(h.Sum(nil)[:16]))
 }
 
 // entryHead is at the start of an entry: magic and four sizes; a checksum of

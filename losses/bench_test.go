@@ -96,7 +96,7 @@ func BenchmarkDRW(b *testing.B) {
 	pseudo, confidence := streetLabels(r, 2*512*512, 19), make([]float32, 2*512*512)
 	weights := make([]float64, 19)
 	for b.Loop() {
-		if err := DRW(weights, pseudo, confidence, 0.5); err != nil {
+		if err := drw(weights, pseudo, confidence, 0.5); err != nil {
 			b.Fatal(err)
 		}
 	}

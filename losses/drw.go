@@ -7,7 +7,7 @@ import (
 	"t2sda/internal/raster"
 )
 
-// Reweighting says which term [DRW]'s class weights multiply.
+// Reweighting says which term the weights of [Confidences.DRW] multiply.
 type Reweighting string
 
 // The terms that dynamic re-weighting can act on.
@@ -26,31 +26,15 @@ func (r Reweighting) Validate() error {
 	return fmt.Errorf("losses: re-weighting %q is none of %q, %q, %q", r, ReweightNone, ReweightMix, ReweightPull)
 }
 
-// DRW fills weights [C] by dynamic re-weighting:
-//
-//	w_c = ((1 − conf_c) / max_c' (1 − conf_c'))^β
-//
-// where conf_c is the mean confidence over the batch's target pixels that are
-// pseudo-labelled c; pseudo and confidence are [N,H,W] at any resolution. A
-// class absent from the pseudo-labels takes the mean of the others' weights.
-// Where the formula is 0/0 (no class present, or all of them at confidence 1)
-// all weights are 1.
-func DRW(weights []float64, pseudo []uint8, confidence []float32, beta float64) error {
-	var c Confidences
-	if err := c.Add(pseudo, confidence); err != nil {
-		return err
-	}
-	return c.DRW(weights, beta)
-}
-
-// Confidences are sums over target pixels by pseudo-label, of which [DRW]'s weights are
-// made: those of parts of a batch may be added. The zero value is of no pixel.
+// Confidences are sums over target pixels by pseudo-label, of which the weights of
+// dynamic re-weighting are made: those of parts of a batch may be added. The zero value
+// is of no pixel.
 type Confidences struct {
 	Sums   [256]float64 // of confidences
 	Counts [256]float64 // of pixels
 }
 
-// Add counts pixels.
+// Add counts pixels: pseudo-labels and confidences [N,H,W] at any resolution.
 func (s *Confidences) Add(pseudo []uint8, confidence []float32) error {
 	if len(pseudo) != len(confidence) {
 		return fmt.Errorf("losses: DRW: %d pseudo-labels, %d confidences", len(pseudo), len(confidence))
@@ -62,7 +46,13 @@ func (s *Confidences) Add(pseudo []uint8, confidence []float32) error {
 	return nil
 }
 
-// DRW fills weights [C], see [DRW].
+// DRW fills weights [C] by dynamic re-weighting:
+//
+//	w_c = ((1 − conf_c) / max_c' (1 − conf_c'))^β
+//
+// where conf_c is the mean confidence over the pixels that are pseudo-labelled c. A
+// class absent from the pseudo-labels takes the mean of the others' weights. Where the
+// formula is 0/0 (no class present, or all of them at confidence 1) all weights are 1.
 func (s *Confidences) DRW(weights []float64, beta float64) error {
 	if !(beta >= 0) {
 		return fmt.Errorf("losses: DRW: β = %g is negative", beta)

@@ -7,12 +7,21 @@ import (
 	"testing"
 )
 
+// drw is the weights of one part of a batch.
+func drw(weights []float64, pseudo []uint8, confidence []float32, beta float64) error {
+	var c Confidences
+	if err := c.Add(pseudo, confidence); err != nil {
+		return err
+	}
+	return c.DRW(weights, beta)
+}
+
 func TestDRWByHand(t *testing.T) {
 	// Means: class 0 0.8, class 1 0.95, class 3 0.2; class 2 is absent.
 	pseudo := []uint8{0, 0, 1, 1, 3, 255}
 	confidence := []float32{0.75, 0.85, 0.9, 1, 0.2, 0.01}
 	weights := make([]float64, 4)
-	if err := DRW(weights, pseudo, confidence, 0.5); err != nil {
+	if err := drw(weights, pseudo, confidence, 0.5); err != nil {
 		t.Fatal(err)
 	}
 	w0, w1, w3 := 0.5, 0.25, 1.0 // √(0.2/0.8), √(0.05/0.8), √(0.8/0.8)
@@ -34,7 +43,7 @@ func TestDRWWithoutContrast(t *testing.T) {
 		"nothing given": {nil, nil, 0.5},
 	} {
 		weights := make([]float64, 3)
-		if err := DRW(weights, k.pseudo, k.confidence, k.beta); err != nil {
+		if err := drw(weights, k.pseudo, k.confidence, k.beta); err != nil {
 			t.Fatal(err)
 		}
 		for c, w := range weights {
@@ -54,10 +63,10 @@ func TestDRWFollowsPermutation(t *testing.T) {
 		moved[i], confidence[i] = perm[pseudo[i]], float32(r.Float64())
 	}
 	a, b := make([]float64, 5), make([]float64, 5)
-	if err := DRW(a, pseudo, confidence, 0.7); err != nil {
+	if err := drw(a, pseudo, confidence, 0.7); err != nil {
 		t.Fatal(err)
 	}
-	if err := DRW(b, moved, confidence, 0.7); err != nil {
+	if err := drw(b, moved, confidence, 0.7); err != nil {
 		t.Fatal(err)
 	}
 	for c := range a {
@@ -67,9 +76,9 @@ func TestDRWFollowsPermutation(t *testing.T) {
 
 func TestDRWErrors(t *testing.T) {
 	for want, err := range map[string]error{
-		"label 2":  DRW(make([]float64, 2), []uint8{2}, []float32{1}, 0.5),
-		"negative": DRW(make([]float64, 2), []uint8{1}, []float32{1}, math.NaN()),
-		"1 pseudo": DRW(make([]float64, 2), []uint8{1}, nil, 0.5),
+		"label 2":  drw(make([]float64, 2), []uint8{2}, []float32{1}, 0.5),
+		"negative": drw(make([]float64, 2), []uint8{1}, []float32{1}, math.NaN()),
+		"1 pseudo": drw(make([]float64, 2), []uint8{1}, nil, 0.5),
 		`"both"`:   Reweighting("both").Validate(),
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {

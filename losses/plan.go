@@ -28,7 +28,7 @@ type PullBatch struct {
 	// Target gives the other negatives. Nil in domain generalisation: all
 	// negatives then come from Source.
 	Target *FeatureMap
-	// ClassWeights [C] are [DRW]'s on L_pull; nil for equal weights.
+	// ClassWeights [C] are [Confidences.DRW]'s on L_pull; nil for equal weights.
 	ClassWeights []float64
 	// Reader gets at the features of all maps where they are not the host's; nil where
 	// they are slices.

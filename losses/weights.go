@@ -111,7 +111,7 @@ type Mix struct {
 	Rims []Rim // [N]
 	// Weight multiplies all weights.
 	Weight float64
-	// ClassWeights multiplies each pixel by the weight of its label: [DRW] on
+	// ClassWeights multiplies each pixel by the weight of its label: [Confidences.DRW] on
 	// L_T. Nil for none.
 	ClassWeights []float64 // [Classes]
 	Denominator  Denominator

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"t2sda/internal/atomicfile"
+	"t2sda/internal/cachedir"
 	"t2sda/internal/freespace"
 )
 
@@ -37,16 +38,9 @@ type Cache struct {
 
 // OpenCache opens a cache of a folder, which it makes.
 func OpenCache(dir string, limit int64) (*Cache, error) {
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+	if err := cachedir.Open(dir, "Files fetched"); err != nil {
 		return nil, fmt.Errorf("cache of fetched files: %w", err)
 	}
-	// What backup programs look for (bford.info/cachedir).
-	const tag = "Signature: 8a477f597d28d172789f06886806bc55\n# Files fetched by t2sda; may be deleted at any time.\n"
-	if err := atomicfile.Write(filepath.Join(dir, "CACHEDIR.TAG"), []byte(tag)); err != nil {
-		return nil, fmt.Errorf("cache of fetched files: %w", err)
-	}
-	folders, _ := filepath.Glob(filepath.Join(dir, "??"))                       // fails for bad patterns only
-	_ = atomicfile.RemoveLeftovers(append(folders, dir)...)                     // what stays costs space only
 	return &Cache{dir: dir, limit: limit, reserve: reserve, unseen: limit}, nil // the first put looks at the folder
 }
 
@@ -59,7 +53,7 @@ const sumBytes = 4
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-func (c *Cache) file(name string) string { return filepath.Join(c.dir, name[:2], name[2:]) }
+func (c *Cache) file(name string) string { return cachedir.Entry(c.dir, name) }
 
 // get returns an entry that is whole.
 func (c *Cache) get(name string) ([]byte, bool) {

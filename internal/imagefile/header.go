@@ -48,9 +48,6 @@ type Header struct {
 	Lossy       bool   // what was written into it is not what is read
 }
 
-// ReadHeader is [Source.ReadHeader] of a file on disk.
-func ReadHeader(name string) (Header, error) { return Disk.ReadHeader(name) }
-
 // ReadHeader reads what a file says of its picture, and refuses what the rest of
 // it cannot be. Errors name the file.
 func (s Source) ReadHeader(name string) (Header, error) {
@@ -89,7 +86,7 @@ func fileHeader(f File, name string) (Header, error) {
 	return readHeader(f, info.Size(), name)
 }
 
-// HeaderOf is [ReadHeader] of what a file would hold; errors call it by name.
+// HeaderOf is [Source.ReadHeader] of what a file would hold; errors call it by name.
 func HeaderOf(name string, content []byte) (Header, error) {
 	return readHeader(bytes.NewReader(content), int64(len(content)), name)
 }

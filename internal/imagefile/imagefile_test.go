@@ -117,7 +117,7 @@ func TestOrientation(t *testing.T) {
 		"photo.png": 1, "o2.png": 2, "o3.png": 3, "o4.png": 4, "o5.png": 5, "o6.png": 6, "o7.png": 7, "o8.png": 8, "o5.webp": 5, "o7.tif": 7,
 	} {
 		name = filepath.Join(dir, name)
-		h, err := ReadHeader(name)
+		h, err := Disk.ReadHeader(name)
 		if err != nil || h.Orientation != o {
 			t.Errorf("%s: %v, %v", name, h.Orientation, err)
 		}
@@ -241,7 +241,7 @@ func TestUnreadable(t *testing.T) {
 	} {
 		name := write(t, data)
 		for _, read := range []func(string) error{
-			func(n string) error { _, err := ReadHeader(n); return err },
+			func(n string) error { _, err := Disk.ReadHeader(n); return err },
 			func(n string) error { _, err := Disk.Open(n); return err },
 			func(n string) error { _, err := Disk.Verify(n); return err },
 			func(n string) error { _, _, err := Disk.Samples(n); return err },
@@ -297,7 +297,7 @@ func TestAnyBytes(t *testing.T) {
 // readAll reads a file in every way; files that claim much are left.
 func readAll(t *testing.T, name string) {
 	t.Helper()
-	h, err := ReadHeader(name)
+	h, err := Disk.ReadHeader(name)
 	if err != nil {
 		_, err = Disk.Open(name)
 		_, _, err2 := Disk.Samples(name)
@@ -404,7 +404,7 @@ func TestContentAsFile(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantHeader, wantErr := ReadHeader(f)
+		wantHeader, wantErr := Disk.ReadHeader(f)
 		header, err := HeaderOf(f, content)
 		if header != wantHeader || fmt.Sprint(err) != fmt.Sprint(wantErr) {
 			t.Errorf("%s: %+v, %v; of the file %+v, %v", f, header, err, wantHeader, wantErr)

@@ -206,7 +206,12 @@ func (r *Rows) image() (*raster.Image, error) {
 
 // Verify reads a file whole and reports what is wrong with it.
 func (s Source) Verify(name string) (Header, error) {
-	if p, h, err := s.OpenPNG(name); err == nil {
+	f, err := s(name)
+	if err != nil {
+		return Header{}, err
+	}
+	defer f.Close()
+	if p, h, err := openPNG(f); err == nil {
 		// Inflating and comparing checksums tells the same as decoding for half of its time.
 		defer p.Close()
 		if err := p.Verify(); err != nil {
@@ -214,11 +219,11 @@ func (s Source) Verify(name string) (Header, error) {
 		}
 		return h, nil
 	}
-	h, err := s.ReadHeader(name)
+	h, err := fileHeader(f, name)
 	if err != nil {
 		return h, err
 	}
-	r, err := s.Open(name)
+	r, err := openRows(f, name, func() (Header, error) { return h, nil })
 	if err != nil {
 		return h, err
 	}

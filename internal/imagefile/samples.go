@@ -19,15 +19,19 @@ import (
 // Orientation. Other formats and interlaced files are errors that do not name the
 // file; [Source.Samples] reads them, and says what is wrong with a file.
 func (s Source) OpenPNG(name string) (*pngrows.Reader, Header, error) {
-	most, err := limit.Pixels()
-	if err != nil {
-		return nil, Header{}, err
-	}
 	f, err := s(name)
 	if err != nil {
 		return nil, Header{}, err
 	}
 	defer f.Close()
+	return openPNG(f)
+}
+
+func openPNG(f io.ReaderAt) (*pngrows.Reader, Header, error) {
+	most, err := limit.Pixels()
+	if err != nil {
+		return nil, Header{}, err
+	}
 	r, err := pngrows.New(io.NewSectionReader(f, 0, 1<<62), most)
 	if err != nil {
 		return nil, Header{}, err
