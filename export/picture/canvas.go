@@ -8,10 +8,9 @@ import (
 
 	"github.com/disintegration/imaging"
 	"golang.org/x/image/font"
-	"golang.org/x/image/font/gofont/gobold"
-	"golang.org/x/image/font/gofont/goregular"
 	"golang.org/x/image/font/opentype"
 	"golang.org/x/image/math/fixed"
+	"gonum.org/v1/plot/font/liberation"
 )
 
 // Colours of all pictures.
@@ -25,18 +24,20 @@ var (
 	bad    = color.NRGBA{190, 50, 50, 255}
 )
 
-// Fonts are parsed once; they are immutable and the faces are made per canvas.
+// Fonts are those of gonum's plots, so that axes and titles agree. They are immutable, and
+// the faces are made per canvas.
 var (
-	regularFont = sync.OnceValue(func() *opentype.Font { return mustParse(goregular.TTF) })
-	boldFont    = sync.OnceValue(func() *opentype.Font { return mustParse(gobold.TTF) })
+	regularFont = sync.OnceValue(func() *opentype.Font { return sans(font.WeightNormal) })
+	boldFont    = sync.OnceValue(func() *opentype.Font { return sans(font.WeightBold) })
 )
 
-func mustParse(ttf []byte) *opentype.Font {
-	f, err := opentype.Parse(ttf)
-	if err != nil {
-		panic(err) // embedded in the binary
+func sans(weight font.Weight) *opentype.Font {
+	for _, f := range liberation.Collection() {
+		if f.Font.Variant == "Sans" && f.Font.Weight == weight && f.Font.Style == font.StyleNormal {
+			return f.Face
+		}
 	}
-	return f
+	panic("the embedded fonts lack a plain Sans")
 }
 
 // Density is the number of pixels per unit of length of charts ([Confusion],
