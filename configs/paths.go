@@ -137,11 +137,9 @@ func (c *Config) leaveOut() {
 var variable = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
 
 // expand replaces ${VAR} in every path that the run reads by the environment's
-// value. Variables that are not set are one error that names them with their
-// fields.
+// value. Variables that are not set are one error, an [unsetVariables].
 func (c *Config) expand() error {
-	var unset []string
-	fields := map[string][]string{}
+	unset := new(unsetVariables)
 	for _, path := range c.paths() {
 		if !path.read {
 			continue
@@ -150,20 +148,49 @@ func (c *Config) expand() error {
 			name := m[2 : len(m)-1]
 			value, ok := os.LookupEnv(name)
 			if !ok {
-				if fields[name] == nil {
-					unset = append(unset, name)
-				}
-				fields[name] = append(fields[name], path.field)
+				unset.note(name, path.field)
 			}
 			return value
 		})
 	}
-	if len(unset) == 0 {
+	if len(unset.names) == 0 {
 		return nil
 	}
-	var missing []string
-	for _, name := range unset {
-		missing = append(missing, fmt.Sprintf("%s: environment variable %s is not set", strings.Join(fields[name], ", "), name))
+	return unset
+}
+
+// unsetVariables is the error of variables of the environment that paths name and that
+// are not set.
+type unsetVariables struct {
+	names  []string            // in the order of the first fields that name them
+	fields map[string][]string // by variable
+}
+
+func (u *unsetVariables) note(name, field string) {
+	if u.fields == nil {
+		u.fields = map[string][]string{}
 	}
-	return fmt.Errorf("%s (set it, or the field: %s=DIR)", strings.Join(missing, "; "), fields[unset[0]][0])
+	if u.fields[name] == nil {
+		u.names = append(u.names, name)
+	}
+	if !slices.Contains(u.fields[name], field) {
+		u.fields[name] = append(u.fields[name], field)
+	}
+}
+
+// add notes those of another configuration, too.
+func (u *unsetVariables) add(other *unsetVariables) {
+	for _, name := range other.names {
+		for _, field := range other.fields[name] {
+			u.note(name, field)
+		}
+	}
+}
+
+func (u *unsetVariables) Error() string {
+	var missing []string
+	for _, name := range u.names {
+		missing = append(missing, fmt.Sprintf("%s: environment variable %s is not set", strings.Join(u.fields[name], ", "), name))
+	}
+	return fmt.Sprintf("%s (set it, or the field: %s=DIR)", strings.Join(missing, "; "), u.fields[u.names[0]][0])
 }

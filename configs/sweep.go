@@ -30,8 +30,12 @@ type Sweep struct {
 	// Oracle is the row that closes the gap, of which the table says what share
 	// the others recover from the baseline; empty: none.
 	Oracle string
-	path   string // for messages
-	file   document
+	// Subsets are names of class subsets of the evaluation, as synthia-16: the table's means are
+	// over the first one, and each further one is a column. Empty: over all classes.
+	Subsets []string
+	Paper   *Paper // what was published of the rows; nil: nothing
+	path    string // for messages
+	file    document
 }
 
 // Setting is a configuration's dotted key and its value, as the sweep's file has
@@ -118,6 +122,8 @@ func (s *Sweep) parse(text []byte) error {
 		"settings": func(n *yaml.Node) (err error) { s.Settings, err = s.settingsOf(n); return err },
 		"grid":     func(n *yaml.Node) (err error) { s.Grid, err = s.axesOf(n); return err },
 		"rows":     s.parseRows,
+		"subsets":  s.parseSubsets,
+		"paper":    s.parsePaper,
 	})
 }
 

@@ -80,7 +80,7 @@ func (s *Sweep) checkRows() error {
 	if s.Oracle != "" && s.Baseline == "" {
 		return errors.New("oracle: a gap lies between two rows: give the baseline, too")
 	}
-	return nil
+	return s.checkPaper(names)
 }
 
 // checkKeys refuses keys that a sweep sets itself, and those that two of its
@@ -202,8 +202,13 @@ func (s *Sweep) Variants(settings []string) ([]Variant, error) {
 	}
 	var out []Variant
 	var faults []error
+	var unset unsetVariables // of all rows: one error
 	for _, p := range s.points() {
 		cfg, err := load(s.Config, append(slices.Clone(base), entriesOf(p.set)...))
+		if u := new(unsetVariables); errors.As(err, &u) {
+			unset.add(u)
+			continue
+		}
 		if err != nil {
 			faults = append(faults, fmt.Errorf("sweep %s: row %q: %w", s.path, p.name, err))
 			continue
@@ -213,6 +218,9 @@ func (s *Sweep) Variants(settings []string) ([]Variant, error) {
 			v.X, _ = p.set[len(p.set)-1].number() // Curve has seen that it is one
 		}
 		out = append(out, v)
+	}
+	if len(unset.names) > 0 {
+		faults = append(faults, fmt.Errorf("sweep %s: configuration %s: %w", s.path, s.Config, &unset))
 	}
 	return out, errors.Join(faults...)
 }

@@ -107,12 +107,14 @@ func prepareAll(ctx context.Context, jobs []Job, open []int, o Options) error {
 	if err := e.Close(); err != nil {
 		return err
 	}
+	var cfgs []configs.Config
 	for _, i := range open {
 		if err := renderStreets(ctx, jobs[i].Config, o); err != nil {
 			return fmt.Errorf("%s: %w", jobs[i], err)
 		}
+		cfgs = append(cfgs, jobs[i].Config)
 	}
-	return nil
+	return checkRoots(cfgs)
 }
 
 func complete(results []JobResult) int {

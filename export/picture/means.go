@@ -5,6 +5,7 @@ import (
 	"image"
 	"image/color"
 	"math"
+	"slices"
 
 	"gonum.org/v1/plot"
 	"gonum.org/v1/plot/font"
@@ -20,7 +21,11 @@ type Mean struct {
 	Name      string
 	Values    []float64
 	Mean, Std float64
+	Others    []float64 // what others have reached, drawn as open marks
 }
+
+// published is the colour of what others have reached.
+var published = ink
 
 // Geometry of [Means], units.
 const (
@@ -64,25 +69,33 @@ func Means(title, axis string, rows []Mean, baseline int) (image.Image, error) {
 	}
 	w, h := meansPlot+widest, meansAxes+len(rows)*meansRow
 	legend := []plotted{{name: "mean ± deviation", color: accent}, {name: "single runs", color: gray}}
+	if slices.ContainsFunc(rows, func(r Mean) bool { return len(r.Others) > 0 }) {
+		legend = append(legend, plotted{name: "published", color: published})
+	}
 	return framed(frameOf(false), title, legend, w, h, tiled([][]*plot.Plot{{p}}, w, h)), nil
 }
 
 // meansScale returns the range of all that is drawn, with a margin; lo > hi when
-// there is nothing.
+// no row has a mean.
 func meansScale(rows []Mean) (lo, hi float64) {
 	lo, hi = math.Inf(1), math.Inf(-1)
-	for _, r := range rows {
-		if !finite(r.Mean) {
-			continue
-		}
-		for _, v := range append([]float64{r.Mean - r.Std, r.Mean + r.Std, r.Mean}, r.Values...) {
+	widen := func(values ...float64) {
+		for _, v := range values {
 			if finite(v) {
 				lo, hi = min(lo, v), max(hi, v)
 			}
 		}
 	}
+	for _, r := range rows {
+		if finite(r.Mean) {
+			widen(append([]float64{r.Mean - r.Std, r.Mean + r.Std, r.Mean}, r.Values...)...)
+		}
+	}
 	if lo > hi {
 		return lo, hi
+	}
+	for _, r := range rows {
+		widen(r.Others...)
 	}
 	margin := max(0.06*(hi-lo), 0.5*narrow*math.Abs(hi))
 	if hi-lo <= narrow*math.Abs(hi) {
@@ -104,16 +117,12 @@ func addMark(p *plot.Plot, x, rows float64) error {
 
 // draw draws the row at height y, its numbers right-aligned at x.
 func (r Mean) draw(p *plot.Plot, y, x float64) error {
-	var runs plotter.XYs
-	for _, v := range r.Values {
-		if finite(v) {
-			runs = append(runs, plotter.XY{X: v, Y: y})
-		}
+	runs := atHeight(r.Values, y)
+	if err := addGlyphs(p, runs, draw.GlyphStyle{Color: gray, Radius: 2.6, Shape: draw.CircleGlyph{}}); err != nil {
+		return err
 	}
-	if len(runs) > 0 {
-		if err := addGlyphs(p, runs, draw.GlyphStyle{Color: gray, Radius: 2.6, Shape: draw.CircleGlyph{}}); err != nil {
-			return err
-		}
+	if err := addGlyphs(p, atHeight(r.Others, y), draw.GlyphStyle{Color: published, Radius: 4.5, Shape: draw.SquareGlyph{}}); err != nil {
+		return err
 	}
 	written, ink := "–", color.Color(faint)
 	if finite(r.Mean) {
@@ -132,6 +141,17 @@ func (r Mean) draw(p *plot.Plot, y, x float64) error {
 		}
 	}
 	return addNumber(p, x, y, written, ink)
+}
+
+// atHeight are the points of those of the values that are there.
+func atHeight(values []float64, y float64) plotter.XYs {
+	var points plotter.XYs
+	for _, v := range values {
+		if finite(v) {
+			points = append(points, plotter.XY{X: v, Y: y})
+		}
+	}
+	return points
 }
 
 // addNumber writes a text that ends at (x, y).

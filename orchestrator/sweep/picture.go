@@ -12,7 +12,7 @@ import (
 const axisName = "target mIoU, %"
 
 // picture draws the table: a curve over the value of the grid's only key where it
-// is a number, otherwise a line per row.
+// is a number, otherwise a line per row, with what was published of it on the same data.
 func (p *Plan) picture(t *Table) (image.Image, error) {
 	title := cmp.Or(t.Title, t.Name)
 	if key := p.sweep.Curve(); key != "" {
@@ -24,6 +24,9 @@ func (p *Plan) picture(t *Table) (image.Image, error) {
 		rows[i] = picture.Mean{Name: r.Name, Mean: 100 * float64(r.Mean), Std: 100 * float64(r.Std)}
 		for _, m := range r.MIoU {
 			rows[i].Values = append(rows[i].Values, 100*float64(m))
+		}
+		if r.Paper != nil && t.Paper.On == "" { // figures of other data lie far from these
+			rows[i].Others = []float64{100 * float64(r.Paper.MIoU)}
 		}
 	}
 	base := t.row(t.Baseline)

@@ -7,8 +7,10 @@ import (
 	"io"
 	"math"
 	"os"
+	"slices"
 	"time"
 
+	"t2sda/export/score"
 	"t2sda/internal/atomicfile"
 	"t2sda/internal/plural"
 	"t2sda/internal/raster"
@@ -41,30 +43,30 @@ func (p *Plan) Run(ctx context.Context, o orchestrator.Options) (*Table, error) 
 			return nil, err
 		}
 	}
-	if err := p.train(ctx, known, o); err != nil {
+	if err := p.train(ctx, p.jobs, known, o); err != nil {
 		return nil, err
 	}
 	t := p.tabulate(known)
 	return t, errors.Join(p.write(o.Disk, t), t.print(o.Out), p.failed(known))
 }
 
-// train trains the jobs that the store has no outcome of and puts theirs there.
-func (p *Plan) train(ctx context.Context, known *store, o orchestrator.Options) error {
+// train trains those of the jobs that the store has no outcome of and puts theirs there.
+func (p *Plan) train(ctx context.Context, jobs []orchestrator.Job, known *store, o orchestrator.Options) error {
 	var open []orchestrator.Job
-	for _, j := range p.jobs {
-		if e := known.find(j.Config.Hash(), p.threads); e == nil || e.Error != "" {
+	for _, j := range jobs {
+		if !known.find(j.Config.Hash(), p.threads).settled(p.sweep.Subsets) {
 			open = append(open, j)
 		}
 	}
-	if n := len(p.jobs) - len(open); n > 0 {
-		fmt.Fprintf(o.Out, "%d of %d runs are in %s\n", n, len(p.jobs), p.path(".json"))
+	if n := len(jobs) - len(open); n > 0 {
+		fmt.Fprintf(o.Out, "%d of %d runs are in %s\n", n, len(jobs), p.path(".json"))
 	}
 	results, err := orchestrator.TrainAll(ctx, open, p.atATime, o)
 	if err != nil {
 		return err
 	}
 	for i, r := range results {
-		known.put(entryOf(open[i], r))
+		known.put(entryOf(open[i], r, p.sweep.Subsets))
 	}
 	return nil
 }
@@ -102,8 +104,8 @@ func (t *Table) print(w io.Writer) error {
 	fmt.Fprintf(w, "\n%s: %s\n", t.Name, t.Caption)
 	cells := t.cells()
 	err := texttable.Write(w, cells[:1], cells[1:])
-	for _, f := range t.Failures {
-		fmt.Fprintln(w, f)
+	for _, line := range slices.Concat(t.sources(), t.Failures) {
+		fmt.Fprintln(w, line)
 	}
 	return err
 }
@@ -114,6 +116,11 @@ func (p *Plan) Print(w io.Writer) error {
 	known, err := readStore(p.path(".json"))
 	if err != nil {
 		return err
+	}
+	head := []string{"row", "seed", "configuration", "run"}
+	table := p.tabulate(known) // for what was published
+	if table.Paper != nil {
+		head = append(head, table.Paper.heading("paper"))
 	}
 	var lines [][]string
 	var open []string                 // methods of what is not known
@@ -128,16 +135,20 @@ func (p *Plan) Print(w io.Writer) error {
 			open = append(open, method)
 		} else {
 			seconds[method] = append(seconds[method], e.Seconds)
-			said = fmt.Sprintf("%s %% in %s", e.MIoU.Short(), where)
+			said = fmt.Sprintf("%s %% in %s", e.score(p.sweep.Subsets).Short(), where)
 		}
 		for _, c := range p.cells {
 			if c.job == i {
-				lines = append(lines, []string{c.row, fmt.Sprint(c.seed), j.Config.Hash(), said})
+				line := []string{c.row, fmt.Sprint(c.seed), j.Config.Hash(), said}
+				if table.Paper != nil {
+					line = append(line, table.Rows[table.row(c.row)].published("%.1f", func(p *Published) score.Score { return p.MIoU }))
+				}
+				lines = append(lines, line)
 				said = "the same run"
 			}
 		}
 	}
-	if err := texttable.Write(w, [][]string{{"row", "seed", "configuration", "run"}}, lines); err != nil {
+	if err := texttable.Write(w, [][]string{head}, lines); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(w, "%s, %d to be trained, up to %d at a time, threads per run: %d; estimated time: %s\n",
@@ -148,14 +159,14 @@ func (p *Plan) Print(w io.Writer) error {
 // known returns what a job reached and where that stands, nil if it has still to
 // be trained.
 func (p *Plan) known(s *store, j orchestrator.Job) (e *Entry, where string, err error) {
-	if e := s.find(j.Config.Hash(), p.threads); e != nil && e.Error == "" {
+	if e := s.find(j.Config.Hash(), p.threads); e.settled(p.sweep.Subsets) {
 		return e, p.path(".json"), nil
 	}
 	out, err := orchestrator.Finished(j)
 	if err != nil || out == nil {
 		return nil, "", err
 	}
-	made := entryOf(j, orchestrator.JobResult{Outcome: out})
+	made := entryOf(j, orchestrator.JobResult{Outcome: out}, p.sweep.Subsets)
 	return &made, j.Dir(), nil
 }
 

@@ -31,6 +31,15 @@ func ParseShard(text string) (s Shard, err error) {
 	return s, nil
 }
 
+// of returns the shard's jobs.
+func (s Shard) of(jobs []orchestrator.Job) []orchestrator.Job {
+	var out []orchestrator.Job
+	for i := s.Number - 1; i < len(jobs); i += s.Of {
+		out = append(out, jobs[i])
+	}
+	return out
+}
+
 // trainShard trains the shard's runs, and writes no table: the sweep without a shard
 // reads all runs back, once they are there.
 func (p *Plan) trainShard(ctx context.Context, o orchestrator.Options) error {
@@ -43,19 +52,13 @@ func (p *Plan) trainShard(ctx context.Context, o orchestrator.Options) error {
 	if err != nil {
 		return err
 	}
-	all := p.jobs
-	p.jobs = nil
-	for i, j := range all {
-		if i%p.shard.Of == p.shard.Number-1 {
-			p.jobs = append(p.jobs, j)
-		}
-	}
-	fmt.Fprintf(o.Out, "shard %d of %d: %d of %s\n", p.shard.Number, p.shard.Of, len(p.jobs), plural.Of(len(all), "run", "runs"))
-	if err := p.train(ctx, known, o); err != nil {
+	jobs := p.shard.of(p.jobs)
+	fmt.Fprintf(o.Out, "shard %d of %d: %d of %s\n", p.shard.Number, p.shard.Of, len(jobs), plural.Of(len(p.jobs), "run", "runs"))
+	if err := p.train(ctx, jobs, known, o); err != nil {
 		return err
 	}
 	var failed []error
-	for _, j := range p.jobs {
+	for _, j := range jobs {
 		if e := known.find(j.Config.Hash(), p.threads); e != nil && e.Error != "" {
 			failed = append(failed, fmt.Errorf("%s failed: %s", j, e.Error))
 		}

@@ -23,6 +23,7 @@ type Entry struct {
 	Iterations int                    `json:"iterations"`
 	MIoU       score.Score            `json:"miou"` // NaN for a run that failed
 	IoU        map[string]score.Score `json:"iou,omitempty"`
+	Subsets    map[string]score.Score `json:"subsets,omitempty"` // mIoU over those of the sweep, by name
 	Seconds    float64                `json:"seconds"`
 	Error      string                 `json:"error,omitempty"`
 }
@@ -47,7 +48,7 @@ func readStore(path string) (*store, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	for _, e := range file.Runs {
-		for _, s := range append(slices.Collect(maps.Values(e.IoU)), e.MIoU) {
+		for _, s := range append(slices.AppendSeq(slices.Collect(maps.Values(e.IoU)), maps.Values(e.Subsets)), e.MIoU) {
 			if err := s.Validate(); err != nil {
 				return nil, fmt.Errorf("%s: row %s, seed %d: %w", path, e.Row, e.Seed, err)
 			}
@@ -84,8 +85,33 @@ func (s *store) seeds() []uint64 {
 	return slices.Compact(out)
 }
 
-// entryOf translates a job's result.
-func entryOf(j orchestrator.Job, r orchestrator.JobResult) Entry {
+// over is the mIoU over a subset of the classes.
+func (e *Entry) over(subset string) score.Score {
+	if s, ok := e.Subsets[subset]; ok {
+		return s
+	}
+	return missing
+}
+
+// score is what the table's means are of.
+func (e *Entry) score(subsets []string) score.Score {
+	if len(subsets) > 0 {
+		return e.over(subsets[0])
+	}
+	return e.MIoU
+}
+
+// settled reports whether there is nothing more to learn of a run.
+func (e *Entry) settled(subsets []string) bool {
+	return e != nil && e.Error == "" && !slices.ContainsFunc(subsets, func(name string) bool {
+		_, ok := e.Subsets[name]
+		return !ok
+	})
+}
+
+// entryOf translates a job's result. One without a mean over one of the subsets is a
+// failure.
+func entryOf(j orchestrator.Job, r orchestrator.JobResult, subsets []string) Entry {
 	c := j.Config
 	e := Entry{
 		Row: j.Row, Method: string(c.Method), Seed: c.Seed, Hash: c.Hash(), Threads: c.Runtime.Threads, Iterations: c.Train.Iterations,
@@ -95,8 +121,20 @@ func entryOf(j orchestrator.Job, r orchestrator.JobResult) Entry {
 		e.Error = r.Err.Error()
 		return e
 	}
-	e.MIoU, e.Seconds, e.IoU = r.Outcome.Result.MIoU, r.Outcome.Seconds, map[string]score.Score{}
-	for _, class := range r.Outcome.Result.Classes {
+	result := r.Outcome.Result
+	for _, name := range subsets {
+		mean, ok := result.Subset(name)
+		if !ok {
+			e.Error = fmt.Sprintf("it was scored, but its classes have no subset %q", name)
+			return e
+		}
+		if e.Subsets == nil {
+			e.Subsets = map[string]score.Score{}
+		}
+		e.Subsets[name] = mean.MIoU
+	}
+	e.MIoU, e.Seconds, e.IoU = result.MIoU, r.Outcome.Seconds, map[string]score.Score{}
+	for _, class := range result.Classes {
 		e.IoU[class.Name] = class.IoU
 	}
 	return e

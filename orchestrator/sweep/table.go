@@ -24,6 +24,8 @@ type Table struct {
 	Caption  string   `json:"caption"`
 	Baseline string   `json:"baseline,omitempty"`
 	Oracle   string   `json:"oracle,omitempty"`
+	Subsets  []string `json:"subsets,omitempty"` // of classes: scores are means over the first one, see [configs.Sweep]
+	Paper    *Paper   `json:"paper,omitempty"`
 	Seeds    []uint64 `json:"seeds"`
 	Rows     []Row    `json:"rows"`
 	Failures []string `json:"failures,omitempty"`
@@ -43,13 +45,24 @@ type Row struct {
 	// Gap is the share of the gap between baseline and oracle that the row's mean
 	// recovers, over the seeds that all three have.
 	Gap     score.Score `json:"gap_recovered"`
-	Seconds float64     `json:"seconds"` // mean per run
+	Seconds float64     `json:"seconds"`           // mean per run
+	Further []Spread    `json:"further,omitempty"` // means over the table's further subsets
+	Paper   *Published  `json:"paper,omitempty"`
+}
+
+// Spread is a mean over seeds, and the sample's deviation.
+type Spread struct {
+	Mean score.Score `json:"mean"`
+	Std  score.Score `json:"std"`
 }
 
 // tabulate makes the table of everything in the store that belongs to the sweep's
 // rows, and of the seeds that were asked for.
 func (p *Plan) tabulate(s *store) *Table {
-	t := &Table{Name: p.sweep.Name, Title: p.sweep.Title, Baseline: p.sweep.Baseline, Oracle: p.sweep.Oracle, Caption: p.caption(), Runs: s.runs}
+	t := &Table{
+		Name: p.sweep.Name, Title: p.sweep.Title, Baseline: p.sweep.Baseline, Oracle: p.sweep.Oracle, Subsets: p.sweep.Subsets,
+		Caption: p.caption(), Runs: s.runs,
+	}
 	for _, seed := range s.seeds() {
 		if !slices.Contains(p.seeds, seed) && slices.ContainsFunc(p.variants, func(v configs.Variant) bool { return p.find(s, v, seed) != nil }) {
 			t.Seeds = append(t.Seeds, seed)
@@ -58,26 +71,43 @@ func (p *Plan) tabulate(s *store) *Table {
 	t.Seeds = append(t.Seeds, p.seeds...)
 	slices.Sort(t.Seeds)
 	for _, v := range p.variants {
-		row := Row{Name: v.Name}
-		for _, seed := range t.Seeds {
-			value := missing
-			if e := p.find(s, v, seed); e != nil {
-				value = e.MIoU
-				row.Seconds += e.Seconds
-				if e.Error != "" {
-					t.Failures = append(t.Failures, fmt.Sprintf("row %s seed %d failed: %s", v.Name, seed, e.Error))
-				}
-			}
-			row.MIoU = append(row.MIoU, value)
-		}
-		var n int
-		row.Mean, row.Std, n = orchestrator.MeanStd(row.MIoU)
-		row.Seconds /= float64(max(n, 1))
-		t.Rows = append(t.Rows, row)
+		t.Rows = append(t.Rows, p.row(t, s, v))
 	}
 	t.hold()
+	t.addPaper(p.sweep.Paper)
 	return t
 }
+
+// row makes the line of a variant, and adds its failures to the table's.
+func (p *Plan) row(t *Table, s *store, v configs.Variant) Row {
+	row := Row{Name: v.Name}
+	further := make([][]score.Score, len(t.furtherSubsets()))
+	for _, seed := range t.Seeds {
+		e := p.find(s, v, seed)
+		if e == nil {
+			e = &Entry{MIoU: missing}
+		}
+		row.Seconds += e.Seconds
+		if e.Error != "" {
+			t.Failures = append(t.Failures, fmt.Sprintf("row %s seed %d failed: %s", v.Name, seed, e.Error))
+		}
+		row.MIoU = append(row.MIoU, e.score(t.Subsets))
+		for k, name := range t.furtherSubsets() {
+			further[k] = append(further[k], e.over(name))
+		}
+	}
+	var n int
+	row.Mean, row.Std, n = orchestrator.MeanStd(row.MIoU)
+	row.Seconds /= float64(max(n, 1))
+	for _, scores := range further {
+		mean, std, _ := orchestrator.MeanStd(scores)
+		row.Further = append(row.Further, Spread{mean, std})
+	}
+	return row
+}
+
+// furtherSubsets are those that the table's means are not over.
+func (t *Table) furtherSubsets() []string { return t.Subsets[min(1, len(t.Subsets)):] }
 
 // find returns what the store has of a row and seed.
 func (p *Plan) find(s *store, v configs.Variant, seed uint64) *Entry {
@@ -131,70 +161,11 @@ func (p *Plan) caption() string {
 	if !slices.ContainsFunc(p.variants, func(v configs.Variant) bool { return v.Config.Train.Iterations != iterations }) {
 		common += ", " + plural.Of(iterations, "iteration", "iterations")
 	}
-	return common + fmt.Sprintf(", threads per run: %d; target mIoU in %%", p.threads)
-}
-
-// cells are the table's texts, the heads first.
-func (t *Table) cells() [][]string {
-	head := []string{"row"}
-	for _, s := range t.Seeds {
-		head = append(head, fmt.Sprintf("seed %d", s))
+	over := ""
+	if len(p.sweep.Subsets) > 0 {
+		over = " over " + p.sweep.Subsets[0]
 	}
-	head = append(head, "mean ± std")
-	if t.Baseline != "" {
-		head = append(head, "difference")
-	}
-	if t.Oracle != "" {
-		head = append(head, "gap recovered")
-	}
-	lines := [][]string{append(head, "s/run")}
-	for _, r := range t.Rows {
-		line := []string{r.Name}
-		n := 0
-		for _, m := range r.MIoU {
-			line = append(line, m.Short())
-			if !math.IsNaN(float64(m)) {
-				n++
-			}
-		}
-		line = append(line, spread("%.1f", r.Mean, r.Std, n))
-		if t.Baseline != "" {
-			line = append(line, spread("%+.1f", r.Difference, r.DifferenceStd, t.pairs(r)))
-		}
-		if t.Oracle != "" {
-			line = append(line, spread("%.0f %%", r.Gap, 0, 1))
-		}
-		seconds := "–"
-		if n > 0 {
-			seconds = fmt.Sprintf("%.0f", r.Seconds)
-		}
-		lines = append(lines, append(line, seconds))
-	}
-	return lines
-}
-
-// pairs counts the seeds that the row and the baseline have.
-func (t *Table) pairs(r Row) int {
-	n := 0
-	for _, base := range t.Rows {
-		for k := range base.MIoU {
-			if base.Name == t.Baseline && !math.IsNaN(float64(base.MIoU[k]+r.MIoU[k])) {
-				n++
-			}
-		}
-	}
-	return n
-}
-
-// spread writes mean ± deviation of n values in per cent.
-func spread(format string, mean, std score.Score, n int) string {
-	switch {
-	case math.IsNaN(float64(mean)):
-		return "–"
-	case n < 2:
-		return fmt.Sprintf(format, 100*float64(mean))
-	}
-	return fmt.Sprintf(format+" ± %.1f", 100*float64(mean), 100*float64(std))
+	return common + fmt.Sprintf(", threads per run: %d; target mIoU%s in %%", p.threads, over)
 }
 
 // Markdown is the table as it stands in documents.
@@ -206,8 +177,8 @@ func (t *Table) Markdown() string {
 	}
 	b.WriteString("\n\n")
 	b.WriteString(texttable.Markdown(t.cells()))
-	for _, f := range t.Failures {
-		fmt.Fprintf(&b, "\n%s\n", f)
+	for _, line := range slices.Concat(t.sources(), t.Failures) {
+		fmt.Fprintf(&b, "\n%s\n", line)
 	}
 	return b.String()
 }
