@@ -20,7 +20,9 @@ func writeSweep(t *testing.T, text string) string {
 // TestEmbeddedSweeps: all of the program's sweeps parse, and all of their
 // configurations are valid and differ.
 func TestEmbeddedSweeps(t *testing.T) {
-	t.Setenv("CAMVID_ROOT", t.TempDir())
+	for _, name := range []string{"CAMVID_ROOT", "GTA5_ROOT", "SYNTHIA_ROOT", "CITYSCAPES_ROOT", "STYLES_ROOT", "STYLE_TRANSFER_ONNX", "ADAIN_ONNX"} {
+		t.Setenv(name, t.TempDir())
+	}
 	for _, name := range Sweeps() {
 		s, err := LoadSweep(name)
 		if err != nil {
