@@ -169,26 +169,28 @@ func TestPaperPresets(t *testing.T) {
 // The presets of HRDA and MIC have their public configurations' numbers (Hoyer et al., 2022
 // and 2023), and the paper's for all else.
 func TestHRDAPresets(t *testing.T) {
-	for _, name := range []string{"GTA5_ROOT", "CITYSCAPES_ROOT"} {
+	for _, name := range []string{"GTA5_ROOT", "SYNTHIA_ROOT", "CITYSCAPES_ROOT"} {
 		t.Setenv(name, "/"+name)
 	}
-	want, err := Load("gta5-cityscapes", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want.Name = "gta5-cityscapes-hrda"
-	want.Data.Source.Resize = Size{2560, 1440}
-	want.Data.Target.Resize, want.Data.Eval.Resize = Size{2048, 1024}, Size{2048, 1024}
-	want.Data.Crop = Size{1024, 1024}
-	want.Model.HRDA = HRDA{Detail: Size{512, 512}, Weight: 0.1, Attention: 256}
-	hrda, err := Load(want.Name, nil)
-	if diff := cmp.Diff(want, hrda, cmpopts.EquateEmpty(), cmpopts.IgnoreUnexported(Config{})); diff != "" || err != nil {
-		t.Errorf("%s: %v", diff, err)
-	}
-	want.Name, want.Method, want.Loss.Mask = "gta5-cityscapes-mic", "t2s+mask", Mask{Weight: 1, Block: 64, Ratio: 0.7}
-	mic, err := Load(want.Name, nil)
-	if diff := cmp.Diff(want, mic, cmpopts.EquateEmpty(), cmpopts.IgnoreUnexported(Config{})); diff != "" || err != nil {
-		t.Errorf("%s: %v", diff, err)
+	for name, source := range map[string]Size{"gta5-cityscapes": {2560, 1440}, "synthia-cityscapes": {2560, 1520}} {
+		want, err := Load(name, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want.Name = name + "-hrda"
+		want.Data.Source.Resize = source
+		want.Data.Target.Resize, want.Data.Eval.Resize = Size{2048, 1024}, Size{2048, 1024}
+		want.Data.Crop = Size{1024, 1024}
+		want.Model.HRDA = HRDA{Detail: Size{512, 512}, Weight: 0.1, Attention: 256}
+		hrda, err := Load(want.Name, nil)
+		if diff := cmp.Diff(want, hrda, cmpopts.EquateEmpty(), cmpopts.IgnoreUnexported(Config{})); diff != "" || err != nil {
+			t.Errorf("%s: %v", diff, err)
+		}
+		want.Name, want.Method, want.Loss.Mask = name+"-mic", "t2s+mask", Mask{Weight: 1, Block: 64, Ratio: 0.7}
+		mic, err := Load(want.Name, nil)
+		if diff := cmp.Diff(want, mic, cmpopts.EquateEmpty(), cmpopts.IgnoreUnexported(Config{})); diff != "" || err != nil {
+			t.Errorf("%s: %v", diff, err)
+		}
 	}
 }
 

@@ -57,6 +57,20 @@ func TestEmbeddedSweeps(t *testing.T) {
 	if n := len(Sweeps()); n < 10 {
 		t.Errorf("%d sweeps", n)
 	}
+	// Rows with masked images on HRDA are the presets of MIC.
+	for _, data := range []string{"gta5", "synthia"} {
+		s, err := LoadSweep("paper-" + data + "-hrda")
+		if err != nil {
+			t.Fatal(err)
+		}
+		variants, err := s.Variants(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if last := variants[len(variants)-1]; last.Config.Hash() != presetHash(t, data+"-cityscapes-mic") {
+			t.Errorf("%s: row %q is not the preset of MIC", s.Name, last.Name)
+		}
+	}
 }
 
 func presetHash(t *testing.T, preset string) string {

@@ -115,6 +115,8 @@ func genuine(t *testing.T, check func(t *testing.T, preset string)) {
 		"SYNTHIA, DINOv2":  {"synthia-cityscapes-dinov2", false},
 		"GTA5, HRDA":       {"gta5-cityscapes-hrda", false},
 		"GTA5, MIC":        {"gta5-cityscapes-mic", false},
+		"SYNTHIA, HRDA":    {"synthia-cityscapes-hrda", false},
+		"SYNTHIA, MIC":     {"synthia-cityscapes-mic", false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := t.TempDir()

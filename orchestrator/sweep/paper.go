@@ -60,8 +60,8 @@ func miouOf(p *configs.Paper, row string) score.Score {
 	return missing
 }
 
-// share is a figure in per cent as a share.
-func share(percent float64) score.Score { return score.Score(percent / 100) }
+// share is a figure in per cent as a share, to the digits that it is written with.
+func share(percent float64) score.Score { return score.Score(math.Round(1e4*percent) / 1e6) }
 
 // heading is that of the column of published figures.
 func (p *Paper) heading(what string) string {
@@ -91,7 +91,7 @@ func (t *Table) sources() []string {
 	}
 	first := "paper: " + t.Paper.Source
 	if t.Paper.On != "" {
-		first += fmt.Sprintf(". Its figures are of %s: orders and differences can be held against this table's, values cannot", t.Paper.On)
+		first += fmt.Sprintf(". Its figures are of %s: orders and differences can be held against this table's, values cannot.", t.Paper.On)
 	}
 	lines := []string{first}
 	var cited []string

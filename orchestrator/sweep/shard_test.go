@@ -20,13 +20,17 @@ func TestShards(t *testing.T) {
 		runs  int
 	}{{Shard{2, 2}, 1}, {Shard{1, 2}, 2}} {
 		var out bytes.Buffer
-		table, err := plan(t, s, Options{Jobs: 1, Shard: k.shard}).Run(t.Context(), quiet(&out))
+		p := plan(t, s, Options{Jobs: 1, Shard: k.shard})
+		table, err := p.Run(t.Context(), quiet(&out))
 		if err != nil || table != nil {
 			t.Fatalf("%+v: %v, %v", k.shard, table, err)
 		}
 		n := strings.Count(out.String(), ": target mIoU")
 		if trained += n; n != k.runs {
 			t.Errorf("%+v: %d runs\n%s", k.shard, n, out.String())
+		}
+		if len(p.jobs) != 3 {
+			t.Errorf("%+v: of 3 jobs the plan has %d left", k.shard, len(p.jobs))
 		}
 	}
 	var out bytes.Buffer
