@@ -39,6 +39,10 @@ func TestMeans(t *testing.T) {
 	if !holds(picture, plot, gray) {
 		t.Error("there are no dots of single runs")
 	}
+	rows[2].Others = []float64{20}
+	if lo, hi := meansScale(rows); lo > 20 || hi < 56 {
+		t.Errorf("the scale from %g to %g leaves out what others have reached", lo, hi)
+	}
 	if _, err := Means("none", "x", rows[2:], -1); err == nil || !strings.Contains(err.Error(), `"none": none of the 1 rows has a mean`) {
 		t.Errorf("have %v", err)
 	}

@@ -9,15 +9,13 @@ import (
 	"t2sda/export/picture"
 )
 
-const axisName = "target mIoU, %"
-
 // picture draws the table: a curve over the value of the grid's only key where it
 // is a number, otherwise a line per row, with what was published of it on the same data.
 func (p *Plan) picture(t *Table) (image.Image, error) {
 	title := cmp.Or(t.Title, t.Name)
 	if key := p.sweep.Curve(); key != "" {
 		series := p.curves(t)
-		return picture.Curves(picture.CurvesOptions{Title: title, X: key, Y: axisName, LogX: spansDecades(series)}, series...)
+		return picture.Curves(picture.CurvesOptions{Title: title, X: key, Y: p.scoreName()+", %", LogX: spansDecades(series)}, series...)
 	}
 	rows := make([]picture.Mean, len(t.Rows))
 	for i, r := range t.Rows {
@@ -30,7 +28,7 @@ func (p *Plan) picture(t *Table) (image.Image, error) {
 		}
 	}
 	base := t.row(t.Baseline)
-	return picture.Means(title, axisName, rows, base)
+	return picture.Means(title, p.scoreName()+", %", rows, base)
 }
 
 // curves makes a series for each of the sweep's rows, or a single one.

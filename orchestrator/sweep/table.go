@@ -161,11 +161,15 @@ func (p *Plan) caption() string {
 	if !slices.ContainsFunc(p.variants, func(v configs.Variant) bool { return v.Config.Train.Iterations != iterations }) {
 		common += ", " + plural.Of(iterations, "iteration", "iterations")
 	}
-	over := ""
+	return common + fmt.Sprintf(", threads per run: %d; %s in %%", p.threads, p.scoreName())
+}
+
+// scoreName is what the table's means are of.
+func (p *Plan) scoreName() string {
 	if len(p.sweep.Subsets) > 0 {
-		over = " over " + p.sweep.Subsets[0]
+		return "target mIoU over " + p.sweep.Subsets[0]
 	}
-	return common + fmt.Sprintf(", threads per run: %d; target mIoU%s in %%", p.threads, over)
+	return "target mIoU"
 }
 
 // Markdown is the table as it stands in documents.
