@@ -15,7 +15,7 @@ func (p *Plan) picture(t *Table) (image.Image, error) {
 	title := cmp.Or(t.Title, t.Name)
 	if key := p.sweep.Curve(); key != "" {
 		series := p.curves(t)
-		return picture.Curves(picture.CurvesOptions{Title: title, X: key, Y: p.scoreName()+", %", LogX: spansDecades(series)}, series...)
+		return picture.Curves(picture.CurvesOptions{Title: title, X: key, Y: p.scoreName() + ", %", LogX: spansDecades(series)}, series...)
 	}
 	rows := make([]picture.Mean, len(t.Rows))
 	for i, r := range t.Rows {
