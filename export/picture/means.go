@@ -24,9 +24,6 @@ type Mean struct {
 	Others    []float64 // what others have reached, drawn as open marks
 }
 
-// published is the colour of what others have reached.
-var published = ink
-
 // Geometry of [Means], units.
 const (
 	meansPlot   = 640 // without the rows' names
@@ -70,7 +67,7 @@ func Means(title, axis string, rows []Mean, baseline int) (image.Image, error) {
 	w, h := meansPlot+widest, meansAxes+len(rows)*meansRow
 	legend := []plotted{{name: "mean ± deviation", color: accent}, {name: "single runs", color: gray}}
 	if slices.ContainsFunc(rows, func(r Mean) bool { return len(r.Others) > 0 }) {
-		legend = append(legend, plotted{name: "published", color: published})
+		legend = append(legend, plotted{name: "published", color: ink})
 	}
 	return framed(frameOf(false), title, legend, w, h, tiled([][]*plot.Plot{{p}}, w, h)), nil
 }
@@ -121,7 +118,7 @@ func (r Mean) draw(p *plot.Plot, y, x float64) error {
 	if err := addGlyphs(p, runs, draw.GlyphStyle{Color: gray, Radius: 2.6, Shape: draw.CircleGlyph{}}); err != nil {
 		return err
 	}
-	if err := addGlyphs(p, atHeight(r.Others, y), draw.GlyphStyle{Color: published, Radius: 4.5, Shape: draw.SquareGlyph{}}); err != nil {
+	if err := addGlyphs(p, atHeight(r.Others, y), draw.GlyphStyle{Color: ink, Radius: 4.5, Shape: draw.SquareGlyph{}}); err != nil {
 		return err
 	}
 	written, ink := "–", color.Color(faint)

@@ -32,7 +32,7 @@ func (t *Table) columns() []column {
 // means are the means over the seeds, each beside what was published.
 func (t *Table) means() []column {
 	all := []column{{"mean ± std", func(r Row) string { return spread("%.1f", r.Mean, r.Std, r.runs()) }}}
-	all = t.addPublished(all, "paper", "%.1f", func(p *Published) score.Score { return p.MIoU })
+	all = t.addPublished(all, t.Paper.heading(), "%.1f", (*Published).miou)
 	for k, name := range t.furtherSubsets() {
 		all = append(all, column{name, func(r Row) string { return spread("%.1f", r.Further[k].Mean, r.Further[k].Std, r.runs()) }})
 		all = t.addPublished(all, "paper, "+name, "%.1f", func(p *Published) score.Score {
@@ -64,9 +64,6 @@ func (t *Table) against() []column {
 func (t *Table) addPublished(all []column, head, format string, figure func(*Published) score.Score) []column {
 	if !t.publishes(figure) {
 		return all
-	}
-	if head == "paper" {
-		head = t.Paper.heading(head)
 	}
 	return append(all, column{head, func(r Row) string { return r.published(format, figure) }})
 }

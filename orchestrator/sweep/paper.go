@@ -64,12 +64,14 @@ func miouOf(p *configs.Paper, row string) score.Score {
 func share(percent float64) score.Score { return score.Score(math.Round(1e4*percent) / 1e6) }
 
 // heading is that of the column of published figures.
-func (p *Paper) heading(what string) string {
-	if p.On != "" {
-		return what + ", " + p.On
+func (p *Paper) heading() string {
+	if p != nil && p.On != "" {
+		return "paper, " + p.On
 	}
-	return what
+	return "paper"
 }
+
+func (p *Published) miou() score.Score { return p.MIoU }
 
 // published is a cell of the row's published figures.
 func (r Row) published(format string, figure func(*Published) score.Score) string {

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"time"
 
-	"t2sda/export/score"
 	"t2sda/internal/atomicfile"
 	"t2sda/internal/plural"
 	"t2sda/internal/raster"
@@ -120,7 +119,7 @@ func (p *Plan) Print(w io.Writer) error {
 	head := []string{"row", "seed", "configuration", "run"}
 	table := p.tabulate(known) // for what was published
 	if table.Paper != nil {
-		head = append(head, table.Paper.heading("paper"))
+		head = append(head, table.Paper.heading())
 	}
 	var lines [][]string
 	var open []string                 // methods of what is not known
@@ -141,7 +140,7 @@ func (p *Plan) Print(w io.Writer) error {
 			if c.job == i {
 				line := []string{c.row, fmt.Sprint(c.seed), j.Config.Hash(), said}
 				if table.Paper != nil {
-					line = append(line, table.Rows[table.row(c.row)].published("%.1f", func(p *Published) score.Score { return p.MIoU }))
+					line = append(line, table.Rows[table.row(c.row)].published("%.1f", (*Published).miou))
 				}
 				lines = append(lines, line)
 				said = "the same run"
