@@ -16,9 +16,10 @@ import "C"
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"strings"
 	"unsafe"
+
+	"t2sda/internal/osthread"
 )
 
 // World is all ranks of the job. It implements [ranks.Link]. Its methods are for one
@@ -26,36 +27,22 @@ import (
 type World struct {
 	library    string
 	rank, size int
-	calls      chan func()
-	giveUp     *C.int // in C's memory, which a call under way looks at
+	thread     *osthread.Thread // the one that started MPI: more, MPI need not allow
+	giveUp     *C.int           // in C's memory, which a call under way looks at
 }
 
 // errGaveUp is what a rank is left with that others let wait.
 var errGaveUp = errors.New("other ranks do not answer, one of them may have ended: gave up waiting")
 
-// open loads one of the libraries, the first that is there, and starts MPI. All calls are
-// made by one thread, the one that started it: more, MPI need not allow.
+// open loads one of the libraries, the first that is there, and starts MPI.
 func open(libraries []string) (*World, error) {
-	w := &World{calls: make(chan func()), giveUp: (*C.int)(C.calloc(1, C.size_t(unsafe.Sizeof(C.int(0)))))}
-	go func() {
-		runtime.LockOSThread() // for good: the thread ends with the process
-		for f := range w.calls {
-			f()
-		}
-	}()
+	w := &World{thread: osthread.New(), giveUp: (*C.int)(C.calloc(1, C.size_t(unsafe.Sizeof(C.int(0)))))}
 	var err error
-	if w.call(func() { err = w.start(libraries) }); err != nil {
-		close(w.calls)
+	if w.thread.Call(func() { err = w.start(libraries) }); err != nil {
+		w.thread.Close()
 		return nil, err
 	}
 	return w, nil
-}
-
-// call runs f on MPI's thread.
-func (w *World) call(f func()) {
-	done := make(chan struct{})
-	w.calls <- func() { defer close(done); f() }
-	<-done
 }
 
 func (w *World) start(libraries []string) error {
@@ -117,7 +104,7 @@ func (w *World) together(what string, n int, f func() C.int) (err error) {
 	if n > mostBytes {
 		return fmt.Errorf("%s: %d bytes of each rank are more than one call moves", what, n)
 	}
-	w.call(func() {
+	w.thread.Call(func() {
 		if err = w.fault("MPI_Ibarrier", C.t2s_meet(w.giveUp)); err == nil {
 			err = w.fault(what, f())
 		}
@@ -152,4 +139,4 @@ func (w *World) Close() error {
 }
 
 // Abort ends all ranks at once: those, too, that wait for one which will not come.
-func (w *World) Abort(code int) { w.call(func() { C.t2s_abort(C.int(code)) }) }
+func (w *World) Abort(code int) { w.thread.Call(func() { C.t2s_abort(C.int(code)) }) }

@@ -2,11 +2,10 @@ package nvidia
 
 import (
 	"errors"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
+
+	"t2sda/internal/ctest"
 )
 
 // fakeCUDA is a driver with GPUs, and results, of one's choice.
@@ -35,27 +34,8 @@ int nvmlDeviceGetHandleByUUID(const char *u, void **d) { *d = &there; return str
 int nvmlDeviceGetMemoryInfo(void *d, memory *m) { m->used = 123; return d != &there; }
 `
 
-// build compiles a shared library.
-func build(t *testing.T, name, source string, flags ...string) string {
-	t.Helper()
-	compiler, err := exec.LookPath("cc")
-	if err != nil {
-		t.Skip("no C compiler here: ", err)
-	}
-	dir := t.TempDir()
-	file := filepath.Join(dir, "fake.c")
-	if err := os.WriteFile(file, []byte(source), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	out := filepath.Join(dir, name)
-	if text, err := exec.CommandContext(t.Context(), compiler, append(flags, "-shared", "-fPIC", "-o", out, file)...).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, text)
-	}
-	return out
-}
-
 func TestDriver(t *testing.T) {
-	cuda, nvml := build(t, "libcuda.so.1", fakeCUDA, "-DINIT=0"), build(t, "libnvidia-ml.so.1", fakeNVML)
+	cuda, nvml := ctest.Library(t, "libcuda.so.1", fakeCUDA, "-DINIT=0"), ctest.Library(t, "libnvidia-ml.so.1", fakeNVML)
 	d, err := look(cuda, nvml)
 	if err != nil {
 		t.Fatal(err)
@@ -85,15 +65,63 @@ func TestNoDriver(t *testing.T) {
 	if _, err := look("libcuda-none.so.1", "libnvidia-ml-none.so.1"); !errors.Is(err, ErrNoDriver) {
 		t.Errorf("without a driver: %v", err)
 	}
-	d, err := look(build(t, "libcuda.so.1", fakeCUDA, "-DINIT=100"), "libnvidia-ml-none.so.1")
+	d, err := look(ctest.Library(t, "libcuda.so.1", fakeCUDA, "-DINIT=100"), "libnvidia-ml-none.so.1")
 	if err == nil || !strings.Contains(err.Error(), "cuInit: CUDA_ERROR_NO_DEVICE (100)") || d == nil || d.CUDA != 12040 {
 		t.Errorf("a driver without devices: %+v, %v", d, err)
 	}
-	other := build(t, "libother.so", "int other;")
+	other := ctest.Library(t, "libother.so", "int other;")
 	if _, err := look(other, other); err == nil || !strings.Contains(err.Error(), "no NVIDIA driver") {
 		t.Errorf("another library: %v", err)
 	}
 	if Loads("libcudart-none.so") || !Loads(other) {
 		t.Error("which libraries load is not told")
+	}
+}
+
+// fakeStreams is what streams take of a driver. Work on a stream is done when it is
+// asked for the second time, and has failed the third time.
+const fakeStreams = fakeCUDA + `
+static int asked, held, current;
+int cuDevicePrimaryCtxRetain(void **c, int d) { held++; *c = &held; return 0; }
+int cuDevicePrimaryCtxRelease_v2(int d) { held--; return 0; }
+int cuCtxSetCurrent(void *c) { current = c == &held; return 0; }
+int cuStreamCreate(void **s, unsigned flags) { *s = &asked; return current && flags == 1 ? 0 : 1; }
+int cuStreamQuery(void *s) { return asked++ < 1 ? 600 : asked > 2 ? 700 : 0; }
+int cuStreamDestroy_v2(void *s) { return s == &asked && held == 1 ? 0 : 1; }
+`
+
+func TestStream(t *testing.T) {
+	library := ctest.Library(t, "libcuda.so.1", fakeStreams, "-DINIT=0")
+	s, err := newStream(library, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Handle() == nil {
+		t.Error("it has no handle")
+	}
+	for i, want := range []bool{false, true} {
+		if done, err := s.Done(); done != want || err != nil {
+			t.Errorf("asked %d times: %t, %v", i+1, done, err)
+		}
+	}
+	if _, err := s.Done(); err == nil || !strings.Contains(err.Error(), "work on a stream: CUDA_ERROR_UNKNOWN (700)") {
+		t.Errorf("work that fails: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNoStream(t *testing.T) {
+	if _, err := newStream("libcuda-none.so.1", 0); !errors.Is(err, ErrNoDriver) {
+		t.Errorf("without a driver: %v", err)
+	}
+	for want, library := range map[string]string{
+		"from before CUDA 11":                            ctest.Library(t, "libcuda.so.1", fakeCUDA, "-DINIT=0"),
+		"a stream on device 7: CUDA_ERROR_UNKNOWN (101)": ctest.Library(t, "libcuda.so.1", fakeStreams, "-DINIT=0"),
+	} {
+		if _, err := newStream(library, 7); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v, want %q", err, want)
+		}
 	}
 }

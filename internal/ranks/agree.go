@@ -31,6 +31,26 @@ type Marked interface {
 	Mark() string
 }
 
+// AloneError is an error of which other ranks cannot be told: they wait elsewhere than in
+// [Group.Agree], and would do so for ever. From then on the group speaks with nobody, every
+// call returns the error at once, and the rank that has it ends the job.
+type AloneError struct{ Err error }
+
+func (e *AloneError) Error() string { return e.Err.Error() }
+
+func (e *AloneError) Unwrap() error { return e.Err }
+
+// alone remembers an [AloneError] and returns the first there was.
+func (g *Group) alone(err error) error {
+	if g.silent == nil {
+		errors.As(err, &g.silent)
+	}
+	if g.silent == nil {
+		return nil // not a typed nil
+	}
+	return g.silent
+}
+
 // verdict is how a rank fares, as it tells the others. Of one that fares well nothing is
 // told.
 type verdict struct {
@@ -68,6 +88,9 @@ func (g *Group) Stop(wanted bool) (bool, error) { return g.exchange(nil, wanted)
 func (g *Group) exchange(err error, stop bool) (bool, error) {
 	if g.Size() == 1 {
 		return stop, err
+	}
+	if alone := g.alone(err); alone != nil {
+		return stop, alone
 	}
 	var mine []byte
 	if v := verdictOf(err, stop); v != (verdict{}) {

@@ -27,6 +27,8 @@ type Group struct {
 	nodes []string // of ranks
 	block []float32
 	ended bool
+	// silent is why the others are not spoken with any more; nil: they are.
+	silent *AloneError
 }
 
 // New returns the group of a link. Node names the machine of this rank.
@@ -104,6 +106,14 @@ func Bytes[T number](x []T) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(&x[0])), len(x)*int(unsafe.Sizeof(x[0])))
 }
 
+// gather is the link's, unless the others wait elsewhere.
+func (g *Group) gather(dst, src []byte) error {
+	if g.silent != nil {
+		return g.silent
+	}
+	return g.link.Gather(dst, src)
+}
+
 // Gather returns what each of n things has, in the order of things, given what those of
 // this rank's share have: equally much each.
 func Gather[T number](g *Group, n int, mine []T) ([]T, error) {
@@ -118,7 +128,7 @@ func Gather[T number](g *Group, n int, mine []T) ([]T, error) {
 	padded := make([]T, most*each)
 	copy(padded, mine)
 	all := make([]T, g.Size()*len(padded))
-	if err := g.link.Gather(Bytes(all), Bytes(padded)); err != nil {
+	if err := g.gather(Bytes(all), Bytes(padded)); err != nil {
 		return nil, err
 	}
 	out := make([]T, 0, n*each)

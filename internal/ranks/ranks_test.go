@@ -203,6 +203,34 @@ func TestAgree(t *testing.T) {
 	}
 }
 
+// TestAloneError: a rank of which the others cannot hear waits for nobody, whatever it calls
+// then, and is not one that has agreed to end.
+func TestAloneError(t *testing.T) {
+	lost := &ranks.AloneError{Err: errors.New("the wire is cut")}
+	errs := rankstest.Run(2, func(g *ranks.Group) error {
+		if g.Rank() == 1 {
+			return g.Agree(nil) // ends when rank 0 has
+		}
+		if err := g.Agree(fmt.Errorf("gradients: %w", lost)); err != lost {
+			t.Errorf("agreed on %v", err)
+		}
+		_, stopErr := g.Stop(true)
+		_, textErr := ranks.Texts(g, nil)
+		for what, err := range map[string]error{"agree": g.Agree(nil), "stop": stopErr, "texts": textErr, "add": g.Add(make([]float32, 4))} {
+			if err != lost {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		if g.Ended() {
+			t.Error("nobody has agreed to end")
+		}
+		return nil
+	})
+	if errs[1] == nil {
+		t.Error("rank 1 has met a rank that never came")
+	}
+}
+
 func TestStop(t *testing.T) {
 	for _, one := range []int{-1, 0, 2} {
 		succeed(t, rankstest.Run(3, func(g *ranks.Group) error {

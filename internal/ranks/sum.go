@@ -95,11 +95,14 @@ func (g *Group) addBlock(x []float32) error {
 		g.block = make([]float32, part*size)
 	}
 	parts := g.block[:part*size]
+	if g.silent != nil {
+		return g.silent
+	}
 	if err := g.link.Exchange(Bytes(parts), Bytes(whole)); err != nil {
 		return err
 	}
 	Fold(size, func(i, j int) { AddTo(parts[i*part:(i+1)*part], parts[j*part:(j+1)*part]) })
-	if err := g.link.Gather(Bytes(whole), Bytes(parts[:part])); err != nil {
+	if err := g.gather(Bytes(whole), Bytes(parts[:part])); err != nil {
 		return err
 	}
 	if part*size != len(x) {
