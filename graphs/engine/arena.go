@@ -21,6 +21,9 @@ type Arena interface {
 	Read(dst []float32, offset int) error
 	// Write copies src to the values from offset on.
 	Write(src []float32, offset int) error
+	// Lend calls f with the address of n values from offset on, for what moves memory of
+	// the arena's kind: another device's library, not the host.
+	Lend(offset, n int, f func(address uintptr) error) error
 	// Host returns the memory itself where the host may touch it, nil elsewhere and
 	// once the arena is closed. It must not be used after Close.
 	Host() []float32
@@ -115,22 +118,28 @@ func (m *mapping) View(offset int, dims ...int) (*Tensor, error) {
 
 // Read implements [Arena].
 func (m *mapping) Read(dst []float32, offset int) error {
-	return m.access(offset, len(dst), func(part []float32) { copy(dst, part) })
+	return m.access(offset, len(dst), func(part []float32) error { copy(dst, part); return nil })
 }
 
 // Write implements [Arena].
 func (m *mapping) Write(src []float32, offset int) error {
-	return m.access(offset, len(src), func(part []float32) { copy(part, src) })
+	return m.access(offset, len(src), func(part []float32) error { copy(part, src); return nil })
+}
+
+// Lend implements [Arena].
+func (m *mapping) Lend(offset, n int, f func(address uintptr) error) error {
+	return m.access(offset, n, func(part []float32) error {
+		return f(uintptr(unsafe.Pointer(unsafe.SliceData(part))))
+	})
 }
 
 // access lets f touch n values from offset on.
-func (m *mapping) access(offset, n int, f func(part []float32)) (err error) {
+func (m *mapping) access(offset, n int, f func(part []float32) error) (err error) {
 	return access(m, offset, n, len(m.bytes)/4, func() error {
 		if err := m.enter(); err != nil {
 			return err
 		}
-		f(m.floats[offset : offset+n])
-		return m.leave()
+		return errors.Join(f(m.floats[offset:offset+n]), m.leave())
 	})
 }
 

@@ -125,6 +125,12 @@ func (a *DeviceArena) Write(src []float32, offset int) error {
 	})
 }
 
+// Lend implements [Arena]. Runs of sessions have ended when they return, so what they have
+// written is there; what f begins must have ended when it returns.
+func (a *DeviceArena) Lend(offset, n int, f func(address uintptr) error) error {
+	return a.transfer(offset, n, func() error { return f(a.base + uintptr(4*offset)) })
+}
+
 // transfer calls f while engine and memory are there.
 func (a *DeviceArena) transfer(offset, n int, f func() error) error {
 	a.engine.mu.RLock()

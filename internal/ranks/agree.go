@@ -40,13 +40,10 @@ func (e *AloneError) Error() string { return e.Err.Error() }
 
 func (e *AloneError) Unwrap() error { return e.Err }
 
-// alone remembers an [AloneError] and returns the first there was.
+// alone remembers an [AloneError], and returns the first there was.
 func (g *Group) alone(err error) error {
-	if g.silent == nil {
-		errors.As(err, &g.silent)
-	}
-	if g.silent == nil {
-		return nil // not a typed nil
+	if g.silent == nil && errors.As(err, new(*AloneError)) {
+		g.silent = err
 	}
 	return g.silent
 }

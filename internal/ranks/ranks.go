@@ -23,12 +23,11 @@ type Link interface {
 
 // Group is this process among its ranks. Nil is a process that is alone.
 type Group struct {
-	link  Link
-	nodes []string // of ranks
-	block []float32
-	ended bool
-	// silent is why the others are not spoken with any more; nil: they are.
-	silent *AloneError
+	link   Link
+	nodes  []string // of ranks
+	block  []float32
+	ended  bool
+	silent error // why the others are not spoken with any more; nil: they are
 }
 
 // New returns the group of a link. Node names the machine of this rank.

@@ -206,12 +206,12 @@ func TestAgree(t *testing.T) {
 // TestAloneError: a rank of which the others cannot hear waits for nobody, whatever it calls
 // then, and is not one that has agreed to end.
 func TestAloneError(t *testing.T) {
-	lost := &ranks.AloneError{Err: errors.New("the wire is cut")}
+	lost := fmt.Errorf("gradients: %w", &ranks.AloneError{Err: errors.New("the wire is cut")})
 	errs := rankstest.Run(2, func(g *ranks.Group) error {
 		if g.Rank() == 1 {
 			return g.Agree(nil) // ends when rank 0 has
 		}
-		if err := g.Agree(fmt.Errorf("gradients: %w", lost)); err != lost {
+		if err := g.Agree(lost); err != lost {
 			t.Errorf("agreed on %v", err)
 		}
 		_, stopErr := g.Stop(true)

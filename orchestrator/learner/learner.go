@@ -56,6 +56,9 @@ type Options struct {
 	Arena func(n int) (engine.Arena, error)
 	// Ranks share the micro-batches of an iteration out; nil: this process does all.
 	Ranks *ranks.Group
+	// Wire carries gradients between ranks from where the state lies; nil: they pass through
+	// the host's memory.
+	Wire ranks.Wire
 }
 
 func (o Options) arena(e *engine.Engine) newArena {
@@ -117,7 +120,7 @@ func (l *Learner) build(o Options) (err error) {
 		return fmt.Errorf("train.accumulate: %w", err)
 	}
 	l.own(l.micros)
-	if err := l.micros.allocate(l.state.size); err != nil {
+	if err := l.micros.allocate(l.engine, l.state, o.Wire); err != nil {
 		return err
 	}
 	if err := l.usePrecision(); err != nil {

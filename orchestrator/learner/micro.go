@@ -22,7 +22,8 @@ type micros struct {
 	mine  int // of this process
 	from  int // the first of these
 	fold  *ranks.Pending
-	slots []engine.Arena // sums of gradients that wait, see [ranks.Pending]
+	slots []waiting // sums of gradients that wait
+	wired *exchange // adds gradients up over ranks; nil: they pass through the host
 }
 
 // newMicros shares all micro-batches out.
@@ -35,26 +36,39 @@ func newMicros(g *ranks.Group, all int) (*micros, error) {
 	return m, nil
 }
 
-// allocate makes the memory for n gradients to wait in. It is the host's, as what they
-// travel in is.
-func (m *micros) allocate(n int) error {
+// allocate makes the memory in which a state's gradients wait, and where there is a wire, what
+// adds them up over ranks.
+func (m *micros) allocate(e *engine.Engine, s *state, w ranks.Wire) (err error) {
 	for range ranks.FoldDepth(m.mine) {
-		a, err := onHost(n)
+		slot, err := newWaiting(e, s)
 		if err != nil {
-			return fmt.Errorf("memory for gradients of micro-batches: %w", err)
+			return err
 		}
-		m.slots = append(m.slots, a)
+		m.slots = append(m.slots, slot)
 	}
-	return nil
+	if w != nil {
+		m.wired, err = newExchange(e, m.ranks, w, s.size, s.arena)
+	}
+	return err
 }
 
 // Close frees the memory.
 func (m *micros) Close() error {
 	var errs []error
-	for _, a := range m.slots {
-		errs = append(errs, a.Close())
+	for _, s := range m.slots {
+		errs = append(errs, s.Close())
+	}
+	if m.wired != nil {
+		errs = append(errs, m.wired.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// next takes the gradients of the next micro-batch; after the last they are those of all.
+func (m *micros) next() error {
+	return m.fold.Next(
+		func(slot int) error { return m.slots[slot].add() },
+		func(slot int) error { return m.slots[slot].keep() })
 }
 
 // owner is the rank that does the work of a micro-batch.
@@ -136,51 +150,37 @@ func (l *Learner) learnFromAll(ctx context.Context, i *iteration) error {
 			return err
 		}
 		i.parts = append(i.parts, part{i.step.Losses, i.step.Quality})
-		if err := l.micros.fold.Next(l.addSlot, l.keepSlot); err != nil {
+		if err := l.micros.next(); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// addSlot adds what waits in a slot to the gradients.
-func (l *Learner) addSlot(slot int) error {
-	waiting := l.micros.slots[slot].Host()
-	return changeInChunks(l.state.grads, l.state.size, func(at int, grads []float32) error {
-		inParallel(0, len(grads), func(from, to int) { ranks.AddTo(grads[from:to], waiting[at+from:at+to]) })
-		return nil
-	})
-}
-
-// keepSlot lets the gradients wait.
-func (l *Learner) keepSlot(slot int) error {
-	return copyArena(l.micros.slots[slot], l.state.grads, l.state.size)
-}
-
-// changeInChunks is [inChunks] for what f changes.
-func changeInChunks(a engine.Arena, n int, f func(at int, part []float32) error) error {
-	if a.Host() != nil {
-		return inChunks(a, n, f)
-	}
-	return inChunks(a, n, func(at int, part []float32) error {
-		if err := f(at, part); err != nil {
-			return err
-		}
-		return a.Write(part, at)
-	})
-}
-
 // reduceStage sums up over all micro-batches what each has left behind.
 func (l *Learner) reduceStage() stage {
 	return stage{Stage{"reduce", "sums over micro-batches and processes"}, move, always, func(_ context.Context, i *iteration) error {
-		g := l.micros.ranks
-		if g.Size() > 1 {
-			if err := changeInChunks(l.state.grads, l.state.size, func(_ int, part []float32) error { return g.Add(part) }); err != nil {
-				return fmt.Errorf("gradients: %w", err)
-			}
+		if err := l.micros.sum(l.state.grads, l.state.size); err != nil {
+			return fmt.Errorf("gradients: %w", err)
 		}
 		return l.gatherParts(i)
 	}}
+}
+
+// sum replaces gradients by their sum over the ranks.
+func (m *micros) sum(grads engine.Arena, n int) error {
+	switch {
+	case m.ranks.Size() == 1:
+		return nil
+	case m.wired != nil:
+		return m.wired.add(grads, n)
+	}
+	return inChunks(grads, n, func(at int, part []float32) error {
+		if err := m.ranks.Add(part); err != nil || grads.Host() != nil {
+			return err
+		}
+		return grads.Write(part, at)
+	})
 }
 
 // gatherParts tells in the step of all micro-batches.

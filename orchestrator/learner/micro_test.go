@@ -17,6 +17,7 @@ import (
 	"t2sda/graphs/engine"
 	"t2sda/graphs/engine/enginetest"
 	"t2sda/graphs/weights"
+	"t2sda/internal/nccl"
 	"t2sda/internal/ranks"
 	"t2sda/internal/ranks/rankstest"
 	"t2sda/internal/rng"
@@ -59,6 +60,14 @@ func trainOn(t *testing.T, c configs.Config, size, iterations int, arena newAren
 	for i := range engines {
 		engines[i] = enginetest.Open(t, engine.Options{IntraOpThreads: 1})
 	}
+	return trainBy(t, c, engines, iterations, arena, nil)
+}
+
+// trainBy is trainOn for ranks of which each has an engine, and, where join is not nil, a
+// wire.
+func trainBy(t *testing.T, c configs.Config, engines []*engine.Engine, iterations int, arena newArena, join func(rank int) (*nccl.Comm, error)) trained {
+	t.Helper()
+	size := len(engines)
 	o := Options{Config: c, Space: shapesSpace(), Source: c.Model.Init, Log: zap.NewNop(), Arena: arena}
 	if c.Model.Init != "" {
 		var err error
@@ -71,6 +80,14 @@ func trainOn(t *testing.T, c configs.Config, size, iterations int, arena newAren
 		o := o
 		if size > 1 {
 			o.Ranks = g
+		}
+		if join != nil {
+			comm, err := join(g.Rank())
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, comm.Close()) }()
+			o.Wire = comm
 		}
 		l, err := New(engines[g.Rank()], o)
 		if err != nil {
@@ -192,13 +209,6 @@ func TestShares(t *testing.T) {
 func TestMemoryOfRanks(t *testing.T) {
 	c := small()
 	c.Train.Accumulate = 3
-	guarded := func(n int) (engine.Arena, error) {
-		a, err := engine.NewGuardedArena(n)
-		if err != nil {
-			return nil, err
-		}
-		return a, nil
-	}
 	host := trainOn(t, c, 1, 2, guarded)
 	if apart := distance(host, trainOn(t, c, 3, 2, guarded)); apart != 0 {
 		t.Errorf("ranks are %g apart", apart)

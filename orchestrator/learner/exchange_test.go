@@ -1,0 +1,202 @@
+package learner
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"t2sda/configs"
+	"t2sda/graphs/engine"
+	"t2sda/graphs/engine/enginetest"
+	"t2sda/internal/nccl"
+	"t2sda/internal/nccl/nccltest"
+	"t2sda/internal/nvidia"
+	"t2sda/internal/ranks"
+	"t2sda/internal/ranks/rankstest"
+)
+
+// joiner lets ranks meet by a library.
+func joiner(t *testing.T, l *nccl.Library, size int, device func(rank int) func() (nccl.Stream, error)) func(rank int) (*nccl.Comm, error) {
+	t.Helper()
+	t.Setenv("TMPDIR", t.TempDir())
+	id, err := l.Unique()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return func(rank int) (*nccl.Comm, error) { return l.Join(device(rank), id, rank, size) }
+}
+
+// onHostStream is the device of a library that stands in for NCCL.
+func onHostStream(int) func() (nccl.Stream, error) {
+	return func() (nccl.Stream, error) { return nccltest.Stream{}, nil }
+}
+
+// standIn is a library that stands in for NCCL.
+func standIn(t *testing.T, flags ...string) *nccl.Library {
+	t.Helper()
+	l, err := nccl.Open(nccltest.Build(t, flags...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// TestExchange: ranks' sums have the bits of those that pass through the host, also where the
+// last ranks have nothing to add up and where there are several blocks.
+func TestExchange(t *testing.T) {
+	library := standIn(t)
+	for _, k := range []struct{ size, n, part int }{{1, 5, 64}, {2, 1, 64}, {3, 1000, 448}, {3, 1000, 64}, {4, 130, 64}} {
+		engines := make([]*engine.Engine, k.size)
+		for i := range engines {
+			engines[i] = enginetest.Open(t, engine.Options{Device: "cpu", IntraOpThreads: 1})
+		}
+		join := joiner(t, library, k.size, onHostStream)
+		errs := rankstest.Run(k.size, func(g *ranks.Group) (err error) {
+			comm, err := join(g.Rank())
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, comm.Close()) }()
+			x, err := newExchange(engines[g.Rank()], g, comm, k.part*k.size, guarded)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, x.Close()) }()
+			if x.part != k.part {
+				return fmt.Errorf("parts of %d values, want %d", x.part, k.part)
+			}
+			a, err := guarded(k.n + 3)
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, a.Close()) }()
+			want := make([]float32, k.n+3)
+			for i := range want {
+				want[i] = float32(i+1) / float32(3+g.Rank())
+			}
+			if err := errors.Join(a.Write(want, 0), x.add(a, k.n), g.Add(want[:k.n])); err != nil {
+				return err
+			}
+			have := make([]float32, len(want))
+			if err := a.Read(have, 0); err != nil || !slices.Equal(have, want) {
+				return fmt.Errorf("rank %d has %v, want %v (%w)", g.Rank(), have, want, err)
+			}
+			return nil
+		})
+		if err := errors.Join(errs...); err != nil {
+			t.Errorf("%+v: %v", k, err)
+		}
+	}
+}
+
+// TestWire: ranks whose gradients go from device to device come to the bits of those whose
+// gradients pass through the host, and of one process; and gradients do not cross.
+func TestWire(t *testing.T) {
+	library := standIn(t)
+	for memory, arena := range map[string]func(e *engine.Engine) newArena{
+		"guarded": func(*engine.Engine) newArena { return guarded },
+		"device":  func(*engine.Engine) newArena { return nil },
+	} {
+		for _, k := range []struct{ size, micros int }{{2, 4}, {3, 3}} {
+			t.Run(fmt.Sprintf("%s/%d of %d", memory, k.size, k.micros), func(t *testing.T) {
+				c := small()
+				c.Method, c.Train.Accumulate, c.Train.Batch, c.Runtime.State = configs.SourceOnly, k.micros, 1, "device"
+				engines := make([]*engine.Engine, k.size)
+				for i := range engines {
+					engines[i] = enginetest.Open(t, engine.Options{Device: "cpu", IntraOpThreads: 1})
+				}
+				make := arena(engines[0])
+				wired := trainBy(t, c, engines, 2, make, joiner(t, library, k.size, onHostStream))
+				hosted := trainBy(t, c, engines, 2, make, nil)
+				crossed := hosted.steps[1].FromDevice - wired.steps[1].FromDevice
+				for i := range wired.steps {
+					wired.steps[i].ToDevice, wired.steps[i].FromDevice = 0, 0
+				}
+				if apart := distance(hosted, wired); apart != 0 {
+					t.Errorf("they are %g from what passes through the host", apart)
+				}
+				if apart := distance(trainBy(t, c, engines[:1], 2, make, nil), wired); apart != 0 {
+					t.Errorf("they are %g from one process", apart)
+				}
+				if memory == "device" {
+					l := openIn(t, c, nil, nil)
+					if want := int64(4 * l.state.size); crossed != want {
+						t.Errorf("%d bytes cross less, want %d", crossed, want)
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestWireIsCut: an error of the wire is one of a rank alone, and nothing has moved.
+func TestWireIsCut(t *testing.T) {
+	library := standIn(t, "-DLOST", "-DFAILS=6")
+	c := small()
+	c.Method, c.Train.Accumulate = configs.SourceOnly, 2
+	join := joiner(t, library, 2, func(int) func() (nccl.Stream, error) {
+		return func() (nccl.Stream, error) { return nccltest.Stream{Busy: true}, nil }
+	})
+	engines := []*engine.Engine{enginetest.Open(t, engine.Options{Device: "cpu", IntraOpThreads: 1}), enginetest.Open(t, engine.Options{Device: "cpu", IntraOpThreads: 1})}
+	errs := rankstest.Run(2, func(g *ranks.Group) (err error) {
+		comm, err := join(g.Rank())
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, comm.Close()) }()
+		l, err := New(engines[g.Rank()], Options{Config: c, Space: shapesSpace(), Ranks: g, Wire: comm, Arena: guarded})
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, l.Close()) }()
+		before := tensors(t, l.Parts()[0])
+		if _, err = l.Iterate(t.Context(), 0, feed(l, 0)); g.Ended() {
+			t.Error("ranks have agreed on what only one can know")
+		}
+		for i, x := range tensors(t, l.Parts()[0]) {
+			if !slices.Equal(x.Data, before[i].Data) {
+				t.Errorf("%s has moved", x.Name)
+			}
+		}
+		return err
+	})
+	for rank, err := range errs {
+		if alone := new(ranks.AloneError); !errors.As(err, &alone) || !strings.Contains(err.Error(), "gradients: ncclCommGetAsyncError") || !strings.Contains(err.Error(), "network error") {
+			t.Errorf("rank %d has %v", rank, err)
+		}
+	}
+}
+
+// TestGPUs trains on two GPUs by NVIDIA's library, T2SDA_TEST_DEVICE=cuda: every GPU comes to
+// the same bits, near those of gradients that pass through the host.
+func TestGPUs(t *testing.T) {
+	if !enginetest.OnDevice() {
+		t.Skip("needs two GPUs, and " + enginetest.DeviceEnv + "=cuda")
+	}
+	driver, err := nvidia.Look()
+	if err != nil || len(driver.GPUs) < 2 {
+		t.Skipf("needs two GPUs: %+v, %v", driver, err)
+	}
+	library, err := nccl.Find()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := small()
+	c.Train.Accumulate, c.Runtime.State = 4, "device"
+	engines := make([]*engine.Engine, 2)
+	for i := range engines {
+		engines[i] = enginetest.Open(t, engine.Options{Device: fmt.Sprint("cuda:", i)})
+	}
+	wired := trainBy(t, c, engines, 3, nil, joiner(t, library, len(engines), nccl.OnGPU))
+	hosted := trainBy(t, c, engines, 3, nil, nil)
+	t.Logf("%v: %g from what passes through the host; it takes %d bytes less from a GPU", library, distance(hosted, wired), hosted.steps[2].FromDevice-wired.steps[2].FromDevice)
+	for i, s := range hosted.steps {
+		for name, want := range s.Losses {
+			if have := wired.steps[i].Losses[name]; have < want*0.95-0.01 || have > want*1.05+0.01 {
+				t.Errorf("iteration %d: %s is %g, through the host %g", i, name, have, want)
+			}
+		}
+	}
+}
