@@ -352,8 +352,17 @@ type Runtime struct {
 	// Precision is that of products while a network is trained, fp32, tf32, bf16 or fp16;
 	// empty: tf32, or fp32 where cuda.tf32 says false. See [Config.Precision].
 	Precision string `mapstructure:"precision" yaml:"precision,omitempty"`
-	CUDA      CUDA   `mapstructure:"cuda" yaml:"cuda"`
+	// Exchange is how gradients travel between processes, auto, mpi or nccl; empty: auto.
+	Exchange string `mapstructure:"exchange" yaml:"exchange,omitempty"`
+	CUDA     CUDA   `mapstructure:"cuda" yaml:"cuda"`
 }
+
+// How gradients travel between processes (runtime.exchange).
+const (
+	ExchangeAuto = "auto" // by NCCL where the state is on CUDA devices and all can, else by MPI
+	ExchangeMPI  = "mpi"  // through the host's memory
+	ExchangeNCCL = "nccl" // from device to device, or not at all
+)
 
 // CUDA holds the provider options that matter for training.
 type CUDA struct {

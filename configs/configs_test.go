@@ -233,7 +233,7 @@ func TestHash(t *testing.T) {
 	same.Name, same.Train.EvalEvery, same.Runtime.Threads, same.Data.Workers, same.Data.Cache = "x", 1, 1, 9, "/c"
 	same.Data.FetchedMB = 100
 	same.Data.StatsCache, same.Data.OnError, same.Train.Recompute = "/s", OnErrorStop, RecomputeBlocks
-	same.Train.Accumulate = 1
+	same.Train.Accumulate, same.Runtime.Exchange = 1, ExchangeNCCL
 	other.Loss.Pull.Tau = 0.1
 	if base.Hash() != same.Hash() {
 		t.Error("a name changed the hash")
@@ -250,7 +250,7 @@ func TestHash(t *testing.T) {
 	if base.Hash() == skipping.Hash() {
 		t.Error("what follows a bad file did not change the hash")
 	}
-	if text, err := base.YAML(); err != nil || slices.ContainsFunc([]string{"on_error", "stats_cache", "fetched_mb", "stem", "encoder_bn", "dilations", "encoder_train", "lora", "recompute:", "accumulate", "styles", "adain", "weather", "hrda:", "mask:", "entropy:", "adversarial:", "select:", "contrast:"}, func(key string) bool { return strings.Contains(string(text), key) }) {
+	if text, err := base.YAML(); err != nil || slices.ContainsFunc([]string{"on_error", "stats_cache", "fetched_mb", "stem", "encoder_bn", "dilations", "encoder_train", "lora", "recompute:", "accumulate", "exchange", "styles", "adain", "weather", "hrda:", "mask:", "entropy:", "adversarial:", "select:", "contrast:"}, func(key string) bool { return strings.Contains(string(text), key) }) {
 		t.Errorf("settings that are newer than hashes are written (%v)", err)
 	}
 }
@@ -494,6 +494,7 @@ func TestBadConfigurations(t *testing.T) {
 		{"device", "extends: streets\nruntime: {device: tpu}", `runtime.device: want cpu, cuda, cuda:N or auto, have "tpu"`},
 		{"generalise", "extends: streets\nmethod: generalise\nloss: {drw: none, pull: {key_domain: target}}", "loss.pull.key_domain: method generalise has no target images"},
 		{"generalise by FDA", "extends: streets\nmethod: generalise\ntranslate: {engine: fda}\nloss: {drw: none}", "translate.engine: method generalise has no target images, which fda needs"},
+		{"exchange", "extends: streets\nruntime: {exchange: true}", `runtime.exchange: want one of auto, mpi, nccl, have "true"`},
 		{"domain of L_S", "extends: streets\nloss: {ce_domain: target}", `loss.ce_domain: want one of source, pseudo, both, have "target"`},
 		{"domain of L_T", "extends: streets\nloss: {mix_domain: both}", `loss.mix_domain: want one of source, pseudo, have "both"`},
 		{"weight of L_T", "extends: streets\nloss: {mix_weight: .inf}", "line 2: loss.mix_weight: want a number, have .inf"},

@@ -254,6 +254,9 @@ func (c *Config) validateRuntime(v *validator) {
 	v.atLeast("runtime.threads", r.Threads, 0)
 	v.oneOf("runtime.state", r.State, "host", "device")
 	c.validatePrecision(v)
+	if r.Exchange != "" {
+		v.oneOf("runtime.exchange", r.Exchange, ExchangeAuto, ExchangeMPI, ExchangeNCCL)
+	}
 	v.oneOf("runtime.cuda.conv_algo_search", r.CUDA.ConvAlgoSearch, "EXHAUSTIVE", "HEURISTIC", "DEFAULT")
 	v.oneOf("runtime.cuda.arena_extend_strategy", r.CUDA.ArenaExtendStrategy, "kNextPowerOfTwo", "kSameAsRequested")
 	v.check("runtime.cuda.memory_limit_mb", r.CUDA.MemoryLimitMB >= 0, "want ≥ 0, have %d", r.CUDA.MemoryLimitMB)

@@ -174,7 +174,10 @@ func openRank(cfg configs.Config, o Options) (e *engine.Engine, err error) {
 	return e, nil
 }
 
-func onGPU(e *engine.Engine) bool { return strings.HasPrefix(e.Info().Device, "cuda") }
+func onGPU(e *engine.Engine) bool {
+	_, ok := e.Info().GPU()
+	return ok
+}
 
 // logRank makes the log of a rank that does not lead a file in the run's directory, until
 // the function that it returns is called.

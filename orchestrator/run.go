@@ -51,7 +51,8 @@ type Options struct {
 	// Vet is asked before a model that translates is opened, see [engine.Options]; nil:
 	// none.
 	Vet  func(path string, model []byte) error
-	home string // directory that keeps the command for a run and its baseline; empty: each run's own
+	wire ranks.Wire // by which gradients go from GPU to GPU; nil: they pass through the host
+	home string     // directory that keeps the command for a run and its baseline; empty: each run's own
 	// start is what the network starts from; nil: model.init, a file or what is in the
 	// program.
 	start *start
@@ -105,6 +106,12 @@ func Run(ctx context.Context, cfg configs.Config, o Options) (_ *Outcome, err er
 		return nil, err
 	}
 	defer e.Close() // its sessions are closed by then; nothing is left to fail
+	wire, disconnect, err := o.connect(cfg, e)
+	if err != nil {
+		return nil, err
+	}
+	defer disconnect()
+	o.wire = wire
 	dir, release, err := o.claim(cfg)
 	if err != nil {
 		return nil, err

@@ -34,6 +34,7 @@ type trainer struct {
 	engine  *engine.Engine
 
 	ranks   *ranks.Group    // that train together
+	wire    ranks.Wire      // of gradients between them; nil: through the host
 	signals context.Context // which a signal to this rank ends
 	stop    func()          // ends the context of all that ranks do together
 
@@ -53,7 +54,7 @@ type trainer struct {
 // open until it has closed the trainer.
 func newTrainer(cfg configs.Config, dir string, o Options, e *engine.Engine, d *data) (*trainer, error) {
 	t := &trainer{
-		cfg: cfg, dir: dir, home: cmp.Or(o.home, dir), version: o.Version, program: cmp.Or(o.Program, "t2sda"), log: o.Log, disk: o.Disk, engine: e, data: d, ranks: o.Ranks,
+		cfg: cfg, dir: dir, home: cmp.Or(o.home, dir), version: o.Version, program: cmp.Or(o.Program, "t2sda"), log: o.Log, disk: o.Disk, engine: e, data: d, ranks: o.Ranks, wire: o.wire,
 		signals: context.Background(), stop: func() {},
 		meter:    newMeter(o.Out, o.Terminal, cfg.Train.LogEvery),
 		progress: progress{ConfigHash: cfg.Hash(), BestMIoU: -1, Space: d.space},
@@ -76,7 +77,7 @@ func newTrainer(cfg configs.Config, dir string, o Options, e *engine.Engine, d *
 
 // build makes the learner, from the weights in a file if there is one.
 func (t *trainer) build(file string) (err error) {
-	o := learner.Options{Config: t.cfg, Space: t.data.space, Source: t.cfg.Model.Init, Log: t.log, Ranks: t.ranks}
+	o := learner.Options{Config: t.cfg, Space: t.data.space, Source: t.cfg.Model.Init, Log: t.log, Ranks: t.ranks, Wire: t.wire}
 	if file != "" {
 		if o.Initial, err = t.initial(file, learner.Arch(t.cfg, len(o.Space.Classes))); err != nil {
 			return fmt.Errorf("model.init: %w", err)

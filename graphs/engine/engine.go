@@ -102,6 +102,12 @@ type Info struct {
 	Device    string   // the device in use: cpu or cuda:<n>
 }
 
+// GPU returns the ordinal of the device in use, if it is one of CUDA's.
+func (i Info) GPU() (ordinal int, ok bool) {
+	d, err := parseDevice(i.Device)
+	return d.ordinal, err == nil && d.kind == "cuda"
+}
+
 // Open loads ONNX Runtime and chooses the device. Errors about the library are a
 // *[LibraryError]. A process may hold several engines at a time if they use the
 // same library file.

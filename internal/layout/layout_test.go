@@ -79,7 +79,7 @@ var onlyImporter = map[string]string{
 }
 
 // testsOnly is what the program must not come to hold: only tests import it.
-var testsOnly = []string{"t2sda/internal/browsertest", "t2sda/internal/faulttest", "t2sda/internal/ffmpeg/ffmpegtest", "t2sda/internal/peaktest"}
+var testsOnly = []string{"t2sda/internal/browsertest", "t2sda/internal/faulttest", "t2sda/internal/ffmpeg/ffmpegtest", "t2sda/internal/nccl/nccltest", "t2sda/internal/peaktest"}
 
 type listed struct {
 	ImportPath string

@@ -46,6 +46,7 @@ func Run(ctx context.Context, o Options) (_ Report, err error) {
 		{"program", x.program},
 		{"library", x.library},
 		{"device", x.device},
+		{"nccl", x.nccl},
 		{"operators", x.operators},
 		{"training", x.training},
 		{"placement", x.placement},
@@ -62,6 +63,9 @@ func Run(ctx context.Context, o Options) (_ Report, err error) {
 		check.Name, check.Seconds = c.name, time.Since(start).Seconds()
 		if err := ctx.Err(); err != nil { // what it says is that it was stopped
 			return x.done(), err
+		}
+		if check.Status == "" {
+			continue // there is nothing to check
 		}
 		x.report.Checks = append(x.report.Checks, check)
 		if o.Told != nil {

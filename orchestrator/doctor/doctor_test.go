@@ -12,6 +12,8 @@ import (
 
 	"t2sda/graphs/engine"
 	"t2sda/graphs/engine/enginetest"
+	"t2sda/internal/nccl"
+	"t2sda/internal/nccl/nccltest"
 )
 
 // examine runs the checks quickly on the device that tests run on.
@@ -35,7 +37,11 @@ func examine(t *testing.T, o Options) map[string]Check {
 			t.Errorf("check %d, told as %s: %+v", i, told[i], c)
 		}
 	}
-	if len(m) != 9 || len(r.Checks) != 9 || r.OK != (len(r.Failed()) == 0) {
+	checks := 9
+	if _, ok := m["nccl"]; ok { // of GPUs
+		checks++
+	}
+	if len(m) != checks || len(r.Checks) != checks || r.OK != (len(r.Failed()) == 0) {
 		t.Errorf("the report is %+v", r)
 	}
 	return m
@@ -161,5 +167,23 @@ func TestDifferences(t *testing.T) {
 	}
 	if got := some(slices.Repeat([]string{"x"}, 7)); got != "x, x, x, x, x, 2 more" {
 		t.Errorf("names are listed as %q", got)
+	}
+}
+
+// TestNCCL: what several GPUs would exchange by is named, or what is wrong with it.
+func TestNCCL(t *testing.T) {
+	onHost := func() (nccl.Stream, error) { return nccltest.Stream{}, nil }
+	for _, k := range []struct {
+		file, want string
+		status     Status
+	}{
+		{"libnccl-none.so.2", "cannot be loaded", Skipped},
+		{nccltest.Build(t), "NCCL 2.27.3 (", Pass},
+		{nccltest.Build(t, "-DINIT=1"), "ncclCommInitRank of NCCL 2.27.3", Fail},
+	} {
+		t.Setenv(nccl.LibraryEnv, k.file)
+		if c := ncclOn(onHost); c.Status != k.status || !strings.Contains(c.Detail, k.want) || strings.Contains(c.Detail, "\n") || (c.Fix != "") != (c.Status == Fail) {
+			t.Errorf("%s: %+v", k.file, c)
+		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"t2sda/graphs/engine"
+	"t2sda/internal/nccl"
 	"t2sda/internal/nvidia"
 	"t2sda/internal/sha256sum"
 )
@@ -103,9 +104,10 @@ func (x *examination) opened(c Check) Check {
 
 // describe tells what device is used; why is the reason for which CUDA is not.
 func (x *examination) describe(driver *nvidia.Driver, why error) Check {
-	name := x.engine.Info().Device
-	var ordinal int
-	if _, err := fmt.Sscanf(name, "cuda:%d", &ordinal); err != nil {
+	info := x.engine.Info()
+	name := info.Device
+	ordinal, ok := info.GPU()
+	if !ok {
 		detail := name
 		if why != nil {
 			detail += " (auto: " + why.Error() + ")"
@@ -126,4 +128,30 @@ func (x *examination) describe(driver *nvidia.Driver, why error) Check {
 		}
 	}
 	return pass("%s, driver %s, CUDA up to %s", detail, driver.Version, nvidia.CUDAText(driver.CUDA)).with(values)
+}
+
+// nccl tells by what several GPUs exchange gradients, where the device is a GPU; elsewhere
+// nothing. Training on one GPU needs none.
+func (x *examination) nccl(context.Context) Check {
+	if x.engine == nil {
+		return Check{}
+	}
+	ordinal, ok := x.engine.Info().GPU()
+	if !ok {
+		return Check{}
+	}
+	return ncclOn(nccl.OnGPU(ordinal))
+}
+
+// ncclOn looks at the library by a device.
+func ncclOn(device func() (nccl.Stream, error)) Check {
+	library, err := nccl.Find()
+	if err != nil {
+		return skip("only runs of several GPUs ask for it: %v", err)
+	}
+	values := map[string]any{"version": library.Version()}
+	if err := library.Try(device); err != nil {
+		return fail("only runs of several GPUs ask for it; they exchange by MPI without it", "%v", err).with(values)
+	}
+	return pass("%v, for runs of several GPUs", library).with(values)
 }

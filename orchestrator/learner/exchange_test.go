@@ -3,6 +3,7 @@ package learner
 import (
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -95,38 +96,34 @@ func TestExchange(t *testing.T) {
 // gradients pass through the host, and of one process; and gradients do not cross.
 func TestWire(t *testing.T) {
 	library := standIn(t)
-	for memory, arena := range map[string]func(e *engine.Engine) newArena{
-		"guarded": func(*engine.Engine) newArena { return guarded },
-		"device":  func(*engine.Engine) newArena { return nil },
-	} {
-		for _, k := range []struct{ size, micros int }{{2, 4}, {3, 3}} {
-			t.Run(fmt.Sprintf("%s/%d of %d", memory, k.size, k.micros), func(t *testing.T) {
-				c := small()
-				c.Method, c.Train.Accumulate, c.Train.Batch, c.Runtime.State = configs.SourceOnly, k.micros, 1, "device"
-				engines := make([]*engine.Engine, k.size)
-				for i := range engines {
-					engines[i] = enginetest.Open(t, engine.Options{Device: "cpu", IntraOpThreads: 1})
-				}
-				make := arena(engines[0])
-				wired := trainBy(t, c, engines, 2, make, joiner(t, library, k.size, onHostStream))
-				hosted := trainBy(t, c, engines, 2, make, nil)
-				crossed := hosted.steps[1].FromDevice - wired.steps[1].FromDevice
-				for i := range wired.steps {
-					wired.steps[i].ToDevice, wired.steps[i].FromDevice = 0, 0
-				}
-				if apart := distance(hosted, wired); apart != 0 {
-					t.Errorf("they are %g from what passes through the host", apart)
-				}
-				if apart := distance(trainBy(t, c, engines[:1], 2, make, nil), wired); apart != 0 {
-					t.Errorf("they are %g from one process", apart)
-				}
-				if memory == "device" {
-					l := openIn(t, c, nil, nil)
-					if want := int64(4 * l.state.size); crossed != want {
-						t.Errorf("%d bytes cross less, want %d", crossed, want)
-					}
-				}
-			})
+	method, iterations := configs.Method(configs.SourceOnly), 2
+	if os.Getenv(longEnv) != "" {
+		method, iterations = configs.T2S, 50
+	}
+	for _, k := range []struct {
+		size, micros int
+		arena        newArena // nil: the device's
+	}{{2, 4, nil}, {3, 3, guarded}} {
+		c := small()
+		c.Method, c.Train.Accumulate, c.Train.Batch, c.Runtime.State = method, k.micros, 1, "device"
+		engines := make([]*engine.Engine, k.size)
+		for i := range engines {
+			engines[i] = enginetest.Open(t, engine.Options{Device: "cpu", IntraOpThreads: 1})
+		}
+		wired := trainBy(t, c, engines, iterations, k.arena, joiner(t, library, k.size, onHostStream))
+		hosted := trainBy(t, c, engines, iterations, k.arena, nil)
+		if apart := distance(hosted, wired); apart != 0 {
+			t.Errorf("%d ranks are %g from what passes through the host", k.size, apart)
+		}
+		if apart := distance(trainBy(t, c, engines[:1], iterations, k.arena, nil), wired); apart != 0 {
+			t.Errorf("%d ranks are %g from one process", k.size, apart)
+		}
+		if k.arena != nil {
+			continue // which counts nothing
+		}
+		l := openIn(t, c, nil, nil)
+		if crossed := hosted.steps[1].FromDevice - wired.steps[1].FromDevice; crossed != int64(4*l.state.size) {
+			t.Errorf("%d bytes cross less, want %d", crossed, 4*l.state.size)
 		}
 	}
 }

@@ -1,0 +1,198 @@
+package orchestrator
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+
+	"go.uber.org/zap"
+
+	"t2sda/configs"
+	"t2sda/graphs/engine"
+	"t2sda/internal/nccl"
+	"t2sda/internal/nvidia"
+	"t2sda/internal/ranks"
+)
+
+// Gradients of ranks travel through the host's memory by MPI, or, where they lie in the memory
+// of GPUs, from GPU to GPU by NCCL. All ranks do the same.
+
+// equipment is what a rank was told of this, and what it has for it.
+type equipment struct {
+	Told  string // runtime.exchange
+	OnGPU bool   // gradients are in a GPU's memory
+	Fault string // why NCCL does not work there; empty: it does
+	NCCL  string // its version
+	GPU   string // which no other rank may use
+}
+
+// connect lets the GPUs of ranks speak with each other, where that is told and can be, until
+// end is called. Without an error and a wire, gradients pass through the host's memory.
+func (o Options) connect(cfg configs.Config, e *engine.Engine) (wire ranks.Wire, end func(), err error) {
+	g, end := o.Ranks, func() {}
+	if g.Size() == 1 {
+		return nil, end, nil
+	}
+	device, onGPU := e.Info().GPU()
+	library, mine := equipmentOf(cfg, device, onGPU)
+	all, err := tell(g, mine)
+	if err != nil {
+		return nil, end, err
+	}
+	use, why, err := exchangeOf(all, g.Name)
+	if err := g.Agree(err); err != nil {
+		return nil, end, err
+	}
+	if why != "" {
+		o.Log.Warn("gradients pass through the host's memory, by MPI (runtime.exchange=mpi is not to ask for more): " + why)
+	}
+	if !use {
+		return nil, end, nil
+	}
+	comm, err := join(g, e, library, nccl.OnGPU(device))
+	if err != nil {
+		return nil, end, err
+	}
+	o.Log.Info("gradients go from GPU to GPU", zap.Stringer("by", library))
+	return comm, func() {
+		if err := comm.Close(); err != nil {
+			o.Log.Warn(err.Error())
+		}
+	}, nil
+}
+
+// equipmentOf looks at what this rank has.
+func equipmentOf(cfg configs.Config, device int, onGPU bool) (*nccl.Library, equipment) {
+	m := equipment{
+		Told:  cmp.Or(cfg.Runtime.Exchange, configs.ExchangeAuto),
+		OnGPU: onGPU && cfg.Runtime.State == "device",
+	}
+	if m.Told == configs.ExchangeMPI || !m.OnGPU {
+		return nil, m
+	}
+	library, err := nccl.Find()
+	if err == nil {
+		m.NCCL, err = library.Version(), library.Try(nccl.OnGPU(device))
+	}
+	if err != nil {
+		m.Fault = err.Error()
+		return nil, m
+	}
+	if driver, err := nvidia.Look(); err == nil && device < len(driver.GPUs) {
+		m.GPU = driver.GPUs[device].UUID
+	}
+	return library, m
+}
+
+// exchangeOf decides for all ranks whether they use NCCL, and where they might have been
+// expected to, why not.
+func exchangeOf(all []equipment, name func(rank int) string) (use bool, why string, err error) {
+	first := all[0]
+	users := 0 // ranks whose gradients are in a GPU's memory
+	for rank, m := range all {
+		if m.Told != first.Told {
+			return false, "", fmt.Errorf("%s was told runtime.exchange=%s and rank 0 %s: give all ranks the same settings", name(rank), m.Told, first.Told)
+		}
+		if m.OnGPU {
+			users++
+		}
+	}
+	if first.Told == configs.ExchangeMPI || first.Told == configs.ExchangeAuto && users == 0 {
+		return false, "", nil
+	}
+	why, err = hindrance(all, name)
+	if err == nil && why != "" && first.Told == configs.ExchangeNCCL {
+		err = fmt.Errorf("runtime.exchange=nccl, but %s; or set runtime.exchange=auto", why)
+	}
+	return err == nil && why == "", why, err
+}
+
+// hindrance says why ranks cannot use NCCL together, empty: they can. Two ranks on one GPU are
+// an error however they exchange.
+func hindrance(all []equipment, name func(rank int) string) (why string, err error) {
+	taken := map[string]int{}
+	for rank, m := range all {
+		if other, ok := taken[m.GPU]; ok && m.GPU != "" {
+			return "", fmt.Errorf("ranks %d and %d both use %s of one machine: start as many ranks there as it has GPUs, each with one of its own", other, rank, m.GPU)
+		}
+		taken[m.GPU] = rank
+	}
+	for rank, m := range all {
+		switch {
+		case !m.OnGPU:
+			return fmt.Sprintf("the gradients of %s are not in a GPU's memory: set runtime.device=cuda and runtime.state=device", name(rank)), nil
+		case m.Fault != "":
+			return name(rank) + ": " + m.Fault, nil
+		case m.NCCL != all[0].NCCL:
+			return fmt.Sprintf("%s has NCCL %s and rank 0 NCCL %s: install one version on all nodes", name(rank), m.NCCL, all[0].NCCL), nil
+		}
+	}
+	return "", nil
+}
+
+// join makes all ranks known to each other, and makes sure that what they send arrives. Of an
+// error the others cannot be told: they wait for this rank.
+func join(g *ranks.Group, e *engine.Engine, library *nccl.Library, device func() (nccl.Stream, error)) (*nccl.Comm, error) {
+	var id nccl.ID
+	err := leaderOnly(g, func() (err error) {
+		id, err = library.Unique()
+		return err
+	})
+	if err == nil {
+		id, err = heed(g, id)
+	}
+	if err != nil {
+		return nil, err
+	}
+	comm, err := library.Join(device, id, g.Rank(), g.Size())
+	if err != nil {
+		return nil, cannotJoin(err)
+	}
+	if err := greet(e, g, comm); err != nil {
+		return nil, cannotJoin(errors.Join(err, comm.Close()))
+	}
+	return comm, g.Agree(nil)
+}
+
+// cannotJoin says what to do where GPUs do not find each other.
+func cannotJoin(err error) error {
+	return &ranks.AloneError{Err: fmt.Errorf("the GPUs of ranks cannot speak with each other: %w; or set runtime.exchange=mpi", err)}
+}
+
+// greet sends each rank a number, from one GPU's memory to the other's, and looks at what
+// comes.
+func greet(e *engine.Engine, g *ranks.Group, w ranks.Wire) (err error) {
+	size := g.Size()
+	a, err := e.NewDeviceArena(2 * size)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	numbers := make([]float32, size)
+	for r := range numbers {
+		numbers[r] = float32(1 + g.Rank()*size + r)
+	}
+	if err := a.Write(numbers, 0); err != nil {
+		return err
+	}
+	err = a.Lend(0, 2*size, func(at uintptr) error {
+		var send, receive []ranks.Part
+		for r := range size {
+			send = append(send, ranks.Part{Rank: r, Address: at + uintptr(4*r), Len: 1})
+			receive = append(receive, ranks.Part{Rank: r, Address: at + uintptr(4*(size+r)), Len: 1})
+		}
+		return w.Swap(send, receive)
+	})
+	if err == nil {
+		err = a.Read(numbers, size)
+	}
+	if err != nil {
+		return err
+	}
+	for r, have := range numbers {
+		if want := float32(1 + r*size + g.Rank()); have != want {
+			return fmt.Errorf("of %s came %g, not %g", g.Name(r), have, want)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,96 @@
+package orchestrator
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"go.uber.org/zap"
+
+	"t2sda/configs"
+	"t2sda/graphs/engine"
+	"t2sda/graphs/engine/enginetest"
+	"t2sda/internal/nccl"
+	"t2sda/internal/nccl/nccltest"
+	"t2sda/internal/ranks"
+	"t2sda/internal/ranks/rankstest"
+)
+
+// TestExchangeOf: ranks use NCCL where all can, and what is in the way is said, once.
+func TestExchangeOf(t *testing.T) {
+	can := func(told, gpu string) equipment { return equipment{Told: told, OnGPU: true, NCCL: "2.27.3", GPU: gpu} }
+	host := func(told string) equipment { return equipment{Told: told} }
+	broken, old := can("auto", "GPU-2"), can("auto", "GPU-3")
+	broken.Fault, old.NCCL = "there is no libnccl", "2.18.1"
+	told := func(by string, m equipment) equipment { m.Told = by; return m }
+	for _, k := range []struct {
+		all      []equipment
+		use      bool
+		why, err string
+	}{
+		{all: []equipment{can("auto", "GPU-1"), can("auto", "GPU-2")}, use: true},
+		{all: []equipment{can("nccl", "GPU-1"), can("nccl", "GPU-2")}, use: true},
+		{all: []equipment{can("nccl", ""), can("nccl", "")}, use: true},
+		{all: []equipment{host("mpi"), host("mpi")}},
+		{all: []equipment{can("mpi", "GPU-1"), can("mpi", "GPU-2")}},
+		{all: []equipment{host("auto"), host("auto")}},
+		{all: []equipment{can("auto", "GPU-1"), host("auto")}, why: "the gradients of rank 1 are not in a GPU's memory: set runtime.device=cuda and"},
+		{all: []equipment{can("auto", "GPU-1"), broken}, why: "rank 1: there is no libnccl"},
+		{all: []equipment{can("auto", "GPU-1"), old}, why: "rank 1 has NCCL 2.18.1 and rank 0 NCCL 2.27.3: install one version"},
+		{all: []equipment{can("auto", "GPU-1"), can("nccl", "GPU-2")}, err: "rank 1 was told runtime.exchange=nccl and rank 0 auto"},
+		{all: []equipment{can("auto", "GPU-1"), can("auto", "GPU-2"), can("auto", "GPU-1")}, err: "ranks 0 and 2 both use GPU-1"},
+		{all: []equipment{host("nccl"), host("nccl")}, err: "runtime.exchange=nccl, but the gradients of rank 0 are not in a GPU's memory"},
+		{all: []equipment{can("nccl", "GPU-1"), told("nccl", broken)}, err: "runtime.exchange=nccl, but rank 1: there is no libnccl; or set runtime.exchange=auto"},
+	} {
+		use, why, err := exchangeOf(k.all, func(rank int) string { return fmt.Sprint("rank ", rank) })
+		if use != k.use || (err == nil) != (k.err == "") || err != nil && !strings.Contains(err.Error(), k.err) || err == nil && (why == "") != (k.why == "") || !strings.Contains(why, k.why) {
+			t.Errorf("%+v: %t, %q, %v", k.all, use, why, err)
+		}
+	}
+}
+
+// TestConnect: on CPUs ranks exchange by MPI, whatever is installed, and NCCL that was asked
+// for is an error of all.
+func TestConnect(t *testing.T) {
+	e := enginetest.Open(t, engine.Options{Device: "cpu"})
+	for told, want := range map[string]string{"": "", "auto": "", "mpi": "", "nccl": "the gradients of rank 0 (node-0) are not in a GPU's memory"} {
+		for rank, err := range rankstest.Run(2, func(g *ranks.Group) error {
+			c := configs.Default()
+			c.Runtime.State, c.Runtime.Exchange = "device", told
+			wire, end, err := Options{Ranks: g, Log: zap.NewNop()}.connect(c, e)
+			end()
+			if wire != nil {
+				t.Errorf("%s: rank %d has a wire", told, g.Rank())
+			}
+			return err
+		}) {
+			if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: rank %d has %v", told, rank, err)
+			}
+		}
+	}
+}
+
+// TestJoin: ranks find each other, and what arrives is looked at before it is trusted.
+func TestJoin(t *testing.T) {
+	for flag, want := range map[string]string{"-DLOST=0": "", "-DLOST": "of rank 0 (node-0) came 0, not", "-DINIT=1": "ncclCommInitRank of NCCL 2.27.3"} {
+		t.Setenv("TMPDIR", t.TempDir())
+		library, err := nccl.Open(nccltest.Build(t, flag))
+		if err != nil {
+			t.Fatal(err)
+		}
+		engines := []*engine.Engine{enginetest.Open(t, engine.Options{Device: "cpu"}), enginetest.Open(t, engine.Options{Device: "cpu"})}
+		for rank, err := range rankstest.Run(2, func(g *ranks.Group) error {
+			comm, err := join(g, engines[g.Rank()], library, func() (nccl.Stream, error) { return nccltest.Stream{}, nil })
+			if err != nil {
+				return err
+			}
+			return comm.Close()
+		}) {
+			if alone := errors.As(err, new(*ranks.AloneError)); alone != (want != "") || alone && (!strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "; or set runtime.exchange=mpi")) {
+				t.Errorf("%s: rank %d has %v", flag, rank, err)
+			}
+		}
+	}
+}
