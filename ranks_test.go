@@ -192,6 +192,8 @@ func TestBadRanks(t *testing.T) {
 		{"configurations", []string{"seed=1"}, []string{"seed=2"}, "rank 1 ("},
 		{"outputs", []string{"output=runs"}, []string{"output=elsewhere"}, "was told another name, output"},
 		{"data", []string{"data.streets.enabled=false", "data.source.root=/nowhere"}, nil, "/nowhere"},
+		{"exchange", []string{"runtime.exchange=nccl", "runtime.state=device"}, nil, "runtime.exchange=nccl, but the gradients of rank 0 ("},
+		{"exchanges", []string{"runtime.exchange=auto"}, []string{"runtime.exchange=mpi"}, "was told runtime.exchange=mpi and rank 0 auto"},
 		{"settings", []string{"train.batch=0"}, nil, "train.batch: want at least 1, have 0"},
 	} {
 		folder := t.TempDir()

@@ -21,8 +21,12 @@ import (
 	"t2sda/internal/ranks"
 )
 
-// fakeEnv makes the test program a rank of a job, which uses the library at that path.
-const fakeEnv = "T2SDA_TEST_NCCL"
+// fakeEnv makes the test program a rank of a job, which uses the library at that path; with
+// diesEnv, rank 1 ends while the others wait for what it should send.
+const (
+	fakeEnv = "T2SDA_TEST_NCCL"
+	diesEnv = "T2SDA_TEST_DIES"
+)
 
 func TestMain(m *testing.M) {
 	library := os.Getenv(fakeEnv)
@@ -62,6 +66,10 @@ func beRank(library string) error {
 	c, err := l.Join(onHost, ID(all[0]), g.Rank(), g.Size())
 	if err != nil {
 		return err
+	}
+	if os.Getenv(diesEnv) != "" && g.Rank() == 1 {
+		time.Sleep(200 * time.Millisecond) // the others wait by now
+		os.Exit(7)
 	}
 	if err := swapAll(c, g.Rank(), g.Size(), 100_000); err != nil {
 		return err
@@ -158,12 +166,23 @@ func TestSwap(t *testing.T) {
 // TestProcesses: ranks of a launcher, which have the id by MPI.
 func TestProcesses(t *testing.T) {
 	cmd := mpitest.Command(t, 3, os.Args[0])
-	cmd.Env = append(cmd.Env, fakeEnv+"="+nccltest.Build(t))
+	cmd.Env = append(cmd.Env, fakeEnv+"="+nccltest.Build(t), "TMPDIR="+t.TempDir())
 	text, err := cmd.CombinedOutput()
 	for rank := range 3 {
 		if err != nil || !strings.Contains(string(text), fmt.Sprintf("rank %d has swapped", rank)) {
 			t.Fatalf("%v\n%s", err, text)
 		}
+	}
+}
+
+// TestRankDies: the job of a rank that ends without a word does not wait for it.
+func TestRankDies(t *testing.T) {
+	cmd := mpitest.Command(t, 2, os.Args[0])
+	cmd.Env = append(cmd.Env, fakeEnv+"="+nccltest.Build(t), diesEnv+"=1", "TMPDIR="+t.TempDir())
+	begin := time.Now()
+	text, err := cmd.CombinedOutput()
+	if err == nil || time.Since(begin) > 20*time.Second || strings.Contains(string(text), "has swapped") {
+		t.Errorf("after %v: %v\n%s", time.Since(begin), err, text)
 	}
 }
 
