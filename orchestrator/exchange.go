@@ -44,7 +44,7 @@ func (o Options) connect(cfg configs.Config, e *engine.Engine) (wire ranks.Wire,
 		return nil, end, err
 	}
 	if why != "" {
-		o.Log.Warn("gradients pass through the host's memory, by MPI (runtime.exchange=mpi is not to ask for more): " + why)
+		o.Log.Warn("gradients pass through the host's memory, as runtime.exchange=mpi says without this warning: " + why)
 	}
 	if !use {
 		return nil, end, nil

@@ -195,3 +195,41 @@ func TestPlaced(t *testing.T) {
 		t.Errorf("nodes by provider %v, want 1", n)
 	}
 }
+
+// TestLend: what is lent lies where it is told, while the memory is there, and a loan's error
+// is the borrower's.
+func TestLend(t *testing.T) {
+	host, err := engine.NewArena(4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	guarded, err := engine.NewGuardedArena(4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := errors.New("the wire is cut")
+	for _, a := range []engine.Arena{host, guarded, deviceArena(t, enginetest.Open(t, engine.Options{}), 4)} {
+		var at [2]uintptr
+		for i := range at {
+			if err := a.Lend(i, 4-i, func(address uintptr) error { at[i] = address; return nil }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if at[0] == 0 || at[1] != at[0]+4 {
+			t.Errorf("%T: values at %x", a, at)
+		}
+		if err := a.Lend(0, 4, func(uintptr) error { return broken }); !errors.Is(err, broken) {
+			t.Errorf("%T: %v", a, err)
+		}
+		never := func(uintptr) error { t.Errorf("%T: lent what is not there", a); return nil }
+		if err := a.Lend(1, 4, never); err == nil || !strings.Contains(err.Error(), "outside of the arena") {
+			t.Errorf("%T: %v", a, err)
+		}
+		if err := a.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Lend(0, 1, never); err == nil || !strings.Contains(err.Error(), "closed") {
+			t.Errorf("%T: %v", a, err)
+		}
+	}
+}

@@ -17,10 +17,11 @@ import (
 )
 
 // How long others are waited for. All ranks come to a swap at about the same time, after
-// they have agreed that nobody has failed, so that a wait is for the transfer alone, and at
-// first for the connections.
+// they have agreed that nobody has failed, so that a wait is for the transfer alone; until the
+// first has ended, also for the connections, of which each pair of ranks needs one.
 const (
 	patience = time.Minute
+	atFirst  = 5 * time.Minute
 	grace    = 15 * time.Second // for NCCL to give up what it is doing
 )
 
@@ -58,7 +59,7 @@ type Comm struct {
 // Join makes this process a rank of those of an id, for whose other ranks it waits. Device
 // makes the stream that its GPU works by.
 func (l *Library) Join(device func() (Stream, error), id ID, rank, size int) (*Comm, error) {
-	c := &Comm{library: l, thread: osthread.New(), patience: patience}
+	c := &Comm{library: l, thread: osthread.New(), patience: atFirst}
 	err := c.within(func() (err error) {
 		if c.stream, err = device(); err != nil {
 			return err
@@ -119,6 +120,9 @@ func (c *Comm) Swap(send, receive []ranks.Part) error {
 		}
 		return nil
 	})
+	if c.broken == nil {
+		c.patience = min(c.patience, patience)
+	}
 	return c.broken
 }
 
