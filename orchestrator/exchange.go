@@ -10,7 +10,6 @@ import (
 	"t2sda/configs"
 	"t2sda/graphs/engine"
 	"t2sda/internal/nccl"
-	"t2sda/internal/nvidia"
 	"t2sda/internal/ranks"
 )
 
@@ -23,7 +22,6 @@ type equipment struct {
 	OnGPU bool   // gradients are in a GPU's memory
 	Fault string // why NCCL does not work there; empty: it does
 	NCCL  string // its version
-	GPU   string // which no other rank may use
 }
 
 // connect lets the GPUs of ranks speak with each other, where that is told and can be, until
@@ -78,9 +76,6 @@ func equipmentOf(cfg configs.Config, device int, onGPU bool) (*nccl.Library, equ
 		m.Fault = err.Error()
 		return nil, m
 	}
-	if driver, err := nvidia.Look(); err == nil && device < len(driver.GPUs) {
-		m.GPU = driver.GPUs[device].UUID
-	}
 	return library, m
 }
 
@@ -100,34 +95,26 @@ func exchangeOf(all []equipment, name func(rank int) string) (use bool, why stri
 	if first.Told == configs.ExchangeMPI || first.Told == configs.ExchangeAuto && users == 0 {
 		return false, "", nil
 	}
-	why, err = hindrance(all, name)
-	if err == nil && why != "" && first.Told == configs.ExchangeNCCL {
+	why = hindrance(all, name)
+	if why != "" && first.Told == configs.ExchangeNCCL {
 		err = fmt.Errorf("runtime.exchange=nccl, but %s; or set runtime.exchange=auto", why)
 	}
 	return err == nil && why == "", why, err
 }
 
-// hindrance says why ranks cannot use NCCL together, empty: they can. Two ranks on one GPU are
-// an error however they exchange.
-func hindrance(all []equipment, name func(rank int) string) (why string, err error) {
-	taken := map[string]int{}
-	for rank, m := range all {
-		if other, ok := taken[m.GPU]; ok && m.GPU != "" {
-			return "", fmt.Errorf("ranks %d and %d both use %s of one machine: start as many ranks there as it has GPUs, each with one of its own", other, rank, m.GPU)
-		}
-		taken[m.GPU] = rank
-	}
+// hindrance says why ranks cannot use NCCL together, empty: they can.
+func hindrance(all []equipment, name func(rank int) string) string {
 	for rank, m := range all {
 		switch {
 		case !m.OnGPU:
-			return fmt.Sprintf("the gradients of %s are not in a GPU's memory: set runtime.device=cuda and runtime.state=device", name(rank)), nil
+			return fmt.Sprintf("the gradients of %s are not in a GPU's memory: set runtime.device=cuda and runtime.state=device", name(rank))
 		case m.Fault != "":
-			return name(rank) + ": " + m.Fault, nil
+			return name(rank) + ": " + m.Fault
 		case m.NCCL != all[0].NCCL:
-			return fmt.Sprintf("%s has NCCL %s and rank 0 NCCL %s: install one version on all nodes", name(rank), m.NCCL, all[0].NCCL), nil
+			return fmt.Sprintf("%s has NCCL %s and rank 0 NCCL %s: install one version on all nodes", name(rank), m.NCCL, all[0].NCCL)
 		}
 	}
-	return "", nil
+	return ""
 }
 
 // join makes all ranks known to each other, and makes sure that what they send arrives. Of an

@@ -15,7 +15,6 @@ import (
 	"t2sda/configs"
 	"t2sda/datasets"
 	"t2sda/export/predict"
-	"t2sda/graphs/engine"
 	"t2sda/internal/ranks"
 	"t2sda/orchestrator/learner"
 )
@@ -120,10 +119,9 @@ func leaderOnly(g *ranks.Group, f func() error) error {
 	return learner.Agree(g, err)
 }
 
-// onNode shares the cores and GPUs of a machine out to its ranks, as far as the
-// configuration leaves it open.
+// onNode shares the cores of a machine out to its ranks, as far as the configuration leaves
+// it open.
 func onNode(cfg configs.Config, g *ranks.Group) (configs.Config, error) {
-	place, number := g.Neighbours()
 	if g.Size() == 1 {
 		return cfg, nil
 	}
@@ -142,41 +140,7 @@ func onNode(cfg configs.Config, g *ranks.Group) (configs.Config, error) {
 	if r := &cfg.Runtime; r.Threads == 0 {
 		r.Threads = max(1, runtime.NumCPU()/sharing)
 	}
-	if cfg.Runtime.Device == "cuda" && number > 1 {
-		cfg.Runtime.Device = fmt.Sprintf("cuda:%d", place)
-	}
 	return cfg, nil
-}
-
-// openRank opens the engine of a rank, whose GPU is no other rank's.
-func openRank(cfg configs.Config, o Options) (e *engine.Engine, err error) {
-	g := o.Ranks
-	if e, err = openVetting(cfg, o.Vet, o.Log); err == nil && cfg.Runtime.Device == "auto" && onGPU(e) {
-		if place, number := g.Neighbours(); number > 1 {
-			cfg.Runtime.Device = fmt.Sprintf("cuda:%d", place)
-			if err = e.Close(); err == nil {
-				e, err = openVetting(cfg, o.Vet, o.Log)
-			}
-		}
-	}
-	if failed := g.Agree(err); failed != nil {
-		if err == nil {
-			failed = errors.Join(failed, e.Close())
-		}
-		return nil, failed
-	}
-	if g.Size() == 1 {
-		return e, nil
-	}
-	if err := apart(g, e); err != nil {
-		return nil, errors.Join(err, e.Close())
-	}
-	return e, nil
-}
-
-func onGPU(e *engine.Engine) bool {
-	_, ok := e.Info().GPU()
-	return ok
 }
 
 // logRank makes the log of a rank that does not lead a file in the run's directory, until
@@ -196,26 +160,6 @@ func (o *Options) logRank(dir string) (end func(), err error) {
 		o.Log = o.Logger(f)
 	}
 	return func() { _ = f.Close() }, nil // what it holds is for looking at only
-}
-
-// seat is where a rank computes.
-type seat struct{ Node, Device string }
-
-// apart refuses two ranks on one GPU.
-func apart(g *ranks.Group, e *engine.Engine) error {
-	seats, err := tell(g, seat{g.Node(), e.Info().Device})
-	if err != nil {
-		return err
-	}
-	taken := map[seat]int{}
-	for rank, s := range seats {
-		other, ok := taken[s]
-		if ok && strings.HasPrefix(s.Device, "cuda") {
-			return g.Agree(fmt.Errorf("ranks %d and %d both use %s of %s: start as many ranks on a node as it has GPUs, with runtime.device=cuda each takes its own", other, rank, s.Device, s.Node))
-		}
-		taken[s] = rank
-	}
-	return nil
 }
 
 // markFile is what the rank that leads leaves in the run's directory for the others to see.

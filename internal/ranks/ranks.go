@@ -62,24 +62,6 @@ func (g *Group) Size() int {
 // Leads reports whether this is the rank that writes files and tells the user.
 func (g *Group) Leads() bool { return g.Rank() == 0 }
 
-// Neighbours returns the place of this rank among those of its machine, from 0, and their
-// number.
-func (g *Group) Neighbours() (place, number int) {
-	if g == nil {
-		return 0, 1
-	}
-	for rank, node := range g.nodes {
-		if node != g.nodes[g.Rank()] {
-			continue
-		}
-		if rank < g.Rank() {
-			place++
-		}
-		number++
-	}
-	return place, number
-}
-
 // Node is this rank's machine.
 func (g *Group) Node() string { return g.nodes[g.Rank()] }
 

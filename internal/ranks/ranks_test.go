@@ -255,19 +255,6 @@ func TestAlone(t *testing.T) {
 	if g.Agree(broken) != broken || g.Agree(nil) != nil {
 		t.Error("a lone rank agrees with itself")
 	}
-	if place, number := g.Neighbours(); place != 0 || number != 1 {
-		t.Errorf("%d of %d", place, number)
-	}
-}
-
-func TestNeighbours(t *testing.T) {
-	succeed(t, rankstest.Run(5, func(g *ranks.Group) error {
-		place, number := g.Neighbours()
-		if want := [][2]int{{0, 2}, {1, 2}, {0, 2}, {1, 2}, {0, 1}}[g.Rank()]; [2]int{place, number} != want {
-			return fmt.Errorf("rank %d: %d of %d", g.Rank(), place, number)
-		}
-		return nil
-	}))
 }
 
 // TestRankEnds: nobody waits for ever for a rank that has ended.
