@@ -48,6 +48,16 @@ func newJob(t *testing.T, folder string, ranks int, name string, words ...string
 	return j
 }
 
+// trained returns a job that has ended well.
+func trained(t *testing.T, folder string, ranks int, name string, words ...string) *job {
+	t.Helper()
+	j := newJob(t, folder, ranks, name, words...)
+	if err := j.Run(); err != nil {
+		t.Fatalf("%d ranks: %v\n%s", ranks, err, &j.said)
+	}
+	return j
+}
+
 // start begins a job that is to run for long, and waits until it trains.
 func (j *job) start(t *testing.T) {
 	t.Helper()
@@ -67,22 +77,33 @@ func (j *job) iterations() int {
 	return bytes.Count(text, []byte("\n"))
 }
 
-// seconds are what differs between runs that are the same.
-var seconds = regexp.MustCompile(`,?"seconds":\{[^}]*\}`)
+// differs is what may differ between runs that are the same: how long things took, and
+// where they lie.
+var differs = regexp.MustCompile(`,?"seconds":\{[^}]*\}|"(seconds|images_per_second)": [^\n]*|[^"]*runs/[a-z]+`)
 
-// content are the weights of the last checkpoint, the model and the events of a run.
-func (j *job) content(t *testing.T, iterations int) [][]byte {
-	t.Helper()
-	var all [][]byte
-	checkpoint := filepath.Join("checkpoints", fmt.Sprintf("iter_%06d", iterations))
-	for _, name := range []string{checkpoint + "/student.safetensors", checkpoint + "/teacher.safetensors", checkpoint + "/optimizer.safetensors", "model.onnx", "events.jsonl"} {
-		text, err := os.ReadFile(filepath.Join(j.dir, name))
-		if err != nil {
-			t.Fatalf("%v\n%s", err, &j.said)
-		}
-		all = append(all, seconds.ReplaceAll(text, nil))
+// kept are the files of a run that no number of ranks changes: the weights of the last
+// checkpoint, the model, its evaluation with its pictures, and the events.
+func kept(iterations int) []string {
+	names := []string{"model.onnx", "events.jsonl", "result.json", "predictions.png"}
+	for _, name := range []string{"student", "teacher", "optimizer"} {
+		names = append(names, fmt.Sprintf("checkpoints/iter_%06d/%s.safetensors", iterations, name))
 	}
-	return all
+	return names
+}
+
+// equals compares what two runs have kept.
+func (j *job) equals(t *testing.T, want *job, iterations int) {
+	t.Helper()
+	for _, name := range kept(iterations) {
+		a, errA := os.ReadFile(filepath.Join(want.dir, name))
+		b, errB := os.ReadFile(filepath.Join(j.dir, name))
+		if errA != nil || errB != nil {
+			t.Fatal(errA, errB, &j.said)
+		}
+		if a, b = differs.ReplaceAll(a, nil), differs.ReplaceAll(b, nil); !bytes.Equal(a, b) {
+			t.Errorf("%s of %s is not that of %s", name, j.dir, want.dir)
+		}
+	}
 }
 
 // TestRanks: what ranks train has the bits of what one process trains, also where they
@@ -93,30 +114,31 @@ func TestRanks(t *testing.T) {
 	if os.Getenv("T2SDA_TEST_LONG") != "" {
 		iterations = 50
 	}
-	trained := func(ranks int, name string, words ...string) *job {
-		j := newJob(t, folder, ranks, name, words...)
-		if err := j.Run(); err != nil {
-			t.Fatalf("%d ranks: %v\n%s", ranks, err, &j.said)
-		}
-		return j
-	}
 	settings := []string{fmt.Sprint("train.iterations=", iterations), fmt.Sprint("train.eval_every=", iterations/2), "train.batch=1", "train.accumulate=2"}
-	one := trained(1, "one", trainWords("one", settings...)...)
-	two := trained(2, "two", trainWords("two", settings...)...)
-	want := one.content(t, iterations)
-	if !slices.EqualFunc(want, two.content(t, iterations), bytes.Equal) {
-		t.Error("two ranks train something else than one process")
-	}
+	one := trained(t, folder, 1, "one", trainWords("one", settings...)...)
+	two := trained(t, folder, 2, "two", trainWords("two", settings...)...)
+	two.equals(t, one, iterations)
 	if _, err := os.Stat(filepath.Join(two.dir, "rank-1.log")); err != nil {
 		t.Error(err)
 	}
 	stopped := newJob(t, folder, 2, "stopped", trainWords("stopped", settings...)...)
 	stopped.start(t)
 	stopped.signal(t, syscall.SIGUSR1, 128+int(syscall.SIGUSR1))
-	trained(1, "stopped", "train", "--resume", filepath.Join("runs", "stopped"))
-	if !slices.EqualFunc(want, stopped.content(t, iterations), bytes.Equal) {
-		t.Error("a process that goes on from where ranks were stopped trains something else")
+	trained(t, folder, 1, "stopped", "train", "--resume", filepath.Join("runs", "stopped"))
+	stopped.equals(t, one, iterations)
+}
+
+// TestRanksHRDA: of networks of two resolutions, whose evaluations go by windows, two
+// ranks, of which one has an image more, find what one process finds.
+func TestRanksHRDA(t *testing.T) {
+	enginetest.Isolate(t)
+	folder := t.TempDir()
+	settings := []string{
+		"method=t2s+mask", "loss.mask.block=16", "train.iterations=2", "train.batch=1", "train.accumulate=2",
+		"model.hrda.detail.width=32", "model.hrda.detail.height=32", "model.hrda.weight=0.1", "model.hrda.attention=8",
 	}
+	one := trained(t, folder, 1, "one", trainWords("one", settings...)...)
+	trained(t, folder, 2, "two", trainWords("two", settings...)...).equals(t, one, 2)
 }
 
 // signal sends a signal to the launcher, which is to end with a code.

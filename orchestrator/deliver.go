@@ -8,7 +8,6 @@ import (
 
 	"t2sda/export"
 	"t2sda/export/predict"
-	"t2sda/export/score"
 	"t2sda/internal/raster"
 	"t2sda/internal/resize"
 	"t2sda/internal/sha256sum"
@@ -24,48 +23,71 @@ func (t *trainer) deliver(ctx context.Context, out, baseline *Outcome) (err erro
 			return err
 		}
 	}
-	return leaderOnly(t.ranks, func() error { return t.deliverScored(ctx, out, baseline, measured) })
-}
-
-// deliverScored is deliver for a student that was scored.
-func (t *trainer) deliverScored(ctx context.Context, out, baseline *Outcome, measured *score.Result) (err error) {
-	o, err := t.modelOptions(ctx)
+	model, err := t.deliverModel(ctx, out, float64(measured.MIoU))
 	if err != nil {
 		return err
 	}
-	miou := float64(measured.MIoU)
-	o.Info.MIoU = &miou
-	path := filepath.Join(t.dir, modelFile)
-	err = t.deliverStage("export", "writing the model, and comparing it with the trained network", func() (err error) {
-		model, err := export.Build(o, t.learner.Student)
-		if err != nil {
-			return err
+	p, end, err := t.openDelivered(model, out.ModelSum)
+	if failed := t.agree(err); failed != nil {
+		if err == nil {
+			failed = errors.Join(failed, end())
 		}
-		if err := t.disk.Write(path, model); err != nil {
-			return err
-		}
-		out.ModelSum = sha256sum.Of(model)
-		out.Agreement, err = t.verify(ctx, o)
-		return err
-	})
-	if err != nil {
-		return err
+		return failed
 	}
-	p, err := predict.Open(t.engine, path)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, p.Close()) }()
+	defer func() { err = errors.Join(err, end()) }()
 	err = t.deliverStage("final evaluation", "of the exported model", func() (err error) {
 		options := t.evalOptions()
 		options.Worst = reportWorst
-		out.Result, err = score.Evaluate(ctx, p, t.data.eval, options)
+		out.Result, err = t.evaluate(ctx, p, options)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	return t.report(ctx, out, baseline, p)
+	return leaderOnly(t.ranks, func() error { return t.report(ctx, out, baseline, p) })
+}
+
+// deliverModel makes the model of a student with that score, writes its file and compares
+// it with the network.
+func (t *trainer) deliverModel(ctx context.Context, out *Outcome, miou float64) (model []byte, err error) {
+	o, err := t.modelOptions(ctx)
+	if err == nil {
+		o.Info.MIoU = &miou
+		model, err = export.Build(o, t.learner.Student)
+	}
+	if err := t.agree(err); err != nil {
+		return nil, err
+	}
+	err = leaderOnly(t.ranks, func() error {
+		return t.deliverStage("export", "writing the model, and comparing it with the trained network", func() (err error) {
+			if err := t.disk.Write(filepath.Join(t.dir, modelFile), model); err != nil {
+				return err
+			}
+			out.ModelSum = sha256sum.Of(model)
+			out.Agreement, err = t.verify(ctx, o)
+			return err
+		})
+	})
+	if err == nil {
+		out.ModelSum, err = heed(t.ranks, out.ModelSum)
+	}
+	return model, err
+}
+
+// openDelivered opens the model whose digest the rank that leads tells until end. That
+// rank opens the file; the others have made the same bytes, and need not wait until a
+// shared folder shows them what is new in it.
+func (t *trainer) openDelivered(model []byte, sum string) (p *predict.Predictor, end func() error, err error) {
+	if !t.ranks.Leads() {
+		if sha256sum.Of(model) != sum {
+			return nil, nil, errors.New("this rank has made another model than rank 0: a node computes something else than it should")
+		}
+		return t.openModel(model)
+	}
+	if p, err = predict.Open(t.engine, filepath.Join(t.dir, modelFile)); err != nil {
+		return nil, nil, err
+	}
+	return p, p.Close, nil
 }
 
 // verify compares the exported model with the training network on the first

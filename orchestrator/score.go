@@ -114,12 +114,17 @@ func (t *trainer) score(ctx context.Context) (_ *score.Result, err error) {
 		return nil, failed
 	}
 	defer func() { err = errors.Join(err, end()) }()
-	options := t.evalOptions()
+	return t.evaluate(ctx, p, t.evalOptions())
+}
+
+// evaluate scores a model on the evaluation split, of which each rank takes its part; all
+// get the whole result. An interrupt of one rank is one of all.
+func (t *trainer) evaluate(ctx context.Context, p *predict.Predictor, o score.Options) (*score.Result, error) {
 	if t.ranks.Size() > 1 {
-		options.Part, options.Parts, options.Together = t.ranks.Rank(), t.ranks.Size(), t.counted
+		o.Part, o.Parts, o.Together = t.ranks.Rank(), t.ranks.Size(), t.counted
 		ctx = t.signals
 	}
-	return score.Evaluate(ctx, p, t.data.eval, options)
+	return score.Evaluate(ctx, p, t.data.eval, o)
 }
 
 // openStudent exports the student in memory and opens it until end.
@@ -132,6 +137,11 @@ func (t *trainer) openStudent(ctx context.Context) (p *predict.Predictor, end fu
 	if err != nil {
 		return nil, nil, err
 	}
+	return t.openModel(model)
+}
+
+// openModel opens a student's model in memory until end.
+func (t *trainer) openModel(model []byte) (p *predict.Predictor, end func() error, err error) {
 	session, err := t.engine.NewSession("student", model)
 	if err != nil {
 		return nil, nil, err
