@@ -139,6 +139,49 @@ func TestRanksHRDA(t *testing.T) {
 	}
 	one := trained(t, folder, 1, "one", trainWords("one", settings...)...)
 	trained(t, folder, 2, "two", trainWords("two", settings...)...).equals(t, one, 2)
+	evaluated(t, folder)
+}
+
+// evaluated compares what one process and two ranks say of the model of a folder's run
+// one, and shows that ranks of different words are refused.
+func evaluated(t *testing.T, folder string) {
+	t.Helper()
+	words := []string{"evaluate", "--model", "runs/one/model.onnx", "--root", "data/streets/camera", "--device", "cpu", "--threads", "1", "--flip", "--json", "scores.json", "--confusion", "matrix.png", "--save-predictions", "seen"}
+	said := map[int]string{}
+	for _, ranks := range []int{1, 2} {
+		j := newJob(t, folder, ranks, "one", words...)
+		if err := j.Run(); err != nil {
+			t.Fatalf("%v\n%s", err, &j.said)
+		}
+		for _, name := range []string{"scores.json", "matrix.png", "seen/trainids/*/*.png", "seen/overlay/*/*.png"} {
+			paths, err := filepath.Glob(filepath.Join(folder, name))
+			if err != nil || len(paths) == 0 {
+				t.Fatal(name, err)
+			}
+			for _, path := range paths {
+				text, err := os.ReadFile(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				said[ranks] += string(differs.ReplaceAll(text, nil))
+			}
+		}
+		if strings.Count(j.said.String(), "mean IoU  ") != 1 {
+			t.Errorf("%d ranks say %s", ranks, &j.said)
+		}
+		if err := os.RemoveAll(filepath.Join(folder, "seen")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if said[1] != said[2] {
+		t.Error("two ranks say something else of a model than one process")
+	}
+	j := newJob(t, folder, 2, "one", words...)
+	at := slices.Index(j.Args, "-np")
+	j.Args = slices.Concat(j.Args[:at], []string{"-np", "1", os.Args[0]}, words, []string{":", "-np", "1", os.Args[0]}, words[:len(words)-2])
+	if err := j.Run(); err == nil || strings.Count(j.said.String(), "t2sda: the command line of rank 1 ") != 1 {
+		t.Errorf("%v, ranks of two command lines say %s", err, &j.said)
+	}
 }
 
 // signal sends a signal to the launcher, which is to end with a code.

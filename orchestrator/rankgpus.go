@@ -88,13 +88,17 @@ func gpusOf(all []sight) ([]int, error) {
 	return gpus, nil
 }
 
-// openRank opens the engine of a rank, whose GPU is no other rank's.
+// openRank opens the engine of a rank.
 func openRank(cfg configs.Config, o Options) (*engine.Engine, error) {
-	g := o.Ranks
+	return OpenRank(o.Ranks, vetting(cfg, o.Vet, o.Log))
+}
+
+// OpenRank opens the engine of a rank, whose GPU is no other rank's.
+func OpenRank(g *ranks.Group, o engine.Options) (*engine.Engine, error) {
 	if g.Size() == 1 {
-		return openVetting(cfg, o.Vet, o.Log)
+		return engine.Open(o)
 	}
-	all, err := tell(g, sightOf(cfg.Runtime.Device, g))
+	all, err := tell(g, sightOf(o.Device, g))
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +106,7 @@ func openRank(cfg configs.Config, o Options) (*engine.Engine, error) {
 	if err := g.Agree(err); err != nil {
 		return nil, err
 	}
-	e, err := openOn(cfg, o, gpus[g.Rank()])
+	e, err := openOn(o, g.Node(), gpus[g.Rank()])
 	if failed := g.Agree(err); failed != nil {
 		if err == nil {
 			failed = errors.Join(failed, e.Close())
@@ -112,21 +116,22 @@ func openRank(cfg configs.Config, o Options) (*engine.Engine, error) {
 	return e, nil
 }
 
-// openOn opens the engine on the GPU of that ordinal, where the device is to be one.
-func openOn(cfg configs.Config, o Options, gpu int) (*engine.Engine, error) {
-	none := fmt.Errorf("no GPU of %s is left for this rank: start as many ranks on a machine as it has GPUs", o.Ranks.Node())
+// openOn opens the engine on the GPU of that ordinal of a node, where the device is to be
+// one.
+func openOn(o engine.Options, node string, gpu int) (*engine.Engine, error) {
+	none := fmt.Errorf("no GPU of %s is left for this rank: start as many ranks on a machine as it has GPUs", node)
 	mine := func() (*engine.Engine, error) {
-		cfg.Runtime.Device = fmt.Sprintf("cuda:%d", gpu)
-		return openVetting(cfg, o.Vet, o.Log)
+		o.Device = fmt.Sprintf("cuda:%d", gpu)
+		return engine.Open(o)
 	}
-	switch cfg.Runtime.Device {
+	switch o.Device {
 	case "cuda":
 		if gpu == noGPU {
 			return nil, none
 		}
 		return mine()
 	case "auto":
-		e, err := openVetting(cfg, o.Vet, o.Log)
+		e, err := engine.Open(o)
 		if err != nil {
 			return nil, err
 		}
@@ -142,5 +147,5 @@ func openOn(cfg configs.Config, o Options, gpu int) (*engine.Engine, error) {
 		}
 		return mine()
 	}
-	return openVetting(cfg, o.Vet, o.Log)
+	return engine.Open(o)
 }

@@ -121,15 +121,22 @@ func leaderOnly(g *ranks.Group, f func() error) error {
 
 // onNode shares the cores of a machine out to its ranks, as far as the configuration leaves
 // it open.
-func onNode(cfg configs.Config, g *ranks.Group) (configs.Config, error) {
+func onNode(cfg configs.Config, g *ranks.Group) (_ configs.Config, err error) {
+	cfg.Runtime.Threads, err = Threads(g, cfg.Runtime.Threads)
+	return cfg, err
+}
+
+// Threads is how many a rank has: as many as it was told, or, for 0, its share of the cores
+// of its machine. A process that is alone keeps the 0.
+func Threads(g *ranks.Group, told int) (int, error) {
 	if g.Size() == 1 {
-		return cfg, nil
+		return told, nil
 	}
 	type cores struct{ Node, Cores string } // launchers may bind ranks to some of them
 	mine := cores{g.Node(), affinity()}
 	all, err := tell(g, mine)
-	if err != nil {
-		return cfg, err
+	if err != nil || told != 0 {
+		return told, err
 	}
 	sharing := 0
 	for _, c := range all {
@@ -137,10 +144,7 @@ func onNode(cfg configs.Config, g *ranks.Group) (configs.Config, error) {
 			sharing++
 		}
 	}
-	if r := &cfg.Runtime; r.Threads == 0 {
-		r.Threads = max(1, runtime.NumCPU()/sharing)
-	}
-	return cfg, nil
+	return max(1, runtime.NumCPU()/sharing), nil
 }
 
 // logRank makes the log of a rank that does not lead a file in the run's directory, until

@@ -343,16 +343,16 @@ func prepare(ctx context.Context, cfg configs.Config, dir string, e *engine.Engi
 	return t, nil
 }
 
-// openEngine is openVetting for what opens no model files of others.
+// openEngine opens the engine for what opens no model files of others.
 func openEngine(cfg configs.Config) (*engine.Engine, error) {
-	return openVetting(cfg, nil, zap.NewNop())
+	return engine.Open(vetting(cfg, nil, zap.NewNop()))
 }
 
-// openVetting is openEngine with [Options.Vet], and with a log of what runs where.
-func openVetting(cfg configs.Config, vet func(path string, model []byte) error, log *zap.Logger) (*engine.Engine, error) {
+// vetting are [EngineOptions] with [Options.Vet], and with a log of what runs where.
+func vetting(cfg configs.Config, vet func(path string, model []byte) error, log *zap.Logger) engine.Options {
 	o := EngineOptions(cfg)
 	o.Vet, o.Placed = vet, func(p engine.Placement) { logPlacement(log, p) }
-	return engine.Open(o)
+	return o
 }
 
 // EngineOptions translates the runtime's configuration.

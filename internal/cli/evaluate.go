@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,11 +20,18 @@ import (
 	"t2sda/export/score"
 	"t2sda/graphs/engine"
 	"t2sda/internal/plural"
+	"t2sda/internal/ranks"
 	"t2sda/internal/raster"
+	"t2sda/internal/sha256sum"
+	"t2sda/internal/shell"
+	"t2sda/orchestrator"
 )
 
 // engineFlags choose library and device.
-type engineFlags struct{ options engine.Options }
+type engineFlags struct {
+	options engine.Options
+	ranks   *ranks.Group // that open it, each on its part of the machine
+}
 
 func (f *engineFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.options.Library, "library", "", "ONNX Runtime library file (default: discovered)")
@@ -34,8 +42,12 @@ func (f *engineFlags) add(cmd *cobra.Command) {
 // open opens the library for commands that open model files, which are tried first.
 func (f *engineFlags) open(cmd *cobra.Command) (*engine.Engine, error) {
 	o := f.options
+	var err error
+	if o.IntraOpThreads, err = orchestrator.Threads(f.ranks, o.IntraOpThreads); err != nil {
+		return nil, err
+	}
 	o.Vet = vet(cmd, o)
-	return engine.Open(o)
+	return orchestrator.OpenRank(f.ranks, o)
 }
 
 // datasetFlags choose a split of images.
@@ -86,7 +98,8 @@ type evaluation struct {
 	save    string
 	formats []string
 	options score.Options
-	out     *outputs
+	out     *outputs     // of the rank that leads
+	ranks   *ranks.Group // that evaluate together
 }
 
 func evaluateCommand() *cobra.Command {
@@ -96,10 +109,15 @@ func evaluateCommand() *cobra.Command {
 		Short: "Score a segmentation model on a labelled split",
 		Long: `Score any ONNX segmentation model on a labelled split, by the rules of the
 Cityscapes benchmark: intersection over union per class over the whole split, at
-the full size of the label files, void ignored.
+the full size of the label files, void ignored. mpirun shares the images out.
 ` + fmt.Sprintf(modelHelp, "the data set's"),
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error { return v.run(cmd) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return amongRanks(cmd, func(g *ranks.Group) error {
+				v.ranks, v.model.device.ranks = g, g
+				return v.run(cmd)
+			})
+		},
 	}
 	v.model.add(cmd)
 	v.data.add(cmd)
@@ -114,45 +132,96 @@ the full size of the label files, void ignored.
 	return cmd
 }
 
-// run scores the model and writes the scores where they are wanted.
-func (v *evaluation) run(cmd *cobra.Command) (err error) {
-	if v.save == "" && cmd.Flags().Changed("formats") {
-		return usageError{errors.New("--formats is for --save-predictions")}
-	}
-	if v.out, err = openOutputs(cmd, "json", "report", "confusion"); err != nil {
+// run scores the model and writes the scores where they are wanted. Where there are
+// ranks, each scores its part of the images, and what may fail on one alone ends where
+// they agree.
+func (v *evaluation) run(cmd *cobra.Command) error {
+	d, err := v.open(cmd)
+	if err := v.ranks.Agree(err); err != nil {
 		return err
+	}
+	err = sameForAll(v.ranks, v.facts(d))
+	if err != nil {
+		return err
+	}
+	open := false // here, and the others are asked whether there as well
+	err = v.model.with(cmd, d.Space(), func(_ *engine.Engine, p *predict.Predictor) error {
+		open = true
+		if err := v.ranks.Agree(v.saveTo(d)); err != nil {
+			return err
+		}
+		return v.score(cmd, p, d)
+	})
+	if !open {
+		err = v.ranks.Agree(err)
+	}
+	return err
+}
+
+// open tries the outputs, and opens the data set.
+func (v *evaluation) open(cmd *cobra.Command) (d *datasets.Dataset, err error) {
+	if v.save == "" && cmd.Flags().Changed("formats") {
+		return nil, usageError{errors.New("--formats is for --save-predictions")}
+	}
+	if v.ranks.Leads() {
+		if v.out, err = openOutputs(cmd, "json", "report", "confusion"); err != nil {
+			return nil, err
+		}
 	}
 	if v.save != "" {
 		if err := tryFolder("save-predictions", v.save); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	o := &v.data.options
 	o.KeepGoing, o.RequireLabels = v.options.KeepGoing, !v.options.KeepGoing
 	if err := v.data.complete(); err != nil {
-		return err
+		return nil, err
 	}
-	d, err := datasets.OpenContext(cmd.Context(), *o)
+	if d, err = datasets.OpenContext(cmd.Context(), *o); err == nil {
+		tellPassedOver(cmd, d)
+	}
+	return d, err
+}
+
+// score scores the model on a data set.
+func (v *evaluation) score(cmd *cobra.Command, p *predict.Predictor, d *datasets.Dataset) error {
+	if !v.needsWhole() {
+		d = d.AtSize(p.ImageSize())
+	}
+	v.options.Name, v.options.Progress = v.data.options.Place(), progressOf(cmd, "evaluating", "images")
+	if v.ranks.Size() > 1 {
+		v.options.Part, v.options.Parts, v.options.Together = v.ranks.Rank(), v.ranks.Size(), v.together
+	}
+	result, err := score.Evaluate(cmd.Context(), p, d, v.options)
 	if err != nil {
 		return err
 	}
-	tellPassedOver(cmd, d)
-	return v.model.with(cmd, d.Space(), func(_ *engine.Engine, p *predict.Predictor) error {
-		if v.save != "" {
-			if err := v.saveTo(d); err != nil {
-				return fmt.Errorf("--save-predictions: %w", err)
-			}
-		}
-		if !v.needsWhole() {
-			d = d.AtSize(p.ImageSize())
-		}
-		v.options.Name, v.options.Progress = o.Place(), progressOf(cmd, "evaluating", "images")
-		result, err := score.Evaluate(cmd.Context(), p, d, v.options)
-		if err != nil {
-			return err
-		}
-		return errors.Join(v.write(cmd.Context(), p, d, result), v.print(v.out.people(), result))
-	})
+	if v.ranks.Leads() {
+		err = errors.Join(v.write(cmd.Context(), p, d, result), v.print(v.out.people(), result))
+	}
+	return v.ranks.Agree(err)
+}
+
+// together tells the other ranks what was counted here.
+func (v *evaluation) together(counted []byte, err error) ([][]byte, error) {
+	if err := v.ranks.Agree(err); err != nil {
+		return nil, err
+	}
+	return ranks.Texts(v.ranks, counted)
+}
+
+// facts are what ranks must have in common. A model that cannot be read is told when it is
+// opened.
+func (v *evaluation) facts(d *datasets.Dataset) [][2]string {
+	if v.ranks.Size() == 1 {
+		return nil
+	}
+	sum, _ := sha256sum.File(v.model.path)
+	return [][2]string{
+		{"version", version()}, {"command line", shell.Quote(os.Args[1:]...)}, {"model", sum},
+		{"data set", fmt.Sprintf("%s, names %s", plural.Of(d.Len(), "image", "images"), d.NamesKey())},
+	}
 }
 
 // needsWhole reports whether images are wanted at their own size, whatever size
@@ -161,11 +230,14 @@ func (v *evaluation) needsWhole() bool {
 	return v.save != "" && slices.Contains(v.formats, predict.FormatOverlay)
 }
 
-// saveTo makes the evaluation write its predictions.
+// saveTo makes the evaluation write its predictions, if they are wanted.
 func (v *evaluation) saveTo(d *datasets.Dataset) error {
+	if v.save == "" {
+		return nil
+	}
 	w, err := predict.NewWriter(v.save, v.formats, d)
 	if err != nil {
-		return err
+		return fmt.Errorf("--save-predictions: %w", err)
 	}
 	v.options.Each = func(p score.Prediction) error { return w.Write(p.ID, p.Image, p.Labels) }
 	return nil

@@ -2,17 +2,17 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"time"
 
-	"go.uber.org/zap"
+	"github.com/spf13/cobra"
 
 	"t2sda/internal/mpi"
 	"t2sda/internal/ranks"
-	"t2sda/orchestrator"
 )
 
 // patience is how long a rank that was told to stop waits for others, one of which may
@@ -24,41 +24,82 @@ type quietError struct{ error }
 
 func (e quietError) Unwrap() error { return e.error }
 
-// amongRanks calls run, which trains, with the ranks that a launcher has started. All end
-// together: with an error that they know of, or else at once.
-func amongRanks(ctx context.Context, o orchestrator.Options, run func(o orchestrator.Options) error) error {
+// amongRanks calls run with the ranks that a launcher has started, nil for none. All end
+// together: with an error that they know of, or else at once. The rank that leads speaks
+// for all.
+func amongRanks(cmd *cobra.Command, run func(g *ranks.Group) error) error {
 	world, err := mpi.Start(os.Getenv)
 	if err != nil || world == nil {
 		if err == nil {
-			err = run(o)
+			err = run(nil)
 		}
 		return err
 	}
-	defer context.AfterFunc(ctx, func() { time.AfterFunc(patience, world.GiveUp) })()
+	defer context.AfterFunc(cmd.Context(), func() { time.AfterFunc(patience, world.GiveUp) })()
 	node, err := os.Hostname()
 	if err != nil {
 		node = "unknown node"
 	}
-	o.Ranks, err = ranks.New(world, node)
+	g, err := ranks.New(world, node)
 	if err == nil {
-		o.Logger = func(w io.Writer) *zap.Logger { return newLogger(w) }
-		o.Terminal = false // what launchers make of a rank's output looks like one
-		if !o.Ranks.Leads() {
-			o.Log, o.Out = zap.NewNop(), io.Discard
-		}
-		err = run(o)
+		speakFor(cmd, g)
+		err = run(g)
 	}
-	if err != nil && !o.Ranks.Ended() {
+	if err != nil && !g.Ended() {
 		fmt.Fprintf(os.Stderr, "t2sda: rank %d (%s): %v\n", world.Rank(), node, err)
 		world.Abort(exitFailure)
 	}
 	if closeErr := world.Close(); err == nil {
 		err = closeErr
 	}
-	if err != nil && !o.Ranks.Leads() {
+	if err != nil && !g.Leads() {
 		return quietError{err}
 	}
 	return err
+}
+
+// speakFor lets the rank that leads print what the command says, and no other.
+func speakFor(cmd *cobra.Command, g *ranks.Group) {
+	if !g.Leads() {
+		cmd.SetOut(io.Discard)
+		cmd.SetErr(io.Discard)
+		return
+	}
+	// What launchers make of a rank's output looks like a terminal.
+	cmd.SetOut(struct{ io.Writer }{cmd.OutOrStdout()})
+	cmd.SetErr(struct{ io.Writer }{cmd.ErrOrStderr()})
+}
+
+// sameForAll makes sure that all ranks say the same of what they are about to do: names
+// and values, in one order.
+func sameForAll(g *ranks.Group, facts [][2]string) error {
+	if g.Size() == 1 {
+		return nil
+	}
+	mine, err := json.Marshal(facts)
+	if err != nil {
+		return err
+	}
+	texts, err := ranks.Texts(g, mine)
+	if err != nil {
+		return err
+	}
+	var first [][2]string
+	for rank, text := range texts {
+		var have [][2]string
+		if err := json.Unmarshal(text, &have); err != nil {
+			return fmt.Errorf("what %s says of itself: %w", g.Name(rank), err)
+		}
+		if rank == 0 {
+			first = have
+		}
+		for i, f := range have {
+			if f != first[i] {
+				return g.Agree(fmt.Errorf("the %s of %s is not that of rank 0 (%s and %s): all ranks evaluate one model, by one command line", f[0], g.Name(rank), f[1], first[i][1]))
+			}
+		}
+	}
+	return nil
 }
 
 // isQuiet reports whether another rank tells an error.

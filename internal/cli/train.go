@@ -5,6 +5,7 @@ import (
 
 	"t2sda/configs"
 	"t2sda/graphs/engine"
+	"t2sda/internal/ranks"
 	"t2sda/internal/terminal"
 	"t2sda/orchestrator"
 )
@@ -27,7 +28,9 @@ and in a YAML file to that file.
 t2sda train --resume RUN continues a run that was interrupted as if it had not
 been; --extend N RUN goes on with one that is finished.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return amongRanks(cmd.Context(), options(cmd), func(o orchestrator.Options) error {
+			return amongRanks(cmd, func(g *ranks.Group) error {
+				o := options(cmd)
+				o.Ranks, o.Logger = g, newLogger
 				cfg, err := chosen(cmd, &flags, &again, args, &o)
 				if err := o.Ranks.Agree(err); err != nil {
 					return err
