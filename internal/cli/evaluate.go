@@ -219,7 +219,9 @@ func (v *evaluation) facts(d *datasets.Dataset) [][2]string {
 	}
 	sum, _ := sha256sum.File(v.model.path)
 	return [][2]string{
-		{"version", version()}, {"command line", shell.Quote(os.Args[1:]...)}, {"model", sum},
+		{"version", version()},
+		{"command line", shell.Quote(os.Args[1:]...)},
+		{"model", sum},
 		{"data set", fmt.Sprintf("%s, names %s", plural.Of(d.Len(), "image", "images"), d.NamesKey())},
 	}
 }
