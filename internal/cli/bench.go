@@ -56,7 +56,7 @@ of kind peer compare the student's supervised term with PyTorch's.`,
 	cmd.Flags().StringSliceVar(&f.states, "states", []string{"device", "host"}, "where the state lies (runtime.state)")
 	cmd.Flags().BoolVar(&f.doctor, "doctor", true, "check the machine first")
 	cmd.Flags().BoolVar(&f.peerOnly, "peer-only", false, "only compare with PyTorch, see "+bench.PeerEnv)
-	cmd.AddCommand(benchRowCommand())
+	cmd.AddCommand(benchRowCommand(), benchScaleCommand(), benchCostCommand())
 	return cmd
 }
 

@@ -47,4 +47,18 @@ func TestBenchMistakes(t *testing.T) {
 	fail(t, exitUsage, "nothing", "bench", "--with", "runtime.nothing=1")
 	fail(t, exitUsage, "--budget", "bench", "--budget", "0s")
 	fail(t, exitUsage, "names no Python", "bench", "--peer-only")
+	fail(t, exitUsage, "start it as mpirun -np 2", "bench", "scale")
+	fail(t, exitUsage, "runtime.nothing", "bench", "scale", "runtime.nothing=1")
+	fail(t, exitUsage, "compute", "bench", "cost")
+	for flag, want := range map[string]string{
+		"--compute=0": "seconds above 0", "--ranks=0": "numbers of at least 1", "--per-node=0": "want at least 1", "--inside=0": "GB/s above 0",
+		"--between=100,0": "Gb/s above 0", "--latency=-1": "at least 0", "--inside=NaN": "finite", "-c=nothing": "nothing",
+	} {
+		fail(t, exitUsage, want, "bench", "cost", "--compute=1", flag)
+	}
+}
+
+func TestBenchCost(t *testing.T) {
+	out := succeed(t, "bench", "cost", "--compute", "0.86", "--ranks", "1,64", "--between", "100", "-c", "gta5-cityscapes-r101")
+	wantText(t, out, "resnet101 + deeplabv2: 175.2 MB of gradients", "| 1 | – | 0.000 s | 0.000 s | 0.000 s | 0.860 s | 100 % |", "| 64 | 100 Gb/s | 0.028 s |")
 }

@@ -110,7 +110,7 @@ func Measure(ctx context.Context, r Row, most time.Duration, told func(seconds f
 	}
 	m := &measurement{cfg: cfg, res: Result{
 		Row: r, Encoder: cfg.Model.Encoder, Head: cfg.Model.Head, Batch: cfg.Train.Batch, State: cfg.Runtime.State,
-		Crop: fmt.Sprintf("%d×%d", cfg.Data.Crop.Width, cfg.Data.Crop.Height), Nodes: map[string]int{},
+		Crop: cropOf(cfg), Nodes: map[string]int{},
 	}}
 	defer func() { err = errors.Join(err, m.close()) }()
 	if err := m.open(); err != nil {
@@ -125,6 +125,10 @@ func Measure(ctx context.Context, r Row, most time.Duration, told func(seconds f
 		told(one.Seconds[whole])
 	}
 	return m.result(), ctx.Err() // what an interrupt leaves is a result, too
+}
+
+func cropOf(cfg configs.Config) string {
+	return fmt.Sprintf("%d×%d", cfg.Data.Crop.Width, cfg.Data.Crop.Height)
 }
 
 // mostIterations is how many are measured of a row.
@@ -150,7 +154,7 @@ func (m *measurement) open() (err error) {
 	}
 	m.res.Device = m.e.Info().Device
 	m.res.TF32 = m.e.HasOwnMemory() && m.cfg.AllowsTF32()
-	if m.t, err = trial.New(m.e, m.cfg, trial.Batches(m.cfg, 2)); err != nil {
+	if m.t, err = trial.New(m.e, m.cfg, trial.Batches(m.cfg, 2), nil); err != nil {
 		return err
 	}
 	m.res.SetUp = time.Since(start).Seconds()

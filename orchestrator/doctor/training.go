@@ -101,7 +101,7 @@ func (x *examination) allowed() string {
 // train runs one training.
 func (x *examination) train(ctx context.Context, e *engine.Engine, cfg configs.Config, state string, batches []*datasets.Batch) (_ trained, err error) {
 	cfg.Runtime.State = state
-	t, err := trial.New(e, cfg, batches)
+	t, err := trial.New(e, cfg, batches, nil)
 	if err != nil {
 		return trained{}, err
 	}

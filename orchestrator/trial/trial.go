@@ -13,6 +13,7 @@ import (
 	"t2sda/datasets/streets"
 	"t2sda/graphs/engine"
 	"t2sda/graphs/weights"
+	"t2sda/internal/ranks"
 	"t2sda/orchestrator/learner"
 )
 
@@ -55,10 +56,10 @@ type Trial struct {
 	batches []*datasets.Batch
 }
 
-// New makes a configuration's learner on an engine, which the caller closes after it.
-// model.init may name weights of the program's, no files.
-func New(e *engine.Engine, cfg configs.Config, batches []*datasets.Batch) (*Trial, error) {
-	o := learner.Options{Config: cfg, Space: datasets.Cityscapes19(), Log: zap.NewNop()}
+// New makes a configuration's learner on an engine, which the caller closes after it, alone
+// (nil) or among ranks. model.init may name weights of the program's, no files.
+func New(e *engine.Engine, cfg configs.Config, batches []*datasets.Batch, g *ranks.Group) (*Trial, error) {
+	o := learner.Options{Config: cfg, Space: datasets.Cityscapes19(), Log: zap.NewNop(), Ranks: g}
 	if cfg.Model.Init != "" {
 		have, _, err := weights.LoadPretrained(cfg.Model.Init)
 		if err != nil {
