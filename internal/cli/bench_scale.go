@@ -9,9 +9,11 @@ import (
 	"github.com/spf13/cobra"
 
 	"t2sda/configs"
+	"t2sda/datasets"
 	"t2sda/internal/ranks"
 	"t2sda/internal/shell"
 	"t2sda/orchestrator/bench"
+	"t2sda/orchestrator/learner"
 	"t2sda/orchestrator/trial"
 )
 
@@ -125,7 +127,7 @@ func (f *costFlags) run(cmd *cobra.Command, settings []string) error {
 	if err != nil {
 		return err
 	}
-	t, err := bench.TrafficOf(cfg)
+	t, err := learner.TrafficOf(cfg, len(datasets.Cityscapes19().Classes))
 	if err != nil {
 		return err
 	}

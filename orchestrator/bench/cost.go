@@ -4,50 +4,9 @@ import (
 	"fmt"
 	"io"
 
-	"t2sda/configs"
-	"t2sda/datasets"
-	"t2sda/graphs"
-	"t2sda/graphs/nets"
 	"t2sda/internal/texttable"
 	"t2sda/orchestrator/learner"
 )
-
-// Traffic is what ranks of one micro-batch each tell each other in an iteration, bytes.
-type Traffic struct {
-	Gradients int64 // which are summed up
-	Told      int64 // by each rank to all others: what the pull's plan asks of its positions and features
-	Drawn     int64 // features of negatives, by all ranks together to all
-}
-
-// TrafficOf returns the traffic of a configuration's network and method.
-func TrafficOf(cfg configs.Config) (t Traffic, err error) {
-	arch := learner.Arch(cfg, len(datasets.Cityscapes19().Classes))
-	if t.Gradients, err = gradientBytes(arch); err != nil || !cfg.UsesPull() {
-		return t, err
-	}
-	positions := 0
-	_, err = graphs.Build("features", func(g *graphs.Graph) {
-		image := g.Input("image", graphs.Float32, cfg.Train.Batch, 3, cfg.Data.Crop.Height, cfg.Data.Crop.Width)
-		f := nets.New(g, arch, nets.Teacher, nil).Features(image) // [N,D,h,w]
-		positions = f.Dim(0) * f.Dim(2) * f.Dim(3)
-	})
-	const float32s, float64s = 4, 8
-	classes, width := int64(arch.Classes), int64(arch.ProjectorWidth)
-	// A label of the source, a label and a confidence of the target.
-	t.Told = int64(positions)*(1+1+float32s) + classes*width*float64s
-	t.Drawn = classes * int64(cfg.Loss.Pull.Negatives) * width * float32s
-	return t, err
-}
-
-// gradientBytes is the size of an arena of gradients on the host.
-func gradientBytes(arch nets.Arch) (int64, error) {
-	specs, err := arch.Params()
-	n := 0
-	for _, p := range specs {
-		n += p.Shape.Size()
-	}
-	return 4 * int64(n), err
-}
 
 // Links are how ranks are connected: those of a node by links of their own, nodes by one
 // link each.
@@ -94,7 +53,7 @@ func (l Links) Gather(each int64) float64 {
 }
 
 // Others is the time, s, of what is told besides gradients.
-func (l Links) Others(t Traffic) float64 {
+func (l Links) Others(t learner.Traffic) float64 {
 	return l.Gather(t.Told) + l.Gather(t.Drawn/int64(l.Ranks))
 }
 
@@ -107,7 +66,7 @@ type Network struct {
 // Cost writes a table of what an iteration takes that computes for so many seconds, by
 // numbers of ranks and, where those are of several nodes, networks. Of l the ranks and the
 // link between nodes are the table's. Nothing is taken to overlap.
-func Cost(w io.Writer, t Traffic, compute float64, l Links, ranks []int, networks []Network) error {
+func Cost(w io.Writer, t learner.Traffic, compute float64, l Links, ranks []int, networks []Network) error {
 	rows := [][]string{{"ranks", "between nodes", "gradients, ring", "gradients, two steps", "the rest", "iteration, ring", "efficiency", "two steps", "efficiency"}}
 	for _, l.Ranks = range ranks {
 		over := networks

@@ -5,37 +5,8 @@ import (
 	"strings"
 	"testing"
 
-	"t2sda/orchestrator/trial"
+	"t2sda/orchestrator/learner"
 )
-
-// TestTrafficOf holds what a configuration tells against numbers worked out by hand.
-func TestTrafficOf(t *testing.T) {
-	cfg, err := trial.Load("gta5-cityscapes")
-	if err != nil {
-		t.Fatal(err)
-	}
-	have, err := TrafficOf(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	// 2 + 2 crops of 512×512 at stride 4; 19 classes, features of 256 values.
-	const positions = 2 * 128 * 128
-	if told := int64(positions*6 + 19*256*8); have.Told != told {
-		t.Errorf("%d bytes are told, want %d", have.Told, told)
-	}
-	if drawn := int64(19 * 1024 * 256 * 4); have.Drawn != drawn {
-		t.Errorf("%d bytes are drawn, want %d", have.Drawn, drawn)
-	}
-	if mib := have.Gradients >> 20; mib < 310 || mib > 350 { // MiT-B5 has 82 million parameters
-		t.Errorf("%d MiB of gradients", mib)
-	}
-	if cfg, err = trial.Load("gta5-cityscapes", "method=self-training"); err != nil {
-		t.Fatal(err)
-	}
-	if have, err := TrafficOf(cfg); err != nil || have.Told != 0 || have.Drawn != 0 || have.Gradients == 0 {
-		t.Errorf("%+v, %v without the pull", have, err)
-	}
-}
 
 // TestLinks: sums and rounds of messages are those of the formulas.
 func TestLinks(t *testing.T) {
@@ -68,7 +39,7 @@ func TestLinks(t *testing.T) {
 func TestCost(t *testing.T) {
 	var text strings.Builder
 	l := Links{PerNode: 8, Inside: 400e9, Latency: 0}
-	err := Cost(&text, Traffic{Gradients: 400e6}, 0.9, l, []int{8, 16}, []Network{{"8 Gb/s", 1e9}, {"80 Gb/s", 10e9}})
+	err := Cost(&text, learner.Traffic{Gradients: 400e6}, 0.9, l, []int{8, 16}, []Network{{"8 Gb/s", 1e9}, {"80 Gb/s", 10e9}})
 	want := []string{
 		"| 8 | – | 0.002 s | 0.002 s | 0.000 s | 0.902 s | 100 % | 0.902 s | 100 % |",
 		"| 16 | 8 Gb/s | 0.750 s | 3.200 s | 0.000 s | 1.650 s | 55 % | 4.100 s | 22 % |",

@@ -98,11 +98,11 @@ func Scale(ctx context.Context, g *ranks.Group, cfg configs.Config, rounds int, 
 
 // open makes what is measured. It speaks with no other rank but to open the engine.
 func (s *scaling) open(iterations bool) error {
-	size, err := gradientBytes(learner.Arch(s.cfg, len(datasets.Cityscapes19().Classes)))
+	t, err := learner.TrafficOf(s.cfg, len(datasets.Cityscapes19().Classes))
 	if err != nil {
 		return err
 	}
-	s.gradients = make([]float32, size/4)
+	s.gradients = make([]float32, t.Gradients/4)
 	if s.e, err = orchestrator.OpenRank(s.g, orchestrator.EngineOptions(s.cfg)); err != nil {
 		return err
 	}
