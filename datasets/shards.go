@@ -31,9 +31,9 @@ type shelf interface {
 	list(ctx context.Context, dir string) (names []string, files []catalog.Entry, err error)
 }
 
-func (o Options) shelf() (shelf, error) {
+func (o Options) shelf(ctx context.Context) (shelf, error) {
 	if isURL(o.Root) {
-		return newBucketShelf(o)
+		return newBucketShelf(ctx, o)
 	}
 	return diskShelf{}, nil
 }
@@ -61,7 +61,7 @@ func (o Options) located(ctx context.Context, problem report) (Options, error) {
 	if o.tree != nil {
 		return o, nil
 	}
-	at, err := o.shelf()
+	at, err := o.shelf(ctx)
 	if err != nil {
 		return o, fmt.Errorf("datasets: root: %w", err)
 	}
@@ -175,7 +175,7 @@ func (o Options) shardSplits(ctx context.Context) (splits []string, ok bool, err
 	if !o.named() || !strings.Contains(o.Root, splitPlace) {
 		return nil, false, nil
 	}
-	at, err := o.shelf()
+	at, err := o.shelf(ctx)
 	if err != nil {
 		return nil, false, fmt.Errorf("datasets: root: %w", err)
 	}

@@ -82,7 +82,7 @@ type bucketShelf struct {
 	lists  map[string]map[string]*bucket.Object // by prefix, then by name
 }
 
-func newBucketShelf(o Options) (*bucketShelf, error) {
+func newBucketShelf(ctx context.Context, o Options) (*bucketShelf, error) {
 	if !strings.HasPrefix(o.Root, bucket.Scheme) {
 		return nil, fmt.Errorf("%s: want a folder, or shards, on disk or in a bucket (%sBUCKET/PREFIX)", o.Root, bucket.Scheme)
 	}
@@ -98,7 +98,7 @@ func newBucketShelf(o Options) (*bucketShelf, error) {
 		}
 		cache, _ = bucket.OpenCache(dir, limit) // without one, all is fetched each time
 	}
-	b, err := bucket.Open(name, cache)
+	b, err := bucket.Open(ctx, name, cache)
 	if err != nil {
 		return nil, err
 	}

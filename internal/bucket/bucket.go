@@ -9,12 +9,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"os"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
@@ -40,59 +38,30 @@ type Bucket struct {
 	patience patience
 }
 
-// Open opens a bucket as the environment says, without asking it anything:
-// AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN (none: as anybody),
-// AWS_REGION or AWS_DEFAULT_REGION (us-east-1), AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL
-// for buckets that are not Amazon's, addressed by path.
-func Open(name string, cache *Cache) (*Bucket, error) {
-	b := &Bucket{name: name, endpoint: firstOf("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"), cache: cache, patience: usual}
-	if u, err := url.Parse(b.endpoint); b.endpoint != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
-		return nil, errors.New("AWS_ENDPOINT_URL is no address: want http://HOST:PORT or https://HOST")
-	}
-	who, err := identity()
+// Open opens a bucket as the environment and the files of Amazon's tools say, without
+// asking it anything: see [settings].
+func Open(ctx context.Context, name string, cache *Cache) (*Bucket, error) {
+	b := &Bucket{name: name, cache: cache, patience: usual}
+	cfg, err := settings(ctx)
 	if err != nil {
 		return nil, err
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = 64 // workers fetch from one host
 	transport.ResponseHeaderTimeout = b.patience.stall
-	o := s3.Options{
-		Region: firstOf("AWS_REGION", "AWS_DEFAULT_REGION"), Credentials: who,
-		HTTPClient: &http.Client{Transport: transport},
-		Retryer:    aws.NopRetryer{}, // [Bucket.patiently] tries again, after bodies that end early as well
+	b.api = s3.NewFromConfig(cfg, func(o *s3.Options) {
+		b.endpoint = aws.ToString(o.BaseEndpoint)
+		o.UsePathStyle = b.endpoint != ""
+		o.HTTPClient = &http.Client{Transport: transport}
+		o.Retryer = aws.NopRetryer{} // [Bucket.patiently] tries again, after bodies that end early as well
 		// Sums that servers of others do not know of are not asked for.
-		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenRequired,
-		ResponseChecksumValidation: aws.ResponseChecksumValidationWhenRequired,
+		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired
+		o.ResponseChecksumValidation = aws.ResponseChecksumValidationWhenRequired
+	})
+	if u, err := url.Parse(b.endpoint); b.endpoint != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		return nil, errors.New("AWS_ENDPOINT_URL, or endpoint_url of the profile, is no address: want http://HOST:PORT or https://HOST")
 	}
-	if o.Region == "" {
-		o.Region = "us-east-1"
-	}
-	if b.endpoint != "" {
-		o.BaseEndpoint, o.UsePathStyle = aws.String(b.endpoint), true
-	}
-	b.api = s3.New(o)
 	return b, nil
-}
-
-func firstOf(variables ...string) string {
-	for _, v := range variables {
-		if value := os.Getenv(v); value != "" {
-			return value
-		}
-	}
-	return ""
-}
-
-// identity is who asks.
-func identity() (aws.CredentialsProvider, error) {
-	id, secret := os.Getenv("AWS_ACCESS_KEY_ID"), os.Getenv("AWS_SECRET_ACCESS_KEY")
-	switch {
-	case id == "" && secret == "":
-		return aws.AnonymousCredentials{}, nil
-	case id == "" || secret == "":
-		return nil, errors.New("of AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY one is set: want both, or neither for a bucket that anybody may read")
-	}
-	return credentials.NewStaticCredentialsProvider(id, secret, os.Getenv("AWS_SESSION_TOKEN")), nil
 }
 
 // List returns the objects whose keys begin with prefix, in lexical order.

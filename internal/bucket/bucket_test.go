@@ -26,7 +26,7 @@ var _ shards.Archive = (*Object)(nil)
 func open(t *testing.T, objects map[string]string, cache *Cache) (*buckettest.Server, *Bucket) {
 	t.Helper()
 	s := buckettest.Serve(t, objects)
-	b, err := Open(buckettest.Name, cache)
+	b, err := Open(t.Context(), buckettest.Name, cache)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +120,7 @@ func TestFaults(t *testing.T) {
 		"403":        {always(403, "AccessDenied"), "s3://data/a.jpg: access is denied at http://127.0.0.1", 1},
 		"404":        {always(404, "NoSuchKey"), "s3://data/a.jpg is gone", 1},
 		"no bucket":  {always(404, "NoSuchBucket"), `there is no bucket "data" at http://127.0.0.1`, 1},
-		"region":     {always(301, "PermanentRedirect"), "is AWS_REGION the bucket's? the server says 301", 1},
+		"region":     {always(301, "PermanentRedirect"), "is AWS_REGION, or the profile's region, the bucket's? the server says 301", 1},
 		"changed":    {always(412, "PreconditionFailed"), "s3://data/a.jpg has changed since", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -205,6 +205,7 @@ func TestCache(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	cache.reserve = 0 // however full the disk is
 	s, b := open(t, map[string]string{"a.jpg": "0123456789"}, cache)
 	o := list(t, b, "")[0]
 	s.Asked = nil
@@ -292,16 +293,17 @@ func TestCacheIsBounded(t *testing.T) {
 }
 
 func TestEnvironment(t *testing.T) {
+	buckettest.NoProfile(t)
 	for name, c := range map[string]struct{ id, secret, endpoint, want string }{
 		"anybody":   {"", "", "", ""},
 		"half":      {"x", "", "", "want both"},
-		"no scheme": {"", "", "localhost:9000", "AWS_ENDPOINT_URL is no address"},
-		"password":  {"", "", "http://u:verysecret@/", "AWS_ENDPOINT_URL is no address"},
+		"no scheme": {"", "", "localhost:9000", "AWS_ENDPOINT_URL, or endpoint_url of the profile, is no address"},
+		"password":  {"", "", "http://u:verysecret@/", "AWS_ENDPOINT_URL, or endpoint_url of the profile, is no address"},
 	} {
 		t.Setenv("AWS_ACCESS_KEY_ID", c.id)
 		t.Setenv("AWS_SECRET_ACCESS_KEY", c.secret)
 		t.Setenv("AWS_ENDPOINT_URL", c.endpoint)
-		_, err := Open("data", nil)
+		_, err := Open(t.Context(), "data", nil)
 		if c.want == "" != (err == nil) || err != nil && (!strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "verysecret")) {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -96,9 +96,9 @@ func (b *Bucket) explain(name string, err error) error {
 	case s == http.StatusPreconditionFailed:
 		return fmt.Errorf("%s has changed since the data set was opened: start anew (--resume goes on)", name)
 	case s == http.StatusForbidden || s == http.StatusUnauthorized:
-		return fmt.Errorf("%s: access is denied%s: do AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN belong to somebody who may list and read it? %w", name, b.where(), plain(err))
+		return fmt.Errorf("%s: access is denied%s: do AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or the profile or role in place of them, belong to somebody who may list and read it? %w", name, b.where(), plain(err))
 	case s == http.StatusMovedPermanently || s == http.StatusTemporaryRedirect || s == http.StatusBadRequest:
-		return fmt.Errorf("%s: is AWS_REGION the bucket's? %w", name, plain(err))
+		return fmt.Errorf("%s: is AWS_REGION, or the profile's region, the bucket's? %w", name, plain(err))
 	}
 	return fmt.Errorf("%s: %w", name, plain(err))
 }

@@ -7,6 +7,7 @@ import (
 	"hash/crc32"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -37,12 +38,26 @@ func Serve(t testing.TB, objects map[string]string) *Server {
 	s := &Server{Objects: objects}
 	h := httptest.NewServer(s)
 	t.Cleanup(h.Close)
+	NoProfile(t)
 	t.Setenv("AWS_ENDPOINT_URL", h.URL)
-	t.Setenv("AWS_ENDPOINT_URL_S3", "")
 	for i, name := range []string{"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"} {
 		t.Setenv(name, Secrets[i])
 	}
 	return s
+}
+
+// NoProfile makes the environment one without keys, profiles or roles.
+func NoProfile(t testing.TB) {
+	t.Helper()
+	nothing := filepath.Join(t.TempDir(), "nothing")
+	for name, value := range map[string]string{
+		"AWS_CONFIG_FILE": nothing, "AWS_SHARED_CREDENTIALS_FILE": nothing, "AWS_EC2_METADATA_DISABLED": "true",
+		"AWS_PROFILE": "", "AWS_REGION": "", "AWS_DEFAULT_REGION": "", "AWS_ENDPOINT_URL": "", "AWS_ENDPOINT_URL_S3": "",
+		"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_SESSION_TOKEN": "",
+		"AWS_CONTAINER_CREDENTIALS_FULL_URI": "", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "", "AWS_WEB_IDENTITY_TOKEN_FILE": "",
+	} {
+		t.Setenv(name, value)
+	}
 }
 
 // Answer is an error of S3's.
