@@ -15,8 +15,17 @@ import (
 // TestIdentity: who asks, for which region and where, is what the first of environment,
 // profile and role says, and a request is signed by it.
 func TestIdentity(t *testing.T) {
-	roles := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		fmt.Fprint(w, `{"AccessKeyId": "roleid", "SecretAccessKey": "verysecret", "Token": "roletoken", "Expiration": "2999-01-01T00:00:00Z"}`)
+	roles := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/latest/api/token": // of a machine
+			w.Header().Set("X-Aws-Ec2-Metadata-Token-Ttl-Seconds", "600")
+			fmt.Fprint(w, "session")
+			return
+		case "/latest/meta-data/iam/security-credentials/":
+			fmt.Fprint(w, "trainer")
+			return
+		}
+		fmt.Fprint(w, `{"Code": "Success", "AccessKeyId": "roleid", "SecretAccessKey": "verysecret", "Token": "roletoken", "Expiration": "2999-01-01T00:00:00Z"}`)
 	}))
 	defer roles.Close()
 	for name, c := range map[string]struct {
@@ -33,6 +42,8 @@ func TestIdentity(t *testing.T) {
 		"region before":   {"AWS_PROFILE=lab AWS_REGION=eu-env-1", "labid/eu-env-1", "labtoken", ""},
 		"default profile": {"AWS_ENDPOINT_URL_S3=SERVER PROFILES=default", "defaultid/us-east-1", "", ""},
 		"role":            {"AWS_ENDPOINT_URL=SERVER AWS_CONTAINER_CREDENTIALS_FULL_URI=" + roles.URL, "roleid/us-east-1", "roletoken", ""},
+		"machine":         {"AWS_ENDPOINT_URL=SERVER AWS_EC2_METADATA_DISABLED=false AWS_EC2_METADATA_SERVICE_ENDPOINT=" + roles.URL, "roleid/us-east-1", "roletoken", ""},
+		"silent machine":  {"AWS_ENDPOINT_URL=SERVER AWS_EC2_METADATA_DISABLED=false AWS_EC2_METADATA_SERVICE_ENDPOINT=http://127.0.0.1:1", "", "", ""},
 		"no such profile": {"AWS_PROFILE=gone", "", "", "gone"},
 		"no address":      {"AWS_PROFILE=nowhere", "", "", "or endpoint_url of the profile, is no address"},
 		"broken file":     {"PROFILES=broken AWS_PROFILE=lab", "", "", "what says who reads buckets"},
