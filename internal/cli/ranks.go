@@ -95,7 +95,7 @@ func sameForAll(g *ranks.Group, facts [][2]string) error {
 		}
 		for i, f := range have {
 			if f != first[i] {
-				return g.Agree(fmt.Errorf("the %s of %s is not that of rank 0 (%s and %s): all ranks evaluate one model, by one command line", f[0], g.Name(rank), f[1], first[i][1]))
+				return g.Agree(fmt.Errorf("the %s of %s is not that of rank 0 (%s and %s): start all ranks by one command line, with the same files", f[0], g.Name(rank), f[1], first[i][1]))
 			}
 		}
 	}
