@@ -35,8 +35,8 @@ func benchScaleCommand() *cobra.Command {
 
 times, in turn, an iteration of one rank alone, of all ranks with a batch each, and of
 one rank with the batches of all (train.accumulate); and a sum of as many values as the
-network has gradients. Each is the median over --rounds. Pictures are rendered, weights
-random: no data set is needed.`,
+network has gradients; gradients travel by MPI, through the memory of the host. Each is
+the median over --rounds. Pictures are rendered, weights random: no data set is needed.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return amongRanks(cmd, func(g *ranks.Group) error { return f.run(cmd, g, args) })
 		},

@@ -52,14 +52,12 @@ func Run(ctx context.Context, args []string, out, errs io.Writer) int {
 	if !started { // cobra's own: unknown commands, arguments, missing flags
 		err = usageError{fmt.Errorf("%w (see %s --help)", err, cmd.CommandPath())}
 	}
-	if isQuiet(err) {
-		errs = io.Discard
+	if !isQuiet(err) {
+		say(errs, err)
 	}
-	if text, ok := interrupt.Text(err); ok {
-		fmt.Fprintln(errs, strings.TrimSuffix("t2sda: interrupted: "+text, ": "))
+	if _, ok := interrupt.Text(err); ok {
 		return interrupt.ExitCode(ctx)
 	}
-	fmt.Fprintln(errs, "t2sda:", err)
 	if errors.As(err, new(usageError)) {
 		return exitUsage
 	}
@@ -67,6 +65,15 @@ func Run(ctx context.Context, args []string, out, errs io.Writer) int {
 		return exitPassed
 	}
 	return exitFailure
+}
+
+// say tells an error.
+func say(errs io.Writer, err error) {
+	if text, ok := interrupt.Text(err); ok {
+		fmt.Fprintln(errs, strings.TrimSuffix("t2sda: interrupted: "+text, ": "))
+		return
+	}
+	fmt.Fprintln(errs, "t2sda:", err)
 }
 
 // mark makes every command note that its own code has begun.

@@ -19,7 +19,7 @@ import (
 // have ended.
 const patience = time.Minute
 
-// quietError is an error that another rank tells.
+// quietError is an error that is told already, by this rank or another.
 type quietError struct{ error }
 
 func (e quietError) Unwrap() error { return e.error }
@@ -45,17 +45,17 @@ func amongRanks(cmd *cobra.Command, run func(g *ranks.Group) error) error {
 		speakFor(cmd, g)
 		err = run(g)
 	}
-	if err != nil && !g.Ended() {
+	if err != nil && (g == nil || !g.Ended()) {
 		fmt.Fprintf(os.Stderr, "t2sda: rank %d (%s): %v\n", world.Rank(), node, err)
 		world.Abort(exitFailure)
 	}
+	if err != nil && g.Leads() {
+		say(cmd.ErrOrStderr(), err) // before the others may end, upon which launchers end this one
+	}
 	if closeErr := world.Close(); err == nil {
-		err = closeErr
+		return closeErr
 	}
-	if err != nil && !g.Leads() {
-		return quietError{err}
-	}
-	return err
+	return quietError{err}
 }
 
 // speakFor lets the rank that leads print what the command says, and no other.
@@ -102,5 +102,5 @@ func sameForAll(g *ranks.Group, facts [][2]string) error {
 	return nil
 }
 
-// isQuiet reports whether another rank tells an error.
+// isQuiet reports whether an error is told already.
 func isQuiet(err error) bool { return errors.As(err, new(quietError)) }

@@ -74,7 +74,7 @@ type round struct{ alone, together, accumulated, reduce, sum float64 }
 // measured. All ranks call it with the same configuration.
 func Scale(ctx context.Context, g *ranks.Group, cfg configs.Config, rounds int, iterations bool) (_ Scaling, err error) {
 	s := &scaling{g: g, cfg: cfg}
-	if s.cfg.Runtime.Device, s.cfg.Runtime.Threads, err = orchestrator.Share(g, cfg.Runtime.Device, cfg.Runtime.Threads); err != nil {
+	if s.cfg.Runtime.Threads, err = orchestrator.Threads(g, cfg.Runtime.Threads); err != nil {
 		return Scaling{}, err
 	}
 	defer func() { err = errors.Join(err, s.close()) }()
