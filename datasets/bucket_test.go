@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"t2sda/internal/bucket/buckettest"
+	"t2sda/internal/freespace"
 )
 
 // served puts what lies below folders into a bucket, each below its own prefix.
@@ -48,6 +49,8 @@ func TestBucket(t *testing.T) {
 		}
 		return batches
 	}
+	free, known := freespace.Of(t.TempDir())
+	kept := !known || free > 11e9 // a cache leaves 10 GiB of the disk free
 	want := load(files)
 	for root, requests := range map[string]int{"files": 6, "files/": 6, "a/shards": 2, "a/shards/part-*.tar": 2, "a/shards/part-{000000..000002}.tar": 2, "a/shards/{split}-00000*.tar": 2} {
 		o := files
@@ -63,7 +66,7 @@ func TestBucket(t *testing.T) {
 			t.Errorf("%s: other batches", root)
 		}
 		s.Asked = nil
-		if have := load(o); !reflect.DeepEqual(have, want) || len(s.Asked) != requests {
+		if have := load(o); !reflect.DeepEqual(have, want) || kept && len(s.Asked) != requests {
 			t.Errorf("%s: other batches the second time, or not from the cache: %v", root, s.Asked)
 		}
 	}
@@ -83,10 +86,7 @@ func TestBucketKeys(t *testing.T) {
 	served(t, map[string]string{"files": files.Root})
 	o := files
 	o.Root = "s3://data/files"
-	var err error
-	if o.Disk, err = OpenDiskCache(t.TempDir(), func(err error) { t.Error(err) }); err != nil {
-		t.Fatal(err)
-	}
+	o.Disk = openCache(t, t.TempDir())
 	cache := t.TempDir()
 	var keys []string
 	for range 2 {

@@ -13,13 +13,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// openCache returns a cache that fails the test when it warns.
+// openCache returns a cache that fails the test when it warns, and keeps entries however full
+// the disk is.
 func openCache(t testing.TB, dir string) *DiskCache {
 	t.Helper()
 	c, err := OpenDiskCache(dir, func(err error) { t.Error(err) })
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.reserve = 0
 	return c
 }
 

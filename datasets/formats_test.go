@@ -81,10 +81,7 @@ func TestOrientation(t *testing.T) {
 func TestDiskCacheKnowsOrientation(t *testing.T) {
 	o := genericSet(t, 1, 48, 36)
 	withOrientation(t, filepath.Join(o.Root, "images/train/aa.png"), 3)
-	disk, err := OpenDiskCache(t.TempDir(), func(err error) { t.Error(err) })
-	if err != nil {
-		t.Fatal(err)
-	}
+	disk := openCache(t, t.TempDir())
 	want, err := mustOpen(t, o).LoadImage(t.Context(), 0)
 	if err != nil {
 		t.Fatal(err)
