@@ -16,12 +16,12 @@ func Open(dir, holds string) error {
 	if err := os.MkdirAll(dir, 0o777); err != nil {
 		return err
 	}
+	folders, _ := filepath.Glob(filepath.Join(dir, "??"))   // fails for bad patterns only
+	_ = atomicfile.RemoveLeftovers(append(folders, dir)...) // first: they may be what fills the disk
 	tag := fmt.Sprintf("Signature: 8a477f597d28d172789f06886806bc55\n# %s by t2sda; may be deleted at any time.\n", holds)
 	if err := atomicfile.Write(filepath.Join(dir, "CACHEDIR.TAG"), []byte(tag)); err != nil {
 		return err
 	}
-	folders, _ := filepath.Glob(filepath.Join(dir, "??"))   // fails for bad patterns only
-	_ = atomicfile.RemoveLeftovers(append(folders, dir)...) // what stays costs space only
 	return nil
 }
 
