@@ -249,10 +249,11 @@ type Loss struct {
 
 	Pull Pull `mapstructure:"pull" yaml:"pull"`
 
-	Entropy     Entropy     `mapstructure:"entropy" yaml:"entropy,omitempty"`
-	Adversarial Adversarial `mapstructure:"adversarial" yaml:"adversarial,omitempty"`
-	Select      Select      `mapstructure:"select" yaml:"select,omitempty"`
-	Contrast    Contrast    `mapstructure:"contrast" yaml:"contrast,omitempty"`
+	Entropy          Entropy          `mapstructure:"entropy" yaml:"entropy,omitempty"`
+	Adversarial      Adversarial      `mapstructure:"adversarial" yaml:"adversarial,omitempty"`
+	ClassAdversarial ClassAdversarial `mapstructure:"class_adversarial" yaml:"class_adversarial,omitempty"`
+	Select           Select           `mapstructure:"select" yaml:"select,omitempty"`
+	Contrast         Contrast         `mapstructure:"contrast" yaml:"contrast,omitempty"`
 
 	FeatureDistance FeatureDistance `mapstructure:"feature_distance" yaml:"feature_distance"`
 
@@ -416,10 +417,11 @@ func Default() Config {
 				Ratio: 0.75,
 			},
 			DRW: "pull", DRWBeta: 0.5,
-			Entropy:     defaultEntropy(),
-			Adversarial: defaultAdversarial(),
-			Select:      defaultSelect(),
-			Contrast:    defaultContrast(),
+			Entropy:          defaultEntropy(),
+			Adversarial:      defaultAdversarial(),
+			ClassAdversarial: defaultClassAdversarial(),
+			Select:           defaultSelect(),
+			Contrast:         defaultContrast(),
 		},
 		Train: Train{
 			Iterations: 40000, Batch: 2, LR: 6e-5, HeadLRFactor: 10,

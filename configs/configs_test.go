@@ -318,7 +318,7 @@ func TestHashOfUnreadSettings(t *testing.T) {
 	teaches := append([]string{Generalise}, labels...)
 	selects := []string{CBST, CRST, IAST}
 	teaches = append(teaches, selects...)
-	adapts := append([]string{MinEnt, AdaptSegNet, AdvEnt}, teaches...)
+	adapts := append([]string{MinEnt, AdaptSegNet, AdvEnt, FADA}, teaches...)
 	translates := []string{Translated, SelfTrainingTranslated, T2SMSE, T2S, Generalise, "t2s+mask"}
 	for _, s := range []struct {
 		name    string
@@ -350,6 +350,7 @@ func TestHashOfUnreadSettings(t *testing.T) {
 		{"rims", func(c *Config) { c.Loss.IgnoreTop = 0.1 }, append(selects, labels...)},
 		{"the discriminator's rate", func(c *Config) { c.Loss.Adversarial.LR++ }, []string{AdaptSegNet, AdvEnt}},
 		{"what it sees", func(c *Config) { c.Loss.Adversarial.Input = SeesEntropy }, nil},
+		{"the class discriminator's soft labels", func(c *Config) { c.Loss.ClassAdversarial.Temperature++ }, []string{FADA}},
 		{"denominator", func(c *Config) { c.Loss.CEDenominator = "valid" }, all},
 		{"initial weights", func(c *Config) { c.Model.Init = "a" }, all},
 		{"stem", func(c *Config) { c.Model.Stem = "plain" }, all},
@@ -452,10 +453,10 @@ func TestBadConfigurations(t *testing.T) {
 		{"not YAML", "a: [", "c.yaml: yaml:"},
 		{"no such base", "extends: nothing", `"nothing": neither a preset`},
 		{"own base", "extends: c.yaml", "extends itself"},
-		{"terms without source", "extends: streets\nmethod: {terms: [mix]}", `(source first, then of pull, mix, mask, entropy, adversarial, select, contrast), or a method with terms that it lacks, as t2s+mask, have "mix"`},
-		{"no terms", "extends: streets\nmethod: {terms: []}", "method: want a method, or {terms: [source, pull, mix, mask, entropy, adversarial, select, contrast]} with some of these: there are no terms"},
+		{"terms without source", "extends: streets\nmethod: {terms: [mix]}", `(source first, then of pull, mix, mask, entropy, adversarial, class-adversarial, select, contrast), or a method with terms that it lacks, as t2s+mask, have "mix"`},
+		{"no terms", "extends: streets\nmethod: {terms: []}", "method: want a method, or {terms: [source, pull, mix, mask, entropy, adversarial, class-adversarial, select, contrast]} with some of these: there are no terms"},
 		{"unknown key of a method", "extends: streets\nmethod: {term: [source]}", `with some of these: term: unknown key "term"`},
-		{"method", "extends: streets\nmethod: magic", `method: want one of source-only, translated, self-training, self-training+translated, t2s-mse, t2s, target-only, generalise, minent, adaptsegnet, advent, cbst, crst, iast, sepico, cag, or terms of the loss joined by + (source first, then of pull, mix, mask, entropy, adversarial, select, contrast), or a method with terms that it lacks, as t2s+mask, have "magic"`},
+		{"method", "extends: streets\nmethod: magic", `method: want one of source-only, translated, self-training, self-training+translated, t2s-mse, t2s, target-only, generalise, minent, adaptsegnet, advent, fada, cbst, crst, iast, sepico, cag, or terms of the loss joined by + (source first, then of pull, mix, mask, entropy, adversarial, class-adversarial, select, contrast), or a method with terms that it lacks, as t2s+mask, have "magic"`},
 		{"no roots", "method: t2s", "data.source.root: is empty"},
 		{"no target", "extends: streets\ndata: {target: {root: \"\"}}", "data.target.root: is empty: method t2s needs target images"},
 		{"crop", "extends: streets\ndata: {crop: {width: 8}}", "line 2: data.crop: want at least 32×32, have 8×128"},

@@ -26,6 +26,7 @@ const (
 	CBST                   = "cbst"
 	CRST                   = "crst"
 	IAST                   = "iast"
+	FADA                   = "fada"
 	SePiCo                 = "sepico"
 	CAG                    = "cag"
 )
@@ -47,13 +48,15 @@ const (
 	TermMask        = "mask"        // L_M: the same on target images of which blocks are hidden (MIC)
 	TermEntropy     = "entropy"     // L_ent: certainty on target images
 	TermAdversarial = "adversarial" // L_adv: predictions of target images that a discriminator takes for the source's
-	TermSelect      = "select"      // L_st: cross-entropy on target images with labels of the teacher that pass a threshold of their class
-	TermContrast    = "contrast"    // L_con: features of both domains to anchors of their class
+	// L_cadv: features of target images that a discriminator takes for the source's, class by class
+	TermClassAdversarial = "class-adversarial"
+	TermSelect           = "select"   // L_st: cross-entropy on target images with labels of the teacher that pass a threshold of their class
+	TermContrast         = "contrast" // L_con: features of both domains to anchors of their class
 )
 
 // Terms lists every term.
 func Terms() []string {
-	return []string{TermSource, TermPull, TermMix, TermMask, TermEntropy, TermAdversarial, TermSelect, TermContrast}
+	return []string{TermSource, TermPull, TermMix, TermMask, TermEntropy, TermAdversarial, TermClassAdversarial, TermSelect, TermContrast}
 }
 
 // Method is one of [Methods], terms of the loss joined by +, as in source+mix, or one
@@ -143,6 +146,10 @@ var methods = []method{
 	{
 		name: AdvEnt, sentence: "labelled source images, and a discriminator of how certain predictions of source and target images are",
 		labelled: DomainSource, target: true, terms: []string{TermSource, TermAdversarial}, ce: DomainSource, sees: SeesEntropy,
+	},
+	{
+		name: FADA, sentence: "labelled source images, and a discriminator of features of source and target images, class by class",
+		labelled: DomainSource, target: true, terms: []string{TermSource, TermClassAdversarial}, ce: DomainSource,
 	},
 	{
 		name: CBST, sentence: "labelled source images, and target images with the labels that the teacher is surest of in each class",
@@ -240,7 +247,7 @@ func (c *Config) UsesTarget() bool { return c.method().target }
 // Trains reports whether a term is trained: it is one of the method's, and weighs
 // something.
 func (c *Config) Trains(term string) bool {
-	weighs := map[string]bool{TermSource: true, TermPull: c.Loss.Pull.Weight > 0, TermMix: c.Loss.MixWeight > 0, TermMask: c.Loss.Mask.Weight > 0, TermEntropy: true, TermAdversarial: true, TermSelect: true, TermContrast: true}
+	weighs := map[string]bool{TermSource: true, TermPull: c.Loss.Pull.Weight > 0, TermMix: c.Loss.MixWeight > 0, TermMask: c.Loss.Mask.Weight > 0, TermEntropy: true, TermAdversarial: true, TermClassAdversarial: true, TermSelect: true, TermContrast: true}
 	return slices.Contains(c.method().terms, term) && weighs[term]
 }
 

@@ -51,5 +51,15 @@ func (g *Graph) Cast(x *Value, dt DType) *Value {
 	if x.dtype == dt {
 		return x
 	}
+	return g.cast(x, dt)
+}
+
+func (g *Graph) cast(x *Value, dt DType) *Value {
 	return g.add1("Cast", []*Value{x}, dt, x.shape, Attr{"to", int(dt)})
+}
+
+// Detach returns x as a constant to the reverse sweep, which ends there: a cast to x's own type.
+func (g *Graph) Detach(x *Value) *Value {
+	g.check("Detach", x)
+	return g.cast(x, x.dtype)
 }

@@ -32,6 +32,8 @@ func (t *trainer) explain(it int, err error) error {
 	switch {
 	case errors.Is(what, learner.ErrDiscriminator):
 		mend = fmt.Sprintf("lower loss.adversarial.lr (now %g) in a new run", t.cfg.Loss.Adversarial.LR)
+	case errors.Is(what, learner.ErrClassDiscriminator):
+		mend = fmt.Sprintf("lower loss.class_adversarial.lr (now %g) in a new run", t.cfg.Loss.ClassAdversarial.LR)
 	case t.cfg.Precision() == configs.FP16:
 		mend = "numbers beyond 65504 are infinite in float16: take runtime.precision=bf16 or tf32, or " + mend
 	}

@@ -17,9 +17,9 @@ func TestFamiliesResume(t *testing.T) {
 	enginetest.Isolate(t)
 	root := t.TempDir()
 	writeShapes(t, root)
-	for _, method := range []configs.Method{configs.AdvEnt, configs.IAST, configs.SePiCo} {
+	for _, method := range []configs.Method{configs.AdvEnt, configs.FADA, configs.IAST, configs.SePiCo} {
 		c := shapesConfig(root, t.TempDir())
-		c.Method, c.Loss.Adversarial.Width = method, 4
+		c.Method, c.Loss.Adversarial.Width, c.Loss.ClassAdversarial.Width = method, 4, 8
 		whole, score := train(t, c)
 		stopAfter(t, c, " 3/6 ")
 		o := quiet()
@@ -44,6 +44,12 @@ func TestDiscriminatorDiverges(t *testing.T) {
 	_, err := Run(t.Context(), c, quiet())
 	if !errors.Is(err, learner.ErrDiscriminator) || !strings.Contains(err.Error(), "discriminator: ") || !strings.Contains(err.Error(), "lower loss.adversarial.lr (now 1e+38) in a new run") ||
 		strings.Contains(err.Error(), "train.lr") {
+		t.Errorf("have %v", err)
+	}
+	c = shapesConfig(root, t.TempDir())
+	c.Method, c.Loss.ClassAdversarial.Width, c.Loss.ClassAdversarial.LR = configs.FADA, 8, 1e38
+	_, err = Run(t.Context(), c, quiet())
+	if !errors.Is(err, learner.ErrClassDiscriminator) || !strings.Contains(err.Error(), "class discriminator: ") || !strings.Contains(err.Error(), "lower loss.class_adversarial.lr (now 1e+38) in a new run") {
 		t.Errorf("have %v", err)
 	}
 }

@@ -23,6 +23,7 @@ func logicCases() (cases []Case) {
 		Case{Op: "Where", Variant: "broadcast", Args: []Arg{mask(3, 1), f(2, 1, 4), f()}, Build: where},
 		Case{Op: "Cast", Variant: "float to int64", Args: []Arg{in(-3, 3, 6)}, Build: cast(graphs.Int64)},
 		Case{Op: "Cast", Variant: "float to bool", Args: []Arg{in(1, 3, 6)}, Build: cast(graphs.Bool)},
+		Case{Op: "Cast", Variant: "detached", Args: []Arg{in(-3, 3, 6)}, Build: func(g *graphs.Graph, v []*graphs.Value) *graphs.Value { return g.Detach(v[0]) }},
 		Case{Op: "Cast", Variant: "mask to float", Args: []Arg{mask(6)}, Build: cast(graphs.Float32)},
 		Case{Op: "Cast", Variant: "uint8 to float", Args: []Arg{index(graphs.Uint8, 0, 256, 6)}, Build: cast(graphs.Float32)},
 		Case{Op: "Cast", Variant: "int32 to int64", Args: []Arg{index(graphs.Int32, -9, 9, 6)}, Build: cast(graphs.Int64)},

@@ -2,6 +2,7 @@ package program
 
 import (
 	"fmt"
+	"slices"
 
 	"t2sda/graphs"
 	"t2sda/graphs/engine"
@@ -73,10 +74,20 @@ func (p *Program) Add(name string, d *graphs.Value, t *engine.Tensor) {
 // Derive takes the derivatives of a loss: [graphs.Gradients] or [graphs.Recomputed].
 type Derive func(loss *graphs.Value, wrt ...*graphs.Value) []*graphs.Value
 
-// Differentiate adds the gradients of objective by all of the graph's parameters
-// to the memory that grads gives for each.
+// Hold keeps the parameters that f adds to the graph out of [Program.Differentiate]: they are
+// read and no objective reaches them.
+func (p *Program) Hold(f func()) {
+	before := len(p.graph.Params())
+	f()
+	for _, v := range p.graph.Params()[before:] {
+		p.held = append(p.held, v.Name())
+	}
+}
+
+// Differentiate adds the gradients of objective by all of the graph's parameters that are not
+// held to the memory that grads gives for each.
 func (p *Program) Differentiate(objective *graphs.Value, derive Derive, grads Params) {
-	params := p.graph.Params()
+	params := slices.DeleteFunc(p.graph.Params(), func(v *graphs.Value) bool { return slices.Contains(p.held, v.Name()) })
 	for i, d := range derive(objective, params...) {
 		name := params[i].Name()
 		t, err := grads(name, params[i].Shape())

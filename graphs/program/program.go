@@ -19,6 +19,7 @@ type Program struct {
 	params          Params
 	precision       Precision // of products
 	inputs, outputs map[string]*engine.Tensor
+	held            []string // parameters, see [Program.Hold]
 
 	session *engine.Session
 	binding *engine.Binding

@@ -78,6 +78,27 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// TestHold: Σ a·b with b held: its gradient is not asked for, a's is there.
+func TestHold(t *testing.T) {
+	params, views := arena(t)
+	grads, gradViews := arena(t)
+	copy(params.Host(), []float32{1, 2, 3, 4})
+	p, err := New(enginetest.Open(t, engine.Options{}), "held", views, func(p *Program) {
+		g := p.Graph()
+		a := g.Param("a", 2)
+		var b *graphs.Value
+		p.Hold(func() { b = g.Param("b", 2) })
+		p.Differentiate(g.ReduceSum(g.Mul(a, g.Detach(b)), nil, false), graphs.Gradients, gradViews)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.Close()
+	if err := p.Run(t.Context()); err != nil || !slices.Equal(grads.Host(), []float32{3, 4, 0, 0}) {
+		t.Errorf("gradients %v, %v", grads.Host(), err)
+	}
+}
+
 // TestFeed gives memory to an input that the graph has declared.
 func TestFeed(t *testing.T) {
 	var memory, twice []float32

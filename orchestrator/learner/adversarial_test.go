@@ -29,10 +29,13 @@ func TestDiscriminatorLearns(t *testing.T) {
 		c := hostile(method)
 		c.Train.AdaptAfter = 0.5
 		l := open(t, c, zap.NewNop())
-		d := l.discriminator
-		before := slices.Clone(content(t, d.state.student))
+		before := slices.Clone(content(t, l.discriminators[0].state.student))
 		train(t, l, 0, 1)
-		if d.cfg.Input != sees || !slices.Equal(before, content(t, d.state.student)) {
+		d, err := newPredictionJudge(l, l.supervised.shape)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d.cfg.Input != sees || !slices.Equal(before, content(t, l.discriminators[0].state.student)) {
 			t.Errorf("%s: it sees %s, or moved before train.adapt_after", method, d.cfg.Input)
 		}
 		for i := range d.logits[:len(d.logits)/2] {
@@ -98,7 +101,7 @@ func TestAdversarialElsewhere(t *testing.T) {
 // TestDiscriminatorDiverges: whatever of it is no number stops the run, as its fault.
 func TestDiscriminatorDiverges(t *testing.T) {
 	l := open(t, hostile(configs.AdaptSegNet), zap.NewNop())
-	s := l.discriminator.state
+	s := l.discriminators[0].state
 	for what, a := range map[string]engine.Arena{"weight": s.student, "first moment": s.moment1, "second moment": s.moment2} {
 		before := content(t, a)[0]
 		if err := a.Write([]float32{float32(math.NaN())}, 0); err != nil {
@@ -118,8 +121,12 @@ func TestDiscriminatorDiverges(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	copy(l.discriminator.logits, []float32{float32(math.Inf(1))})
-	_, err := l.discriminator.learn(t.Context(), 0, 1e-4)
+	d, err := newPredictionJudge(l, l.supervised.shape)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(d.logits, []float32{float32(math.Inf(1))})
+	_, err = d.learn(t.Context(), 0, 1e-4)
 	if want := "discriminator: its loss is NaN"; err == nil || err.Error() != want {
 		t.Errorf("have %v, want %s", err, want)
 	}

@@ -22,7 +22,8 @@ type Part struct {
 // Parts lists all that training changes, and what of the network it does not:
 // "student", the whole network, running statistics included; "teacher", what of it is
 // trained, unless the method has none; "optimizer", AdamW's moments, m/NAME and
-// v/NAME; "discriminator", parameters and moments of the term adversarial's;
+// v/NAME; "discriminator" and "class_discriminator", parameters and moments of those of the
+// terms adversarial and class-adversarial;
 // "memory", what else terms keep from iteration to iteration.
 func (l *Learner) Parts() []Part {
 	s := l.state
@@ -31,8 +32,8 @@ func (l *Learner) Parts() []Part {
 		parts = append(parts, Part{Name: "teacher", state: s, arenas: []engine.Arena{s.teacher}, prefix: []string{""}})
 	}
 	parts = append(parts, Part{Name: "optimizer", state: s, arenas: []engine.Arena{s.moment1, s.moment2}, prefix: []string{"m/", "v/"}})
-	if l.discriminator != nil {
-		parts = append(parts, l.discriminator.part())
+	for _, d := range l.discriminators {
+		parts = append(parts, d.part())
 	}
 	if len(l.memory) > 0 {
 		parts = append(parts, Part{Name: "memory", host: l.memory})

@@ -27,10 +27,15 @@ func (NotFiniteError) Mark() string { return notFiniteMark }
 // Check returns an [ErrNotFinite] that names what of the state holds a NaN or an
 // infinity, nil for nothing.
 func (l *Learner) Check() error {
-	if err := l.state.check(); err != nil || l.discriminator == nil {
+	if err := l.state.check(); err != nil {
 		return err
 	}
-	return l.discriminator.check()
+	for _, d := range l.discriminators {
+		if err := d.check(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Suspect is Check for the state and for what the teachers gave last: of an

@@ -88,14 +88,15 @@ var terms = []struct {
 	name   string
 	stages func(l *Learner) ([]stage, error)
 }{
-	{configs.TermSource, sourceStages},           // L_S
-	{configs.TermAdversarial, adversarialStages}, // λ_adv·L_adv; it looks at what L_S has predicted
-	{configs.TermPull, pullStages},               // λ·L_pull
-	{configs.TermMix, mixStages},                 // L_T
-	{configs.TermMask, maskStages},               // L_M
-	{configs.TermEntropy, entropyStages},         // λ_ent·L_ent
-	{configs.TermSelect, selectStages},           // L_st
-	{configs.TermContrast, contrastStages},       // L_con
+	{configs.TermSource, sourceStages},                     // L_S
+	{configs.TermAdversarial, adversarialStages},           // λ_adv·L_adv; it looks at what L_S has predicted
+	{configs.TermClassAdversarial, classAdversarialStages}, // λ_adv·L_cadv; likewise
+	{configs.TermPull, pullStages},                         // λ·L_pull
+	{configs.TermMix, mixStages},                           // L_T
+	{configs.TermMask, maskStages},                         // L_M
+	{configs.TermEntropy, entropyStages},                   // λ_ent·L_ent
+	{configs.TermSelect, selectStages},                     // L_st
+	{configs.TermContrast, contrastStages},                 // L_con
 }
 
 // buildStages makes the configured terms and lists an iteration's stages.

@@ -24,7 +24,11 @@ type supervised struct {
 	weights []float32 // [B,H,W], void 0; the denominator is in them
 	logits  []float32 // [B,C,h,w] of shape, of the last run; nil without a discriminator
 	shape   graphs.Shape
-	detail  *detail // nil without HRDA
+	// Of the last run: what the classifier reads, [B,D,h,w] of shape decoded; nil without a
+	// discriminator of features.
+	features []float32
+	decoded  graphs.Shape
+	detail   *detail // nil without HRDA
 }
 
 // newSupervised builds the session, with the feature distance where there is a frozen
@@ -34,9 +38,14 @@ func newSupervised(l *Learner, size imageBatch) (*supervised, error) {
 	var err error
 	t.pass, err = newPass(l.engine, "supervised", l.arch, size, l.state, func(p *program.Program, net *nets.Net, image *graphs.Value) (loss, objective *graphs.Value) {
 		levels := net.Encode(net.Context(net.Normalize(image)))
-		logits := net.Segment(levels)
-		if t.shape = logits.Shape(); l.cfg.UsesAdversarial() {
+		features := net.Decode(levels)
+		logits := net.Classify(features)
+		t.shape, t.decoded = logits.Shape(), features.Shape()
+		if l.cfg.UsesAdversarial() || l.cfg.UsesClassAdversarial() {
 			t.logits = program.Output[float32](p, "logits", logits)
+		}
+		if l.cfg.UsesClassAdversarial() {
+			t.features = program.Output[float32](p, "features", features)
 		}
 		labels, labelMemory := program.Input[int64](p, "labels", size.N, size.H, size.W)
 		weights, weightMemory := program.Input[float32](p, "weights", size.N, size.H, size.W)
