@@ -253,6 +253,7 @@ type Loss struct {
 	Adversarial      Adversarial      `mapstructure:"adversarial" yaml:"adversarial,omitempty"`
 	ClassAdversarial ClassAdversarial `mapstructure:"class_adversarial" yaml:"class_adversarial,omitempty"`
 	Select           Select           `mapstructure:"select" yaml:"select,omitempty"`
+	Views            Views            `mapstructure:"views" yaml:"views,omitempty"`
 	Contrast         Contrast         `mapstructure:"contrast" yaml:"contrast,omitempty"`
 
 	FeatureDistance FeatureDistance `mapstructure:"feature_distance" yaml:"feature_distance"`
@@ -421,6 +422,7 @@ func Default() Config {
 			Adversarial:      defaultAdversarial(),
 			ClassAdversarial: defaultClassAdversarial(),
 			Select:           defaultSelect(),
+			Views:            defaultViews(),
 			Contrast:         defaultContrast(),
 		},
 		Train: Train{

@@ -121,6 +121,31 @@ func (c *Config) Selects() Select {
 	return s
 }
 
+// Views is the term views, L_views: self-training on target images with labels of the mean of
+// what the teacher says of several views of each, the image and windows of it, mirrored or not
+// (SAC: Araslanov and Roth, CVPR 2021).
+type Views struct {
+	Weight   float64 `mapstructure:"weight" yaml:"weight"`     // of L_views
+	Views    int     `mapstructure:"views" yaml:"views"`       // of an image, itself included
+	Zoom     float64 `mapstructure:"zoom" yaml:"zoom"`         // least side of a window, as a share of the image's
+	Momentum float64 `mapstructure:"momentum" yaml:"momentum"` // of χ, the mean probability of each class
+	// A pixel has a label if its confidence is more than Upper·(1 − e^(−χ/Beta)) times the
+	// largest of its class in the image, and more than Lower. It counts by its confidence,
+	// times (1 − χ)^Focal.
+	Beta  float64 `mapstructure:"beta" yaml:"beta"`
+	Upper float64 `mapstructure:"upper" yaml:"upper"`
+	Lower float64 `mapstructure:"lower" yaml:"lower"`
+	Focal float64 `mapstructure:"focal" yaml:"focal"`
+}
+
+// defaultViews has the numbers of the public code for ResNet-101.
+func defaultViews() Views {
+	return Views{Weight: 5, Views: 4, Zoom: 0.5, Momentum: 0.99, Beta: 1e-3, Upper: 0.75, Lower: 0.2, Focal: 3}
+}
+
+// UsesViews reports whether labels of several views are learned from.
+func (c *Config) UsesViews() bool { return c.Trains(TermViews) }
+
 // Contrast is the term contrast, L_con: features go to anchors of their class, moving means
 // of source features, on both domains. Targets have the teacher's labels.
 type Contrast struct {
@@ -186,6 +211,9 @@ func (c *Config) leaveOutFamilies() {
 	if !c.UsesSelect() && c.Loss.Select == defaultSelect() {
 		c.Loss.Select = Select{}
 	}
+	if !c.UsesViews() && c.Loss.Views == defaultViews() {
+		c.Loss.Views = Views{}
+	}
 	if !c.UsesContrast() && c.Loss.Contrast == defaultContrast() {
 		c.Loss.Contrast = Contrast{}
 	}
@@ -209,6 +237,9 @@ func (c *Config) clearUnreadFamilies() {
 	} else {
 		c.Loss.Select = Select{}
 	}
+	if !c.UsesViews() {
+		c.Loss.Views = Views{}
+	}
 	if c.UsesContrast() {
 		c.Loss.Contrast = c.Contrasts()
 	} else {
@@ -220,7 +251,7 @@ func (c *Config) clearUnreadFamilies() {
 // read none.
 func (c *Config) validateFamilies(v *validator) {
 	row := c.method()
-	for _, term := range []string{TermMask, TermEntropy, TermAdversarial, TermClassAdversarial, TermSelect, TermContrast} {
+	for _, term := range []string{TermMask, TermEntropy, TermAdversarial, TermClassAdversarial, TermSelect, TermViews, TermContrast} {
 		v.check("method", row.target || !slices.Contains(row.terms, term),
 			"%s reads no unlabelled target images, which term %s needs: take %s+%[2]s", c.Method, term, TermSource)
 	}
@@ -232,6 +263,7 @@ func (c *Config) validateFamilies(v *validator) {
 	v.oneOf("loss.adversarial.input", a.Input, SeesSoftmax, SeesEntropy)
 	v.validateClassAdversarial(&c.Loss.ClassAdversarial)
 	v.validateSelect(&c.Loss.Select)
+	v.validateViews(&c.Loss.Views)
 	k := &c.Loss.Contrast
 	v.oneOf("loss.contrast.kind", k.Kind, ContrastInfoNCE, ContrastMSE)
 	v.check("loss.contrast.weight", k.Weight > 0, "want > 0, have %g: without the term take method=self-training", k.Weight)
@@ -246,6 +278,17 @@ func (v *validator) validateClassAdversarial(a *ClassAdversarial) {
 	v.check("loss.class_adversarial.width", a.Width >= 2 && a.Width <= 1024, "want 2 to 1024, have %d", a.Width)
 	v.check("loss.class_adversarial.temperature", a.Temperature > 0, "want > 0, have %g", a.Temperature)
 	v.check("loss.class_adversarial.ceiling", a.Ceiling > 0 && a.Ceiling <= 1, "want more than 0, at most 1, have %g", a.Ceiling)
+}
+
+func (v *validator) validateViews(w *Views) {
+	v.check("loss.views.weight", w.Weight > 0, "want > 0, have %g: without the term take method=source-only", w.Weight)
+	v.check("loss.views.views", w.Views >= 1 && w.Views <= 64, "want 1 to 64, have %d", w.Views)
+	v.check("loss.views.zoom", w.Zoom > 0 && w.Zoom <= 1, "want more than 0, at most 1, have %g", w.Zoom)
+	v.between("loss.views.momentum", w.Momentum, 0, 1)
+	v.check("loss.views.beta", w.Beta > 0, "want > 0, have %g", w.Beta)
+	v.between("loss.views.upper", w.Upper, 0, 1)
+	v.between("loss.views.lower", w.Lower, 0, 1)
+	v.finite("loss.views.focal", w.Focal)
 }
 
 func (v *validator) validateSelect(s *Select) {

@@ -21,7 +21,7 @@ type Step struct {
 	LR        float64            `json:"lr,omitempty"`
 	GradNorm  float64            `json:"grad_norm,omitempty"`
 	Quality   []float64          `json:"q,omitempty"`        // share of confident target pixels, per image
-	Selected  float64            `json:"selected,omitempty"` // share of target pixels whose labels L_st takes
+	Selected  float64            `json:"selected,omitempty"` // share of target pixels whose labels L_st or L_views takes
 	Queries   []int              `json:"queries,omitempty"`  // pull queries per class
 	Weights   []float64          `json:"weights,omitempty"`  // of the classes: of all queries of each in L_pull, or of its pixels in L_T
 	// QueryWeights are those of one query of each class in L_pull.
@@ -96,6 +96,7 @@ var terms = []struct {
 	{configs.TermMask, maskStages},                         // L_M
 	{configs.TermEntropy, entropyStages},                   // λ_ent·L_ent
 	{configs.TermSelect, selectStages},                     // L_st
+	{configs.TermViews, viewsStages},                       // L_views
 	{configs.TermContrast, contrastStages},                 // L_con
 }
 

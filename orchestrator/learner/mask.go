@@ -44,15 +44,21 @@ func (m *maskTerm) learn(ctx context.Context, i *iteration) error {
 
 // images returns what the student sees of the target images of iteration it.
 func (m *maskTerm) images(it int, b *datasets.Batch) []*raster.Image {
-	images := make([]*raster.Image, len(b.Target))
-	for i, t := range b.Target {
-		images[i] = t.Clone()
-	}
+	images := cloned(b.Target)
 	m.augment.Draw(rng.New(m.l.cfg.Seed, it, "mask/augment")).Apply(images...)
 	for i, image := range images {
 		m.mask.Apply(rng.New(m.l.cfg.Seed, it, fmt.Sprintf("mask/%d", b.First+i)), image, m.l.arch.Mean)
 	}
 	return images
+}
+
+// cloned copies images.
+func cloned(images []*raster.Image) []*raster.Image {
+	out := make([]*raster.Image, len(images))
+	for i, m := range images {
+		out[i] = m.Clone()
+	}
+	return out
 }
 
 // labels returns the teacher's labels of the batch's target images with their weights.

@@ -121,6 +121,8 @@ func (d divergedPeer) Unwrap() error { return d.PeerError }
 type part struct {
 	Losses  map[string]float64 `json:"losses"`
 	Quality []float64          `json:"q,omitempty"`
+	// Selected is this micro-batch's part of the share.
+	Selected float64 `json:"selected,omitempty"`
 }
 
 // lookAtAll gets the micro-batches and what the teacher says of them.
@@ -145,11 +147,11 @@ func (l *Learner) learnFromAll(ctx context.Context, i *iteration) error {
 		for _, t := range l.teachers {
 			t.recall(i.micro)
 		}
-		i.step.Losses, i.step.Quality = map[string]float64{}, nil
+		i.step.Losses, i.step.Quality, i.step.Selected = map[string]float64{}, nil, 0
 		if err := l.runPhase(ctx, i, learn); err != nil {
 			return err
 		}
-		i.parts = append(i.parts, part{i.step.Losses, i.step.Quality})
+		i.parts = append(i.parts, part{i.step.Losses, i.step.Quality, i.step.Selected})
 		if err := l.micros.next(); err != nil {
 			return err
 		}
@@ -193,7 +195,7 @@ func (l *Learner) gatherParts(i *iteration) error {
 	if err != nil {
 		return err
 	}
-	i.step.Losses, i.step.Quality = map[string]float64{}, nil
+	i.step.Losses, i.step.Quality, i.step.Selected = map[string]float64{}, nil, 0
 	for _, text := range texts {
 		var parts []part
 		if err := json.Unmarshal(text, &parts); err != nil {
@@ -204,6 +206,7 @@ func (l *Learner) gatherParts(i *iteration) error {
 				i.step.Losses[name] += loss
 			}
 			i.step.Quality = append(i.step.Quality, p.Quality...)
+			i.step.Selected += p.Selected
 		}
 	}
 	return nil

@@ -1,0 +1,79 @@
+package losses
+
+import (
+	"fmt"
+	"math"
+)
+
+// Discount selects labels by thresholds that are lower for classes that a teacher predicts
+// seldom, and weighs those of such classes more (Araslanov and Roth, "Self-supervised
+// Augmentation Consistency for Adapting Semantic Segmentation", CVPR 2021, section 3.3).
+// How often, is the running mean χ of its probabilities, a number for each class.
+type Discount struct {
+	Upper float64 // ζ, of the largest confidence of the class in the image
+	Lower float64 // no threshold is less
+	Beta  float64 // β: of classes much more seldom the threshold goes to Lower
+	Focal float64 // λ: weights are (1 − χ)^λ
+}
+
+// FollowPrior moves the running means χ [C] towards a batch's: momentum·χ + (1 −
+// momentum)·mean. A class that is at begin, because it was not seen yet, takes the mean as
+// it is.
+func FollowPrior(prior []float32, mean []float64, momentum float64, begin float32) {
+	const seen = 1e-8 // as in SAC's public code
+	for c, m := range mean {
+		if prior[c] == begin && m > seen {
+			prior[c] = float32(m)
+			continue
+		}
+		prior[c] = float32(momentum*float64(prior[c]) + (1-momentum)*m)
+	}
+}
+
+// Thresholds returns the threshold of each class in an image of those labels and confidences:
+//
+//	θ_c = max(Lower, ζ·(1 − e^(−χ_c/β))·max of the confidences of pixels of class c)
+func (d Discount) Thresholds(prior []float32, labels []uint8, confidence []float32) ([]float64, error) {
+	if len(labels) != len(confidence) {
+		return nil, fmt.Errorf("losses: views: %d labels, %d confidences", len(labels), len(confidence))
+	}
+	thresholds := make([]float64, len(prior))
+	for i, label := range labels {
+		if int(label) >= len(prior) {
+			return nil, fmt.Errorf("losses: views: %w", labelError(label, len(prior)))
+		}
+		thresholds[label] = max(thresholds[label], float64(confidence[i]))
+	}
+	for c, most := range thresholds {
+		thresholds[c] = max(d.Lower, d.Upper*(1-math.Exp(-float64(prior[c])/d.Beta))*most)
+	}
+	return thresholds, nil
+}
+
+// Encode fills ids with an image's labels [H,W] and weights with
+// each·confidence·(1 − χ)^λ at pixels whose confidence is more than the threshold of their
+// class, 0 elsewhere and in the rim. It returns how many have a weight.
+func (d Discount) Encode(ids []int64, weights []float32, labels []uint8, confidence, prior []float32, width int, rim Rim, each float64) (int, error) {
+	if len(ids) != len(labels) || len(weights) != len(labels) || width < 1 || len(labels)%width != 0 {
+		return 0, fmt.Errorf("losses: views: %d ids and %d weights for %d labels in rows of %d", len(ids), len(weights), len(labels), width)
+	}
+	thresholds, err := d.Thresholds(prior, labels, confidence)
+	if err != nil {
+		return 0, err
+	}
+	focal := make([]float64, len(prior))
+	for c, p := range prior {
+		focal[c] = math.Pow(1-float64(p), d.Focal)
+	}
+	selected := 0
+	for i, label := range labels {
+		ids[i], weights[i] = int64(label), 0
+		p := float64(confidence[i])
+		if p <= thresholds[label] || rim.Holds(i/width, len(labels)/width) {
+			continue
+		}
+		weights[i] = float32(each * p * focal[label])
+		selected++
+	}
+	return selected, nil
+}

@@ -1,0 +1,223 @@
+package learner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"t2sda/configs"
+	"t2sda/datasets"
+	"t2sda/graphs"
+	"t2sda/graphs/engine"
+	"t2sda/graphs/nets"
+	"t2sda/graphs/program"
+	"t2sda/graphs/weights"
+	"t2sda/internal/finite"
+	"t2sda/internal/rng"
+	"t2sda/losses"
+	"t2sda/translate"
+)
+
+// viewsTerm is L_views: the cross-entropy on target images, strongly augmented, with labels
+// of the mean of what the teacher says of several views of each (SAC, Araslanov and Roth, CVPR
+// 2021).
+type viewsTerm struct {
+	l       *Learner
+	cfg     configs.Views
+	rule    losses.Discount
+	augment translate.StrongAugment
+	teacher *viewer
+	kept    []seen    // of this process's micro-batches
+	prior   []float32 // [C] χ
+}
+
+// seen is what the teacher's views of a micro-batch amount to.
+type seen struct {
+	pseudo     []uint8   // [B,H,W]
+	confidence []float32 // [B,H,W]
+	mean       []float64 // [C], of the probabilities in all views
+}
+
+func viewsStages(l *Learner) ([]stage, error) {
+	c := l.cfg.Loss.Views
+	t := &viewsTerm{l: l, cfg: c, augment: translate.DefaultStrongAugment(), kept: make([]seen, l.micros.mine), prior: make([]float32, l.arch.Classes)}
+	t.rule = losses.Discount{Upper: c.Upper, Lower: c.Lower, Beta: c.Beta, Focal: c.Focal}
+	for i := range t.prior {
+		t.prior[i] = float32(c.Beta)
+	}
+	l.remember(weights.Tensor{Name: "views.prior", Shape: []int{len(t.prior)}, Data: t.prior})
+	var err error
+	if t.teacher, err = newViewer(l); err != nil {
+		return nil, err
+	}
+	l.own(t.teacher)
+	return []stage{
+		{teacherStage, look, adapting, t.look},
+		{planStage, plan, adapting, t.follow},
+		{Stage{configs.TermViews, "loss on target images with labels of several views, and its gradient"}, learn, adapting, t.learn},
+	}, t.augment.Validate()
+}
+
+// look asks the teacher about the views of a micro-batch: the images as they are, and windows.
+func (t *viewsTerm) look(ctx context.Context, i *iteration) error {
+	k := &t.kept[i.micro]
+	k.mean = make([]float64, t.l.arch.Classes)
+	t.teacher.begin()
+	for v := range t.cfg.Views {
+		if err := t.teacher.show(ctx, i.batch, t.windows(i, v)); err != nil {
+			return err
+		}
+		for c, p := range t.teacher.mean {
+			k.mean[c] += float64(p) / float64(t.cfg.Views*t.l.micros.all)
+		}
+	}
+	if err := t.teacher.label(ctx); err != nil {
+		return err
+	}
+	k.pseudo = append(k.pseudo[:0], t.teacher.pseudo...)
+	k.confidence = append(k.confidence[:0], t.teacher.confidence...)
+	return nil
+}
+
+// windows draws view v of a micro-batch's images. The first view is all of them.
+func (t *viewsTerm) windows(i *iteration, v int) []window {
+	out, size, least := make([]window, len(i.batch.Target)), t.l.crops(), t.cfg.Zoom
+	if v == 0 {
+		least = 1
+	}
+	for n := range out {
+		out[n] = drawWindow(rng.New(t.l.cfg.Seed, i.index, fmt.Sprintf("views/%d/%d", v, i.batch.First+n)), size.H, size.W, least)
+	}
+	return out
+}
+
+// follow moves χ by all views of the batch.
+func (t *viewsTerm) follow(_ context.Context, i *iteration) error {
+	mean, err := sumOfAll(t.l, i, func(k int, _ *datasets.Batch) ([]float64, error) { return t.kept[k].mean, nil })
+	if err != nil {
+		return err
+	}
+	losses.FollowPrior(t.prior, mean, t.cfg.Momentum, float32(t.cfg.Beta))
+	return nil
+}
+
+// learn adds the gradient of L_views.
+func (t *viewsTerm) learn(ctx context.Context, i *iteration) error {
+	selected, err := t.encode(i)
+	if err != nil {
+		return err
+	}
+	i.step.Selected = selected / float64(t.l.micros.all)
+	images := cloned(i.batch.Target)
+	t.augment.Draw(rng.New(t.l.cfg.Seed, i.index, "views/augment")).Apply(images...)
+	loss, err := t.l.supervised.learn(ctx, i, configs.TermViews, images, losses.AllPixels)
+	i.step.Losses[configs.TermViews] = loss / t.cfg.Weight
+	return err
+}
+
+// encode fills labels and weights of the student's pass, and returns which share of the pixels
+// has a weight.
+func (t *viewsTerm) encode(i *iteration) (float64, error) {
+	s, size, k, c := t.l.supervised, t.l.crops(), &t.kept[i.micro], t.l.cfg.Loss
+	all, area := 0, size.H*size.W
+	each := t.cfg.Weight / float64(t.l.micros.all*size.N*area)
+	for n, rows := range i.batch.TargetRows {
+		from, to := n*area, (n+1)*area
+		rim := losses.CropRim(rows.From, size.H, rows.Of, c.IgnoreTop, c.IgnoreBottom)
+		selected, err := t.rule.Encode(s.labels[from:to], s.weights[from:to], k.pseudo[from:to], k.confidence[from:to], t.prior, size.W, rim, each)
+		if err != nil {
+			return 0, err
+		}
+		all += selected
+	}
+	return float64(all) / float64(size.N*area), nil
+}
+
+// viewer is the teacher where views of images are averaged.
+type viewer struct {
+	views, labels *program.Program
+
+	size          imageBatch
+	image         []float32 // [B,3,H,W]
+	rows, columns []float32 // [B,1,h,h], [B,1,w,w]: what brings a view back to the image
+	grid          losses.Grid
+	total         []float32 // [B,C,h,w], sums of probabilities so far
+	mean          []float32 // [C], of the last view's
+	pseudo        []uint8   // [B,H,W]
+	confidence    []float32 // [B,H,W]
+}
+
+func newViewer(l *Learner) (*viewer, error) {
+	v := &viewer{size: l.crops()}
+	var total *engine.Tensor
+	var err error
+	v.views, v.image, err = l.state.onImages(l.engine, "teacher/views", l.state.teacher, l.arch, nets.Teacher, v.size, func(p *program.Program, net *nets.Net, image *graphs.Value) {
+		x := net.Normalize(image)
+		logits := net.Predict(x, net.Encode(net.Context(x)))
+		v.grid = losses.Grid{N: logits.Dim(0), D: logits.Dim(1), H: logits.Dim(2), W: logits.Dim(3)}
+		v.total = make([]float32, logits.Shape().Size())
+		if total, err = engine.NewTensor(v.total, logits.Shape()...); err != nil {
+			panic(&graphs.Error{Op: "views", Node: logits.Name(), Message: err.Error()})
+		}
+		v.build(p, logits, total)
+	})
+	if err != nil {
+		return nil, err
+	}
+	v.labels, err = program.New(l.engine, "teacher/views/labels", nil, func(p *program.Program) {
+		g := p.Graph()
+		sums := p.Resident("total", total)
+		share := g.Resize(g.Div(sums, g.ReduceSum(sums, []int{1}, true)), v.size.H, v.size.W, "linear")
+		v.confidence = program.Output[float32](p, "confidence", g.ReduceMax(share, []int{1}, false))
+		v.pseudo = program.Output[uint8](p, "labels", g.Cast(g.ArgMax(share, 1, false), graphs.Uint8))
+	})
+	if err != nil {
+		return nil, errors.Join(err, v.views.Close())
+	}
+	return v, nil
+}
+
+// build adds a view's probabilities, brought back to the image, to the total.
+func (v *viewer) build(p *program.Program, logits *graphs.Value, total *engine.Tensor) {
+	g := p.Graph()
+	g.Exact(func() {
+		share := g.Softmax(logits, 1)
+		v.mean = program.Output[float32](p, "mean", g.ReduceMean(share, []int{0, 2, 3}, false))
+		rows, rowMemory := program.Input[float32](p, "rows", v.grid.N, 1, v.grid.H, v.grid.H)
+		columns, columnMemory := program.Input[float32](p, "columns", v.grid.N, 1, v.grid.W, v.grid.W)
+		v.rows, v.columns = rowMemory, columnMemory
+		p.Add("total", g.MatMul(rows, g.MatMul(share, g.Transpose(columns, 0, 1, 3, 2))), total)
+	})
+}
+
+// begin forgets the views so far.
+func (v *viewer) begin() { clear(v.total) }
+
+// show adds a view of the images.
+func (v *viewer) show(ctx context.Context, b *datasets.Batch, windows []window) error {
+	pixels, h, w := 3*v.size.H*v.size.W, v.grid.H, v.grid.W
+	for n, m := range b.Target {
+		k := windows[n]
+		k.show(v.image[n*pixels:(n+1)*pixels], m)
+		back(v.rows[n*h*h:(n+1)*h*h], h, v.size.H, k.y, k.h, false)
+		back(v.columns[n*w*w:(n+1)*w*w], w, v.size.W, k.x, k.w, k.flip)
+	}
+	if err := v.views.Run(ctx); err != nil {
+		return fmt.Errorf("teacher/views: %w", err)
+	}
+	if !finite.All(v.mean) {
+		return NotFiniteError("teacher/views: its output is not finite")
+	}
+	return nil
+}
+
+// label makes labels and confidences of the mean of the views.
+func (v *viewer) label(ctx context.Context) error {
+	if err := v.labels.Run(ctx); err != nil {
+		return fmt.Errorf("teacher/views: %w", err)
+	}
+	return nil
+}
+
+// Close frees the sessions.
+func (v *viewer) Close() error { return errors.Join(v.views.Close(), v.labels.Close()) }
