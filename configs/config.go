@@ -254,6 +254,7 @@ type Loss struct {
 	ClassAdversarial ClassAdversarial `mapstructure:"class_adversarial" yaml:"class_adversarial,omitempty"`
 	Select           Select           `mapstructure:"select" yaml:"select,omitempty"`
 	Views            Views            `mapstructure:"views" yaml:"views,omitempty"`
+	Denoise          Denoise          `mapstructure:"denoise" yaml:"denoise,omitempty"`
 	Contrast         Contrast         `mapstructure:"contrast" yaml:"contrast,omitempty"`
 
 	FeatureDistance FeatureDistance `mapstructure:"feature_distance" yaml:"feature_distance"`
@@ -329,6 +330,9 @@ type Train struct {
 	// whose sums and gradients are taken over all of them: by one process one after the
 	// other, or shared out to several. 0: one for each process, see [Train.MicroBatches].
 	Accumulate int `mapstructure:"accumulate" yaml:"accumulate,omitempty"`
+	// Rounds is how many times, evenly over the iterations that adapt, the teacher labels the
+	// whole target set, for terms that learn with such labels. 0: as [Config.RoundStarts] has it.
+	Rounds int `mapstructure:"rounds" yaml:"rounds,omitempty"`
 
 	EvalEvery       int `mapstructure:"eval_every" yaml:"eval_every"`             // iterations; 0: only at the end
 	CheckpointEvery int `mapstructure:"checkpoint_every" yaml:"checkpoint_every"` // iterations; 0: only at the end
@@ -423,6 +427,7 @@ func Default() Config {
 			ClassAdversarial: defaultClassAdversarial(),
 			Select:           defaultSelect(),
 			Views:            defaultViews(),
+			Denoise:          defaultDenoise(),
 			Contrast:         defaultContrast(),
 		},
 		Train: Train{

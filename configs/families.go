@@ -146,6 +146,43 @@ func defaultViews() Views {
 // UsesViews reports whether labels of several views are learned from.
 func (c *Config) UsesViews() bool { return c.Trains(TermViews) }
 
+// Denoise is the term denoise, L_dn: self-training on target images by soft labels of a round of
+// labelling, weighed by the distance of the teacher's features to each class's prototype, with a
+// symmetric cross-entropy (ProDA: Zhang et al., CVPR 2021, first stage).
+type Denoise struct {
+	Weight      float64 `mapstructure:"weight" yaml:"weight"`           // of L_dn
+	Temperature float64 `mapstructure:"temperature" yaml:"temperature"` // of assignments to prototypes
+	Momentum    float64 `mapstructure:"momentum" yaml:"momentum"`       // of the prototypes
+	Cross       float64 `mapstructure:"cross" yaml:"cross"`             // α, of the cross-entropy
+	Reverse     float64 `mapstructure:"reverse" yaml:"reverse"`         // β, of the reverse cross-entropy
+	Consistency float64 `mapstructure:"consistency" yaml:"consistency"` // γ₁, of assignments of augmented images
+	Smooth      float64 `mapstructure:"smooth" yaml:"smooth"`           // γ₂, of the uniform distribution
+}
+
+// defaultDenoise has the numbers of the public code.
+func defaultDenoise() Denoise {
+	return Denoise{Weight: 1, Temperature: 1, Momentum: 0.9999, Cross: 0.1, Reverse: 1, Consistency: 10, Smooth: 0.1}
+}
+
+// UsesDenoise reports whether denoised labels are learned from.
+func (c *Config) UsesDenoise() bool { return c.Trains(TermDenoise) }
+
+// RoundStarts lists the iterations, counted from 0, before which the teacher labels the whole
+// target set, ascending: train.rounds of them evenly between the first that adapts and the end
+// that the run had first; one where rounds is not said and a term asks for labels. An extension
+// goes on with the last labels.
+func (c *Config) RoundStarts() []int {
+	if !c.UsesDenoise() {
+		return nil
+	}
+	n, first, end := max(c.Train.Rounds, 1), c.Train.FirstAdapting(), c.Train.Phase(0)
+	starts := make([]int, n)
+	for k := range starts {
+		starts[k] = first + k*(end-first)/n
+	}
+	return starts
+}
+
 // Contrast is the term contrast, L_con: features go to anchors of their class, moving means
 // of source features, on both domains. Targets have the teacher's labels.
 type Contrast struct {
@@ -214,6 +251,9 @@ func (c *Config) leaveOutFamilies() {
 	if !c.UsesViews() && c.Loss.Views == defaultViews() {
 		c.Loss.Views = Views{}
 	}
+	if !c.UsesDenoise() && c.Loss.Denoise == defaultDenoise() {
+		c.Loss.Denoise = Denoise{}
+	}
 	if !c.UsesContrast() && c.Loss.Contrast == defaultContrast() {
 		c.Loss.Contrast = Contrast{}
 	}
@@ -240,6 +280,12 @@ func (c *Config) clearUnreadFamilies() {
 	if !c.UsesViews() {
 		c.Loss.Views = Views{}
 	}
+	if !c.UsesDenoise() {
+		c.Loss.Denoise = Denoise{}
+	}
+	if c.Train.Rounds <= 1 || !c.UsesDenoise() {
+		c.Train.Rounds = 0
+	}
 	if c.UsesContrast() {
 		c.Loss.Contrast = c.Contrasts()
 	} else {
@@ -251,7 +297,7 @@ func (c *Config) clearUnreadFamilies() {
 // read none.
 func (c *Config) validateFamilies(v *validator) {
 	row := c.method()
-	for _, term := range []string{TermMask, TermEntropy, TermAdversarial, TermClassAdversarial, TermSelect, TermViews, TermContrast} {
+	for _, term := range []string{TermMask, TermEntropy, TermAdversarial, TermClassAdversarial, TermSelect, TermViews, TermDenoise, TermContrast} {
 		v.check("method", row.target || !slices.Contains(row.terms, term),
 			"%s reads no unlabelled target images, which term %s needs: take %s+%[2]s", c.Method, term, TermSource)
 	}
@@ -264,6 +310,9 @@ func (c *Config) validateFamilies(v *validator) {
 	v.validateClassAdversarial(&c.Loss.ClassAdversarial)
 	v.validateSelect(&c.Loss.Select)
 	v.validateViews(&c.Loss.Views)
+	v.validateDenoise(&c.Loss.Denoise)
+	adapting := c.Train.Phase(0) - c.Train.FirstAdapting()
+	v.check("train.rounds", c.Train.Rounds >= 0 && c.Train.Rounds <= max(adapting, 1), "want 0 to the %d iterations that adapt, have %d", adapting, c.Train.Rounds)
 	k := &c.Loss.Contrast
 	v.oneOf("loss.contrast.kind", k.Kind, ContrastInfoNCE, ContrastMSE)
 	v.check("loss.contrast.weight", k.Weight > 0, "want > 0, have %g: without the term take method=self-training", k.Weight)
@@ -289,6 +338,16 @@ func (v *validator) validateViews(w *Views) {
 	v.between("loss.views.upper", w.Upper, 0, 1)
 	v.between("loss.views.lower", w.Lower, 0, 1)
 	v.finite("loss.views.focal", w.Focal)
+}
+
+func (v *validator) validateDenoise(d *Denoise) {
+	v.check("loss.denoise.weight", d.Weight > 0, "want > 0, have %g: without the term take method=source-only", d.Weight)
+	v.check("loss.denoise.temperature", d.Temperature > 0, "want > 0, have %g", d.Temperature)
+	v.between("loss.denoise.momentum", d.Momentum, 0, 1)
+	v.finite("loss.denoise.cross", d.Cross)
+	v.finite("loss.denoise.reverse", d.Reverse)
+	v.finite("loss.denoise.consistency", d.Consistency)
+	v.finite("loss.denoise.smooth", d.Smooth)
 }
 
 func (v *validator) validateSelect(s *Select) {

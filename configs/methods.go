@@ -28,6 +28,7 @@ const (
 	IAST                   = "iast"
 	FADA                   = "fada"
 	SAC                    = "sac"
+	ProDA                  = "proda"
 	SePiCo                 = "sepico"
 	CAG                    = "cag"
 )
@@ -53,12 +54,13 @@ const (
 	TermClassAdversarial = "class-adversarial"
 	TermSelect           = "select"   // L_st: cross-entropy on target images with labels of the teacher that pass a threshold of their class
 	TermViews            = "views"    // L_views: cross-entropy on target images with labels of several views of the teacher's
+	TermDenoise          = "denoise"  // L_dn: target images with labels of a round, denoised by prototypes
 	TermContrast         = "contrast" // L_con: features of both domains to anchors of their class
 )
 
 // Terms lists every term.
 func Terms() []string {
-	return []string{TermSource, TermPull, TermMix, TermMask, TermEntropy, TermAdversarial, TermClassAdversarial, TermSelect, TermViews, TermContrast}
+	return []string{TermSource, TermPull, TermMix, TermMask, TermEntropy, TermAdversarial, TermClassAdversarial, TermSelect, TermViews, TermDenoise, TermContrast}
 }
 
 // Method is one of [Methods], terms of the loss joined by +, as in source+mix, or one
@@ -170,6 +172,10 @@ var methods = []method{
 		labelled: DomainSource, target: true, terms: []string{TermSource, TermViews}, ce: DomainSource,
 	},
 	{
+		name: ProDA, sentence: "labelled source images, and target images with labels of the teacher's of a round, weighed by the distance to prototypes",
+		labelled: DomainSource, target: true, terms: []string{TermSource, TermDenoise}, ce: DomainSource,
+	},
+	{
 		name: SePiCo, sentence: "as self-training, and features of both domains contrasted with every class's source prototype",
 		labelled: DomainSource, target: true, terms: []string{TermSource, TermMix, TermContrast}, ce: DomainSource, mix: DomainSource, anchors: ContrastInfoNCE,
 	},
@@ -253,7 +259,7 @@ func (c *Config) UsesTarget() bool { return c.method().target }
 // Trains reports whether a term is trained: it is one of the method's, and weighs
 // something.
 func (c *Config) Trains(term string) bool {
-	weighs := map[string]bool{TermSource: true, TermPull: c.Loss.Pull.Weight > 0, TermMix: c.Loss.MixWeight > 0, TermMask: c.Loss.Mask.Weight > 0, TermEntropy: true, TermAdversarial: true, TermClassAdversarial: true, TermSelect: true, TermViews: true, TermContrast: true}
+	weighs := map[string]bool{TermSource: true, TermPull: c.Loss.Pull.Weight > 0, TermMix: c.Loss.MixWeight > 0, TermMask: c.Loss.Mask.Weight > 0, TermEntropy: true, TermAdversarial: true, TermClassAdversarial: true, TermSelect: true, TermViews: true, TermDenoise: true, TermContrast: true}
 	return slices.Contains(c.method().terms, term) && weighs[term]
 }
 
@@ -275,7 +281,7 @@ func (c *Config) UsesFeatureDistance() bool {
 
 // UsesTeacher reports whether the run keeps a momentum teacher.
 func (c *Config) UsesTeacher() bool {
-	return c.UsesPseudoLabels() || c.UsesPull() || c.UsesSelect() || c.UsesViews() || c.UsesContrast()
+	return c.UsesPseudoLabels() || c.UsesPull() || c.UsesSelect() || c.UsesViews() || c.UsesDenoise() || c.UsesContrast()
 }
 
 // UsesPseudoLabels reports whether the teacher's labels of target images, weighed by

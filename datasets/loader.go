@@ -65,8 +65,9 @@ type Batch struct {
 	Pseudo               []*raster.Image // nil without a translator
 	Target               []*raster.Image // nil without a target
 	SourceLabels         []*raster.Labels
-	TargetRows           []Rows  // that the crops of Target hold
-	Skipped              []Fault // files that were drawn and could not be used, in the order of the draws
+	TargetRows           []Rows   // that the crops of Target hold
+	TargetCorners        []Corner // where they begin
+	Skipped              []Fault  // files that were drawn and could not be used, in the order of the draws
 }
 
 // Fault is a file that was done without.
@@ -77,6 +78,12 @@ type Fault struct {
 
 // Rows says which rows of its image a crop holds: from row From on, of Of.
 type Rows struct{ From, Of int }
+
+// Corner is where in its image a crop begins, px, and whether it was mirrored after it was cut.
+type Corner struct {
+	X, Y int
+	Flip bool
+}
 
 // Images returns the number of images in the batch that came from files.
 func (b *Batch) Images() int { return len(b.Source) + len(b.Target) }
@@ -336,6 +343,7 @@ func (l *Loader) addTarget(ctx context.Context, b *Batch, k int) (*picture, erro
 	b.TargetIDs = append(b.TargetIDs, d.items[i].ID)
 	b.Target = append(b.Target, l.cutImage(p, rect, flip))
 	b.TargetRows = append(b.TargetRows, Rows{From: rect.Min.Y, Of: p.h})
+	b.TargetCorners = append(b.TargetCorners, Corner{rect.Min.X, rect.Min.Y, flip})
 	return p, nil
 }
 

@@ -56,15 +56,15 @@ func TestAugmentation(t *testing.T) {
 	}
 }
 
-// TestTargetRows: the rows that a target crop holds are found again in an image
-// whose red tells the row.
+// TestTargetRows: the rows that a target crop holds, and where it begins, are found again in
+// an image whose red tells the row and whose green the column.
 func TestTargetRows(t *testing.T) {
 	o := adaptation(t, 0)
 	root := t.TempDir()
 	img := photo(1, 36, 34)
 	for y := range 34 {
 		for x := range 36 {
-			img.Set(x, y, color.NRGBA{R: uint8(y), A: 255})
+			img.Set(x, y, color.NRGBA{R: uint8(y), G: uint8(x), A: 255})
 		}
 	}
 	writePicture(t, filepath.Join(root, "images", "a.png"), img)
@@ -79,6 +79,13 @@ func TestTargetRows(t *testing.T) {
 				t.Errorf("iteration %d: %+v for a crop whose first row is %g", it, rows, m.Plane(0)[0])
 			}
 			seen[rows.From] = true
+			corner, column := b.TargetCorners[k], 0
+			if corner.Flip {
+				column = m.W - 1
+			}
+			if corner.Y != rows.From || float32(corner.X) != m.Plane(1)[column] {
+				t.Errorf("iteration %d: %+v for a crop whose first column is %g", it, corner, m.Plane(1)[column])
+			}
 		}
 	}
 	if len(seen) < 5 {

@@ -44,4 +44,5 @@ func (all *Batch) join(b *Batch) {
 	all.SourceIDs, all.TargetIDs = append(all.SourceIDs, b.SourceIDs...), append(all.TargetIDs, b.TargetIDs...)
 	all.Source, all.Pseudo, all.Target = append(all.Source, b.Source...), append(all.Pseudo, b.Pseudo...), append(all.Target, b.Target...)
 	all.SourceLabels, all.TargetRows = append(all.SourceLabels, b.SourceLabels...), append(all.TargetRows, b.TargetRows...)
+	all.TargetCorners = append(all.TargetCorners, b.TargetCorners...)
 }

@@ -37,12 +37,8 @@ func AnchorDistance(features, anchors, labels, weights *graphs.Value) *graphs.Va
 	g, n := features.Graph(), labels.Dim(0)
 	var loss *graphs.Value
 	inFloat32(g, "anchors", func() {
-		c, d, p := anchors.Dim(0), anchors.Dim(1), labels.Dim(1)*labels.Dim(2)
-		// ‖f − a‖² = ‖f‖² + ‖a‖² − 2·f·a
-		own := g.ReduceSum(g.Mul(features, features), []int{1}, true)
-		length := g.Reshape(g.ReduceSum(g.Mul(anchors, anchors), []int{1}, false), 1, c, 1, 1)
-		products := g.Conv(features, g.Reshape(anchors, c, d, 1, 1), nil, graphs.ConvAttrs{})
-		square := g.Add(g.Sub(length, g.Mul(products, g.Scalar(2))), own)
+		c, p := anchors.Dim(0), labels.Dim(1)*labels.Dim(2)
+		square := squaredDistances(features, anchors)
 		each := g.GatherElements(g.Reshape(square, n, c, p), g.Reshape(labels, n, 1, p), 1)
 		loss = g.ReduceSum(g.Mul(each, g.Reshape(weights, n, 1, p)), []int{0, 1, 2}, false)
 	})

@@ -40,6 +40,7 @@ type trainer struct {
 
 	data     *data
 	learner  *learner.Learner
+	round    *round // of labels of the whole target set; nil without
 	progress progress
 	began    time.Time        // this process
 	spent    float64          // s, by earlier processes
@@ -78,6 +79,9 @@ func newTrainer(cfg configs.Config, dir string, o Options, e *engine.Engine, d *
 // build makes the learner, from the weights in a file if there is one.
 func (t *trainer) build(file string) (err error) {
 	o := learner.Options{Config: t.cfg, Space: t.data.space, Source: t.cfg.Model.Init, Log: t.log, Ranks: t.ranks, Wire: t.wire}
+	if t.cfg.RoundStarts() != nil {
+		o.Soft = t.softOf
+	}
 	if file != "" {
 		if o.Initial, err = t.initial(file, learner.Arch(t.cfg, len(o.Space.Classes))); err != nil {
 			return fmt.Errorf("model.init: %w", err)
@@ -118,6 +122,9 @@ func (t *trainer) run(ctx context.Context) (err error) {
 		}
 	}()
 	for it := t.progress.Iteration; it < c.Iterations; it++ {
+		if err := t.beginRound(ctx, it); err != nil {
+			return err
+		}
 		event, err := t.iterate(work, it, stream)
 		if err != nil {
 			return t.stopAt(it, err)

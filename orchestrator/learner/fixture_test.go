@@ -123,7 +123,7 @@ func batch(c configs.Config, it int) *datasets.Batch {
 		b.Source, b.Pseudo, b.Target = append(b.Source, source), append(b.Pseudo, pseudo), append(b.Target, target)
 		b.SourceLabels = append(b.SourceLabels, labels)
 		b.SourceIDs, b.TargetIDs = append(b.SourceIDs, "s"), append(b.TargetIDs, "t")
-		b.TargetRows = append(b.TargetRows, datasets.Rows{From: 0, Of: cropSize})
+		b.TargetRows, b.TargetCorners = append(b.TargetRows, datasets.Rows{From: 0, Of: cropSize}), append(b.TargetCorners, datasets.Corner{})
 	}
 	return b
 }
@@ -140,4 +140,10 @@ func train(t testing.TB, l *Learner, from, to int) []Step {
 		steps = append(steps, s)
 	}
 	return steps
+}
+
+// iterateOnce returns the error of the first iteration.
+func iterateOnce(t testing.TB, l *Learner) error {
+	_, err := l.Iterate(t.Context(), 0, func(context.Context) (*datasets.Batch, error) { return batch(l.cfg, 0), nil })
+	return err
 }

@@ -97,6 +97,7 @@ var terms = []struct {
 	{configs.TermEntropy, entropyStages},                   // λ_ent·L_ent
 	{configs.TermSelect, selectStages},                     // L_st
 	{configs.TermViews, viewsStages},                       // L_views
+	{configs.TermDenoise, denoiseStages},                   // L_dn
 	{configs.TermContrast, contrastStages},                 // L_con
 }
 

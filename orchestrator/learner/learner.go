@@ -30,16 +30,19 @@ type Learner struct {
 	optimizer optimizer
 	scaling   *LossScale // of gradients in float16; nil: none
 
-	frozen         *frozen          // features to stay near; nil without the feature distance
-	supervised     *supervised      // the session of L_S and of L_T
-	discriminators []*discriminator // of the terms that have one
-	memory         []weights.Tensor // of terms, beside the network
-	target         *teacher         // of target images; nil where no term asks for it
-	teachers       []*teacher       // all of them
-	micros         *micros          // of a batch, and the processes that share them out
-	quality        float64          // q of the batch, where that is configured
-	stages         []stage          // of an iteration, in order
-	owned          []io.Closer      // what Close closes, last first
+	frozen         *frozen                        // features to stay near; nil without the feature distance
+	supervised     *supervised                    // the session of L_S and of L_T
+	discriminators []*discriminator               // of the terms that have one
+	memory         []weights.Tensor               // of terms, beside the network
+	target         *teacher                       // of target images; nil where no term asks for it
+	teachers       []*teacher                     // all of them
+	soft           func(id string) (*Soft, error) // labels of whole target images; nil: the teacher's of now
+	assessor       *assessor                      // that makes them; nil until it is asked for
+	rounds         []func(*Total) error           // what terms do when there are others
+	micros         *micros                        // of a batch, and the processes that share them out
+	quality        float64                        // q of the batch, where that is configured
+	stages         []stage                        // of an iteration, in order
+	owned          []io.Closer                    // what Close closes, last first
 }
 
 // Options say what is learned, and from where.
@@ -54,6 +57,9 @@ type Options struct {
 	// Arena makes the memory of parameters, gradients, moments and teacher; nil: as
 	// runtime.state says.
 	Arena func(n int) (engine.Arena, error)
+	// Soft returns what [Learner.Assess] said of a target image at the beginning of a round;
+	// nil: terms that ask for it take what the teacher says now.
+	Soft func(id string) (*Soft, error)
 	// Ranks share the micro-batches of an iteration out; nil: this process does all.
 	Ranks *ranks.Group
 	// Wire carries gradients between ranks from where the state lies; nil: they pass through
@@ -74,7 +80,7 @@ func (o Options) arena(e *engine.Engine) newArena {
 // New allocates the state, draws or takes over its weights and builds all sessions.
 // The caller keeps e open until it has closed the learner.
 func New(e *engine.Engine, o Options) (*Learner, error) {
-	l := &Learner{cfg: o.Config, arch: Arch(o.Config, len(o.Space.Classes)), engine: e, log: o.Log}
+	l := &Learner{cfg: o.Config, arch: Arch(o.Config, len(o.Space.Classes)), engine: e, log: o.Log, soft: o.Soft}
 	if err := l.build(o); err != nil {
 		return nil, errors.Join(err, l.Close())
 	}

@@ -32,7 +32,7 @@ func microBatch(c configs.Config, it, m int) *datasets.Batch {
 	from, to := m*n, (m+1)*n
 	b.First = from
 	b.Source, b.Pseudo, b.Target = b.Source[from:to], b.Pseudo[from:to], b.Target[from:to]
-	b.SourceLabels, b.TargetRows = b.SourceLabels[from:to], b.TargetRows[from:to]
+	b.SourceLabels, b.TargetRows, b.TargetCorners = b.SourceLabels[from:to], b.TargetRows[from:to], b.TargetCorners[from:to]
 	b.SourceIDs, b.TargetIDs = b.SourceIDs[from:to], b.TargetIDs[from:to]
 	return b
 }

@@ -1,0 +1,184 @@
+package learner
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+
+	"t2sda/datasets"
+	"t2sda/graphs"
+	"t2sda/graphs/nets"
+	"t2sda/graphs/program"
+	"t2sda/internal/finite"
+	"t2sda/internal/raster"
+	"t2sda/losses"
+)
+
+// Soft is what a teacher says of a whole image: probabilities of the classes at the logits'
+// resolution, and sums of what the classifier reads, by the class that it predicts.
+type Soft struct {
+	C, H, W       int
+	Probabilities []uint8 // [C,H,W], 0–255
+	D             int
+	Counts        []int32   // [C] positions of each class
+	Sums          []float32 // [C,D] of their features
+}
+
+// crop writes what of the probabilities lies in a crop of height×width px, brought to a grid
+// [C,h,w] of the crop linearly. stride is the side of a cell of the image's grid, px.
+func (s *Soft) crop(dst []float32, at datasets.Corner, height, width, h, w, stride int) {
+	rows, columns := s.axis(h, at.Y, height, s.H, stride, false), s.axis(w, at.X, width, s.W, stride, at.Flip)
+	for c := range s.C {
+		plane := s.Probabilities[c*s.H*s.W:]
+		for y, r := range rows {
+			low, high := plane[r.low*s.W:], plane[r.high*s.W:]
+			for x, t := range columns {
+				a := lerp(float32(low[t.low]), float32(low[t.high]), t.share)
+				b := lerp(float32(high[t.low]), float32(high[t.high]), t.share)
+				dst[(c*h+y)*w+x] = lerp(a, b, r.share) / 255
+			}
+		}
+	}
+}
+
+// axis interpolates n cells of a crop of so many pixels from one on between cells of the image.
+func (s *Soft) axis(n, from, pixels, cells, stride int, flip bool) []tap {
+	out := make([]tap, n)
+	for i := range out {
+		k := i
+		if flip {
+			k = n - 1 - i
+		}
+		middle := float64(from) + (float64(k)+0.5)*float64(pixels)/float64(n)
+		out[i] = tapAt(middle/float64(stride)-0.5, 0, cells-1)
+	}
+	return out
+}
+
+// Validate says what is wrong with labels of so many classes, that come from a file.
+func (s *Soft) Validate(classes int) error {
+	if s.C != classes || s.H < 1 || s.W < 1 || len(s.Probabilities) != s.C*s.H*s.W || len(s.Counts) != s.C || len(s.Sums) != s.C*s.D {
+		return fmt.Errorf("soft labels of %d classes on %d×%d: want %d classes, and as many numbers as there are positions", s.C, s.W, s.H, classes)
+	}
+	return nil
+}
+
+// assessor is the teacher where it looks at whole images, crop by crop.
+type assessor struct {
+	*program.Program
+	size   imageBatch
+	stride int // of the logits, px
+	grid   losses.Grid
+
+	image  []float32 // [B,3,H,W]
+	share  []float32 // [B,C,h,w] probabilities
+	labels []uint8   // [B,h,w] where they are largest
+	sums   []float32 // [C,D] of the features of each label, of crops that count
+	counts []float32 // [B,h,w] 1 where a position counts
+	width  int       // D
+}
+
+func newAssessor(l *Learner) (*assessor, error) {
+	a := &assessor{size: imageBatch{1, l.crops().H, l.crops().W}}
+	var err error
+	a.Program, a.image, err = l.state.onImages(l.engine, "teacher/soft", l.state.teacher, l.arch, nets.Teacher, a.size, func(p *program.Program, net *nets.Net, image *graphs.Value) {
+		g := p.Graph()
+		features := net.Decode(net.Encode(net.Context(net.Normalize(image))))
+		logits := net.Classify(features)
+		a.grid, a.width = losses.Grid{N: 1, D: logits.Dim(1), H: logits.Dim(2), W: logits.Dim(3)}, features.Dim(1)
+		a.stride = a.size.H / a.grid.H
+		share := g.Softmax(logits, 1)
+		a.share = program.Output[float32](p, "probabilities", share)
+		labels := g.ArgMax(share, 1, false)
+		a.labels = program.Output[uint8](p, "labels", g.Cast(labels, graphs.Uint8))
+		counted, memory := program.Input[float32](p, "counted", 1, 1, a.grid.H, a.grid.W)
+		a.counts = memory
+		a.sums = program.Output[float32](p, "sums", losses.ClassSums(g.Mul(features, counted), labels, l.arch.Classes))
+	})
+	if err != nil {
+		return nil, err
+	}
+	if a.size.H%a.grid.H != 0 || a.size.W%a.grid.W != 0 || a.size.W/a.grid.W != a.stride {
+		err = fmt.Errorf("data.crop: %d×%d px are no multiple of the logits' %d×%d, which labels of whole images need", a.size.W, a.size.H, a.grid.W, a.grid.H)
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, nil
+}
+
+// steps lists where crops of n cells begin that cover so many, each half over the one before.
+func steps(cells, n int) (out []int) {
+	for at := 0; ; at += max(n/2, 1) {
+		if at+n >= cells {
+			return append(out, cells-n)
+		}
+		out = append(out, at)
+	}
+}
+
+// of looks at a whole image. Where crops overlap, their mean counts, and of features the first.
+func (a *assessor) of(ctx context.Context, m *raster.Image) (*Soft, error) {
+	s := &Soft{C: a.grid.D, H: a.grid.H + (m.H-a.size.H)/a.stride, W: a.grid.W + (m.W-a.size.W)/a.stride, D: a.width}
+	s.Counts, s.Sums = make([]int32, s.C), make([]float32, s.C*s.D)
+	total, seen := make([]float32, s.C*s.H*s.W), make([]float32, s.H*s.W)
+	for _, y := range steps(s.H, a.grid.H) {
+		for _, x := range steps(s.W, a.grid.W) {
+			fillImages(a.image, []*raster.Image{m.Crop(x*a.stride, y*a.stride, a.size.W, a.size.H)})
+			a.count(seen, s.W, y, x)
+			if err := a.Run(ctx); err != nil {
+				return nil, fmt.Errorf("teacher/soft: %w", err)
+			}
+			if !finite.All(a.share) || !finite.All(a.sums) {
+				return nil, NotFiniteError("teacher/soft: its output is not finite")
+			}
+			a.add(s, total, seen, y, x)
+		}
+	}
+	s.Probabilities = make([]uint8, len(total))
+	for i, v := range total {
+		s.Probabilities[i] = uint8(math.Round(255 * float64(v/seen[i%len(seen)])))
+	}
+	return s, nil
+}
+
+// count marks the positions of the crop at y, x that no crop before has seen.
+func (a *assessor) count(seen []float32, width, y, x int) {
+	for i := range a.counts {
+		a.counts[i] = 0
+		if seen[(y+i/a.grid.W)*width+x+i%a.grid.W] == 0 {
+			a.counts[i] = 1
+		}
+	}
+}
+
+// add takes over what was said of the crop at y, x.
+func (a *assessor) add(s *Soft, total, seen []float32, y, x int) {
+	area := a.grid.H * a.grid.W
+	for i := range area {
+		at := (y+i/a.grid.W)*s.W + x + i%a.grid.W
+		if seen[at] == 0 {
+			s.Counts[a.labels[i]]++
+		}
+		seen[at]++
+		for c := range s.C {
+			total[c*s.H*s.W+at] += a.share[c*area+i]
+		}
+	}
+	for i, v := range a.sums {
+		s.Sums[i] += v
+	}
+}
+
+// Assess returns what the teacher says of a whole image, which is no smaller than a crop.
+// Labels of the whole set are made by it, see [Options.Soft].
+func (l *Learner) Assess(ctx context.Context, m *raster.Image) (*Soft, error) {
+	if l.assessor == nil {
+		a, err := newAssessor(l)
+		if err != nil {
+			return nil, err
+		}
+		l.own(a)
+		l.assessor = a
+	}
+	return l.assessor.of(ctx, m)
+}
