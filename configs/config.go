@@ -255,6 +255,7 @@ type Loss struct {
 	Select           Select           `mapstructure:"select" yaml:"select,omitempty"`
 	Views            Views            `mapstructure:"views" yaml:"views,omitempty"`
 	Denoise          Denoise          `mapstructure:"denoise" yaml:"denoise,omitempty"`
+	Associate        Associate        `mapstructure:"associate" yaml:"associate,omitempty"`
 	Contrast         Contrast         `mapstructure:"contrast" yaml:"contrast,omitempty"`
 
 	FeatureDistance FeatureDistance `mapstructure:"feature_distance" yaml:"feature_distance"`
@@ -428,6 +429,7 @@ func Default() Config {
 			Select:           defaultSelect(),
 			Views:            defaultViews(),
 			Denoise:          defaultDenoise(),
+			Associate:        defaultAssociate(),
 			Contrast:         defaultContrast(),
 		},
 		Train: Train{

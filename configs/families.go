@@ -183,6 +183,25 @@ func (c *Config) RoundStarts() []int {
 	return starts
 }
 
+// Associate is the term associate, L_asso: positions of source and target images that are most
+// alike, in cycles that end in the class that they began in, become more alike (PLCA: Kang et
+// al., NeurIPS 2020).
+type Associate struct {
+	Weight    float64 `mapstructure:"weight" yaml:"weight"`       // of the cycles, by features and by predictions
+	Stride    int     `mapstructure:"stride" yaml:"stride"`       // of the positions, px; no finer than the network's
+	Aggregate float64 `mapstructure:"aggregate" yaml:"aggregate"` // α, what target positions take over from those that are like them
+	Smooth    float64 `mapstructure:"smooth" yaml:"smooth"`       // of −log p over all classes, towards Threshold
+	Threshold float64 `mapstructure:"threshold" yaml:"threshold"`
+}
+
+// defaultAssociate has the numbers of the public code; its network has a stride of 8.
+func defaultAssociate() Associate {
+	return Associate{Weight: 0.1, Stride: 8, Aggregate: 0.5, Smooth: 0.01, Threshold: 10}
+}
+
+// UsesAssociate reports whether cycles of positions are learned from.
+func (c *Config) UsesAssociate() bool { return c.Trains(TermAssociate) }
+
 // Contrast is the term contrast, L_con: features go to anchors of their class, moving means
 // of source features, on both domains. Targets have the teacher's labels.
 type Contrast struct {
@@ -254,6 +273,9 @@ func (c *Config) leaveOutFamilies() {
 	if !c.UsesDenoise() && c.Loss.Denoise == defaultDenoise() {
 		c.Loss.Denoise = Denoise{}
 	}
+	if !c.UsesAssociate() && c.Loss.Associate == defaultAssociate() {
+		c.Loss.Associate = Associate{}
+	}
 	if !c.UsesContrast() && c.Loss.Contrast == defaultContrast() {
 		c.Loss.Contrast = Contrast{}
 	}
@@ -286,6 +308,9 @@ func (c *Config) clearUnreadFamilies() {
 	if c.Train.Rounds <= 1 || !c.UsesDenoise() {
 		c.Train.Rounds = 0
 	}
+	if !c.UsesAssociate() {
+		c.Loss.Associate = Associate{}
+	}
 	if c.UsesContrast() {
 		c.Loss.Contrast = c.Contrasts()
 	} else {
@@ -297,7 +322,7 @@ func (c *Config) clearUnreadFamilies() {
 // read none.
 func (c *Config) validateFamilies(v *validator) {
 	row := c.method()
-	for _, term := range []string{TermMask, TermEntropy, TermAdversarial, TermClassAdversarial, TermSelect, TermViews, TermDenoise, TermContrast} {
+	for _, term := range []string{TermMask, TermEntropy, TermAdversarial, TermClassAdversarial, TermSelect, TermViews, TermDenoise, TermContrast, TermAssociate} {
 		v.check("method", row.target || !slices.Contains(row.terms, term),
 			"%s reads no unlabelled target images, which term %s needs: take %s+%[2]s", c.Method, term, TermSource)
 	}
@@ -313,6 +338,7 @@ func (c *Config) validateFamilies(v *validator) {
 	v.validateDenoise(&c.Loss.Denoise)
 	adapting := c.Train.Phase(0) - c.Train.FirstAdapting()
 	v.check("train.rounds", c.Train.Rounds >= 0 && c.Train.Rounds <= max(adapting, 1), "want 0 to the %d iterations that adapt, have %d", adapting, c.Train.Rounds)
+	v.validateAssociate(&c.Loss.Associate, c.Data.Crop)
 	k := &c.Loss.Contrast
 	v.oneOf("loss.contrast.kind", k.Kind, ContrastInfoNCE, ContrastMSE)
 	v.check("loss.contrast.weight", k.Weight > 0, "want > 0, have %g: without the term take method=self-training", k.Weight)
@@ -348,6 +374,14 @@ func (v *validator) validateDenoise(d *Denoise) {
 	v.finite("loss.denoise.reverse", d.Reverse)
 	v.finite("loss.denoise.consistency", d.Consistency)
 	v.finite("loss.denoise.smooth", d.Smooth)
+}
+
+func (v *validator) validateAssociate(a *Associate, crop Size) {
+	v.check("loss.associate.weight", a.Weight > 0, "want > 0, have %g: without the term take method=source-only", a.Weight)
+	v.check("loss.associate.stride", a.Stride >= 1 && 2*a.Stride <= min(crop.Width, crop.Height), "want 1 to half of the crop's %d×%d px, have %d", crop.Width, crop.Height, a.Stride)
+	v.check("loss.associate.aggregate", a.Aggregate >= 0 && a.Aggregate < 1, "want 0 to less than 1, have %g", a.Aggregate)
+	v.finite("loss.associate.smooth", a.Smooth)
+	v.check("loss.associate.threshold", a.Threshold > 0, "want > 0, have %g", a.Threshold)
 }
 
 func (v *validator) validateSelect(s *Select) {

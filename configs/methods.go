@@ -29,6 +29,7 @@ const (
 	FADA                   = "fada"
 	SAC                    = "sac"
 	ProDA                  = "proda"
+	PLCA                   = "plca"
 	SePiCo                 = "sepico"
 	CAG                    = "cag"
 )
@@ -52,15 +53,16 @@ const (
 	TermAdversarial = "adversarial" // L_adv: predictions of target images that a discriminator takes for the source's
 	// L_cadv: features of target images that a discriminator takes for the source's, class by class
 	TermClassAdversarial = "class-adversarial"
-	TermSelect           = "select"   // L_st: cross-entropy on target images with labels of the teacher that pass a threshold of their class
-	TermViews            = "views"    // L_views: cross-entropy on target images with labels of several views of the teacher's
-	TermDenoise          = "denoise"  // L_dn: target images with labels of a round, denoised by prototypes
-	TermContrast         = "contrast" // L_con: features of both domains to anchors of their class
+	TermSelect           = "select"    // L_st: cross-entropy on target images with labels of the teacher that pass a threshold of their class
+	TermViews            = "views"     // L_views: cross-entropy on target images with labels of several views of the teacher's
+	TermDenoise          = "denoise"   // L_dn: target images with labels of a round, denoised by prototypes
+	TermAssociate        = "associate" // L_asso: cycles between source and target positions that are alike
+	TermContrast         = "contrast"  // L_con: features of both domains to anchors of their class
 )
 
 // Terms lists every term.
 func Terms() []string {
-	return []string{TermSource, TermPull, TermMix, TermMask, TermEntropy, TermAdversarial, TermClassAdversarial, TermSelect, TermViews, TermDenoise, TermContrast}
+	return []string{TermSource, TermPull, TermMix, TermMask, TermEntropy, TermAdversarial, TermClassAdversarial, TermSelect, TermViews, TermDenoise, TermContrast, TermAssociate}
 }
 
 // Method is one of [Methods], terms of the loss joined by +, as in source+mix, or one
@@ -176,6 +178,10 @@ var methods = []method{
 		labelled: DomainSource, target: true, terms: []string{TermSource, TermDenoise}, ce: DomainSource,
 	},
 	{
+		name: PLCA, sentence: "labelled source images, and positions of source and target images that are alike in cycles",
+		labelled: DomainSource, target: true, terms: []string{TermSource, TermAssociate}, ce: DomainSource,
+	},
+	{
 		name: SePiCo, sentence: "as self-training, and features of both domains contrasted with every class's source prototype",
 		labelled: DomainSource, target: true, terms: []string{TermSource, TermMix, TermContrast}, ce: DomainSource, mix: DomainSource, anchors: ContrastInfoNCE,
 	},
@@ -259,7 +265,7 @@ func (c *Config) UsesTarget() bool { return c.method().target }
 // Trains reports whether a term is trained: it is one of the method's, and weighs
 // something.
 func (c *Config) Trains(term string) bool {
-	weighs := map[string]bool{TermSource: true, TermPull: c.Loss.Pull.Weight > 0, TermMix: c.Loss.MixWeight > 0, TermMask: c.Loss.Mask.Weight > 0, TermEntropy: true, TermAdversarial: true, TermClassAdversarial: true, TermSelect: true, TermViews: true, TermDenoise: true, TermContrast: true}
+	weighs := map[string]bool{TermSource: true, TermPull: c.Loss.Pull.Weight > 0, TermMix: c.Loss.MixWeight > 0, TermMask: c.Loss.Mask.Weight > 0, TermEntropy: true, TermAdversarial: true, TermClassAdversarial: true, TermSelect: true, TermViews: true, TermDenoise: true, TermAssociate: true, TermContrast: true}
 	return slices.Contains(c.method().terms, term) && weighs[term]
 }
 

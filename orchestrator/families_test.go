@@ -17,7 +17,7 @@ func TestFamiliesResume(t *testing.T) {
 	enginetest.Isolate(t)
 	root := t.TempDir()
 	writeShapes(t, root)
-	for _, method := range []configs.Method{configs.AdvEnt, configs.FADA, configs.IAST, configs.SAC, configs.ProDA, configs.SePiCo} {
+	for _, method := range []configs.Method{configs.AdvEnt, configs.FADA, configs.IAST, configs.SAC, configs.ProDA, configs.PLCA, configs.SePiCo} {
 		c := shapesConfig(root, t.TempDir())
 		c.Method, c.Loss.Adversarial.Width, c.Loss.ClassAdversarial.Width = method, 4, 8
 		whole, score := train(t, c)
