@@ -345,7 +345,7 @@ func TestHashOfUnreadSettings(t *testing.T) {
 		{"kind of contrast", func(c *Config) { c.Loss.Contrast.Kind = ContrastMSE }, nil},
 		{"views", func(c *Config) { c.Loss.Views.Views++ }, []string{SAC}},
 		{"prototypes' distance", func(c *Config) { c.Loss.Denoise.Temperature++ }, []string{ProDA}},
-		{"rounds", func(c *Config) { c.Train.Rounds = 3 }, []string{ProDA}},
+		{"rounds", func(c *Config) { c.Train.Rounds = 3 }, []string{CBST, CRST, IAST, ProDA}},
 		{"stride of cycles", func(c *Config) { c.Loss.Associate.Stride *= 2 }, []string{PLCA}},
 		{"portions", func(c *Config) { c.Loss.Select.Portion /= 2 }, []string{CBST, CRST}},
 		{"α", func(c *Config) { c.Loss.Select.Alpha /= 2 }, []string{IAST}},

@@ -169,13 +169,19 @@ func (c *Config) UsesDenoise() bool { return c.Trains(TermDenoise) }
 
 // RoundStarts lists the iterations, counted from 0, before which the teacher labels the whole
 // target set, ascending: train.rounds of them evenly between the first that adapts and the end
-// that the run had first; one where rounds is not said and a term asks for labels. An extension
-// goes on with the last labels.
+// that the run had first. The term denoise has at least one, the term select as many as are
+// said, no other has any. An extension goes on with the last labels.
 func (c *Config) RoundStarts() []int {
-	if !c.UsesDenoise() {
+	n, first, end := c.Train.Rounds, c.Train.FirstAdapting(), c.Train.Phase(0)
+	switch {
+	case c.UsesDenoise():
+		n = max(n, 1)
+	case !c.UsesSelect():
+		n = 0
+	}
+	if n == 0 {
 		return nil
 	}
-	n, first, end := max(c.Train.Rounds, 1), c.Train.FirstAdapting(), c.Train.Phase(0)
 	starts := make([]int, n)
 	for k := range starts {
 		starts[k] = first + k*(end-first)/n
@@ -305,7 +311,7 @@ func (c *Config) clearUnreadFamilies() {
 	if !c.UsesDenoise() {
 		c.Loss.Denoise = Denoise{}
 	}
-	if c.Train.Rounds <= 1 || !c.UsesDenoise() {
+	if c.UsesDenoise() && c.Train.Rounds == 1 || !c.UsesDenoise() && !c.UsesSelect() {
 		c.Train.Rounds = 0
 	}
 	if !c.UsesAssociate() {

@@ -3,6 +3,7 @@ package losses
 import (
 	"errors"
 	"fmt"
+	"math"
 
 	"t2sda/graphs"
 	"t2sda/internal/raster"
@@ -81,6 +82,27 @@ func FollowClasses(thresholds []float32, labels []uint8, confidence []float32, m
 		}
 	}
 	return nil
+}
+
+// TopShare returns the value, 0 to 1, that the least of the largest share of values has, of so
+// many values at each of len(counts) levels from 0 to 1; 0 where there are none. It is what a
+// class's threshold is over a whole set (Zou et al., CBST, ECCV 2018, section 3.4), to a level.
+func TopShare(counts []int64, share float64) float64 {
+	var all int64
+	for _, n := range counts {
+		all += n
+	}
+	if all == 0 {
+		return 0
+	}
+	want := max(int64(math.Ceil(share*float64(all))), 1)
+	level, above := len(counts)-1, int64(0)
+	for ; level > 0; level-- {
+		if above += counts[level]; above >= want {
+			break
+		}
+	}
+	return float64(level) / float64(len(counts)-1)
 }
 
 // Selected describes images with labels for a part of their pixels, for [SelfTraining].

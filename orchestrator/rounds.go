@@ -109,7 +109,7 @@ func (t *trainer) beginRound(ctx context.Context, it int) error {
 	if it != start {
 		return nil
 	}
-	if err := t.learner.BeginRound(r.state.Total); err != nil {
+	if err := t.learner.BeginRound(r.state.Total, it); err != nil {
 		return err
 	}
 	return t.forgetRounds(start)

@@ -69,6 +69,30 @@ func TestRounds(t *testing.T) {
 	}
 }
 
+// TestSelectedInRounds: likewise with thresholds of the whole set, that a checkpoint holds.
+func TestSelectedInRounds(t *testing.T) {
+	enginetest.Isolate(t)
+	root := t.TempDir()
+	writeShapes(t, root)
+	selected := func(output string) configs.Config {
+		c := inRounds(root, output, 2)
+		c.Method = configs.CBST
+		return c
+	}
+	whole, _ := train(t, selected(t.TempDir()))
+	c := selected(t.TempDir())
+	stopAfter(t, c, " 4/6 ")
+	o := quiet()
+	o.Resume = true
+	got, err := Run(t.Context(), c, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a, b := lossLines(t, whole), lossLines(t, got.Dir); !slices.Equal(a, b) {
+		t.Errorf("uninterrupted:\n%s\nresumed:\n%s", strings.Join(a, "\n"), strings.Join(b, "\n"))
+	}
+}
+
 // TestRoundIsInterrupted: an interrupt between two images leaves those that are labelled, which
 // the next attempt keeps as long as the teacher is the same.
 func TestRoundIsInterrupted(t *testing.T) {

@@ -86,7 +86,7 @@ func (t *denoiseTerm) build() (err error) {
 }
 
 // beginRound makes the prototypes the means over the whole target set.
-func (t *denoiseTerm) beginRound(total *Total) error {
+func (t *denoiseTerm) beginRound(total *Total, _ int) error {
 	clear(t.prototypes)
 	sums := make([]float32, len(total.Sums))
 	counts := make([]int, len(total.Counts))
@@ -108,7 +108,7 @@ func (t *denoiseTerm) look(ctx context.Context, i *iteration) error {
 			t.judge.absent[c] = noPrototype
 		}
 	}
-	if err := t.l.softOf(t.judge.soft, i, t.judge.grid); err != nil {
+	if err := t.l.softOf(t.judge.soft, i, t.judge.grid.H, t.judge.grid.W); err != nil {
 		return err
 	}
 	fillImages(t.judge.image, i.batch.Target)

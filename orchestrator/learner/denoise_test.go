@@ -134,7 +134,7 @@ func TestDenoiseFollowsTheRound(t *testing.T) {
 	d := term.Shape[1]
 	total := &Total{Counts: []int64{4, 0, 2}, Sums: make([]float64, 3*d)}
 	total.Sums[0], total.Sums[2*d+1] = 8, 3
-	if err := l.BeginRound(total); err != nil {
+	if err := l.BeginRound(total, 0); err != nil {
 		t.Fatal(err)
 	}
 	if term.Data[0] != 2 || term.Data[2*d+1] != 1.5 || term.Data[d] != 0 {

@@ -30,19 +30,19 @@ type Learner struct {
 	optimizer optimizer
 	scaling   *LossScale // of gradients in float16; nil: none
 
-	frozen         *frozen                        // features to stay near; nil without the feature distance
-	supervised     *supervised                    // the session of L_S and of L_T
-	discriminators []*discriminator               // of the terms that have one
-	memory         []weights.Tensor               // of terms, beside the network
-	target         *teacher                       // of target images; nil where no term asks for it
-	teachers       []*teacher                     // all of them
-	soft           func(id string) (*Soft, error) // labels of whole target images; nil: the teacher's of now
-	assessor       *assessor                      // that makes them; nil until it is asked for
-	rounds         []func(*Total) error           // what terms do when there are others
-	micros         *micros                        // of a batch, and the processes that share them out
-	quality        float64                        // q of the batch, where that is configured
-	stages         []stage                        // of an iteration, in order
-	owned          []io.Closer                    // what Close closes, last first
+	frozen         *frozen                            // features to stay near; nil without the feature distance
+	supervised     *supervised                        // the session of L_S and of L_T
+	discriminators []*discriminator                   // of the terms that have one
+	memory         []weights.Tensor                   // of terms, beside the network
+	target         *teacher                           // of target images; nil where no term asks for it
+	teachers       []*teacher                         // all of them
+	soft           func(id string) (*Soft, error)     // labels of whole target images; nil: the teacher's of now
+	assessor       *assessor                          // that makes them; nil until it is asked for
+	rounds         []func(total *Total, it int) error // what terms do when there are others
+	micros         *micros                            // of a batch, and the processes that share them out
+	quality        float64                            // q of the batch, where that is configured
+	stages         []stage                            // of an iteration, in order
+	owned          []io.Closer                        // what Close closes, last first
 }
 
 // Options say what is learned, and from where.

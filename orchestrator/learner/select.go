@@ -52,15 +52,27 @@ func selectStages(l *Learner) ([]stage, error) {
 		return nil, err
 	}
 	l.own(t.labeller)
+	if t.labeller.soft && t.cfg.Rule != configs.RuleIAST {
+		l.rounds = append(l.rounds, t.beginRound)
+	}
 	if err := t.build(); err != nil {
 		return nil, err
 	}
 	return []stage{
 		{teacherStage, look, adapting, func(ctx context.Context, i *iteration) error {
-			return t.labeller.run(ctx, i.batch.Target, t.thresholds)
+			return t.labeller.run(ctx, i, t.thresholds)
 		}},
 		{Stage{configs.TermSelect, "loss on target images with selected labels, and its gradient"}, learn, adapting, t.learn},
 	}, nil
+}
+
+// beginRound makes CBST's thresholds those of the whole target set, for the round.
+func (t *selectTerm) beginRound(total *Total, it int) error {
+	share := t.share(it)(0)
+	for c, counts := range total.Histogram {
+		t.thresholds[c] = float32(losses.TopShare(counts, share))
+	}
+	return nil
 }
 
 // build opens the student's pass.
@@ -104,30 +116,37 @@ func (t *selectTerm) learn(ctx context.Context, i *iteration) error {
 }
 
 // selected chooses labels, and moves the thresholds: IAST's first, image by image; CBST's
-// hold for the next batch, since classes are weighed by them where they are predicted.
+// hold for the next batch, since classes are weighed by them where they are predicted, or for
+// the round.
 func (t *selectTerm) selected(i *iteration) (*losses.Selected, error) {
 	size := t.l.crops()
 	s := &losses.Selected{N: size.N, H: size.H, W: size.W, Classes: t.l.arch.Classes, Weight: t.cfg.Weight, Unlabelled: t.cfg.Weight * t.cfg.Certain}
 	for n, rows := range i.batch.TargetRows {
 		s.Rims = append(s.Rims, losses.CropRim(rows.From, size.H, rows.Of, t.l.cfg.Loss.IgnoreTop, t.l.cfg.Loss.IgnoreBottom))
-		labels, confidence := t.labeller.of(n, size)
-		if err := losses.FollowClasses(t.thresholds, labels, confidence, t.cfg.Momentum, t.share(i.index)); err != nil {
+		if err := t.follow(i, n); err != nil {
 			return nil, fmt.Errorf("%s: %w", t.labeller.name, err)
 		}
-		t.bound()
 		s.Labels = append(s.Labels, t.labeller.pass(n, size, t.thresholds)...)
 	}
 	return s, nil
 }
 
-// bound keeps IAST's thresholds below 1.
-func (t *selectTerm) bound() {
-	if t.cfg.Rule != configs.RuleIAST {
-		return
+// follow moves the thresholds by image n of the batch, unless they are a round's. IAST's are
+// kept below 1.
+func (t *selectTerm) follow(i *iteration, n int) error {
+	if t.labeller.soft && t.cfg.Rule != configs.RuleIAST {
+		return nil
 	}
-	for c, v := range t.thresholds {
-		t.thresholds[c] = min(v, iastMost)
+	labels, confidence := t.labeller.of(n, t.l.crops())
+	if err := losses.FollowClasses(t.thresholds, labels, confidence, t.cfg.Momentum, t.share(i.index)); err != nil {
+		return err
 	}
+	if t.cfg.Rule == configs.RuleIAST {
+		for c, v := range t.thresholds {
+			t.thresholds[c] = min(v, iastMost)
+		}
+	}
+	return nil
 }
 
 // share says which part of the pixels of a class is to be labelled in an iteration: CBST's
@@ -143,13 +162,16 @@ func (t *selectTerm) share(it int) func(threshold float64) float64 {
 	return func(float64) float64 { return p }
 }
 
-// labeller is the teacher where labels are selected by class.
+// labeller is the teacher where labels are selected by class: as it is now, or as it was at the
+// beginning of a round.
 type labeller struct {
-	*program.Program
-	name       string
-	image      []float32 // [B,3,H,W]
-	pseudo     []uint8   // [B,H,W] arg max p
-	confidence []float32 // [B,H,W] max p
+	*program.Program // nil in rounds
+	l                *Learner
+	name             string
+	soft             bool      // labels are a round's
+	image            []float32 // [B,3,H,W]
+	pseudo           []uint8   // [B,H,W] arg max p
+	confidence       []float32 // [B,H,W] max p
 	// Of CBST, whose labels are arg max p/θ where that is at least 1 (Zou et al., ECCV 2018,
 	// equation 6).
 	logs     []float32 // [C] log θ
@@ -159,7 +181,15 @@ type labeller struct {
 
 // newLabeller builds the teacher's forward pass on target images.
 func newLabeller(l *Learner, balances bool) (*labeller, error) {
-	t, size := &labeller{name: "teacher/select"}, l.crops()
+	t, size := &labeller{l: l, name: "teacher/select", soft: l.soft != nil}, l.crops()
+	if t.soft {
+		n := size.N * size.H * size.W
+		t.pseudo, t.confidence = make([]uint8, n), make([]float32, n)
+		if balances {
+			t.logs, t.balanced, t.margin = make([]float32, l.arch.Classes), make([]uint8, n), make([]float32, n)
+		}
+		return t, nil
+	}
 	var err error
 	t.Program, t.image, err = l.state.onImages(l.engine, t.name, l.state.teacher, l.arch, nets.Teacher, size, func(p *program.Program, net *nets.Net, image *graphs.Value) {
 		g := p.Graph()
@@ -182,16 +212,19 @@ func newLabeller(l *Learner, balances bool) (*labeller, error) {
 	return t, nil
 }
 
-// run runs the teacher on the images. A class without a threshold has 1, which nothing
+// run asks the teacher about the target images. A class without a threshold has 1, which nothing
 // passes but certainty (CBST's public code).
-func (t *labeller) run(ctx context.Context, images []*raster.Image, thresholds []float32) error {
+func (t *labeller) run(ctx context.Context, i *iteration, thresholds []float32) error {
 	for c := range t.logs {
 		t.logs[c] = 0
 		if thresholds[c] > 0 {
 			t.logs[c] = float32(math.Log(float64(thresholds[c])))
 		}
 	}
-	fillImages(t.image, images)
+	if t.soft {
+		return t.recall(i)
+	}
+	fillImages(t.image, i.batch.Target)
 	if err := t.Run(ctx); err != nil {
 		return fmt.Errorf("%s: %w", t.name, err)
 	}
@@ -199,6 +232,42 @@ func (t *labeller) run(ctx context.Context, images []*raster.Image, thresholds [
 		return NotFiniteError(t.name + ": its output is not finite")
 	}
 	return nil
+}
+
+// recall makes labels of what was said at the beginning of the round.
+func (t *labeller) recall(i *iteration) error {
+	size, c := t.l.crops(), t.l.arch.Classes
+	area := size.H * size.W
+	shares := make([]float32, size.N*c*area)
+	if err := t.l.softOf(shares, i, size.H, size.W); err != nil {
+		return err
+	}
+	for k := range t.pseudo {
+		of := shares[k/area*c*area+k%area:]
+		best, weighed := 0, 0
+		ratio := func(class int) float64 { return math.Log(float64(of[class*area])) - float64(t.logs[class]) }
+		for class := range c {
+			if of[class*area] > of[best*area] {
+				best = class
+			}
+			if t.balanced != nil && ratio(class) > ratio(weighed) {
+				weighed = class
+			}
+		}
+		t.pseudo[k], t.confidence[k] = uint8(best), of[best*area]
+		if t.balanced != nil {
+			t.balanced[k], t.margin[k] = uint8(weighed), float32(ratio(weighed))
+		}
+	}
+	return nil
+}
+
+// Close frees the session, if there is one.
+func (t *labeller) Close() error {
+	if t.Program == nil {
+		return nil
+	}
+	return t.Program.Close()
 }
 
 // of returns labels and confidences of image n.

@@ -43,7 +43,7 @@ func TestLabeller(t *testing.T) {
 	}
 	l.own(teacher)
 	run := func(thresholds ...float32) {
-		if err := teacher.run(t.Context(), b.Target, thresholds); err != nil {
+		if err := teacher.run(t.Context(), &iteration{batch: b}, thresholds); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -105,6 +105,70 @@ func TestSelectLearns(t *testing.T) {
 			if !nearLosses(a[i].Losses, b[i].Losses) || a[i].Selected != b[i].Selected {
 				t.Errorf("%s, iteration %d: %v, want %v", method, a[i].Iteration, b[i].Losses, a[i].Losses)
 			}
+		}
+	}
+}
+
+// TestSelectInRounds: labels are those of the round, CBST's thresholds those of the whole set,
+// which hold; IAST's move.
+func TestSelectInRounds(t *testing.T) {
+	total := &Total{}
+	s, err := sure("")
+	if err == nil {
+		err = total.Add(s)
+	}
+	if err != nil || total.Histogram[2][255] != int64(s.H*s.W) {
+		t.Fatalf("%v, %v", total.Histogram[2], err)
+	}
+	for _, method := range []configs.Method{configs.CRST, configs.IAST} {
+		c := selecting(method)
+		c.Train.Rounds = 1
+		l := openWithSoft(t, c, sure)
+		begin := slices.Clone(l.memory[0].Data)
+		if err := l.BeginRound(total, 0); err != nil {
+			t.Fatal(err)
+		}
+		want := []float32{0, 0, 1}
+		if method == configs.IAST {
+			want = begin
+		}
+		if !slices.Equal(l.memory[0].Data, want) {
+			t.Errorf("%s: thresholds %v, want %v", method, l.memory[0].Data, want)
+		}
+		step := train(t, l, 0, 1)[0]
+		area := float64(cropSize * cropSize)
+		rims := math.Round(c.Loss.IgnoreTop*cropSize) + math.Round(c.Loss.IgnoreBottom*cropSize)
+		if inside := 1 - rims*cropSize/area; math.Abs(step.Selected-inside) > 1e-9 {
+			t.Errorf("%s: a share of %g is labelled, want %g", method, step.Selected, inside)
+		}
+		if moved := !slices.Equal(l.memory[0].Data, want); moved != (method == configs.IAST) {
+			t.Errorf("%s: thresholds go from %v to %v", method, want, l.memory[0].Data)
+		}
+	}
+}
+
+// TestRecall: labels and margins of stored probabilities, weighed by thresholds.
+func TestRecall(t *testing.T) {
+	c := selecting(configs.CBST)
+	c.Train.Rounds = 1
+	l := openWithSoft(t, c, func(string) (*Soft, error) {
+		s, err := sure("")
+		n := s.H * s.W
+		for i := range n {
+			s.Probabilities[i], s.Probabilities[n+i], s.Probabilities[2*n+i] = 51, 153, 51
+		}
+		return s, err
+	})
+	teacher, err := newLabeller(l, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := teacher.run(t.Context(), &iteration{batch: batch(c, 0)}, []float32{0, 0.8, 0.1}); err != nil {
+		t.Fatal(err)
+	}
+	for i, p := range teacher.confidence {
+		if teacher.pseudo[i] != 1 || math.Abs(float64(p)-0.6) > 1e-6 || teacher.balanced[i] != 2 || math.Abs(float64(teacher.margin[i])-math.Log(2)) > 1e-5 {
+			t.Fatalf("pixel %d: label %d of %g, weighed %d of %g", i, teacher.pseudo[i], p, teacher.balanced[i], teacher.margin[i])
 		}
 	}
 }
