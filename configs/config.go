@@ -255,6 +255,7 @@ type Loss struct {
 	Select           Select           `mapstructure:"select" yaml:"select,omitempty"`
 	Views            Views            `mapstructure:"views" yaml:"views,omitempty"`
 	Denoise          Denoise          `mapstructure:"denoise" yaml:"denoise,omitempty"`
+	Cluster          Cluster          `mapstructure:"cluster" yaml:"cluster,omitempty"`
 	Associate        Associate        `mapstructure:"associate" yaml:"associate,omitempty"`
 	Contrast         Contrast         `mapstructure:"contrast" yaml:"contrast,omitempty"`
 
@@ -429,6 +430,7 @@ func Default() Config {
 			Select:           defaultSelect(),
 			Views:            defaultViews(),
 			Denoise:          defaultDenoise(),
+			Cluster:          defaultCluster(),
 			Associate:        defaultAssociate(),
 			Contrast:         defaultContrast(),
 		},

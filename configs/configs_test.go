@@ -316,7 +316,7 @@ func TestHashOfUnreadSettings(t *testing.T) {
 	masks := []string{"source+mask", "t2s+mask"}
 	labels := append([]string{"source+mask"}, mixes...)
 	teaches := append([]string{Generalise}, labels...)
-	selects := []string{CBST, CRST, IAST, SAC, ProDA}
+	selects := []string{CBST, CRST, IAST, SAC, ProDA, CPSL}
 	teaches = append(teaches, selects...)
 	adapts := append([]string{MinEnt, AdaptSegNet, AdvEnt, FADA, PLCA}, teaches...)
 	translates := []string{Translated, SelfTrainingTranslated, T2SMSE, T2S, Generalise, "t2s+mask"}
@@ -345,8 +345,9 @@ func TestHashOfUnreadSettings(t *testing.T) {
 		{"kind of contrast", func(c *Config) { c.Loss.Contrast.Kind = ContrastMSE }, nil},
 		{"views", func(c *Config) { c.Loss.Views.Views++ }, []string{SAC}},
 		{"prototypes' distance", func(c *Config) { c.Loss.Denoise.Temperature++ }, []string{ProDA}},
-		{"rounds", func(c *Config) { c.Train.Rounds = 3 }, []string{CBST, CRST, IAST, ProDA}},
+		{"rounds", func(c *Config) { c.Train.Rounds = 3 }, []string{CBST, CRST, IAST, ProDA, CPSL}},
 		{"stride of cycles", func(c *Config) { c.Loss.Associate.Stride *= 2 }, []string{PLCA}},
+		{"remembered positions", func(c *Config) { c.Loss.Cluster.Memory *= 2 }, []string{CPSL}},
 		{"portions", func(c *Config) { c.Loss.Select.Portion /= 2 }, []string{CBST, CRST}},
 		{"α", func(c *Config) { c.Loss.Select.Alpha /= 2 }, []string{IAST}},
 		{"smoothing", func(c *Config) { c.Loss.Select.Smooth /= 2 }, []string{CRST, IAST}},
@@ -457,10 +458,10 @@ func TestBadConfigurations(t *testing.T) {
 		{"not YAML", "a: [", "c.yaml: yaml:"},
 		{"no such base", "extends: nothing", `"nothing": neither a preset`},
 		{"own base", "extends: c.yaml", "extends itself"},
-		{"terms without source", "extends: streets\nmethod: {terms: [mix]}", `(source first, then of pull, mix, mask, entropy, adversarial, class-adversarial, select, views, denoise, contrast, associate), or a method with terms that it lacks, as t2s+mask, have "mix"`},
-		{"no terms", "extends: streets\nmethod: {terms: []}", "method: want a method, or {terms: [source, pull, mix, mask, entropy, adversarial, class-adversarial, select, views, denoise, contrast, associate]} with some of these: there are no terms"},
+		{"terms without source", "extends: streets\nmethod: {terms: [mix]}", `(source first, then of pull, mix, mask, entropy, adversarial, class-adversarial, select, views, denoise, cluster, contrast, associate), or a method with terms that it lacks, as t2s+mask, have "mix"`},
+		{"no terms", "extends: streets\nmethod: {terms: []}", "method: want a method, or {terms: [source, pull, mix, mask, entropy, adversarial, class-adversarial, select, views, denoise, cluster, contrast, associate]} with some of these: there are no terms"},
 		{"unknown key of a method", "extends: streets\nmethod: {term: [source]}", `with some of these: term: unknown key "term"`},
-		{"method", "extends: streets\nmethod: magic", `method: want one of source-only, translated, self-training, self-training+translated, t2s-mse, t2s, target-only, generalise, minent, adaptsegnet, advent, fada, cbst, crst, iast, sac, proda, plca, sepico, cag, or terms of the loss joined by + (source first, then of pull, mix, mask, entropy, adversarial, class-adversarial, select, views, denoise, contrast, associate), or a method with terms that it lacks, as t2s+mask, have "magic"`},
+		{"method", "extends: streets\nmethod: magic", `method: want one of source-only, translated, self-training, self-training+translated, t2s-mse, t2s, target-only, generalise, minent, adaptsegnet, advent, fada, cbst, crst, iast, sac, proda, cpsl, plca, sepico, cag, or terms of the loss joined by + (source first, then of pull, mix, mask, entropy, adversarial, class-adversarial, select, views, denoise, cluster, contrast, associate), or a method with terms that it lacks, as t2s+mask, have "magic"`},
 		{"no roots", "method: t2s", "data.source.root: is empty"},
 		{"no target", "extends: streets\ndata: {target: {root: \"\"}}", "data.target.root: is empty: method t2s needs target images"},
 		{"crop", "extends: streets\ndata: {crop: {width: 8}}", "line 2: data.crop: want at least 32×32, have 8×128"},

@@ -167,14 +167,45 @@ func defaultDenoise() Denoise {
 // UsesDenoise reports whether denoised labels are learned from.
 func (c *Config) UsesDenoise() bool { return c.Trains(TermDenoise) }
 
+// Cluster is the term cluster, L_cl: L_dn by angles to prototypes, and the student's features learn
+// assignments of positions to the prototypes that are balanced by the classes' shares in the
+// labels of the round (CPSL: Li et al., CVPR 2022, first stage).
+type Cluster struct {
+	Weight      float64 `mapstructure:"weight" yaml:"weight"`           // of L_cl
+	Temperature float64 `mapstructure:"temperature" yaml:"temperature"` // of assignments by cosines
+	Momentum    float64 `mapstructure:"momentum" yaml:"momentum"`       // of the prototypes
+	Cross       float64 `mapstructure:"cross" yaml:"cross"`             // α, of the cross-entropy
+	Reverse     float64 `mapstructure:"reverse" yaml:"reverse"`         // β, of the reverse cross-entropy
+	Consistency float64 `mapstructure:"consistency" yaml:"consistency"` // of assignments of augmented images
+	Clusters    float64 `mapstructure:"clusters" yaml:"clusters"`       // λ, of balanced assignments
+	Epsilon     float64 `mapstructure:"epsilon" yaml:"epsilon"`         // of these: cosines are divided by it
+	Balance     int     `mapstructure:"balance" yaml:"balance"`         // steps in which these are balanced
+	Samples     int     `mapstructure:"samples" yaml:"samples"`         // positions of an image
+	Memory      int     `mapstructure:"memory" yaml:"memory"`           // earlier positions that are balanced with them
+}
+
+// defaultCluster has the numbers of the public code.
+func defaultCluster() Cluster {
+	return Cluster{
+		Weight: 1, Temperature: 0.08, Momentum: 0.999, Cross: 0.1, Reverse: 1, Consistency: 5,
+		Clusters: 0.1, Epsilon: 0.05, Balance: 3, Samples: 256, Memory: 65536,
+	}
+}
+
+// UsesCluster reports whether balanced assignments are learned from.
+func (c *Config) UsesCluster() bool { return c.Trains(TermCluster) }
+
+// denoises reports whether labels of rounds are denoised.
+func (c *Config) denoises() bool { return c.UsesDenoise() || c.UsesCluster() }
+
 // RoundStarts lists the iterations, counted from 0, before which the teacher labels the whole
 // target set, ascending: train.rounds of them evenly between the first that adapts and the end
-// that the run had first. The term denoise has at least one, the term select as many as are
-// said, no other has any. An extension goes on with the last labels.
+// that the run had first. The terms denoise and cluster have at least one, the term select as
+// many as are said, no other has any. An extension goes on with the last labels.
 func (c *Config) RoundStarts() []int {
 	n, first, end := c.Train.Rounds, c.Train.FirstAdapting(), c.Train.Phase(0)
 	switch {
-	case c.UsesDenoise():
+	case c.denoises():
 		n = max(n, 1)
 	case !c.UsesSelect():
 		n = 0
@@ -279,6 +310,9 @@ func (c *Config) leaveOutFamilies() {
 	if !c.UsesDenoise() && c.Loss.Denoise == defaultDenoise() {
 		c.Loss.Denoise = Denoise{}
 	}
+	if !c.UsesCluster() && c.Loss.Cluster == defaultCluster() {
+		c.Loss.Cluster = Cluster{}
+	}
 	if !c.UsesAssociate() && c.Loss.Associate == defaultAssociate() {
 		c.Loss.Associate = Associate{}
 	}
@@ -311,8 +345,11 @@ func (c *Config) clearUnreadFamilies() {
 	if !c.UsesDenoise() {
 		c.Loss.Denoise = Denoise{}
 	}
-	if c.UsesDenoise() && c.Train.Rounds == 1 || !c.UsesDenoise() && !c.UsesSelect() {
+	if c.denoises() && c.Train.Rounds == 1 || !c.denoises() && !c.UsesSelect() {
 		c.Train.Rounds = 0
+	}
+	if !c.UsesCluster() {
+		c.Loss.Cluster = Cluster{}
 	}
 	if !c.UsesAssociate() {
 		c.Loss.Associate = Associate{}
@@ -328,7 +365,7 @@ func (c *Config) clearUnreadFamilies() {
 // read none.
 func (c *Config) validateFamilies(v *validator) {
 	row := c.method()
-	for _, term := range []string{TermMask, TermEntropy, TermAdversarial, TermClassAdversarial, TermSelect, TermViews, TermDenoise, TermContrast, TermAssociate} {
+	for _, term := range []string{TermMask, TermEntropy, TermAdversarial, TermClassAdversarial, TermSelect, TermViews, TermDenoise, TermCluster, TermContrast, TermAssociate} {
 		v.check("method", row.target || !slices.Contains(row.terms, term),
 			"%s reads no unlabelled target images, which term %s needs: take %s+%[2]s", c.Method, term, TermSource)
 	}
@@ -342,6 +379,7 @@ func (c *Config) validateFamilies(v *validator) {
 	v.validateSelect(&c.Loss.Select)
 	v.validateViews(&c.Loss.Views)
 	v.validateDenoise(&c.Loss.Denoise)
+	v.validateCluster(&c.Loss.Cluster)
 	adapting := c.Train.Phase(0) - c.Train.FirstAdapting()
 	v.check("train.rounds", c.Train.Rounds >= 0 && c.Train.Rounds <= max(adapting, 1), "want 0 to the %d iterations that adapt, have %d", adapting, c.Train.Rounds)
 	v.validateAssociate(&c.Loss.Associate, c.Data.Crop)
@@ -388,6 +426,20 @@ func (v *validator) validateAssociate(a *Associate, crop Size) {
 	v.check("loss.associate.aggregate", a.Aggregate >= 0 && a.Aggregate < 1, "want 0 to less than 1, have %g", a.Aggregate)
 	v.finite("loss.associate.smooth", a.Smooth)
 	v.check("loss.associate.threshold", a.Threshold > 0, "want > 0, have %g", a.Threshold)
+}
+
+func (v *validator) validateCluster(k *Cluster) {
+	v.check("loss.cluster.weight", k.Weight > 0, "want > 0, have %g: without the term take method=source-only", k.Weight)
+	v.check("loss.cluster.temperature", k.Temperature > 0, "want > 0, have %g", k.Temperature)
+	v.between("loss.cluster.momentum", k.Momentum, 0, 1)
+	v.finite("loss.cluster.cross", k.Cross)
+	v.finite("loss.cluster.reverse", k.Reverse)
+	v.finite("loss.cluster.consistency", k.Consistency)
+	v.finite("loss.cluster.clusters", k.Clusters)
+	v.check("loss.cluster.epsilon", k.Epsilon >= 0.002, "want 0.002 or more, have %g: e^(1/epsilon) must be finite", k.Epsilon)
+	v.check("loss.cluster.balance", k.Balance >= 1 && k.Balance <= 1000, "want 1 to 1000, have %d", k.Balance)
+	v.check("loss.cluster.samples", k.Samples >= 1 && k.Samples <= 1<<20, "want 1 to %d, have %d", 1<<20, k.Samples)
+	v.check("loss.cluster.memory", k.Memory >= 1 && k.Memory <= 1<<20, "want 1 to %d, have %d", 1<<20, k.Memory)
 }
 
 func (v *validator) validateSelect(s *Select) {

@@ -60,7 +60,7 @@ func (c *Config) clearUnread() {
 	if !mixes && !masks {
 		c.Loss.Quality, c.Loss.Delta = "", 0
 	}
-	if !mixes && !masks && !selects && !contrasts && !c.UsesViews() && !c.UsesDenoise() {
+	if !mixes && !masks && !selects && !contrasts && !c.UsesViews() && !c.UsesDenoise() && !c.UsesCluster() {
 		c.Loss.IgnoreTop, c.Loss.IgnoreBottom = 0, 0
 	}
 	if !pulls {

@@ -29,6 +29,7 @@ const (
 	FADA                   = "fada"
 	SAC                    = "sac"
 	ProDA                  = "proda"
+	CPSL                   = "cpsl"
 	PLCA                   = "plca"
 	SePiCo                 = "sepico"
 	CAG                    = "cag"
@@ -56,13 +57,14 @@ const (
 	TermSelect           = "select"    // L_st: cross-entropy on target images with labels of the teacher that pass a threshold of their class
 	TermViews            = "views"     // L_views: cross-entropy on target images with labels of several views of the teacher's
 	TermDenoise          = "denoise"   // L_dn: target images with labels of a round, denoised by prototypes
+	TermCluster          = "cluster"   // L_cl: as denoise, and positions assigned to prototypes so that classes have their shares
 	TermAssociate        = "associate" // L_asso: cycles between source and target positions that are alike
 	TermContrast         = "contrast"  // L_con: features of both domains to anchors of their class
 )
 
 // Terms lists every term.
 func Terms() []string {
-	return []string{TermSource, TermPull, TermMix, TermMask, TermEntropy, TermAdversarial, TermClassAdversarial, TermSelect, TermViews, TermDenoise, TermContrast, TermAssociate}
+	return []string{TermSource, TermPull, TermMix, TermMask, TermEntropy, TermAdversarial, TermClassAdversarial, TermSelect, TermViews, TermDenoise, TermCluster, TermContrast, TermAssociate}
 }
 
 // Method is one of [Methods], terms of the loss joined by +, as in source+mix, or one
@@ -178,6 +180,10 @@ var methods = []method{
 		labelled: DomainSource, target: true, terms: []string{TermSource, TermDenoise}, ce: DomainSource,
 	},
 	{
+		name: CPSL, sentence: "as proda by angles to prototypes, to which target positions are assigned by the classes' shares",
+		labelled: DomainSource, target: true, terms: []string{TermSource, TermCluster}, ce: DomainSource,
+	},
+	{
 		name: PLCA, sentence: "labelled source images, and positions of source and target images that are alike in cycles",
 		labelled: DomainSource, target: true, terms: []string{TermSource, TermAssociate}, ce: DomainSource,
 	},
@@ -265,7 +271,7 @@ func (c *Config) UsesTarget() bool { return c.method().target }
 // Trains reports whether a term is trained: it is one of the method's, and weighs
 // something.
 func (c *Config) Trains(term string) bool {
-	weighs := map[string]bool{TermSource: true, TermPull: c.Loss.Pull.Weight > 0, TermMix: c.Loss.MixWeight > 0, TermMask: c.Loss.Mask.Weight > 0, TermEntropy: true, TermAdversarial: true, TermClassAdversarial: true, TermSelect: true, TermViews: true, TermDenoise: true, TermAssociate: true, TermContrast: true}
+	weighs := map[string]bool{TermSource: true, TermPull: c.Loss.Pull.Weight > 0, TermMix: c.Loss.MixWeight > 0, TermMask: c.Loss.Mask.Weight > 0, TermEntropy: true, TermAdversarial: true, TermClassAdversarial: true, TermSelect: true, TermViews: true, TermDenoise: true, TermCluster: true, TermAssociate: true, TermContrast: true}
 	return slices.Contains(c.method().terms, term) && weighs[term]
 }
 
@@ -287,7 +293,7 @@ func (c *Config) UsesFeatureDistance() bool {
 
 // UsesTeacher reports whether the run keeps a momentum teacher.
 func (c *Config) UsesTeacher() bool {
-	return c.UsesPseudoLabels() || c.UsesPull() || c.UsesSelect() || c.UsesViews() || c.UsesDenoise() || c.UsesContrast()
+	return c.UsesPseudoLabels() || c.UsesPull() || c.UsesSelect() || c.UsesViews() || c.UsesDenoise() || c.UsesCluster() || c.UsesContrast()
 }
 
 // UsesPseudoLabels reports whether the teacher's labels of target images, weighed by

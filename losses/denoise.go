@@ -18,21 +18,25 @@ import (
 // The gradient goes to the features only. It panics with *graphs.Error on operands of other
 // shapes.
 func PrototypeDistances(features, prototypes, absent *graphs.Value, tau float32) *graphs.Value {
-	f, p := features.Shape(), prototypes.Shape()
-	if len(f) != 4 || len(p) != 2 || p[1] != f[1] || !absent.Shape().Equal(graphs.Shape{p[0]}) {
-		panic(&graphs.Error{
-			Op: "PrototypeDistances", Node: features.Name(), Shapes: []graphs.Shape{f, p, absent.Shape()},
-			Message: "want features [N,D,h,w], prototypes [C,D], absent [C]",
-		})
-	}
+	checkPrototypes("PrototypeDistances", features, prototypes, absent)
 	g := features.Graph()
 	var logits *graphs.Value
 	inFloat32(g, "prototypes", func() {
 		const least = 1e-12 // of a squared distance: a root has no derivative at 0
 		distance := g.Sqrt(g.Clip(squaredDistances(features, prototypes), least, math.MaxFloat32))
-		logits = g.Mul(g.Add(distance, g.Reshape(absent, 1, p[0], 1, 1)), g.Scalar(-1/tau))
+		logits = g.Mul(g.Add(distance, g.Reshape(absent, 1, absent.Dim(0), 1, 1)), g.Scalar(-1/tau))
 	})
 	return logits
+}
+
+func checkPrototypes(op string, features, prototypes, absent *graphs.Value) {
+	f, p := features.Shape(), prototypes.Shape()
+	if len(f) != 4 || len(p) != 2 || p[1] != f[1] || !absent.Shape().Equal(graphs.Shape{p[0]}) {
+		panic(&graphs.Error{
+			Op: op, Node: features.Name(), Shapes: []graphs.Shape{f, p, absent.Shape()},
+			Message: "want features [N,D,h,w], prototypes [C,D], absent [C]",
+		})
+	}
 }
 
 // squaredDistances returns ‖f − a_c‖², [N,C,h,w], of features [N,D,h,w] and rows [C,D].

@@ -17,9 +17,10 @@ func TestFamiliesResume(t *testing.T) {
 	enginetest.Isolate(t)
 	root := t.TempDir()
 	writeShapes(t, root)
-	for _, method := range []configs.Method{configs.AdvEnt, configs.FADA, configs.IAST, configs.SAC, configs.ProDA, configs.PLCA, configs.SePiCo} {
+	for _, method := range []configs.Method{configs.AdvEnt, configs.FADA, configs.IAST, configs.SAC, configs.ProDA, configs.CPSL, configs.PLCA, configs.SePiCo} {
 		c := shapesConfig(root, t.TempDir())
 		c.Method, c.Loss.Adversarial.Width, c.Loss.ClassAdversarial.Width = method, 4, 8
+		c.Loss.Cluster.Memory = 600
 		whole, score := train(t, c)
 		stopAfter(t, c, " 3/6 ")
 		o := quiet()

@@ -21,10 +21,12 @@ import (
 // augmented images shall be as near to the prototypes as the teacher's of plain ones.
 type denoiseTerm struct {
 	*pass
-	l       *Learner
-	cfg     configs.Denoise
-	augment translate.StrongAugment
-	judge   *denoiser
+	l        *Learner
+	name     string // of the term
+	cfg      configs.Denoise
+	augment  translate.StrongAugment
+	judge    *denoiser
+	clusters *clusters // nil unless positions are clustered, too
 
 	prototypes []float32 // [C,D]; 0: the class was not seen yet
 	labels     []int64   // [B,h,w]
@@ -41,28 +43,44 @@ const noPrototype = 1e4
 const leastPositions = 10
 
 func denoiseStages(l *Learner) ([]stage, error) {
-	t := &denoiseTerm{l: l, cfg: l.cfg.Loss.Denoise, augment: translate.DefaultStrongAugment()}
+	return newDenoise(l, &denoiseTerm{l: l, name: configs.TermDenoise, cfg: l.cfg.Loss.Denoise})
+}
+
+// newDenoise opens a term of that kind.
+func newDenoise(l *Learner, t *denoiseTerm) ([]stage, error) {
+	t.augment = translate.DefaultStrongAugment()
 	var err error
-	if t.judge, err = newDenoiser(l); err != nil {
+	if t.judge, err = newDenoiser(l, t); err != nil {
 		return nil, err
 	}
 	l.own(t.judge)
 	t.prototypes = make([]float32, len(t.judge.sums))
-	l.remember(weights.Tensor{Name: "denoise.prototypes", Shape: []int{l.arch.Classes, t.judge.width}, Data: t.prototypes})
+	l.remember(weights.Tensor{Name: t.name + ".prototypes", Shape: []int{l.arch.Classes, t.judge.grid.D}, Data: t.prototypes})
 	l.rounds = append(l.rounds, t.beginRound)
+	if t.clusters != nil {
+		t.clusters.open(l, t)
+	}
 	if err := t.build(); err != nil {
 		return nil, err
 	}
 	return []stage{
 		{teacherStage, look, adapting, t.look},
-		{Stage{configs.TermDenoise, "loss on target images with labels denoised by prototypes, and its gradient"}, learn, adapting, t.learn},
+		{Stage{t.name, "loss on target images with labels denoised by prototypes, and its gradient"}, learn, adapting, t.learn},
 	}, t.augment.Validate()
+}
+
+// near returns how near features are to each prototype, logits of assignments.
+func (t *denoiseTerm) near(features, rows, absent *graphs.Value) *graphs.Value {
+	if t.clusters != nil {
+		return losses.PrototypeCosines(features, rows, absent, float32(t.cfg.Temperature))
+	}
+	return losses.PrototypeDistances(features, rows, absent, float32(t.cfg.Temperature))
 }
 
 // build opens the student's pass.
 func (t *denoiseTerm) build() (err error) {
 	l, c, grid := t.l, t.cfg, t.judge.grid
-	t.pass, err = newPass(l.engine, configs.TermDenoise, l.arch, l.crops(), l.state, func(p *program.Program, net *nets.Net, image *graphs.Value) (loss, objective *graphs.Value) {
+	t.pass, err = newPass(l.engine, t.name, l.arch, l.crops(), l.state, func(p *program.Program, net *nets.Net, image *graphs.Value) (loss, objective *graphs.Value) {
 		g := p.Graph()
 		features := net.Decode(net.Encode(net.Context(net.Normalize(image))))
 		labels, labelMemory := program.Input[int64](p, "labels", grid.N, grid.H, grid.W)
@@ -72,9 +90,12 @@ func (t *denoiseTerm) build() (err error) {
 		absent, absentMemory := program.Input[float32](p, "absent", l.arch.Classes)
 		t.labels, t.weights, t.targets, t.rows, t.absent = labelMemory, weightMemory, targetMemory, rowMemory, absentMemory
 		loss = losses.SymmetricCrossEntropy(net.Classify(features), labels, weights, losses.Symmetric{Cross: c.Cross, Reverse: c.Reverse, Smooth: c.Smooth})
-		if c.Consistency > 0 {
-			away := losses.AssignmentDivergence(losses.PrototypeDistances(features, rows, absent, float32(c.Temperature)), targets)
+		if near := t.near(features, rows, absent); c.Consistency > 0 {
+			away := losses.AssignmentDivergence(near, targets)
 			loss = g.Add(loss, g.Mul(away, g.Scalar(float32(c.Consistency))))
+		}
+		if t.clusters != nil {
+			loss = g.Add(loss, t.clusters.loss(p, t.near(features, rows, absent)))
 		}
 		return loss, g.Mul(loss, g.Scalar(float32(c.Weight)))
 	})
@@ -87,6 +108,9 @@ func (t *denoiseTerm) build() (err error) {
 
 // beginRound makes the prototypes the means over the whole target set.
 func (t *denoiseTerm) beginRound(total *Total, _ int) error {
+	if t.clusters != nil {
+		t.clusters.beginRound(total)
+	}
 	clear(t.prototypes)
 	sums := make([]float32, len(total.Sums))
 	counts := make([]int, len(total.Counts))
@@ -104,15 +128,21 @@ func (t *denoiseTerm) look(ctx context.Context, i *iteration) error {
 	copy(t.judge.rows, t.prototypes)
 	for c := range t.judge.absent {
 		t.judge.absent[c] = 0
-		if !losses.HasAnchor(t.prototypes[c*t.judge.width : (c+1)*t.judge.width]) {
+		row := t.judge.rows[c*t.judge.grid.D : (c+1)*t.judge.grid.D]
+		if !losses.HasAnchor(row) {
 			t.judge.absent[c] = noPrototype
+		} else if t.clusters != nil {
+			toUnit(row)
 		}
 	}
 	if err := t.l.softOf(t.judge.soft, i, t.judge.grid.H, t.judge.grid.W); err != nil {
 		return err
 	}
 	fillImages(t.judge.image, i.batch.Target)
-	return t.judge.run(ctx)
+	if err := t.judge.run(ctx); err != nil || t.clusters == nil {
+		return err
+	}
+	return t.clusters.assign(t.judge, rng.New(t.l.cfg.Seed, i.index, t.name+"/positions"))
 }
 
 // learn adds the gradient of L_dn, and moves the prototypes.
@@ -129,13 +159,13 @@ func (t *denoiseTerm) learn(ctx context.Context, i *iteration) error {
 	copy(t.rows, j.rows)
 	copy(t.absent, j.absent)
 	images := cloned(i.batch.Target)
-	t.augment.Draw(rng.New(t.l.cfg.Seed, i.index, "denoise/augment")).Apply(images...)
+	t.augment.Draw(rng.New(t.l.cfg.Seed, i.index, t.name+"/augment")).Apply(images...)
 	fillImages(t.image, images)
-	loss, err := t.run(ctx, t.l.noise(i, configs.TermDenoise))
+	loss, err := t.run(ctx, t.l.noise(i, t.name))
 	if err != nil {
 		return err
 	}
-	i.step.Losses[configs.TermDenoise] = loss
+	i.step.Losses[t.name] = loss
 	t.l.noteStatistics(i, t.pass)
 	return losses.FollowMeans(t.prototypes, j.sums, j.seen(), t.cfg.Momentum)
 }
@@ -143,8 +173,7 @@ func (t *denoiseTerm) learn(ctx context.Context, i *iteration) error {
 // denoiser is the teacher where soft labels are weighed by prototypes.
 type denoiser struct {
 	*program.Program
-	grid  losses.Grid // of what the classifier reads
-	width int         // D
+	grid losses.Grid // of what the classifier reads
 
 	image    []float32 // [B,3,H,W]
 	rows     []float32 // [C,D] prototypes
@@ -154,29 +183,33 @@ type denoiser struct {
 	denoised []uint8   // [B,h,w] labels
 	labels   []uint8   // [B,h,w] the teacher's own
 	sums     []float32 // [C,D] of the features of each of these
+	features []float32 // [B,D,h,w]; nil unless positions are clustered
 }
 
-func newDenoiser(l *Learner) (*denoiser, error) {
+func newDenoiser(l *Learner, t *denoiseTerm) (*denoiser, error) {
 	d := &denoiser{}
 	var err error
-	d.Program, d.image, err = l.state.onImages(l.engine, "teacher/denoise", l.state.teacher, l.arch, nets.Teacher, l.crops(), func(p *program.Program, net *nets.Net, image *graphs.Value) {
+	d.Program, d.image, err = l.state.onImages(l.engine, "teacher/"+t.name, l.state.teacher, l.arch, nets.Teacher, l.crops(), func(p *program.Program, net *nets.Net, image *graphs.Value) {
 		g := p.Graph()
 		features := net.Decode(net.Encode(net.Context(net.Normalize(image))))
 		logits := net.Classify(features)
-		d.grid, d.width = losses.Grid{N: features.Dim(0), D: features.Dim(1), H: features.Dim(2), W: features.Dim(3)}, features.Dim(1)
-		rows, rowMemory := program.Input[float32](p, "prototypes", l.arch.Classes, d.width)
+		d.grid = losses.Grid{N: features.Dim(0), D: features.Dim(1), H: features.Dim(2), W: features.Dim(3)}
+		rows, rowMemory := program.Input[float32](p, "prototypes", l.arch.Classes, d.grid.D)
 		absent, absentMemory := program.Input[float32](p, "absent", l.arch.Classes)
 		d.rows, d.absent = rowMemory, absentMemory
 		soft := g.Softmax(logits, 1)
 		if l.soft != nil {
 			soft, d.soft = program.Input[float32](p, "soft", logits.Shape()...)
 		}
-		near := g.Softmax(losses.PrototypeDistances(features, rows, absent, float32(l.cfg.Loss.Denoise.Temperature)), 1)
+		near := g.Softmax(t.near(features, rows, absent), 1)
 		d.near = program.Output[float32](p, "assignments", near)
 		d.denoised = program.Output[uint8](p, "denoised", g.Cast(g.ArgMax(g.Mul(near, soft), 1, false), graphs.Uint8))
 		own := g.ArgMax(logits, 1, false)
 		d.labels = program.Output[uint8](p, "labels", g.Cast(own, graphs.Uint8))
 		d.sums = program.Output[float32](p, "sums", losses.ClassSums(features, own, l.arch.Classes))
+		if t.clusters != nil {
+			d.features = program.Output[float32](p, "features", features)
+		}
 	})
 	if err != nil {
 		return nil, err

@@ -62,7 +62,7 @@ func TestAssess(t *testing.T) {
 		t.Fatal(err)
 	}
 	fillImages(l.assessor.image, b.Target[:1])
-	d, err := newDenoiser(l)
+	d, err := newDenoiser(l, &denoiseTerm{l: l, name: "denoise", cfg: c.Loss.Denoise})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestAssess(t *testing.T) {
 	if err := d.run(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if n := s.H * s.W; s.C != 3 || n != d.grid.H*d.grid.W || s.D != d.width || int(s.Counts[0]+s.Counts[1]+s.Counts[2]) != n {
+	if n := s.H * s.W; s.C != 3 || n != d.grid.H*d.grid.W || s.D != d.grid.D || int(s.Counts[0]+s.Counts[1]+s.Counts[2]) != n {
 		t.Fatalf("%d classes on %d×%d of width %d, counts %v", s.C, s.W, s.H, s.D, s.Counts)
 	}
 	for i, v := range d.sums {

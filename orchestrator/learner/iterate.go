@@ -98,6 +98,7 @@ var terms = []struct {
 	{configs.TermSelect, selectStages},                     // L_st
 	{configs.TermViews, viewsStages},                       // L_views
 	{configs.TermDenoise, denoiseStages},                   // L_dn
+	{configs.TermCluster, clusterStages},                   // L_cl
 	{configs.TermAssociate, associateStages},               // L_asso
 	{configs.TermContrast, contrastStages},                 // L_con
 }

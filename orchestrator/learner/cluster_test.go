@@ -1,0 +1,103 @@
+package learner
+
+import (
+	"math"
+	"slices"
+	"testing"
+
+	"go.uber.org/zap"
+
+	"t2sda/configs"
+	"t2sda/internal/rng"
+	"t2sda/losses"
+)
+
+func clustering() configs.Config {
+	c := small()
+	c.Method, c.Loss.Cluster.Memory, c.Loss.Cluster.Samples = configs.CPSL, 40, 16
+	return c
+}
+
+// TestAssignByShares: of positions that all lie along class 0's prototype or nearly so, the prior's
+// share goes to class 1, and none to a class without a prototype; features are remembered, the
+// oldest forgotten.
+func TestAssignByShares(t *testing.T) {
+	k := &clusters{cfg: configs.Cluster{Samples: 8, Memory: 20, Epsilon: 0.05, Balance: 50}, classes: 3}
+	d := &denoiser{grid: losses.Grid{N: 2, D: 2, H: 2, W: 4}, rows: []float32{1, 0, 0, 1, 0, 0}, absent: []float32{0, 0, noPrototype}, features: make([]float32, 32)}
+	k.memory, k.filled, k.prior = make([]float32, 40), make([]float32, 1), []float32{0.5, 0.25, 0.25}
+	k.targets, k.positions = make([]float32, 48), make([]float32, 16)
+	for n := range 2 {
+		for i := range 8 {
+			angle := 0.1 * float64(i)
+			d.features[n*16+i], d.features[n*16+8+i] = float32(3*math.Cos(angle)), float32(3*math.Sin(angle))
+		}
+	}
+	for step := range 3 {
+		if err := k.assign(d, rng.New(1, step, "positions")); err != nil {
+			t.Fatal(err)
+		}
+		var sums [3]float64
+		for i, q := range k.targets {
+			sums[i/8%3] += float64(q)
+		}
+		// Classes 0 and 1 share the rest as ½ to ¼.
+		if math.Abs(sums[0]-32.0/3) > 0.5 || math.Abs(sums[1]-16.0/3) > 0.5 || sums[2] != 0 {
+			t.Errorf("step %d: classes have %v of 16 positions", step, sums)
+		}
+		if q := k.targets; q[7] > q[0] {
+			t.Errorf("step %d: the position next to class 1 is more of class 0 than the first: %v", step, q[:8])
+		}
+		if n := k.positions[0]; n != 1.0/16 {
+			t.Errorf("step %d: a position weighs %g", step, n)
+		}
+	}
+	if got := k.filled[0]; got != 28 { // 48 positions in a ring of 20, from 20 to 39
+		t.Errorf("%g are remembered", got)
+	}
+	clear(k.prior)
+	if err := k.assign(d, rng.New(1, 4, "positions")); err != nil || slices.Max(k.positions) != 0 {
+		t.Errorf("without a prior: %v, %v", k.positions, err)
+	}
+}
+
+// TestClusterLearns: a round's labels give the prior; a learner that takes over the state, with
+// what is remembered, goes on as the one that it is of.
+func TestClusterLearns(t *testing.T) {
+	c := clustering()
+	one, other := openWithSoft(t, c, sure), openWithSoft(t, c, sure)
+	total := &Total{}
+	s, err := one.Assess(t.Context(), batch(c, 0).Target[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if err := total.Add(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := one.BeginRound(total, 0); err != nil {
+		t.Fatal(err)
+	}
+	prior := one.memory[3]
+	if prior.Name != "cluster.prior" || math.Abs(float64(prior.Data[0]+prior.Data[1]+prior.Data[2])-1) > 1e-6 {
+		t.Errorf("%s is %v", prior.Name, prior.Data)
+	}
+	train(t, one, 0, 3)
+	copyState(t, other, one)
+	a, b := train(t, one, 3, 5), train(t, other, 3, 5)
+	for i := range a {
+		if !nearLosses(a[i].Losses, b[i].Losses) || !(a[i].Losses["cluster"] > 0) {
+			t.Errorf("iteration %d: %v, want %v", a[i].Iteration, b[i].Losses, a[i].Losses)
+		}
+	}
+}
+
+// TestClusterWithoutARound: as `t2sda bench` has it, prototypes come with the first batch.
+func TestClusterWithoutARound(t *testing.T) {
+	l := open(t, clustering(), zap.NewNop())
+	for _, s := range train(t, l, 0, 3) {
+		if !(s.Losses["cluster"] > 0) {
+			t.Errorf("losses %v", s.Losses)
+		}
+	}
+}
