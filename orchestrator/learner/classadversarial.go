@@ -30,7 +30,7 @@ func newClassJudge(l *Learner, features, logits graphs.Shape) (*classJudge, erro
 		y, logitMemory := program.Input[float32](p, "logits", 2*logits[0], logits[1], logits[2], logits[3])
 		j.features, j.logits = featureMemory, logitMemory
 		scores := j.net.Apply(x, ownParams(p))
-		return losses.ClassDomainLoss(scores, j.labels(y), perImage(p.Graph(), logits[0], 1, logits[0], 0))
+		return losses.ClassDomainLoss(scores, j.labels(y), j.domains(p.Graph(), logits[0], logits[0]), j.size.H, j.size.W)
 	})
 	return j, err
 }
@@ -40,11 +40,16 @@ func (j *classJudge) labels(logits *graphs.Value) *graphs.Value {
 	return losses.SoftLabels(logits, j.size.H, j.size.W, float32(j.cfg.Temperature), float32(j.cfg.Ceiling))
 }
 
+// domains says of each of so many images whose classes its labels are.
+func (j *classJudge) domains(g *graphs.Graph, sources, targets int) *graphs.Value {
+	return g.Reshape(perImage(g, sources, 1, targets, 0), sources+targets, 1, 1)
+}
+
 // fooled returns the discriminator's cross-entropy, as it is, with each pixel's class in the
 // source, as part of another program.
 func (j *classJudge) fooled(p *program.Program, features, logits *graphs.Value) *graphs.Value {
 	scores := j.net.Apply(features, j.resident(p))
-	return losses.ClassDomainLoss(scores, j.labels(logits), perImage(p.Graph(), j.size.N, 1, 0, 0))
+	return losses.ClassDomainLoss(scores, j.labels(logits), j.domains(p.Graph(), j.size.N, 0), j.size.H, j.size.W)
 }
 
 // classAdversarialTerm is λ_adv·L_cadv: the discriminator shall take the student's features of
