@@ -478,7 +478,7 @@ func TestBadConfigurations(t *testing.T) {
 		{"batch norm", "extends: streets\nmodel: {encoder_bn: off}", `model.encoder_bn: want one of batch, frozen, have "off"`},
 		{"recomputation", "extends: streets\ntrain: {recompute: all}", `train.recompute: want one of none, blocks, have "all"`},
 		{"accumulation", "extends: streets\ntrain: {accumulate: -1}", "line 2: train.accumulate: want at least 0, have -1"},
-		{"accumulation of anchors", "extends: streets\nmethod: sepico\ntrain: {accumulate: 2}", "line 3: train.accumulate: term contrast takes no batches of several micro-batches, hence one process: want 1, and a larger train.batch, have 2"},
+		{"accumulation for a discriminator", "extends: streets\nmethod: fada\ntrain: {accumulate: 2}", "line 3: train.accumulate: term class-adversarial takes no batches of several micro-batches, hence one process: want 1, and a larger train.batch, have 2"},
 		{"what of the encoder", "extends: streets\nmodel: {encoder_train: head}", `model.encoder_train: want one of all, frozen, lora, have "head"`},
 		{"frozen from nothing", "extends: streets\nmodel: {encoder_train: frozen, init: ''}", "model.init: is empty: with encoder_train frozen the encoder's own weights are not trained and would stay random: give weights"},
 		{"rank", "extends: streets\nmodel: {lora: {rank: -1}}", "model.lora.rank: want 1 to 1024, or 0 for 16, have -1"},

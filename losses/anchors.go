@@ -104,9 +104,9 @@ func HasAnchor(row []float32) bool {
 }
 
 // EncodeAnchored fills ids and weights, [N,h,w], for labels of which those that are void, or
-// of a class that usable [C] does not hold, have none: the mean over the others, whose number
-// it returns.
-func EncodeAnchored(ids []int64, weights []float32, labels []uint8, usable []bool) (int, error) {
+// of a class that usable [C] does not hold, have none: the mean over of (0: the others, whose
+// number it returns).
+func EncodeAnchored(ids []int64, weights []float32, labels []uint8, usable []bool, of int) (int, error) {
 	if len(ids) != len(labels) || len(weights) != len(labels) {
 		return 0, fmt.Errorf("losses: anchors: %d ids and %d weights for %d labels", len(ids), len(weights), len(labels))
 	}
@@ -123,10 +123,13 @@ func EncodeAnchored(ids []int64, weights []float32, labels []uint8, usable []boo
 			ids[i], n = int64(label), n+1
 		}
 	}
+	if of == 0 {
+		of = n
+	}
 	for i, label := range labels {
 		weights[i] = 0
 		if label != raster.Void && usable[label] {
-			weights[i] = float32(1 / float64(n))
+			weights[i] = float32(1 / float64(of))
 		}
 	}
 	return n, nil

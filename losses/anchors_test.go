@@ -115,14 +115,17 @@ func TestFollowMeans(t *testing.T) {
 // Void and classes without an anchor have no weight; the others share 1.
 func TestEncodeAnchored(t *testing.T) {
 	ids, weights := make([]int64, 4), make([]float32, 4)
-	n, err := EncodeAnchored(ids, weights, []uint8{0, raster.Void, 2, 1}, []bool{true, false, true})
+	n, err := EncodeAnchored(ids, weights, []uint8{0, raster.Void, 2, 1}, []bool{true, false, true}, 0)
 	if err != nil || n != 2 || !slices.Equal(ids, []int64{0, 0, 2, 0}) || !slices.Equal(weights, []float32{0.5, 0, 0.5, 0}) {
 		t.Errorf("%d: ids %v, weights %v, %v", n, ids, weights, err)
 	}
-	if _, err := EncodeAnchored(ids, weights, []uint8{3, 0, 0, 0}, []bool{true, true, true}); err == nil || !strings.Contains(err.Error(), "label 3 is neither") {
+	if n, err := EncodeAnchored(ids, weights, []uint8{0, raster.Void, 2, 1}, []bool{true, false, true}, 8); err != nil || n != 2 || !slices.Equal(weights, []float32{0.125, 0, 0.125, 0}) {
+		t.Errorf("%d of 8: weights %v, %v", n, weights, err)
+	}
+	if _, err := EncodeAnchored(ids, weights, []uint8{3, 0, 0, 0}, []bool{true, true, true}, 0); err == nil || !strings.Contains(err.Error(), "label 3 is neither") {
 		t.Errorf("error %v", err)
 	}
-	if _, err := EncodeAnchored(ids[:1], weights, []uint8{0, 0, 0, 0}, []bool{true}); err == nil || !strings.Contains(err.Error(), "1 ids") {
+	if _, err := EncodeAnchored(ids[:1], weights, []uint8{0, 0, 0, 0}, []bool{true}, 0); err == nil || !strings.Contains(err.Error(), "1 ids") {
 		t.Errorf("error %v", err)
 	}
 }

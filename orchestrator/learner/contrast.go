@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"t2sda/configs"
+	"t2sda/datasets"
 	"t2sda/graphs"
 	"t2sda/graphs/nets"
 	"t2sda/graphs/program"
@@ -30,13 +31,17 @@ type contrastTerm struct {
 	fed     []float32 // [C,D], what the pass reads of them
 	absent  []float32 // [C]
 	small   []uint8   // [B,h,w] labels at the grid
+
+	seen    [][]float64 // of each of this process's micro-batches: sums of features [C,D], and how many of each class
+	usable  []bool      // [C] classes that have an anchor
+	counted [2]int      // positions of the source and of the target that count in the batch; 0: in the micro-batch alone
 }
 
 // noAnchor is the logit of a class without an anchor: nothing beside any other.
 const noAnchor = -1e4
 
 func contrastStages(l *Learner) ([]stage, error) {
-	t := &contrastTerm{l: l, cfg: l.cfg.Contrasts()}
+	t := &contrastTerm{l: l, cfg: l.cfg.Contrasts(), seen: make([][]float64, l.micros.mine), usable: make([]bool, l.arch.Classes)}
 	var err error
 	if t.keys, err = newAnchors(l); err != nil {
 		return nil, err
@@ -49,7 +54,8 @@ func contrastStages(l *Learner) ([]stage, error) {
 		return nil, err
 	}
 	return []stage{
-		{teacherStage, look, adapting, t.follow},
+		{teacherStage, look, adapting, t.look},
+		{planStage, plan, adapting, t.follow},
 		{Stage{configs.TermContrast, "distance of features to their class's anchor, and its gradient"}, learn, adapting, t.learn},
 	}, nil
 }
@@ -86,8 +92,8 @@ func (t *contrastTerm) toGrid(labels []uint8) error {
 	return losses.GridLabels(t.small, labels, size.N, size.H, size.W, t.grid.H, t.grid.W, losses.Majority)
 }
 
-// follow moves the anchors.
-func (t *contrastTerm) follow(ctx context.Context, i *iteration) error {
+// look sums up the teacher's features of a micro-batch's source images.
+func (t *contrastTerm) look(ctx context.Context, i *iteration) error {
 	if err := t.toGrid(flatten(i.batch.SourceLabels)); err != nil {
 		return err
 	}
@@ -95,37 +101,90 @@ func (t *contrastTerm) follow(ctx context.Context, i *iteration) error {
 	if err != nil {
 		return err
 	}
-	return losses.FollowMeans(t.means, t.keys.sums, counts, t.cfg.Momentum)
+	seen := make([]float64, 0, len(t.keys.sums)+len(counts))
+	for _, v := range t.keys.sums {
+		seen = append(seen, float64(v))
+	}
+	for _, n := range counts {
+		seen = append(seen, float64(n))
+	}
+	t.seen[i.micro] = seen
+	return nil
+}
+
+// follow moves the anchors by the whole batch.
+func (t *contrastTerm) follow(_ context.Context, i *iteration) error {
+	all, err := sumOfAll(t.l, i, func(k int, _ *datasets.Batch) ([]float64, error) { return t.seen[k], nil })
+	if err != nil {
+		return err
+	}
+	sums, counts := make([]float32, len(t.means)), make([]int, t.l.arch.Classes)
+	for i := range sums {
+		sums[i] = float32(all[i])
+	}
+	for c := range counts {
+		counts[c] = int(all[len(sums)+c])
+	}
+	if err := losses.FollowMeans(t.means, sums, counts, t.cfg.Momentum); err != nil {
+		return err
+	}
+	for c := range t.usable {
+		t.usable[c] = losses.HasAnchor(t.means[c*t.grid.D : (c+1)*t.grid.D])
+	}
+	return t.count(i)
+}
+
+// count sums up how many positions of each domain count in a batch of several micro-batches.
+func (t *contrastTerm) count(i *iteration) error {
+	if !t.l.spread() {
+		return nil
+	}
+	sum, err := sumOfAll(t.l, i, func(k int, b *datasets.Batch) ([]int64, error) {
+		var n [2]int64
+		for domain, labels := range [][]uint8{flatten(b.SourceLabels), t.targetLabels(b, t.l.target.of(k))} {
+			if err := t.toGrid(labels); err != nil {
+				return nil, err
+			}
+			counted, err := losses.EncodeAnchored(t.labels, t.weights, t.small, t.usable, 0)
+			if err != nil {
+				return nil, err
+			}
+			n[domain] = int64(counted)
+		}
+		return n[:], nil
+	})
+	if err != nil {
+		return err
+	}
+	t.counted = [2]int{max(int(sum[0]), 1), max(int(sum[1]), 1)}
+	return nil
 }
 
 // learn adds the gradient of both domains' part.
 func (t *contrastTerm) learn(ctx context.Context, i *iteration) error {
 	copy(t.fed, t.means)
-	usable := make([]bool, t.l.arch.Classes)
-	for c := range usable {
-		usable[c] = losses.HasAnchor(t.means[c*t.grid.D : (c+1)*t.grid.D])
-		if t.absent != nil {
-			t.absent[c] = 0
-			if !usable[c] {
-				t.absent[c] = noAnchor
-			}
+	for c := range t.absent {
+		t.absent[c] = 0
+		if !t.usable[c] {
+			t.absent[c] = noAnchor
 		}
 	}
-	source, err := t.learnOn(ctx, i, "source", i.batch.Source, flatten(i.batch.SourceLabels), usable)
+	source, err := t.learnOn(ctx, i, "source", i.batch.Source, flatten(i.batch.SourceLabels), t.counted[0])
 	if err != nil {
 		return err
 	}
-	target, err := t.learnOn(ctx, i, "target", i.batch.Target, t.targetLabels(i), usable)
+	target, err := t.learnOn(ctx, i, "target", i.batch.Target, t.targetLabels(i.batch, t.l.target.of(i.micro)), t.counted[1])
 	i.step.Losses[configs.TermContrast] = source + target
 	return err
 }
 
-// learnOn adds the gradient of one domain's part.
-func (t *contrastTerm) learnOn(ctx context.Context, i *iteration, domain string, images []*raster.Image, labels []uint8, usable []bool) (float64, error) {
+// learnOn adds the gradient of one domain's part, a mean over of positions (0: those that count
+// here).
+func (t *contrastTerm) learnOn(ctx context.Context, i *iteration, domain string, images []*raster.Image, labels []uint8, of int) (float64, error) {
 	if err := t.toGrid(labels); err != nil {
 		return 0, err
 	}
-	if _, err := losses.EncodeAnchored(t.labels, t.weights, t.small, usable); err != nil {
+	if _, err := losses.EncodeAnchored(t.labels, t.weights, t.small, t.usable, of); err != nil {
 		return 0, err
 	}
 	fillImages(t.image, images)
@@ -133,10 +192,10 @@ func (t *contrastTerm) learnOn(ctx context.Context, i *iteration, domain string,
 }
 
 // targetLabels are the teacher's, those below the least confidence void, and those of rims.
-func (t *contrastTerm) targetLabels(i *iteration) []uint8 {
-	teacher, size, c := t.l.target, t.l.crops(), t.l.cfg.Loss
+func (t *contrastTerm) targetLabels(b *datasets.Batch, teacher said) []uint8 {
+	size, c := t.l.crops(), t.l.cfg.Loss
 	out := make([]uint8, 0, len(teacher.pseudo))
-	for n, rows := range i.batch.TargetRows {
+	for n, rows := range b.TargetRows {
 		rim := losses.CropRim(rows.From, size.H, rows.Of, c.IgnoreTop, c.IgnoreBottom)
 		for p := range size.H * size.W {
 			at := n*size.H*size.W + p

@@ -47,7 +47,7 @@ func TestContrastTargets(t *testing.T) {
 	teacher := &teacher{pseudo: slices.Repeat([]uint8{2}, n), confidence: slices.Repeat([]float32{0.9}, n)}
 	teacher.confidence[5] = 0.5
 	term := &contrastTerm{l: &Learner{cfg: c, target: teacher}, cfg: configs.Contrast{Confidence: 0.8}}
-	got := term.targetLabels(&iteration{batch: batch(c, 0)})
+	got := term.targetLabels(batch(c, 0), teacher.of(0))
 	for i, label := range got {
 		want := uint8(2)
 		if i == 5 || i >= n-cropSize {

@@ -163,6 +163,7 @@ var variants = map[string]func(c *configs.Config){
 	"generalise": func(c *configs.Config) { c.Method, c.Loss.DRW = configs.Generalise, "none" },
 	"entropy":    func(c *configs.Config) { c.Method = configs.MinEnt },
 	"views":      func(c *configs.Config) { c.Method = configs.SAC },
+	"sepico":     func(c *configs.Config) { c.Method, c.Loss.Contrast.Tau = configs.SePiCo, 0.2 },
 	"associate":  func(c *configs.Config) { c.Method, c.Model.Dropout = configs.PLCA, 0.2 },
 	"feature distance": func(c *configs.Config) {
 		c.Model.Init = "mit_nano"
@@ -174,7 +175,7 @@ var variants = map[string]func(c *configs.Config){
 // same bits.
 func TestRanksAreMicroBatches(t *testing.T) {
 	for name, change := range variants {
-		if often := []string{"t2s", "self-training", "masked", "entropy", "views", "associate"}; os.Getenv(longEnv) == "" && !slices.Contains(often, name) {
+		if often := []string{"t2s", "self-training", "masked", "entropy", "views", "sepico"}; os.Getenv(longEnv) == "" && !slices.Contains(often, name) {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
