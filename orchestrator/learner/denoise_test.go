@@ -180,3 +180,13 @@ func TestDenoiseLearns(t *testing.T) {
 		}
 	}
 }
+
+// TestAssessRefusesOddCrops: cells of whole images must be those of their crops.
+func TestAssessRefusesOddCrops(t *testing.T) {
+	c := small()
+	c.Method, c.Data.Crop = configs.ProDA, configs.Size{Width: 66, Height: 64}
+	_, err := New(enginetest.Open(t, engine.Options{IntraOpThreads: 1}), Options{Config: c, Space: shapesSpace(), Log: zap.NewNop(), Soft: sure})
+	if err == nil || !strings.Contains(err.Error(), "data.crop: 66×64 px are no multiple of the logits' 17×16") {
+		t.Errorf("error %v", err)
+	}
+}

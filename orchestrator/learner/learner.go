@@ -144,6 +144,11 @@ func (l *Learner) build(o Options) (err error) {
 	if err := l.buildShared(o.Space); err != nil {
 		return err
 	}
+	if l.soft != nil {
+		if err := l.openAssessor(); err != nil {
+			return err
+		}
+	}
 	return l.buildStages()
 }
 

@@ -172,13 +172,22 @@ func (a *assessor) add(s *Soft, total, seen []float32, y, x int) {
 // Assess returns what the teacher says of a whole image, which is no smaller than a crop.
 // Labels of the whole set are made by it, see [Options.Soft].
 func (l *Learner) Assess(ctx context.Context, m *raster.Image) (*Soft, error) {
-	if l.assessor == nil {
-		a, err := newAssessor(l)
-		if err != nil {
-			return nil, err
-		}
-		l.own(a)
-		l.assessor = a
+	if err := l.openAssessor(); err != nil {
+		return nil, err
 	}
 	return l.assessor.of(ctx, m)
+}
+
+// openAssessor opens the session that looks at whole images, once.
+func (l *Learner) openAssessor() error {
+	if l.assessor != nil {
+		return nil
+	}
+	a, err := newAssessor(l)
+	if err != nil {
+		return err
+	}
+	l.own(a)
+	l.assessor = a
+	return nil
 }
