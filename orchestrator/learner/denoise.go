@@ -90,12 +90,13 @@ func (t *denoiseTerm) build() (err error) {
 		absent, absentMemory := program.Input[float32](p, "absent", l.arch.Classes)
 		t.labels, t.weights, t.targets, t.rows, t.absent = labelMemory, weightMemory, targetMemory, rowMemory, absentMemory
 		loss = losses.SymmetricCrossEntropy(net.Classify(features), labels, weights, losses.Symmetric{Cross: c.Cross, Reverse: c.Reverse, Smooth: c.Smooth})
-		if near := t.near(features, rows, absent); c.Consistency > 0 {
+		near := t.near(features, rows, absent)
+		if c.Consistency > 0 {
 			away := losses.AssignmentDivergence(near, targets)
 			loss = g.Add(loss, g.Mul(away, g.Scalar(float32(c.Consistency))))
 		}
 		if t.clusters != nil {
-			loss = g.Add(loss, t.clusters.loss(p, t.near(features, rows, absent)))
+			loss = g.Add(loss, t.clusters.loss(p, near))
 		}
 		return loss, g.Mul(loss, g.Scalar(float32(c.Weight)))
 	})

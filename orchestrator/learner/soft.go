@@ -74,7 +74,7 @@ type assessor struct {
 	image  []float32 // [B,3,H,W]
 	share  []float32 // [B,C,h,w] probabilities
 	labels []uint8   // [B,h,w] where they are largest
-	sums   []float32 // [C,D] of the features of each label, of crops that count
+	sums   []float32 // [C,D] of the features of each label, where positions count
 	counts []float32 // [B,h,w] 1 where a position counts
 	width  int       // D
 }
