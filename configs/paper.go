@@ -100,18 +100,3 @@ func (s *Sweep) checkPaper(rows []string) error {
 	}
 	return nil
 }
-
-// parseSubsets reads names of classes' subsets.
-func (s *Sweep) parseSubsets(n *yaml.Node) error {
-	names, err := readNode(reflect.TypeFor[[]string](), n)
-	if err != nil {
-		return fmt.Errorf("line %d: %w", n.Line, err)
-	}
-	s.Subsets = names.([]string)
-	for i, name := range s.Subsets {
-		if name == "" || slices.Contains(s.Subsets[:i], name) {
-			return fmt.Errorf("line %d: %q: want names that differ", n.Line, name)
-		}
-	}
-	return nil
-}

@@ -53,6 +53,8 @@ func TestBadPapers(t *testing.T) {
 		{"misspelt", cited + "{t2s: {miou: 70, mious: 70}}", `paper: row "t2s": "mious" is neither miou, source nor one of the further subsets of the sweep (did you mean miou?)`},
 		{"the first subset is miou", head + "subsets: [a]\npaper: {source: A, rows: {t2s: {miou: 70, a: 70}}}", `row "t2s": "a" is neither`},
 		{"subset twice", head + "subsets: [a, a]", `subsets: line 5: "a": want names that differ`},
+		{"reserved subset", head + "subsets: [a, source]", `subsets: line 5: "source" is a key of published figures`},
+		{"reserved first subset", head + "subsets: [miou]", `subsets: line 5: "miou" is a key`},
 		{"subsets are no list", head + "subsets: {a: 1}", "subsets: line 5: "},
 	} {
 		_, err := LoadSweep(writeSweep(t, c.text))

@@ -2,6 +2,7 @@ package datasets
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -80,6 +81,22 @@ func LoadLabelMap(nameOrFile string) (*LabelMap, error) {
 		return nil, fmt.Errorf("datasets: label map %s: %w", nameOrFile, err)
 	}
 	return m, nil
+}
+
+// MapOf returns the label map of a data set's evaluation that [Options.Layout] and
+// [Options.Map] tell, nil where neither names one.
+func MapOf(layout, nameOrFile string) (*LabelMap, error) {
+	l, err := findLayout(layout)
+	if err != nil {
+		return nil, err
+	}
+	for _, kind := range l.Kinds { // all lead to the same classes
+		nameOrFile = cmp.Or(nameOrFile, kind.Map)
+	}
+	if nameOrFile == "" {
+		return nil, nil
+	}
+	return LoadLabelMap(nameOrFile)
 }
 
 // Name returns the built-in name or the file's.

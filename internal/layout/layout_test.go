@@ -56,7 +56,7 @@ var allowed = map[string][]string{
 	"t2sda/orchestrator/features": {
 		"t2sda/datasets", "t2sda/export/predict", "t2sda/graphs", "t2sda/graphs/engine", "t2sda/graphs/nets", "t2sda/graphs/program", "t2sda/losses", "t2sda/internal/…",
 	},
-	"t2sda/orchestrator/sweep": {"t2sda/orchestrator", "t2sda/configs", "t2sda/export/picture", "t2sda/export/score", "t2sda/internal/…"},
+	"t2sda/orchestrator/sweep": {"t2sda/orchestrator", "t2sda/configs", "t2sda/datasets", "t2sda/export/picture", "t2sda/export/score", "t2sda/internal/…"},
 	"t2sda/orchestrator/trial": {
 		"t2sda/configs", "t2sda/datasets", "t2sda/datasets/streets", "t2sda/graphs/engine", "t2sda/graphs/weights", "t2sda/orchestrator/learner", "t2sda/internal/ranks",
 	},

@@ -25,7 +25,8 @@ type Plan struct {
 	sweep    *configs.Sweep
 	variants []configs.Variant // all rows of the table
 	jobs     []orchestrator.Job
-	cells    []cell // what was asked for, seed by seed
+	cells    []cell                         // what was asked for, seed by seed
+	subsets  map[string]map[string][]string // names of classes, by row and subset
 	seeds    []uint64
 	runs     string // folder of the run directories
 	out      string
@@ -64,6 +65,9 @@ func New(s *configs.Sweep, o Options) (*Plan, error) {
 		if err := orchestrator.Check(v.Config); err != nil {
 			return nil, fmt.Errorf("sweep %s: row %q: %w", s.Name, v.Name, err)
 		}
+	}
+	if err := p.findSubsets(); err != nil {
+		return nil, err
 	}
 	if err := p.selectSeeds(o.Seeds); err != nil {
 		return nil, err

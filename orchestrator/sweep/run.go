@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"t2sda/internal/atomicfile"
@@ -29,7 +30,7 @@ func (p *Plan) Run(ctx context.Context, o orchestrator.Options) (*Table, error) 
 		return nil, err
 	}
 	defer lock.Close() // the lock goes with it
-	known, err := readStore(p.path(".json"))
+	known, err := p.read()
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +66,7 @@ func (p *Plan) train(ctx context.Context, jobs []orchestrator.Job, known *store,
 		return err
 	}
 	for i, r := range results {
-		known.put(entryOf(open[i], r, p.sweep.Subsets))
+		known.put(p.entryOf(open[i], r))
 	}
 	return nil
 }
@@ -74,8 +75,8 @@ func (p *Plan) train(ctx context.Context, jobs []orchestrator.Job, known *store,
 func (p *Plan) failed(known *store) error {
 	var errs []error
 	for _, c := range p.cells {
-		if e := known.find(p.jobs[c.job].Config.Hash(), p.threads); e != nil && e.Error != "" {
-			errs = append(errs, fmt.Errorf("row %s seed %d failed: %s", c.row, c.seed, e.Error))
+		if e := known.find(p.jobs[c.job].Config.Hash(), p.threads); e != nil && !e.settled(p.sweep.Subsets) {
+			errs = append(errs, fmt.Errorf("row %s seed %d failed: %s", c.row, c.seed, e.failure(p.sweep.Subsets)))
 		}
 	}
 	return errors.Join(errs...)
@@ -112,29 +113,44 @@ func (t *Table) print(w io.Writer) error {
 // Print lists the runs that were asked for, where each is known from and how long
 // the others will take, judging by those.
 func (p *Plan) Print(w io.Writer) error {
-	known, err := readStore(p.path(".json"))
+	known, err := p.read()
 	if err != nil {
 		return err
 	}
-	head := []string{"row", "seed", "configuration", "run"}
-	table := p.tabulate(known) // for what was published
-	if table.Paper != nil {
-		head = append(head, table.Paper.heading())
+	lines, open, seconds, err := p.list(known)
+	if err != nil {
+		return err
 	}
-	var lines [][]string
-	var open []string                 // methods of what is not known
-	seconds := map[string][]float64{} // by method, of what is
+	if err := texttable.Write(w, lines[:1], lines[1:]); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w, "%s, %d to be trained, up to %d at a time, threads per run: %d; estimated time: %s\n",
+		plural.Of(len(p.jobs), "run", "runs"), len(open), p.atATime, p.threads, estimate(seconds, open, p.atATime))
+	return err
+}
+
+// list makes a line of every cell, the heads first, and lists the methods of what has to be
+// trained, and by method the seconds that the other runs took.
+func (p *Plan) list(s *store) (lines [][]string, open []string, seconds map[string][]float64, err error) {
+	table := p.tabulate(s) // for what was published
+	lines, seconds = [][]string{{"row", "seed", "configuration", "run"}}, map[string][]float64{}
+	if table.Paper != nil {
+		lines[0] = append(lines[0], table.Paper.heading())
+	}
 	for i, j := range p.jobs {
-		e, where, err := p.known(known, j)
+		e, where, err := p.known(s, j)
 		if err != nil {
-			return fmt.Errorf("%s: %w", j, err)
+			return nil, nil, nil, fmt.Errorf("%s: %w", j, err)
 		}
-		method, said := string(j.Config.Method), "to be trained"
-		if e == nil {
-			open = append(open, method)
-		} else {
+		said := "to be trained"
+		if method := string(j.Config.Method); e.settled(p.sweep.Subsets) {
 			seconds[method] = append(seconds[method], e.Seconds)
 			said = fmt.Sprintf("%s %% in %s", e.score(p.sweep.Subsets).Short(), where)
+		} else {
+			open = append(open, method)
+			if e != nil {
+				said += "; the last time: " + strings.Join(strings.Fields(e.failure(p.sweep.Subsets)), " ")
+			}
 		}
 		for _, c := range p.cells {
 			if c.job == i {
@@ -147,25 +163,20 @@ func (p *Plan) Print(w io.Writer) error {
 			}
 		}
 	}
-	if err := texttable.Write(w, [][]string{head}, lines); err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(w, "%s, %d to be trained, up to %d at a time, threads per run: %d; estimated time: %s\n",
-		plural.Of(len(p.jobs), "run", "runs"), len(open), p.atATime, p.threads, estimate(seconds, open, p.atATime))
-	return err
+	return lines, open, seconds, nil
 }
 
-// known returns what a job reached and where that stands, nil if it has still to
-// be trained.
+// known returns what is known of a job and where that stands, nil if it was never trained.
 func (p *Plan) known(s *store, j orchestrator.Job) (e *Entry, where string, err error) {
-	if e := s.find(j.Config.Hash(), p.threads); e.settled(p.sweep.Subsets) {
-		return e, p.path(".json"), nil
+	stored := s.find(j.Config.Hash(), p.threads)
+	if stored.settled(p.sweep.Subsets) {
+		return stored, p.path(".json"), nil
 	}
 	out, err := orchestrator.Finished(j)
 	if err != nil || out == nil {
-		return nil, "", err
+		return stored, p.path(".json"), err
 	}
-	made := entryOf(j, orchestrator.JobResult{Outcome: out}, p.sweep.Subsets)
+	made := p.entryOf(j, orchestrator.JobResult{Outcome: out})
 	return &made, j.Dir(), nil
 }
 

@@ -48,7 +48,7 @@ func (p *Plan) trainShard(ctx context.Context, o orchestrator.Options) error {
 		return err
 	}
 	defer lock.Close() // the lock goes with it
-	known, err := readStore(p.path(".json"))
+	known, err := p.read()
 	if err != nil {
 		return err
 	}
@@ -59,8 +59,8 @@ func (p *Plan) trainShard(ctx context.Context, o orchestrator.Options) error {
 	}
 	var failed []error
 	for _, j := range jobs {
-		if e := known.find(j.Config.Hash(), p.threads); e != nil && e.Error != "" {
-			failed = append(failed, fmt.Errorf("%s failed: %s", j, e.Error))
+		if e := known.find(j.Config.Hash(), p.threads); e != nil && !e.settled(p.sweep.Subsets) {
+			failed = append(failed, fmt.Errorf("%s failed: %s", j, e.failure(p.sweep.Subsets)))
 		}
 	}
 	return errors.Join(failed...)

@@ -66,13 +66,15 @@ func (s *store) find(hash string, threads int) *Entry {
 	return &s.runs[i]
 }
 
-// put adds a run or replaces what is known of its configuration.
+// put adds a run or replaces what is known of its configuration. What a run has reached is
+// not lost by one that failed.
 func (s *store) put(e Entry) {
-	if old := s.find(e.Hash, e.Threads); old != nil {
+	switch old := s.find(e.Hash, e.Threads); {
+	case old == nil:
+		s.runs = append(s.runs, e)
+	case old.Error != "" || e.Error == "":
 		*old = e
-		return
 	}
-	s.runs = append(s.runs, e)
 }
 
 // seeds lists those of all runs, sorted.
@@ -101,17 +103,24 @@ func (e *Entry) score(subsets []string) score.Score {
 	return e.MIoU
 }
 
-// settled reports whether there is nothing more to learn of a run.
-func (e *Entry) settled(subsets []string) bool {
-	return e != nil && e.Error == "" && !slices.ContainsFunc(subsets, func(name string) bool {
-		_, ok := e.Subsets[name]
-		return !ok
-	})
+// failure says what a run lacks, empty if there is nothing more to learn of it.
+func (e *Entry) failure(subsets []string) string {
+	if e.Error != "" {
+		return e.Error
+	}
+	for _, name := range subsets {
+		if _, ok := e.Subsets[name]; !ok {
+			return fmt.Sprintf("it was scored, but not over all classes that subset %q has now", name)
+		}
+	}
+	return ""
 }
 
-// entryOf translates a job's result. One without a mean over one of the subsets is a
-// failure.
-func entryOf(j orchestrator.Job, r orchestrator.JobResult, subsets []string) Entry {
+// settled reports whether there is nothing more to learn of a run.
+func (e *Entry) settled(subsets []string) bool { return e != nil && e.failure(subsets) == "" }
+
+// entryOf translates a job's result.
+func entryOf(j orchestrator.Job, r orchestrator.JobResult) Entry {
 	c := j.Config
 	e := Entry{
 		Row: j.Row, Method: string(c.Method), Seed: c.Seed, Hash: c.Hash(), Threads: c.Runtime.Threads, Iterations: c.Train.Iterations,
@@ -122,17 +131,6 @@ func entryOf(j orchestrator.Job, r orchestrator.JobResult, subsets []string) Ent
 		return e
 	}
 	result := r.Outcome.Result
-	for _, name := range subsets {
-		mean, ok := result.Subset(name)
-		if !ok {
-			e.Error = fmt.Sprintf("it was scored, but its classes have no subset %q", name)
-			return e
-		}
-		if e.Subsets == nil {
-			e.Subsets = map[string]score.Score{}
-		}
-		e.Subsets[name] = mean.MIoU
-	}
 	e.MIoU, e.Seconds, e.IoU = result.MIoU, r.Outcome.Seconds, map[string]score.Score{}
 	for _, class := range result.Classes {
 		e.IoU[class.Name] = class.IoU

@@ -84,12 +84,13 @@ func (p *Plan) row(t *Table, s *store, v configs.Variant) Row {
 	further := make([][]score.Score, len(t.furtherSubsets()))
 	for _, seed := range t.Seeds {
 		e := p.find(s, v, seed)
-		if e == nil {
+		known := e != nil
+		if !known {
 			e = &Entry{MIoU: missing}
 		}
 		row.Seconds += e.Seconds
-		if e.Error != "" {
-			t.Failures = append(t.Failures, fmt.Sprintf("row %s seed %d failed: %s", v.Name, seed, e.Error))
+		if failure := e.failure(t.Subsets); known && failure != "" {
+			t.Failures = append(t.Failures, fmt.Sprintf("row %s seed %d failed: %s", v.Name, seed, failure))
 		}
 		row.MIoU = append(row.MIoU, e.score(t.Subsets))
 		for k, name := range t.furtherSubsets() {

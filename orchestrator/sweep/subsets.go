@@ -1,0 +1,95 @@
+package sweep
+
+import (
+	"fmt"
+	"slices"
+
+	"t2sda/datasets"
+	"t2sda/export/score"
+	"t2sda/orchestrator"
+)
+
+// findSubsets finds the classes of the sweep's subsets in each row's list of classes, in the
+// order of their train ids, in which evaluations add them up.
+func (p *Plan) findSubsets() error {
+	if len(p.sweep.Subsets) == 0 {
+		return nil
+	}
+	p.subsets = map[string]map[string][]string{}
+	for _, v := range p.variants {
+		m, err := datasets.MapOf(v.Config.Data.Eval.Layout, v.Config.Data.Eval.Map)
+		if err != nil {
+			return fmt.Errorf("sweep %s: row %q: data.eval.map: %w", p.sweep.Name, v.Name, err)
+		}
+		found, names := map[string][]string{}, []string(nil)
+		if m != nil {
+			for _, g := range m.Grouping().Subsets {
+				names = append(names, g.Name)
+				for _, id := range g.Classes {
+					found[g.Name] = append(found[g.Name], m.Space().Classes[id].Name)
+				}
+			}
+		}
+		if err := p.sweep.CheckSubsets(names); err != nil {
+			return fmt.Errorf("sweep %s: row %q: %w", p.sweep.Name, v.Name, err)
+		}
+		p.subsets[v.Name] = found
+	}
+	return nil
+}
+
+// read reads the runs of NAME.json, with their means over the sweep's subsets: a file may
+// get subsets after its runs were trained.
+func (p *Plan) read() (*store, error) {
+	s, err := readStore(p.path(".json"))
+	if err != nil || len(p.sweep.Subsets) == 0 {
+		return s, err
+	}
+	for _, seed := range s.seeds() {
+		for _, v := range p.variants {
+			if e := p.find(s, v, seed); e != nil {
+				p.addSubsets(e, v.Name)
+			}
+		}
+	}
+	return s, nil
+}
+
+// entryOf translates a job's result.
+func (p *Plan) entryOf(j orchestrator.Job, r orchestrator.JobResult) Entry {
+	e := entryOf(j, r)
+	p.addSubsets(&e, j.Row)
+	return e
+}
+
+// addSubsets works the run's means over the sweep's subsets out of its classes' IoU.
+func (p *Plan) addSubsets(e *Entry, row string) {
+	for _, name := range p.sweep.Subsets {
+		if mean, ok := e.meanOver(p.subsets[row][name]); ok {
+			if e.Subsets == nil {
+				e.Subsets = map[string]score.Score{}
+			}
+			e.Subsets[name] = mean
+		}
+	}
+}
+
+// meanOver is the mean IoU over classes, of those that occur: the number that
+// [score.Confusion.MeanIoU] has. Not ok: the run was not scored over all of them.
+func (e *Entry) meanOver(classes []string) (mean score.Score, ok bool) {
+	if len(classes) == 0 || slices.ContainsFunc(classes, func(name string) bool { _, there := e.IoU[name]; return !there }) {
+		return missing, false
+	}
+	var sum score.Score
+	n := 0
+	for _, name := range classes {
+		if iou := e.IoU[name]; iou == iou { // not NaN
+			sum += iou
+			n++
+		}
+	}
+	if n == 0 {
+		return missing, true
+	}
+	return sum / score.Score(n), true
+}
