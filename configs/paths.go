@@ -17,32 +17,42 @@ type path struct {
 	value *string
 	read  bool // by the configured method: ${VAR} is expanded
 	named bool // a name without slash and dot is one of the program's own
+	is    role
 }
+
+// role is what has to lie at a path before the run.
+type role int
+
+const (
+	anything role = iota // what the run makes, or the system finds
+	aFile
+	aFolder // or shards
+)
 
 // paths lists the fields that hold paths.
 func (c *Config) paths() []path {
 	d := &c.Data
 	source, target := !c.LabelsTarget(), c.UsesTarget() || c.LabelsTarget()
 	return []path{
-		{"data.source.root", &d.Source.Root, source, false},
-		{"data.target.root", &d.Target.Root, target, false},
-		{"data.eval.root", &d.Eval.Root, true, false},
-		{"data.source.list", &d.Source.List, source, false},
-		{"data.target.list", &d.Target.List, target, false},
-		{"data.eval.list", &d.Eval.List, true, false},
-		{"data.source.map", &d.Source.Map, source, true},
-		{"data.target.map", &d.Target.Map, target, true},
-		{"data.eval.map", &d.Eval.Map, true, true},
-		{"data.cache", &d.Cache, true, false},
-		{"data.stats_cache", &d.StatsCache, true, false},
-		{"translate.folder", &c.Translate.Folder, true, false},
-		{"translate.model", &c.Translate.Model, c.usesEngine("onnx"), false},
-		{"translate.adain.model", &c.Translate.AdaIN.Model, c.usesEngine("adain"), false},
-		{"translate.styles", &c.Translate.Styles, c.usesEngine(referring...), false},
-		{initField, &c.Model.Init, true, true},
-		{"runtime.library", &c.Runtime.Library, true, false},
-		{"runtime.profile", &c.Runtime.Profile, true, false},
-		{"output", &c.Output, true, false},
+		{"data.source.root", &d.Source.Root, source, false, aFolder},
+		{"data.target.root", &d.Target.Root, target, false, aFolder},
+		{"data.eval.root", &d.Eval.Root, true, false, aFolder},
+		{"data.source.list", &d.Source.List, source, false, aFile},
+		{"data.target.list", &d.Target.List, target, false, aFile},
+		{"data.eval.list", &d.Eval.List, true, false, aFile},
+		{"data.source.map", &d.Source.Map, source, true, aFile},
+		{"data.target.map", &d.Target.Map, target, true, aFile},
+		{"data.eval.map", &d.Eval.Map, true, true, aFile},
+		{"data.cache", &d.Cache, true, false, anything},
+		{"data.stats_cache", &d.StatsCache, true, false, anything},
+		{"translate.folder", &c.Translate.Folder, true, false, aFolder},
+		{"translate.model", &c.Translate.Model, c.usesEngine("onnx"), false, aFile},
+		{"translate.adain.model", &c.Translate.AdaIN.Model, c.usesEngine("adain"), false, aFile},
+		{"translate.styles", &c.Translate.Styles, c.usesEngine(referring...), false, aFolder},
+		{initField, &c.Model.Init, true, true, aFile},
+		{"runtime.library", &c.Runtime.Library, true, false, anything},
+		{"runtime.profile", &c.Runtime.Profile, true, false, anything},
+		{"output", &c.Output, true, false, anything},
 	}
 }
 
@@ -53,8 +63,12 @@ func relative(field, text string) bool {
 }
 
 func (p path) isRelative(text string) bool {
-	name := p.named && (!strings.ContainsAny(text, `/.`) || p.field == initField && strings.HasPrefix(text, FetchPrefix))
-	return text != "" && !name && !isURL(text) && !filepath.IsAbs(text) && !strings.HasPrefix(text, "${") && !shellOnly.MatchString(text)
+	return text != "" && !p.isName(text) && !isURL(text) && !filepath.IsAbs(text) && !strings.HasPrefix(text, "${") && !shellOnly.MatchString(text)
+}
+
+// isName reports whether the text is a name of the program's own, or of what it fetches.
+func (p path) isName(text string) bool {
+	return p.named && (!strings.ContainsAny(text, `/.`) || p.field == initField && strings.HasPrefix(text, FetchPrefix))
 }
 
 // isURL reports whether a path is one of a bucket, which is the same from anywhere.

@@ -88,9 +88,9 @@ func Compare(ctx context.Context, cfg configs.Config, c CompareOptions, o Option
 	atATime, threads := Seats(c.Jobs, cfg.Runtime.Threads)
 	cfg.Runtime.Threads = threads
 	jobs := c.jobs(cfg, dir)
-	results, err := TrainAll(ctx, jobs, atATime, o)
-	if err != nil {
-		return nil, err
+	results, missing := TrainAll(ctx, jobs, atATime, o)
+	if missing != nil && complete(results) == 0 {
+		return nil, missing
 	}
 	table := &Comparison{Name: cfg.Name, Iterations: cfg.Train.Iterations, Threads: threads, Seeds: c.Seeds}
 	for _, method := range c.Methods {
@@ -107,7 +107,7 @@ func Compare(ctx context.Context, cfg configs.Config, c CompareOptions, o Option
 		table.Failures = strings.Split(failed.Error(), "\n")
 	}
 	table.finish()
-	return table, errors.Join(table.write(o.Disk, dir), table.print(o.Out), failed)
+	return table, errors.Join(missing, table.write(o.Disk, dir), table.print(o.Out), failed)
 }
 
 // jobs lists the comparison's runs, seed by seed, so that what an interrupted

@@ -28,7 +28,8 @@ func (j Job) Dir() string { return filepath.Join(j.Config.Output, j.Config.Name)
 
 func (j Job) String() string { return fmt.Sprintf("%s, seed %d", j.Row, j.Config.Seed) }
 
-// JobResult is what became of a job: either Outcome or Err is nil.
+// JobResult is what became of a job: either Outcome or Err is nil, both where it was not
+// trained.
 type JobResult struct {
 	Outcome *Outcome
 	Err     error
@@ -56,22 +57,28 @@ func Seats(jobs, threads int) (atATime, each int) {
 // time: one that fails leaves the others alone, and its result says why. Runs
 // that are complete are read back, others continue from their last checkpoint.
 // It returns an error when nothing could be trained at all, and the context's
-// error, after every run under way has saved a checkpoint, when ctx ends. The
-// results are in the jobs' order; no two jobs may have one directory.
+// error, after every run under way has saved a checkpoint, when ctx ends. With a
+// [MissingError] the results of runs that are complete come, too, and the others' are
+// empty; with any other error there are none. The results are in the jobs' order; no two
+// jobs may have one directory.
 func TrainAll(ctx context.Context, jobs []Job, atATime int, o Options) ([]JobResult, error) {
 	results := make([]JobResult, len(jobs))
 	var open []int
+	var waiting []Job
 	for i, j := range jobs {
 		done, err := Finished(j)
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", j, err)
 		}
 		if results[i].Outcome = done; done == nil {
-			open = append(open, i)
+			open, waiting = append(open, i), append(waiting, j)
 		}
 	}
 	if len(open) == 0 {
 		return results, nil
+	}
+	if err := checkInputs(waiting); err != nil {
+		return results, err
 	}
 	if err := prepareAll(ctx, jobs, open, o); err != nil {
 		return nil, err
@@ -107,14 +114,12 @@ func prepareAll(ctx context.Context, jobs []Job, open []int, o Options) error {
 	if err := e.Close(); err != nil {
 		return err
 	}
-	var cfgs []configs.Config
 	for _, i := range open {
 		if err := renderStreets(ctx, jobs[i].Config, o); err != nil {
 			return fmt.Errorf("%s: %w", jobs[i], err)
 		}
-		cfgs = append(cfgs, jobs[i].Config)
 	}
-	return checkRoots(cfgs)
+	return nil
 }
 
 func complete(results []JobResult) int {

@@ -18,19 +18,7 @@ import (
 // unless it is there already.
 func renderStreets(ctx context.Context, cfg configs.Config, o Options) error {
 	s := cfg.Data.Streets
-	if !s.Enabled {
-		return nil
-	}
-	for _, d := range []struct {
-		field, root string
-		domain      streets.Domain
-	}{
-		{"data.source.root", cfg.Data.Source.Root, streets.Game},
-		{"data.target.root", cfg.Data.Target.Root, streets.Camera},
-	} {
-		if !slices.Contains(s.Domains, string(d.domain)) || !readsRoot(cfg, d.root) {
-			continue
-		}
+	for _, d := range streetRoots(cfg) {
 		if _, err := os.Stat(d.root); errors.Is(err, fs.ErrNotExist) {
 			o.Log.Info("rendering the street world", zap.String("domain", string(d.domain)), zap.Int("images", s.Train+s.Val), zap.String("folder", d.root))
 		}
@@ -43,6 +31,25 @@ func renderStreets(ctx context.Context, cfg configs.Config, o Options) error {
 		}
 	}
 	return nil
+}
+
+// streetRoot is where a domain of the embedded world goes.
+type streetRoot struct {
+	field, root string
+	domain      streets.Domain
+}
+
+// streetRoots lists the roots that are rendered for cfg's run.
+func streetRoots(cfg configs.Config) []streetRoot {
+	if !cfg.Data.Streets.Enabled {
+		return nil
+	}
+	return slices.DeleteFunc([]streetRoot{
+		{"data.source.root", cfg.Data.Source.Root, streets.Game},
+		{"data.target.root", cfg.Data.Target.Root, streets.Camera},
+	}, func(r streetRoot) bool {
+		return !slices.Contains(cfg.Data.Streets.Domains, string(r.domain)) || !readsRoot(cfg, r.root)
+	})
 }
 
 // readsRoot reports whether the run reads images below root.

@@ -20,7 +20,8 @@ import (
 
 // Run trains what was asked for and is not known yet, prints the table and
 // writes NAME.json, NAME.md and NAME.png. Runs that fail are holes in the table,
-// and an error at the end. Of a shard, no table is made.
+// and an error at the end. Where data is missing, nothing is trained and what is known is
+// tabulated. Of a shard, no table is made.
 func (p *Plan) Run(ctx context.Context, o orchestrator.Options) (*Table, error) {
 	if p.shard.Of > 0 {
 		return nil, p.trainShard(ctx, o)
@@ -43,11 +44,12 @@ func (p *Plan) Run(ctx context.Context, o orchestrator.Options) (*Table, error) 
 			return nil, err
 		}
 	}
-	if err := p.train(ctx, p.jobs, known, o); err != nil {
+	err = p.train(ctx, p.jobs, known, o)
+	if missing := new(orchestrator.MissingError); err != nil && (!errors.As(err, &missing) || len(known.runs) == 0) {
 		return nil, err
 	}
 	t := p.tabulate(known)
-	return t, errors.Join(p.write(o.Disk, t), t.print(o.Out), p.failed(known))
+	return t, errors.Join(err, p.write(o.Disk, t), t.print(o.Out), p.failed(known))
 }
 
 // train trains those of the jobs that the store has no outcome of and puts theirs there.
@@ -62,13 +64,12 @@ func (p *Plan) train(ctx context.Context, jobs []orchestrator.Job, known *store,
 		fmt.Fprintf(o.Out, "%d of %d runs are in %s\n", n, len(jobs), p.path(".json"))
 	}
 	results, err := orchestrator.TrainAll(ctx, open, p.atATime, o)
-	if err != nil {
-		return err
-	}
 	for i, r := range results {
-		known.put(p.entryOf(open[i], r))
+		if r.Outcome != nil || r.Err != nil {
+			known.put(p.entryOf(open[i], r))
+		}
 	}
-	return nil
+	return err
 }
 
 // failed joins the errors of what was asked for.
