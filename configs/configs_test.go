@@ -78,7 +78,7 @@ func TestExtendsAndSettings(t *testing.T) {
 func TestEnvironment(t *testing.T) {
 	path := write(t, "c.yaml", "extends: streets\ndata: {cache: \"${T2SDA_TEST_ROOT}/c\", eval: {root: \"${T2SDA_TEST_ROOT}/val\"}}\n")
 	_, err := Load(path, nil)
-	if err == nil || !strings.Contains(err.Error(), "data.eval.root, data.cache: environment variable T2SDA_TEST_ROOT is not set") {
+	if err == nil || !strings.Contains(err.Error(), "data.cache, data.eval.root: environment variable T2SDA_TEST_ROOT is not set") {
 		t.Errorf("have %v", err)
 	}
 	t.Setenv("T2SDA_TEST_ROOT", "/d")
@@ -96,8 +96,9 @@ func TestMissingRoots(t *testing.T) {
 		os.Unsetenv(name)
 	}
 	_, err := Load("gta5-cityscapes", nil)
-	want := "configuration gta5-cityscapes: data.source.root: environment variable GTA5_ROOT is not set; " +
-		"data.target.root, data.eval.root: environment variable CITYSCAPES_ROOT is not set (set it, or the field: data.source.root=DIR)"
+	want := "configuration gta5-cityscapes: " +
+		"data.eval.root, data.target.root: environment variable CITYSCAPES_ROOT is not set, or empty (set it, or data.eval.root=… data.target.root=…); " +
+		"data.source.root: environment variable GTA5_ROOT is not set, or empty (set it, or data.source.root=…)"
 	if err == nil || err.Error() != want {
 		t.Errorf("have %v\nwant %s", err, want)
 	}
@@ -113,7 +114,7 @@ func TestMissingRoots(t *testing.T) {
 	}
 	os.Setenv("CITYSCAPES_ROOT", "")
 	_, err = Load("gta5-cityscapes", nil)
-	if err == nil || !strings.Contains(err.Error(), "data.eval.root: is empty") {
+	if err == nil || !strings.Contains(err.Error(), "CITYSCAPES_ROOT is not set, or empty") {
 		t.Errorf("an empty variable: %v", err)
 	}
 }

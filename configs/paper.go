@@ -6,6 +6,8 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strings"
+	"unicode"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -35,8 +37,8 @@ const (
 func (s *Sweep) parsePaper(n *yaml.Node) error {
 	s.Paper = &Paper{Rows: map[string]Published{}}
 	return members(resolved(n), "", map[string]func(*yaml.Node) error{
-		"source": textInto(&s.Paper.Source),
-		"on":     textInto(&s.Paper.On),
+		"source": lineInto(&s.Paper.Source),
+		"on":     lineInto(&s.Paper.On),
 		"rows": func(n *yaml.Node) error {
 			return pairs(resolved(n), func(row string, figures *yaml.Node) (err error) {
 				s.Paper.Rows[row], err = publishedOf(figures)
@@ -51,19 +53,20 @@ func publishedOf(n *yaml.Node) (Published, error) {
 	p := Published{Subsets: map[string]float64{}}
 	err := pairs(resolved(n), func(key string, value *yaml.Node) error {
 		if key == paperSource {
-			return textInto(&p.Source)(value)
+			return lineInto(&p.Source)(value)
 		}
 		figure, err := readNode(reflect.TypeFor[float64](), value)
 		if err != nil {
 			return fmt.Errorf("line %d: %w", value.Line, err)
 		}
-		if f := figure.(float64); !(f >= 1 && f <= 100) {
-			return fmt.Errorf("line %d: want per cent, from 1 to 100, have %g", value.Line, f)
-		}
-		if key == paperMIoU {
-			p.MIoU = figure.(float64)
-		} else {
-			p.Subsets[key] = figure.(float64)
+		percent := figure.(float64)
+		switch {
+		case !(percent >= 1 && percent <= 100):
+			return fmt.Errorf("line %d: want per cent, from 1 to 100, have %g", value.Line, percent)
+		case key == paperMIoU:
+			p.MIoU = percent
+		default:
+			p.Subsets[key] = percent
 		}
 		return nil
 	})
@@ -73,6 +76,23 @@ func publishedOf(n *yaml.Node) (Published, error) {
 	return p, err
 }
 
+// lineInto reads a line of text for documents and terminals, without blanks around it.
+func lineInto(to *string) func(*yaml.Node) error {
+	return func(n *yaml.Node) error {
+		if err := textInto(to)(n); err != nil {
+			return err
+		}
+		*to = strings.TrimSpace(*to)
+		switch text := *to; {
+		case text == "":
+			return fmt.Errorf("line %d: is empty: write what it is, or leave it out", n.Line)
+		case strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }):
+			return fmt.Errorf("line %d: want one line of plain text, without control characters, have %q", n.Line, text)
+		}
+		return nil
+	}
+}
+
 // checkPaper wants a citation and figures, of rows and subsets that there are.
 func (s *Sweep) checkPaper(rows []string) error {
 	p := s.Paper
@@ -80,7 +100,7 @@ func (s *Sweep) checkPaper(rows []string) error {
 		return nil
 	}
 	if p.Source == "" {
-		return errors.New("paper: source: is empty: cite where the figures stand")
+		return errors.New("paper: source: is not there: cite where the figures stand")
 	}
 	if len(p.Rows) == 0 {
 		return errors.New("paper: rows: is empty: give the figures of at least one row, as NAME: {miou: 68.3}")

@@ -15,7 +15,7 @@ seeds: [1]
 subsets: [synthia-16, synthia-13]
 grid: {loss.pull.tau: [0.1, 0.2]}
 paper:
-  source: "Somebody, 2024, Table 3"
+  source: "  Somebody, 2024, Table 3 "
   on: GTA5 → Cityscapes
   rows:
     tau=0.2: {miou: 62.8, synthia-13: 69.4}
@@ -40,7 +40,13 @@ func TestBadPapers(t *testing.T) {
 		{"no mapping", head + "paper: 70", "paper: line 5: want key: value pairs"},
 		{"empty", head + "paper:", "paper: line 5: want key: value pairs"},
 		{"unknown key", head + "paper: {sorce: A}", `paper: line 5: unknown key "sorce" (did you mean source?)`},
-		{"uncited", head + "paper: {rows: {t2s: {miou: 70}}}", "paper: source: is empty: cite where the figures stand"},
+		{"uncited", head + "paper: {rows: {t2s: {miou: 70}}}", "paper: source: is not there: cite where the figures stand"},
+		{"blank source", head + "paper: {source: ' ', rows: {t2s: {miou: 70}}}", "paper: source: line 5: is empty: write what it is"},
+		{"blank source of a row", cited + "{t2s: {miou: 70, source: ''}}", "paper: rows: t2s: source: line 7: is empty"},
+		{"blank data", head + "paper: {source: A, on: '  ', rows: {t2s: {miou: 70}}}", "paper: on: line 5: is empty"},
+		{"two lines", head + "paper: {source: \"A\\n\\nB\", rows: {t2s: {miou: 70}}}", `paper: source: line 5: want one line of plain text, without control characters, have "A\n\nB"`},
+		{"a terminal's", cited + `{t2s: {miou: 70, source: "\e[2J"}}`, "paper: rows: t2s: source: line 7: want one line"},
+		{"turned", head + `paper: {source: A, on: "\u202ex", rows: {t2s: {miou: 70}}}`, "paper: on: line 5: want one line"},
 		{"no rows", head + "paper: {source: A}", "paper: rows: is empty"},
 		{"no such row", cited + "{t2: {miou: 70}}", `paper: there is no row "t2" (did you mean t2s?)`},
 		{"row twice", cited + "{t2s: {miou: 70}, t2s: {miou: 71}}", `key "t2s" is there twice`},
@@ -75,10 +81,17 @@ func TestUnsetVariablesOfRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	want := "sweep paper-gta5-r101: configuration gta5-cityscapes-r101: " +
+		"data.eval.root, data.target.root: environment variable CITYSCAPES_ROOT is not set, or empty (set it, or data.eval.root=… data.target.root=…); " +
+		"data.source.root: environment variable GTA5_ROOT is not set, or empty (set it, or data.source.root=…)"
 	_, err = s.Variants(nil)
-	want := "sweep paper-gta5-r101: configuration gta5-cityscapes-r101: data.source.root: environment variable GTA5_ROOT is not set; " +
-		"data.eval.root, data.target.root: environment variable CITYSCAPES_ROOT is not set (set it, or the field: data.source.root=DIR)"
 	if err == nil || err.Error() != want {
 		t.Errorf("have %v\nwant %s", err, want)
+	}
+	for _, name := range []string{"GTA5_ROOT", "CITYSCAPES_ROOT"} {
+		os.Setenv(name, "")
+	}
+	if _, err := s.Variants(nil); err == nil || err.Error() != want {
+		t.Errorf("empty: have %v\nwant %s", err, want)
 	}
 }

@@ -151,7 +151,7 @@ func (c *Config) leaveOut() {
 var variable = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
 
 // expand replaces ${VAR} in every path that the run reads by the environment's
-// value. Variables that are not set are one error, an [unsetVariables].
+// value. Variables that are not set, or empty, are one error, an [unsetVariables].
 func (c *Config) expand() error {
 	unset := new(unsetVariables)
 	for _, path := range c.paths() {
@@ -160,32 +160,28 @@ func (c *Config) expand() error {
 		}
 		*path.value = variable.ReplaceAllStringFunc(*path.value, func(m string) string {
 			name := m[2 : len(m)-1]
-			value, ok := os.LookupEnv(name)
-			if !ok {
+			value := os.Getenv(name)
+			if value == "" { // nor is an empty one a place
 				unset.note(name, path.field)
 			}
 			return value
 		})
 	}
-	if len(unset.names) == 0 {
+	if len(unset.fields) == 0 {
 		return nil
 	}
 	return unset
 }
 
 // unsetVariables is the error of variables of the environment that paths name and that
-// are not set.
+// are not set, or empty.
 type unsetVariables struct {
-	names  []string            // in the order of the first fields that name them
 	fields map[string][]string // by variable
 }
 
 func (u *unsetVariables) note(name, field string) {
 	if u.fields == nil {
 		u.fields = map[string][]string{}
-	}
-	if u.fields[name] == nil {
-		u.names = append(u.names, name)
 	}
 	if !slices.Contains(u.fields[name], field) {
 		u.fields[name] = append(u.fields[name], field)
@@ -194,17 +190,20 @@ func (u *unsetVariables) note(name, field string) {
 
 // add notes those of another configuration, too.
 func (u *unsetVariables) add(other *unsetVariables) {
-	for _, name := range other.names {
-		for _, field := range other.fields[name] {
+	for name, fields := range other.fields {
+		for _, field := range fields {
 			u.note(name, field)
 		}
 	}
 }
 
+// Error names the variables in the alphabet's order, each with its fields and the mend.
 func (u *unsetVariables) Error() string {
 	var missing []string
-	for _, name := range u.names {
-		missing = append(missing, fmt.Sprintf("%s: environment variable %s is not set", strings.Join(u.fields[name], ", "), name))
+	for _, name := range slices.Sorted(maps.Keys(u.fields)) {
+		fields := slices.Sorted(slices.Values(u.fields[name]))
+		missing = append(missing, fmt.Sprintf("%s: environment variable %s is not set, or empty (set it, or %s=…)",
+			strings.Join(fields, ", "), name, strings.Join(fields, "=… ")))
 	}
-	return fmt.Sprintf("%s (set it, or the field: %s=DIR)", strings.Join(missing, "; "), u.fields[u.names[0]][0])
+	return strings.Join(missing, "; ")
 }

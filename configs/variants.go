@@ -219,7 +219,7 @@ func (s *Sweep) Variants(settings []string) ([]Variant, error) {
 		}
 		out = append(out, v)
 	}
-	if len(unset.names) > 0 {
+	if len(unset.fields) > 0 {
 		faults = append(faults, fmt.Errorf("sweep %s: configuration %s: %w", s.path, s.Config, &unset))
 	}
 	return out, errors.Join(faults...)
