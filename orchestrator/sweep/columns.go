@@ -32,11 +32,13 @@ func (t *Table) columns() []column {
 // means are the means over the seeds, each beside what was published.
 func (t *Table) means() []column {
 	all := []column{{"mean ± std", func(r Row) string { return spread("%.1f", r.Mean, r.Std, r.runs()) }}}
-	all = t.addPublished(all, t.Paper.heading(), "%.1f", (*Published).miou)
+	all = t.addPublished(all, t.Paper.heading(), "%.1f", (*Figures).miou)
 	for k, name := range t.furtherSubsets() {
-		all = append(all, column{name, func(r Row) string { return spread("%.1f", r.Further[k].Mean, r.Further[k].Std, r.runs()) }})
-		all = t.addPublished(all, "paper, "+name, "%.1f", func(p *Published) score.Score {
-			if figure, ok := p.Subsets[name]; ok {
+		all = append(all, column{name, func(r Row) string {
+			return spread("%.1f", r.Further[k].Mean, r.Further[k].Std, r.Further[k].Runs)
+		}})
+		all = t.addPublished(all, "published, "+name, "%.1f", func(f *Figures) score.Score {
+			if figure, ok := f.Subsets[name]; ok {
 				return figure
 			}
 			return missing
@@ -50,18 +52,20 @@ func (t *Table) means() []column {
 func (t *Table) against() []column {
 	var all []column
 	if t.Baseline != "" {
-		all = append(all, column{"difference", func(r Row) string { return spread("%+.1f", r.Difference, r.DifferenceStd, t.pairs(r)) }})
-		all = t.addPublished(all, "paper's difference", "%+.1f", func(p *Published) score.Score { return p.Difference })
+		all = append(all, column{"difference", func(r Row) string {
+			return spread("%+.1f", r.Difference, r.DifferenceStd, t.pairs(r))
+		}})
+		all = t.addPublished(all, "published difference", "%+.1f", func(f *Figures) score.Score { return f.Difference })
 	}
 	if t.Oracle != "" {
 		all = append(all, column{"gap recovered", func(r Row) string { return spread("%.0f %%", r.Gap, 0, 1) }})
-		all = t.addPublished(all, "paper's gap", "%.0f %%", func(p *Published) score.Score { return p.Gap })
+		all = t.addPublished(all, "published gap", "%.0f %%", func(f *Figures) score.Score { return f.Gap })
 	}
 	return all
 }
 
 // addPublished adds a column of published figures if there are any.
-func (t *Table) addPublished(all []column, head, format string, figure func(*Published) score.Score) []column {
+func (t *Table) addPublished(all []column, head, format string, figure func(*Figures) score.Score) []column {
 	if !t.publishes(figure) {
 		return all
 	}

@@ -10,14 +10,15 @@ import (
 	"t2sda/export/score"
 )
 
-// Paper is what was published of a table; see [configs.Paper].
-type Paper struct {
+// Citation says what the published figures of a table are; see [configs.Paper].
+type Citation struct {
 	Source string `json:"source"`
 	On     string `json:"on,omitempty"`
 }
 
-// Published is what was published of a row. NaN stands for what was not.
-type Published struct {
+// Figures are what was published of a row; see [configs.Published]. NaN stands for what was
+// not, and for what could only be told from two sources.
+type Figures struct {
 	MIoU       score.Score            `json:"miou"`
 	Subsets    map[string]score.Score `json:"subsets,omitempty"`
 	Difference score.Score            `json:"difference"` // to the baseline's published figure
@@ -30,14 +31,13 @@ func (t *Table) addPaper(p *configs.Paper) {
 	if p == nil {
 		return
 	}
-	t.Paper = &Paper{Source: p.Source, On: p.On}
-	below, above := miouOf(p, t.Baseline), miouOf(p, t.Oracle)
+	t.Paper = &Citation{Source: p.Source, On: p.On}
 	for i := range t.Rows {
 		figures, ok := p.Rows[t.Rows[i].Name]
 		if !ok {
 			continue
 		}
-		row := &Published{MIoU: share(figures.MIoU), Difference: missing, Gap: missing, Source: figures.Source}
+		row := &Figures{MIoU: share(figures.MIoU), Difference: missing, Gap: missing, Source: figures.Source}
 		for name, f := range figures.Subsets {
 			if row.Subsets == nil {
 				row.Subsets = map[string]score.Score{}
@@ -45,6 +45,7 @@ func (t *Table) addPaper(p *configs.Paper) {
 			row.Subsets[name] = share(f)
 		}
 		if t.Rows[i].Name != t.Baseline {
+			below, above := beside(p, t.Baseline, figures), beside(p, t.Oracle, figures)
 			row.Difference = row.MIoU - below // NaN where it has none
 			row.Gap = recovered([]score.Score{row.MIoU}, []score.Score{below}, []score.Score{above})
 		}
@@ -52,9 +53,10 @@ func (t *Table) addPaper(p *configs.Paper) {
 	}
 }
 
-// miouOf is the published mIoU of a row.
-func miouOf(p *configs.Paper, row string) score.Score {
-	if figures, ok := p.Rows[row]; ok {
+// beside is the published mIoU of a row that others' figures are held against: those of
+// the same source only, as papers train their baselines in ways of their own.
+func beside(p *configs.Paper, row string, others configs.Published) score.Score {
+	if figures, ok := p.Rows[row]; ok && figures.Source == others.Source {
 		return share(figures.MIoU)
 	}
 	return missing
@@ -64,17 +66,17 @@ func miouOf(p *configs.Paper, row string) score.Score {
 func share(percent float64) score.Score { return score.Score(math.Round(1e4*percent) / 1e6) }
 
 // heading is that of the column of published figures.
-func (p *Paper) heading() string {
-	if p != nil && p.On != "" {
-		return "paper, " + p.On
+func (c *Citation) heading() string {
+	if c != nil && c.On != "" {
+		return "published, " + c.On
 	}
-	return "paper"
+	return "published"
 }
 
-func (p *Published) miou() score.Score { return p.MIoU }
+func (f *Figures) miou() score.Score { return f.MIoU }
 
 // published is a cell of the row's published figures.
-func (r Row) published(format string, figure func(*Published) score.Score) string {
+func (r Row) published(format string, figure func(*Figures) score.Score) string {
 	if r.Paper == nil {
 		return "–"
 	}
@@ -82,8 +84,10 @@ func (r Row) published(format string, figure func(*Published) score.Score) strin
 }
 
 // publishes reports whether a row has the published figure.
-func (t *Table) publishes(figure func(*Published) score.Score) bool {
-	return slices.ContainsFunc(t.Rows, func(r Row) bool { return r.Paper != nil && !math.IsNaN(float64(figure(r.Paper))) })
+func (t *Table) publishes(figure func(*Figures) score.Score) bool {
+	return slices.ContainsFunc(t.Rows, func(r Row) bool {
+		return r.Paper != nil && !math.IsNaN(float64(figure(r.Paper)))
+	})
 }
 
 // sources cites what the published figures come from, a line each.
@@ -91,9 +95,10 @@ func (t *Table) sources() []string {
 	if t.Paper == nil {
 		return nil
 	}
-	first := "paper: " + t.Paper.Source
+	first := "published: " + t.Paper.Source
 	if t.Paper.On != "" {
-		first += fmt.Sprintf(". Its figures are of %s: orders and differences can be held against this table's, values cannot.", t.Paper.On)
+		first += fmt.Sprintf(". Its figures are of %s: orders and differences can be held against this table's, "+
+			"values cannot.", t.Paper.On)
 	}
 	lines := []string{first}
 	var cited []string

@@ -83,22 +83,22 @@ func (p *Plan) failed(known *store) error {
 	return errors.Join(errs...)
 }
 
+// write writes the table's files. A picture from before goes where there is nothing to draw
+// any more.
 func (p *Plan) write(disk atomicfile.Disk, t *Table) error {
 	err := errors.Join(disk.WriteJSON(p.path(".json"), t), disk.Write(p.path(".md"), []byte(t.Markdown())))
-	for _, r := range t.Rows {
-		if !math.IsNaN(float64(r.Mean)) { // there is something to draw
-			img, drawn := p.picture(t)
-			if drawn != nil {
-				return errors.Join(err, drawn)
-			}
-			text, encoded := raster.EncodePNG(img)
-			if encoded != nil {
-				return errors.Join(err, encoded)
-			}
-			return errors.Join(err, disk.Write(p.path(".png"), text))
-		}
+	if !slices.ContainsFunc(t.Rows, func(r Row) bool { return !math.IsNaN(float64(r.Mean)) }) {
+		return errors.Join(err, disk.RemoveAll(p.path(".png")))
 	}
-	return err
+	img, drawn := p.picture(t)
+	if drawn != nil {
+		return errors.Join(err, drawn)
+	}
+	text, encoded := raster.EncodePNG(img)
+	if encoded != nil {
+		return errors.Join(err, encoded)
+	}
+	return errors.Join(err, disk.Write(p.path(".png"), text))
 }
 
 func (t *Table) print(w io.Writer) error {
@@ -157,7 +157,7 @@ func (p *Plan) list(s *store) (lines [][]string, open []string, seconds map[stri
 			if c.job == i {
 				line := []string{c.row, fmt.Sprint(c.seed), j.Config.Hash(), said}
 				if table.Paper != nil {
-					line = append(line, table.Rows[table.row(c.row)].published("%.1f", (*Published).miou))
+					line = append(line, table.Rows[table.row(c.row)].published("%.1f", (*Figures).miou))
 				}
 				lines = append(lines, line)
 				said = "the same run"

@@ -11,6 +11,7 @@ import (
 
 	"t2sda/datasets"
 	"t2sda/export/score"
+	"t2sda/internal/atomicfile"
 	"t2sda/internal/raster"
 	"t2sda/orchestrator"
 )
@@ -166,5 +167,42 @@ func TestFailuresKeepFigures(t *testing.T) {
 	}
 	if (*Entry)(nil).settled(nil) {
 		t.Error("what is not there is settled")
+	}
+}
+
+// TestSubsetOfOneRun: a deviation is of the runs that have a mean over the subset, not of
+// all of the row's.
+func TestSubsetOfOneRun(t *testing.T) {
+	p := plan(t, load(t, overSubsets), Options{})
+	s := &store{}
+	for seed, subsets := range []map[string]score.Score{{"synthia-13": 0.4, "synthia-16": 0.3}, {"synthia-13": 0.6}} {
+		p.put(t, s, "base", uint64(seed+1), 0.5, 10, "")
+		s.runs[seed].Subsets = subsets
+	}
+	table := p.tabulate(s)
+	base := table.Rows[table.row("base")]
+	if further := base.Further[0]; further != (Spread{0.3, 0, 1}) {
+		t.Errorf("have %+v", further)
+	}
+	if text := table.Markdown(); !strings.Contains(text, "| base | 40.0 | 60.0 | – | 50.0 ± 14.1 | 30.0 |") {
+		t.Errorf("have\n%s", text)
+	}
+}
+
+// TestStalePicture: a table with nothing to draw leaves no picture of what there was.
+func TestStalePicture(t *testing.T) {
+	p := plan(t, load(t, byHand), Options{Out: t.TempDir()})
+	s := &store{}
+	p.put(t, s, "base", 1, 0.5, 10, "")
+	for _, c := range []struct {
+		known *store
+		want  bool
+	}{{&store{}, false}, {s, true}, {&store{}, false}} {
+		if err := p.write(atomicfile.Disk{}, p.tabulate(c.known)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(p.path(".png")); (err == nil) != c.want {
+			t.Errorf("of %d runs there is: %v", len(c.known.runs), err)
+		}
 	}
 }

@@ -19,17 +19,17 @@ var missing = score.Score(math.NaN())
 
 // Table is a sweep's result.
 type Table struct {
-	Name     string   `json:"name"`
-	Title    string   `json:"title"`
-	Caption  string   `json:"caption"`
-	Baseline string   `json:"baseline,omitempty"`
-	Oracle   string   `json:"oracle,omitempty"`
-	Subsets  []string `json:"subsets,omitempty"` // of classes: scores are means over the first one, see [configs.Sweep]
-	Paper    *Paper   `json:"paper,omitempty"`
-	Seeds    []uint64 `json:"seeds"`
-	Rows     []Row    `json:"rows"`
-	Failures []string `json:"failures,omitempty"`
-	Runs     []Entry  `json:"runs"` // by configuration; also of what is not in the rows any more
+	Name     string    `json:"name"`
+	Title    string    `json:"title"`
+	Caption  string    `json:"caption"`
+	Baseline string    `json:"baseline,omitempty"`
+	Oracle   string    `json:"oracle,omitempty"`
+	Subsets  []string  `json:"subsets,omitempty"` // of classes: scores are means over the first one, see [configs.Sweep]
+	Paper    *Citation `json:"paper,omitempty"`
+	Seeds    []uint64  `json:"seeds"`
+	Rows     []Row     `json:"rows"`
+	Failures []string  `json:"failures,omitempty"`
+	Runs     []Entry   `json:"runs"` // by configuration; also of what is not in the rows any more
 }
 
 // Row is a line of the table. NaN stands for what is not there.
@@ -47,13 +47,14 @@ type Row struct {
 	Gap     score.Score `json:"gap_recovered"`
 	Seconds float64     `json:"seconds"`           // mean per run
 	Further []Spread    `json:"further,omitempty"` // means over the table's further subsets
-	Paper   *Published  `json:"paper,omitempty"`
+	Paper   *Figures    `json:"paper,omitempty"`
 }
 
 // Spread is a mean over seeds, and the sample's deviation.
 type Spread struct {
 	Mean score.Score `json:"mean"`
 	Std  score.Score `json:"std"`
+	Runs int         `json:"runs"` // that have one
 }
 
 // tabulate makes the table of everything in the store that belongs to the sweep's
@@ -101,8 +102,8 @@ func (p *Plan) row(t *Table, s *store, v configs.Variant) Row {
 	row.Mean, row.Std, n = orchestrator.MeanStd(row.MIoU)
 	row.Seconds /= float64(max(n, 1))
 	for _, scores := range further {
-		mean, std, _ := orchestrator.MeanStd(scores)
-		row.Further = append(row.Further, Spread{mean, std})
+		mean, std, n := orchestrator.MeanStd(scores)
+		row.Further = append(row.Further, Spread{mean, std, n})
 	}
 	return row
 }
