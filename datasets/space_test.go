@@ -274,3 +274,35 @@ func TestGrouping(t *testing.T) {
 		t.Errorf("camvid: %v, %v", plain.Grouping(), err)
 	}
 }
+
+// TestMapOf: whichever way a layout's labels are numbered, they lead to the same classes,
+// which the layout tells without any file; a map that is given comes first.
+func TestMapOf(t *testing.T) {
+	for _, l := range loadLayouts() {
+		m, err := MapOf(l.Name, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, kind := range l.Kinds {
+			if kind.Map == "" {
+				continue
+			}
+			other, err := LoadLabelMap(kind.Map)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if m == nil || !m.Space().Equal(other.Space()) || !cmp.Equal(m.Grouping(), other.Grouping()) {
+				t.Errorf("layout %s: %s leads to other classes", l.Name, kind.Map)
+			}
+		}
+	}
+	if m, err := MapOf("cityscapes", "camvid"); err != nil || m.Name() != "camvid" {
+		t.Errorf("have %v, %v", m, err)
+	}
+	if m, err := MapOf("", ""); m != nil || err != nil {
+		t.Errorf("the general layout has the map %v, %v", m, err)
+	}
+	if _, err := MapOf("citscapes", ""); err == nil {
+		t.Error("a layout that there is not has a map")
+	}
+}

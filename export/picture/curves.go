@@ -29,6 +29,8 @@ type Series struct {
 	Dashed bool
 	// Err, if any, is the half length of each point's error bar.
 	Err []float64
+	// Others, if any, is what others have reached at each x, drawn as open squares.
+	Others []float64
 }
 
 // CurvesOptions names the parts of a plot.
@@ -78,12 +80,15 @@ func Curves(o CurvesOptions, series ...Series) (image.Image, error) {
 		if s.Err != nil && len(s.Err) != len(s.Y) {
 			return nil, fmt.Errorf("plot %q: series %q has %d y and %d error bars", o.Title, s.Name, len(s.Y), len(s.Err))
 		}
-		points := finitePoints(s)
+		if s.Others != nil && len(s.Others) != len(s.X) {
+			return nil, fmt.Errorf("plot %q: series %q has %d x and %d of others", o.Title, s.Name, len(s.X), len(s.Others))
+		}
+		points := finitePoints(s.X, s.Y)
 		if len(points) == 0 {
 			continue
 		}
 		c := lineColors[i%len(lineColors)]
-		drawn = append(drawn, plotted{s.Name, c, s.Dashed})
+		drawn = append(drawn, plotted{name: s.Name, color: c, dashed: s.Dashed})
 		if err := addSeries(p, s, points, c); err != nil {
 			return nil, fmt.Errorf("plot %q: series %q: %w", o.Title, s.Name, err)
 		}
@@ -91,12 +96,18 @@ func Curves(o CurvesOptions, series ...Series) (image.Image, error) {
 	if len(drawn) == 0 {
 		return nil, fmt.Errorf("plot %q: no finite points", o.Title)
 	}
+	others := slices.ContainsFunc(series, func(s Series) bool {
+		return len(finitePoints(s.X, s.Y)) > 0 && len(finitePoints(s.X, s.Others)) > 0
+	})
+	if others {
+		drawn = append(drawn, publishedMarks)
+	}
 	if o.FromZero && !o.LogX {
 		p.X.Min, p.Y.Min = min(p.X.Min, 0), min(p.Y.Min, 0)
 		p.Y.Max += 0.05 * (p.Y.Max - p.Y.Min)
 	}
-	if slices.ContainsFunc(series, func(s Series) bool { return s.Err != nil }) {
-		margin := 0.06 * (p.Y.Max - p.Y.Min) // no bar ends at the frame
+	if others || slices.ContainsFunc(series, func(s Series) bool { return s.Err != nil }) {
+		margin := 0.06 * (p.Y.Max - p.Y.Min) // no bar or square ends at the frame
 		p.Y.Min, p.Y.Max = p.Y.Min-margin, p.Y.Max+margin
 	}
 	if o.LogX {
@@ -168,10 +179,10 @@ func newPlot(o CurvesOptions) *plot.Plot {
 	return p
 }
 
-func finitePoints(s Series) plotter.XYs {
+func finitePoints(xs, ys []float64) plotter.XYs {
 	var out plotter.XYs
-	for i, x := range s.X {
-		y := s.Y[i]
+	for i, y := range ys {
+		x := xs[i]
 		if !finite(x) || !finite(y) {
 			continue
 		}
@@ -208,6 +219,9 @@ func addSeries(p *plot.Plot, s Series, points plotter.XYs, c color.NRGBA) error 
 		}
 		dots.Color, dots.Radius, dots.Shape = c, 2.6, draw.CircleGlyph{}
 		p.Add(dots)
+	}
+	if err := addGlyphs(p, finitePoints(s.X, s.Others), square(c)); err != nil {
+		return err
 	}
 	return addErrors(p, s, c)
 }

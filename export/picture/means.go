@@ -66,8 +66,8 @@ func Means(title, axis string, rows []Mean, baseline int) (image.Image, error) {
 	}
 	w, h := meansPlot+widest, meansAxes+len(rows)*meansRow
 	legend := []plotted{{name: "mean ± deviation", color: accent}, {name: "single runs", color: gray}}
-	if slices.ContainsFunc(rows, func(r Mean) bool { return len(r.Others) > 0 }) {
-		legend = append(legend, plotted{name: "published", color: ink})
+	if slices.ContainsFunc(rows, func(r Mean) bool { return slices.ContainsFunc(r.Others, finite) }) {
+		legend = append(legend, publishedMarks)
 	}
 	return framed(frameOf(false), title, legend, w, h, tiled([][]*plot.Plot{{p}}, w, h)), nil
 }
@@ -118,12 +118,12 @@ func (r Mean) draw(p *plot.Plot, y, x float64) error {
 	if err := addGlyphs(p, runs, draw.GlyphStyle{Color: gray, Radius: 2.6, Shape: draw.CircleGlyph{}}); err != nil {
 		return err
 	}
-	if err := addGlyphs(p, atHeight(r.Others, y), draw.GlyphStyle{Color: ink, Radius: 4.5, Shape: draw.SquareGlyph{}}); err != nil {
+	if err := addGlyphs(p, atHeight(r.Others, y), square(ink)); err != nil {
 		return err
 	}
-	written, ink := "–", color.Color(faint)
+	written, tone := "–", color.Color(faint)
 	if finite(r.Mean) {
-		written, ink = fmt.Sprintf("%.*f", meansDigits, r.Mean), accent
+		written, tone = fmt.Sprintf("%.*f", meansDigits, r.Mean), accent
 		if len(runs) > 1 && finite(r.Std) {
 			written += fmt.Sprintf(" ± %.*f", meansDigits, r.Std)
 			bar, err := plotter.NewLine(plotter.XYs{{X: r.Mean - r.Std, Y: y}, {X: r.Mean + r.Std, Y: y}})
@@ -133,11 +133,17 @@ func (r Mean) draw(p *plot.Plot, y, x float64) error {
 			bar.Color, bar.Width = accent, 2
 			p.Add(bar)
 		}
-		if err := addGlyphs(p, plotter.XYs{{X: r.Mean, Y: y}}, draw.GlyphStyle{Color: accent, Radius: 4, Shape: draw.CircleGlyph{}}); err != nil {
+		dot := draw.GlyphStyle{Color: accent, Radius: 4, Shape: draw.CircleGlyph{}}
+		if err := addGlyphs(p, plotter.XYs{{X: r.Mean, Y: y}}, dot); err != nil {
 			return err
 		}
 	}
-	return addNumber(p, x, y, written, ink)
+	return addNumber(p, x, y, written, tone)
+}
+
+// square is the open mark of what others have reached.
+func square(c color.Color) draw.GlyphStyle {
+	return draw.GlyphStyle{Color: c, Radius: 4.5, Shape: draw.SquareGlyph{}}
 }
 
 // atHeight are the points of those of the values that are there.

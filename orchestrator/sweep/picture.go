@@ -7,15 +7,17 @@ import (
 	"slices"
 
 	"t2sda/export/picture"
+	"t2sda/export/score"
 )
 
 // picture draws the table: a curve over the value of the grid's only key where it
-// is a number, otherwise a line per row, with what was published of it on the same data.
+// is a number, otherwise a line per row; each with what was published on the same data.
 func (p *Plan) picture(t *Table) (image.Image, error) {
 	title := cmp.Or(t.Title, t.Name)
 	if key := p.sweep.Curve(); key != "" {
 		series := p.curves(t)
-		return picture.Curves(picture.CurvesOptions{Title: title, X: key, Y: p.scoreName() + ", %", LogX: spansDecades(series)}, series...)
+		o := picture.CurvesOptions{Title: title, X: key, Y: p.scoreName() + ", %", LogX: spansDecades(series)}
+		return picture.Curves(o, series...)
 	}
 	rows := make([]picture.Mean, len(t.Rows))
 	for i, r := range t.Rows {
@@ -23,12 +25,21 @@ func (p *Plan) picture(t *Table) (image.Image, error) {
 		for _, m := range r.MIoU {
 			rows[i].Values = append(rows[i].Values, 100*float64(m))
 		}
-		if r.Paper != nil && t.Paper.On == "" { // figures of other data lie far from these
-			rows[i].Others = []float64{100 * float64(r.Paper.MIoU)}
+		if figure := float64(t.comparable(r)); !math.IsNaN(figure) {
+			rows[i].Others = []float64{100 * figure}
 		}
 	}
 	base := t.row(t.Baseline)
 	return picture.Means(title, p.scoreName()+", %", rows, base)
+}
+
+// comparable is what was published of a row, if its value can be held against this table's:
+// figures of other data lie far from these.
+func (t *Table) comparable(r Row) score.Score {
+	if r.Paper == nil || t.Paper.On != "" {
+		return missing
+	}
+	return r.Paper.MIoU
 }
 
 // curves makes a series for each of the sweep's rows, or a single one.
@@ -41,8 +52,9 @@ func (p *Plan) curves(t *Table) []picture.Series {
 			k = len(out)
 			out = append(out, picture.Series{Name: name, Dots: true})
 		}
-		s := &out[k]
-		s.X, s.Y, s.Err = append(s.X, v.X), append(s.Y, 100*float64(t.Rows[i].Mean)), append(s.Err, 100*float64(t.Rows[i].Std))
+		s, r := &out[k], t.Rows[i]
+		s.X, s.Y, s.Err = append(s.X, v.X), append(s.Y, 100*float64(r.Mean)), append(s.Err, 100*float64(r.Std))
+		s.Others = append(s.Others, 100*float64(t.comparable(r)))
 	}
 	return out
 }

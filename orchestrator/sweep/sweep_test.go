@@ -214,6 +214,7 @@ config: streets
 seeds: [1, 2]
 rows: [{name: a}, {name: b, set: {train.batch: 1}}]
 grid: {loss.pull.tau: [0.1, 10]}
+paper: {source: A, rows: {b tau=0.1: {miou: 50}}}
 `), Options{})
 	s := &store{}
 	for i, row := range []string{"a tau=0.1", "a tau=10", "b tau=0.1"} {
@@ -231,6 +232,13 @@ grid: {loss.pull.tau: [0.1, 10]}
 	}
 	if _, err := p.picture(table); err != nil {
 		t.Error(err)
+	}
+	if have := fmt.Sprint(series[0].Others, series[1].Others); have != "[NaN NaN] [50 NaN]" {
+		t.Errorf("published: %s", have)
+	}
+	table.Paper.On = "X → Y"
+	if have := fmt.Sprint(p.curves(table)[1].Others); have != "[NaN NaN]" {
+		t.Errorf("published of other data: %s", have)
 	}
 }
 
