@@ -2,7 +2,6 @@ package datasets
 
 import (
 	"bytes"
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -83,20 +82,33 @@ func LoadLabelMap(nameOrFile string) (*LabelMap, error) {
 	return m, nil
 }
 
-// MapOf returns the label map of a data set's evaluation that [Options.Layout] and
-// [Options.Map] tell, nil where neither names one.
+// MapOf returns a label map to the classes that [Options.Layout] and [Options.Map] tell, nil
+// where only label files tell them.
 func MapOf(layout, nameOrFile string) (*LabelMap, error) {
+	if nameOrFile != "" {
+		return LoadLabelMap(nameOrFile)
+	}
 	l, err := findLayout(layout)
 	if err != nil {
 		return nil, err
 	}
-	for _, kind := range l.Kinds { // all lead to the same classes
-		nameOrFile = cmp.Or(nameOrFile, kind.Map)
+	var first *LabelMap
+	for _, kind := range l.Kinds {
+		if kind.Map == "" {
+			return nil, nil
+		}
+		m, err := LoadLabelMap(kind.Map)
+		if err != nil {
+			return nil, err
+		}
+		if first == nil {
+			first = m
+		}
+		if !m.space.Equal(first.space) {
+			return nil, nil
+		}
 	}
-	if nameOrFile == "" {
-		return nil, nil
-	}
-	return LoadLabelMap(nameOrFile)
+	return first, nil
 }
 
 // Name returns the built-in name or the file's.

@@ -21,13 +21,14 @@ func (p *Plan) findSubsets() error {
 		if err != nil {
 			return fmt.Errorf("sweep %s: row %q: data.eval.map: %w", p.sweep.Name, v.Name, err)
 		}
+		if m == nil {
+			return fmt.Errorf("sweep %s: row %q: data.eval.map: subsets are of a list of classes: name the label map", p.sweep.Name, v.Name)
+		}
 		found, names := map[string][]string{}, []string(nil)
-		if m != nil {
-			for _, g := range m.Grouping().Subsets {
-				names = append(names, g.Name)
-				for _, id := range g.Classes {
-					found[g.Name] = append(found[g.Name], m.Space().Classes[id].Name)
-				}
+		for _, g := range m.Grouping().Subsets {
+			names = append(names, g.Name)
+			for _, id := range g.Classes {
+				found[g.Name] = append(found[g.Name], m.Space().Classes[id].Name)
 			}
 		}
 		if err := p.sweep.CheckSubsets(names); err != nil {

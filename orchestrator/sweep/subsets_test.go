@@ -90,6 +90,7 @@ func TestBadSubsets(t *testing.T) {
 		{byHand + "subsets: [synthia-61]", `sweep s: row "better": subsets: the row's list of classes has no subset "synthia-61" (did you mean synthia-16?): it has synthia-16, synthia-13`},
 		{overSubsets + "settings: {data.eval.map: " + classes + "}", `sweep s: row "better": subsets: "synthia-13": the row's list of classes has no subsets`},
 		{overSubsets + "settings: {data.eval.map: " + classes + ".gone.yaml}", `sweep s: row "better": data.eval.map: `},
+		{overSubsets + "settings: {data.eval.layout: idd}", `sweep s: row "better": data.eval.map: subsets are of a list of classes: name the label map`},
 	} {
 		if _, err := New(load(t, c.text), Options{}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("have %v\nwant %s", err, c.want)
