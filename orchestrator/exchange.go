@@ -2,6 +2,7 @@ package orchestrator
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 
@@ -16,23 +17,36 @@ import (
 // Gradients of ranks travel through the host's memory by MPI, or, where they lie in the memory
 // of GPUs, from GPU to GPU by NCCL. All ranks do the same.
 
-// equipment is what a rank was told of this, and what it has for it.
-type equipment struct {
-	Told  string // runtime.exchange
-	OnGPU bool   // gradients are in a GPU's memory
-	Fault string // why NCCL does not work there; empty: it does
-	NCCL  string // its version
+// graphics is a rank's GPU, and what could reach others from it.
+type graphics struct {
+	is     bool // there is one
+	find   func() (*nccl.Library, error)
+	stream func() (nccl.Stream, error)
 }
 
-// connect lets the GPUs of ranks speak with each other, where that is told and can be, until
-// end is called. Without an error and a wire, gradients pass through the host's memory.
-func (o Options) connect(cfg configs.Config, e *engine.Engine) (wire ranks.Wire, end func(), err error) {
-	g, end := o.Ranks, func() {}
+// graphicsOf is the GPU of an engine.
+func graphicsOf(e *engine.Engine) graphics {
+	ordinal, is := e.Info().GPU()
+	return graphics{is, nccl.Find, nccl.OnGPU(ordinal)}
+}
+
+// equipment is what a rank says of this.
+type equipment struct {
+	Exchange string // runtime.exchange
+	OnGPU    bool   // gradients are in a GPU's memory
+	Fault    string // why NCCL does not work there; empty: it does
+	NCCL     string // its version
+}
+
+// connect lets the GPUs of ranks speak with each other, where that is configured and can be,
+// until end is called, which is told whether all ranks do so. Without an error and a wire,
+// gradients pass through the host's memory.
+func (o Options) connect(ctx context.Context, cfg configs.Config, e *engine.Engine, gpu graphics) (wire ranks.Wire, end func(all bool), err error) {
+	g, end := o.Ranks, func(bool) {}
 	if g.Size() == 1 {
 		return nil, end, nil
 	}
-	device, onGPU := e.Info().GPU()
-	library, mine := equipmentOf(cfg, device, onGPU)
+	library, mine := equipmentOf(ctx, cfg, gpu)
 	all, err := tell(g, mine)
 	if err != nil {
 		return nil, end, err
@@ -47,30 +61,34 @@ func (o Options) connect(cfg configs.Config, e *engine.Engine) (wire ranks.Wire,
 	if !use {
 		return nil, end, nil
 	}
-	comm, err := join(g, e, library, nccl.OnGPU(device))
+	comm, err := join(g, e, library, gpu.stream)
 	if err != nil {
 		return nil, end, err
 	}
 	o.Log.Info("gradients go from GPU to GPU", zap.Stringer("by", library))
-	return comm, func() {
-		if err := comm.Close(); err != nil {
+	return comm, func(all bool) {
+		leave := comm.Abort
+		if all {
+			leave = comm.Close
+		}
+		if err := leave(); err != nil {
 			o.Log.Warn(err.Error())
 		}
 	}, nil
 }
 
 // equipmentOf looks at what this rank has.
-func equipmentOf(cfg configs.Config, device int, onGPU bool) (*nccl.Library, equipment) {
+func equipmentOf(ctx context.Context, cfg configs.Config, gpu graphics) (*nccl.Library, equipment) {
 	m := equipment{
-		Told:  cmp.Or(cfg.Runtime.Exchange, configs.ExchangeAuto),
-		OnGPU: onGPU && cfg.Runtime.State == "device",
+		Exchange: cmp.Or(cfg.Runtime.Exchange, configs.ExchangeAuto),
+		OnGPU:    gpu.is && cfg.Runtime.State == "device",
 	}
-	if m.Told == configs.ExchangeMPI || !m.OnGPU {
+	if m.Exchange == configs.ExchangeMPI || !m.OnGPU {
 		return nil, m
 	}
-	library, err := nccl.Find()
+	library, err := gpu.find()
 	if err == nil {
-		m.NCCL, err = library.Version(), library.Try(nccl.OnGPU(device))
+		m.NCCL, err = library.Version(), library.Try(ctx, gpu.stream)
 	}
 	if err != nil {
 		m.Fault = err.Error()
@@ -85,18 +103,18 @@ func exchangeOf(all []equipment, name func(rank int) string) (use bool, why stri
 	first := all[0]
 	users := 0 // ranks whose gradients are in a GPU's memory
 	for rank, m := range all {
-		if m.Told != first.Told {
-			return false, "", fmt.Errorf("%s was told runtime.exchange=%s and rank 0 %s: give all ranks the same settings", name(rank), m.Told, first.Told)
+		if m.Exchange != first.Exchange {
+			return false, "", fmt.Errorf("%s was told runtime.exchange=%s and rank 0 %s: give all ranks the same settings", name(rank), m.Exchange, first.Exchange)
 		}
 		if m.OnGPU {
 			users++
 		}
 	}
-	if first.Told == configs.ExchangeMPI || first.Told == configs.ExchangeAuto && users == 0 {
+	if first.Exchange == configs.ExchangeMPI || first.Exchange == configs.ExchangeAuto && users == 0 {
 		return false, "", nil
 	}
 	why = hindrance(all, name)
-	if why != "" && first.Told == configs.ExchangeNCCL {
+	if why != "" && first.Exchange == configs.ExchangeNCCL {
 		err = fmt.Errorf("runtime.exchange=nccl, but %s; or set runtime.exchange=auto", why)
 	}
 	return err == nil && why == "", why, err
@@ -117,8 +135,8 @@ func hindrance(all []equipment, name func(rank int) string) string {
 	return ""
 }
 
-// join makes all ranks known to each other, and makes sure that what they send arrives. Of an
-// error the others cannot be told: they wait for this rank.
+// join makes all ranks known to each other, and makes sure that what they send arrives. A rank
+// that fails meanwhile is alone with its error: the others wait for it in NCCL.
 func join(g *ranks.Group, e *engine.Engine, library *nccl.Library, device func() (nccl.Stream, error)) (*nccl.Comm, error) {
 	var id nccl.ID
 	err := leaderOnly(g, func() (err error) {
@@ -131,19 +149,20 @@ func join(g *ranks.Group, e *engine.Engine, library *nccl.Library, device func()
 	if err != nil {
 		return nil, err
 	}
+	cannot := func(err error) error {
+		return g.Alone(fmt.Errorf("the GPUs of ranks cannot speak with each other: %w; or set runtime.exchange=mpi", err))
+	}
 	comm, err := library.Join(device, id, g.Rank(), g.Size())
 	if err != nil {
-		return nil, cannotJoin(err)
+		return nil, cannot(err)
 	}
 	if err := greet(e, g, comm); err != nil {
-		return nil, cannotJoin(errors.Join(err, comm.Close()))
+		return nil, errors.Join(cannot(err), comm.Abort())
 	}
-	return comm, g.Agree(nil)
-}
-
-// cannotJoin says what to do where GPUs do not find each other.
-func cannotJoin(err error) error {
-	return &ranks.AloneError{Err: fmt.Errorf("the GPUs of ranks cannot speak with each other: %w; or set runtime.exchange=mpi", err)}
+	if err := g.Agree(nil); err != nil {
+		return nil, errors.Join(err, comm.Abort())
+	}
+	return comm, nil
 }
 
 // greet sends each rank a number, from one GPU's memory to the other's, and looks at what
@@ -154,7 +173,12 @@ func greet(e *engine.Engine, g *ranks.Group, w ranks.Wire) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, a.Close()) }()
+	lost := false // the memory: what is under way may still write it
+	defer func() {
+		if !lost {
+			err = errors.Join(err, a.Close())
+		}
+	}()
 	numbers := make([]float32, size)
 	for r := range numbers {
 		numbers[r] = float32(1 + g.Rank()*size + r)
@@ -170,10 +194,10 @@ func greet(e *engine.Engine, g *ranks.Group, w ranks.Wire) (err error) {
 		}
 		return w.Swap(send, receive)
 	})
-	if err == nil {
-		err = a.Read(numbers, size)
+	if lost = err != nil; lost {
+		return err // the engine takes the memory with it
 	}
-	if err != nil {
+	if err := a.Read(numbers, size); err != nil {
 		return err
 	}
 	for r, have := range numbers {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"t2sda/configs"
 	"t2sda/graphs/engine"
@@ -19,11 +20,11 @@ import (
 
 // TestExchangeOf: ranks use NCCL where all can, and what is in the way is said, once.
 func TestExchangeOf(t *testing.T) {
-	can := func(told string) equipment { return equipment{Told: told, OnGPU: true, NCCL: "2.27.3"} }
-	host := func(told string) equipment { return equipment{Told: told} }
+	can := func(told string) equipment { return equipment{Exchange: told, OnGPU: true, NCCL: "2.27.3"} }
+	host := func(told string) equipment { return equipment{Exchange: told} }
 	broken, old := can("auto"), can("auto")
 	broken.Fault, old.NCCL = "there is no libnccl", "2.18.1"
-	told := func(by string, m equipment) equipment { m.Told = by; return m }
+	told := func(by string, m equipment) equipment { m.Exchange = by; return m }
 	for _, k := range []struct {
 		all      []equipment
 		use      bool
@@ -56,8 +57,8 @@ func TestConnect(t *testing.T) {
 		for rank, err := range rankstest.Run(2, func(g *ranks.Group) error {
 			c := configs.Default()
 			c.Runtime.State, c.Runtime.Exchange = "device", told
-			wire, end, err := Options{Ranks: g, Log: zap.NewNop()}.connect(c, e)
-			end()
+			wire, end, err := Options{Ranks: g, Log: zap.NewNop()}.connect(t.Context(), c, e, graphicsOf(e))
+			end(true)
 			if wire != nil {
 				t.Errorf("%s: rank %d has a wire", told, g.Rank())
 			}
@@ -70,18 +71,67 @@ func TestConnect(t *testing.T) {
 	}
 }
 
-// TestJoin: ranks find each other, and what arrives is looked at before it is trusted.
+// TestConnectGPUs: ranks with GPUs have a wire, or gradients pass through the host and a
+// warning says why.
+func TestConnectGPUs(t *testing.T) {
+	engines := []*engine.Engine{enginetest.Open(t, engine.Options{Device: "cpu"}), enginetest.Open(t, engine.Options{Device: "cpu"})}
+	works, other, fails := nccltest.Build(t), nccltest.Build(t, "-DVERSION=21803"), nccltest.Build(t, "-DINIT=1")
+	for _, k := range []struct {
+		libraries [2]string
+		want      string // of the warning; empty: a wire
+	}{
+		{[2]string{works, works}, ""},
+		{[2]string{works, other}, "rank 1 (node-0) has NCCL 2.18.3 and rank 0 NCCL 2.27.3"},
+		{[2]string{works, fails}, "rank 1 (node-0): ncclCommInitRank of NCCL 2.27.3"},
+		{[2]string{"libnccl-none.so.2", works}, "rank 0 (node-0): NCCL, 2.7 or later, cannot be loaded"},
+	} {
+		t.Setenv("TMPDIR", t.TempDir())
+		for rank, err := range rankstest.Run(2, func(g *ranks.Group) error {
+			core, logs := observer.New(zap.WarnLevel)
+			c := configs.Default()
+			c.Runtime.State = "device"
+			gpu := graphics{true, func() (*nccl.Library, error) { return nccl.Open(k.libraries[g.Rank()]) }, onHostStream}
+			wire, end, err := Options{Ranks: g, Log: zap.New(core)}.connect(t.Context(), c, engines[g.Rank()], gpu)
+			if err != nil {
+				return err
+			}
+			end(true)
+			warned := ""
+			if all := logs.All(); len(all) == 1 {
+				warned = all[0].Message
+			}
+			if (wire != nil) != (k.want == "") || (warned == "") != (k.want == "") || !strings.Contains(warned, k.want) {
+				return fmt.Errorf("a wire %v, the warning %q, of %v", wire, warned, logs.All())
+			}
+			return nil
+		}) {
+			if err != nil {
+				t.Errorf("%+v: rank %d has %v", k, rank, err)
+			}
+		}
+	}
+}
+
+func onHostStream() (nccl.Stream, error) { return nccltest.NewStream() }
+
+// TestJoin: ranks find each other, and what arrives is looked at before it is trusted; what
+// is wrong ends the job before anything is closed.
 func TestJoin(t *testing.T) {
+	engines := []*engine.Engine{enginetest.Open(t, engine.Options{Device: "cpu"}), enginetest.Open(t, engine.Options{Device: "cpu"})}
 	for flag, want := range map[string]string{"-DLOST=0": "", "-DLOST": "of rank 0 (node-0) came 0, not", "-DINIT=1": "ncclCommInitRank of NCCL 2.27.3"} {
 		t.Setenv("TMPDIR", t.TempDir())
 		library, err := nccl.Open(nccltest.Build(t, flag))
 		if err != nil {
 			t.Fatal(err)
 		}
-		engines := []*engine.Engine{enginetest.Open(t, engine.Options{Device: "cpu"}), enginetest.Open(t, engine.Options{Device: "cpu"})}
 		for rank, err := range rankstest.Run(2, func(g *ranks.Group) error {
-			comm, err := join(g, engines[g.Rank()], library, func() (nccl.Stream, error) { return nccltest.Stream{}, nil })
+			ended := ""
+			g.EndBy(func(err error) { ended = err.Error() })
+			comm, err := join(g, engines[g.Rank()], library, onHostStream)
 			if err != nil {
+				if !strings.Contains(ended, want) || comm != nil {
+					t.Errorf("%s: rank %d has ended the job with %q", flag, g.Rank(), ended)
+				}
 				return err
 			}
 			return comm.Close()

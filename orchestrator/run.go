@@ -106,11 +106,11 @@ func Run(ctx context.Context, cfg configs.Config, o Options) (_ *Outcome, err er
 		return nil, err
 	}
 	defer e.Close() // its sessions are closed by then; nothing is left to fail
-	wire, disconnect, err := o.connect(cfg, e)
+	wire, disconnect, err := o.connect(ctx, cfg, e, graphicsOf(e))
 	if err != nil {
 		return nil, err
 	}
-	defer disconnect()
+	defer func() { disconnect(err == nil || o.Ranks.Ended()) }()
 	o.wire = wire
 	dir, release, err := o.claim(cfg)
 	if err != nil {

@@ -40,14 +40,18 @@ func amongRanks(cmd *cobra.Command, run func(g *ranks.Group) error) error {
 	if err != nil {
 		node = "unknown node"
 	}
+	end := func(err error) {
+		fmt.Fprintf(os.Stderr, "t2sda: rank %d (%s): %v\n", world.Rank(), node, err)
+		world.Abort(exitFailure)
+	}
 	g, err := ranks.New(world, node)
 	if err == nil {
+		g.EndBy(end)
 		speakFor(cmd, g)
 		err = run(g)
 	}
 	if err != nil && (g == nil || !g.Ended()) {
-		fmt.Fprintf(os.Stderr, "t2sda: rank %d (%s): %v\n", world.Rank(), node, err)
-		world.Abort(exitFailure)
+		end(err)
 	}
 	if err != nil && g.Leads() {
 		say(cmd.ErrOrStderr(), err) // before the others may end, upon which launchers end this one

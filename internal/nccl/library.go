@@ -33,6 +33,7 @@ type Library struct {
 	file    string
 	version int
 	table   C.t2s_nccl
+	limits  limits
 }
 
 // ID is what ranks find each other by: one of them makes it and tells the others.
@@ -45,7 +46,7 @@ func Find() (*Library, error) { return Open(cmp.Or(os.Getenv(LibraryEnv), librar
 // Open loads a library by its file, or by the name of one that the system's loader finds. It
 // stays loaded.
 func Open(file string) (*Library, error) {
-	l := &Library{file: file}
+	l := &Library{file: file, limits: usual}
 	name := C.CString(file)
 	defer C.free(unsafe.Pointer(name))
 	if fault := C.t2s_nccl_load(name, &l.table); fault != nil {
@@ -83,26 +84,35 @@ func (l *Library) Unique() (ID, error) {
 const (
 	cudaFailed   = 1 // ncclUnhandledCudaError
 	remoteFailed = 6 // ncclRemoteError
+	inProgress   = 7 // ncclInProgress: a call that should have blocked has not
 )
 
 // check turns the result of a call into an error that says what NCCL says, and what may mend
-// it.
-func (l *Library) check(what string, result C.int) error {
+// it. What NCCL has warned of last may be older than the call, and is told as such.
+func (l *Library) check(call string, result C.int) error {
 	if result == 0 {
 		return nil
 	}
 	text := C.GoString(C.t2s_nccl_text(&l.table, result))
-	if last := C.GoString(C.t2s_nccl_last(&l.table)); last != "" {
-		text += ": " + last
+	last := C.GoString(C.t2s_nccl_last(&l.table))
+	if last != "" {
+		text += " (its last warning: " + last + ")"
 	}
-	mend := "NCCL_DEBUG=WARN in the environment of all ranks tells more"
+	return fmt.Errorf("%s of %v: %s: %s", call, l, text, mend(call, int(result), last))
+}
+
+// mend is what may help after a call's result and NCCL's last warning.
+func mend(call string, result int, last string) string {
+	starts := call == "ncclGetUniqueId" || call == "ncclCommInitRank" // nothing was warned of before
 	switch {
+	case result == inProgress:
+		return "NCCL was told not to block: unset NCCL_COMM_BLOCKING in the environment of all ranks and in NCCL's files (/etc/nccl.conf, ~/.nccl.conf), or set it to 1"
 	case result == remoteFailed:
-		mend = "another rank has ended, or the network to it: what it or the launcher says comes first"
-	case result == cudaFailed && strings.Contains(text, "driver version is insufficient"):
-		mend = "there is no NVIDIA driver, or one older than the CUDA that this build of NCCL is for: update it, or install the build for its CUDA (pip's nvidia-nccl-cu12 for 12)"
+		return "another rank has ended, or the network to it: what it or the launcher says comes first"
+	case starts && result == cudaFailed && strings.Contains(last, "driver version is insufficient"):
+		return "there is no NVIDIA driver, or one older than the CUDA that this build of NCCL is for: update it, or install the build for its CUDA (pip's nvidia-nccl-cu12 for 12)"
 	}
-	return fmt.Errorf("%s of %v: %s: %s", what, l, text, mend)
+	return "NCCL_DEBUG=WARN in the environment of all ranks tells more"
 }
 
 // errSlow is what a rank is left with that others let wait.

@@ -36,19 +36,26 @@ int t2s_nccl_init(t2s_nccl *t, void **comm, int size, const t2s_nccl_id *id, int
 }
 
 int t2s_nccl_swap(t2s_nccl *t, void *comm, void *stream, const t2s_nccl_part *send, size_t sends,
-                  const t2s_nccl_part *receive, size_t receives) {
+                  const t2s_nccl_part *receive, size_t receives, const char **call) {
+	*call = "ncclGroupStart";
 	int r = t->GroupStart();
 	if (r) {
 		return r;
 	}
 	for (size_t i = 0; !r && i < sends; i++) {
+		*call = "ncclSend";
 		r = t->Send((void *)send[i].address, send[i].n, FLOAT32, send[i].rank, comm, stream);
 	}
 	for (size_t i = 0; !r && i < receives; i++) {
+		*call = "ncclRecv";
 		r = t->Recv((void *)receive[i].address, receive[i].n, FLOAT32, receive[i].rank, comm, stream);
 	}
 	int ended = t->GroupEnd(); // also after an error, so that no group is left open
-	return r ? r : ended;
+	if (r) {
+		return r;
+	}
+	*call = "ncclGroupEnd";
+	return ended;
 }
 
 int t2s_nccl_failed(t2s_nccl *t, void *comm) {

@@ -37,11 +37,12 @@ char *t2s_nccl_load(const char *library, t2s_nccl *t);
 
 int t2s_nccl_version(t2s_nccl *t, int *version);
 int t2s_nccl_unique(t2s_nccl *t, t2s_nccl_id *id);
+// t2s_nccl_init may leave comm to be written later, by threads of the library's.
 int t2s_nccl_init(t2s_nccl *t, void **comm, int size, const t2s_nccl_id *id, int rank);
 
-// t2s_nccl_swap gives all parts to the stream as one group.
+// t2s_nccl_swap gives all parts to the stream as one group. Call is that whose result it is.
 int t2s_nccl_swap(t2s_nccl *t, void *comm, void *stream, const t2s_nccl_part *send, size_t sends,
-                  const t2s_nccl_part *receive, size_t receives);
+                  const t2s_nccl_part *receive, size_t receives, const char **call);
 
 // t2s_nccl_failed is the communicator's error so far, of what NCCL does by itself.
 int t2s_nccl_failed(t2s_nccl *t, void *comm);

@@ -1,6 +1,7 @@
 package nccl
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -16,7 +17,6 @@ import (
 	"t2sda/internal/mpi/mpitest"
 	"t2sda/internal/nccl/nccltest"
 	"t2sda/internal/nvidia"
-	"t2sda/internal/osthread"
 	"t2sda/internal/ranks"
 )
 
@@ -77,9 +77,10 @@ func beRank(library string) error {
 	return errors.Join(g.Agree(nil), c.Close(), w.Close())
 }
 
-func onHost() (Stream, error) { return nccltest.Stream{}, nil }
+func onHost() (Stream, error) { return nccltest.NewStream() }
 
-func busy() (Stream, error) { return nccltest.Stream{Busy: true}, nil }
+// quick are limits of tests in which others do not come.
+var quick = limits{first: 100 * time.Millisecond, later: 100 * time.Millisecond, grace: 100 * time.Millisecond, try: 100 * time.Millisecond}
 
 // open opens the library that stands in for NCCL; what its ranks meet by is the test's.
 func open(t *testing.T, flags ...string) *Library {
@@ -174,7 +175,8 @@ func TestProcesses(t *testing.T) {
 	}
 }
 
-// TestRankDies: the job of a rank that ends without a word does not wait for it.
+// TestRankDies: the job of a rank that ends without a word does not wait for it. It is the
+// launcher that ends it, before patience does.
 func TestRankDies(t *testing.T) {
 	cmd := mpitest.Command(t, 2, os.Args[0])
 	cmd.Env = append(cmd.Env, fakeEnv+"="+nccltest.Build(t), diesEnv+"=1", "TMPDIR="+t.TempDir())
@@ -185,52 +187,140 @@ func TestRankDies(t *testing.T) {
 	}
 }
 
-// TestRankIsLost: who waits for a rank that does not come gives up in time, takes its work
-// from the device and does nothing afterwards; likewise what NCCL itself notices.
-func TestRankIsLost(t *testing.T) {
+// folder is what ranks of an id meet in.
+func folder(id ID) string {
+	dir, _, _ := strings.Cut(string(id[:]), "\x00")
+	return dir
+}
+
+// toItself is four values that a rank sends to itself.
+func toItself() (part []ranks.Part, keep []float32) {
+	x := make([]float32, 4, 4+len(os.Args)) // on the heap, which does not move
+	return []ranks.Part{{Address: uintptr(unsafe.Pointer(&x[0])), Len: len(x)}}, x
+}
+
+// TestSwapFails: who waits for a rank that does not come gives up in time, and does nothing
+// afterwards but take its work from the device; likewise what NCCL itself notices. It is told
+// which call has failed.
+func TestSwapFails(t *testing.T) {
 	for _, k := range []struct {
 		flags []string
 		want  string
 	}{
-		{[]string{"-DLOST"}, errSlow.Error()},
-		{[]string{"-DLOST", "-DFAILS=6"}, "ncclCommGetAsyncError of NCCL 2.27.3 ("},
+		{[]string{"-DHANGS"}, errSlow.Error()},
+		{[]string{"-DHANGS", "-DFAILS=6"}, "ncclCommGetAsyncError of NCCL 2.27.3 ("},
+		{[]string{"-DSEND=4"}, "ncclSend of NCCL 2.27.3 ("},
+		{[]string{"-DSEND=7"}, "unset NCCL_COMM_BLOCKING"},
 	} {
 		l := open(t, k.flags...)
+		l.limits = quick
+		l.limits.grace = 20 * time.Second // which only calls that hang need
 		id := unique(t, l)
-		c, err := l.Join(busy, id, 0, 1)
+		c, err := l.Join(onHost, id, 0, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
-		c.patience = 100 * time.Millisecond
-		x := make([]float32, 4)
-		part := []ranks.Part{{Address: uintptr(unsafe.Pointer(&x[0])), Len: 4}}
+		part, x := toItself()
 		for range 2 {
 			if err := c.Swap(part, part); err == nil || !strings.Contains(err.Error(), k.want) {
 				t.Errorf("%v, want %q", err, k.want)
 			}
 		}
-		runtime.KeepAlive(x)
-		dir, _, _ := strings.Cut(string(id[:]), "\x00")
-		if _, err := os.Stat(dir + ".aborted"); err != nil {
-			t.Errorf("its work is still the device's: %v", err)
+		if _, err := os.Stat(folder(id) + ".aborted"); err == nil {
+			t.Error("the error is not told before what may wait for others")
 		}
 		if err := c.Close(); err != nil {
 			t.Error(err)
 		}
+		runtime.KeepAlive(x)
+		if _, err := os.Stat(folder(id) + ".aborted"); err != nil {
+			t.Errorf("its work is still the device's: %v", err)
+		}
 	}
 }
 
-// TestHeld: a call of NCCL's that does not end is given up, too.
-func TestHeld(t *testing.T) {
+// TestOneFails: a rank that fails elsewhere leaves without the others, which wait for it, and
+// these do not wait for ever, be it in a swap or to leave.
+func TestOneFails(t *testing.T) {
 	l := open(t)
+	for _, swaps := range []bool{true, false} {
+		l.limits = usual
+		comms, id := make([]*Comm, 2), unique(t, l)
+		var wait sync.WaitGroup
+		for rank := range comms {
+			wait.Go(func() {
+				var err error
+				if comms[rank], err = l.Join(onHost, id, rank, 2); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wait.Wait()
+		begin := time.Now()
+		if err := comms[0].Abort(); err != nil || time.Since(begin) > usual.grace/2 {
+			t.Errorf("after %v: %v", time.Since(begin), err)
+		}
+		l.limits = quick
+		comms[1].patience = quick.later
+		part, x := toItself()
+		if swaps {
+			if err := comms[1].Swap(nil, part); !errors.Is(err, errSlow) {
+				t.Errorf("received from nobody: %v", err)
+			}
+			if err := comms[1].Close(); err != nil {
+				t.Error(err)
+			}
+		} else if err := comms[1].Close(); !errors.Is(err, errSlow) {
+			t.Errorf("left together with nobody: %v", err)
+		}
+		runtime.KeepAlive(x)
+	}
+}
+
+// TestStuck: a call of NCCL's that does not end is given up, too.
+func TestStuck(t *testing.T) {
+	l := open(t, "-DHOLDS")
+	l.limits = quick
 	id := unique(t, l)
-	c := &Comm{library: l, thread: osthread.New(), patience: -grace + 50*time.Millisecond}
-	err := c.within(func() error {
-		_, err := l.Join(onHost, id, 0, 2) // rank 1 never comes
-		return err
-	})
-	if !errors.Is(err, errSlow) || c.Close() != nil {
+	if _, err := l.Join(onHost, id, 0, 2); !errors.Is(err, errSlow) {
+		t.Errorf("joined nobody: %v", err)
+	}
+	if c, err := l.Join(onHost, id, 1, 2); err != nil { // which the other one has waited for
+		t.Error(err)
+	} else if err := c.Abort(); err != nil {
+		t.Error(err)
+	}
+	id = unique(t, l)
+	c, err := l.Join(onHost, id, 0, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hold := folder(id) + ".hold"
+	if err := os.WriteFile(hold, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	defer os.Remove(hold)
+	part, x := toItself()
+	if err := c.Swap(part, part); !errors.Is(err, errSlow) || c.Close() != nil || c.Abort() != nil {
 		t.Errorf("%v", err)
+	}
+	runtime.KeepAlive(x)
+}
+
+// TestTry: a GPU that does not answer is given up after its own time, or when asked to.
+func TestTry(t *testing.T) {
+	l := open(t)
+	l.limits = limits{first: time.Hour, later: time.Hour, grace: time.Hour, try: 50 * time.Millisecond}
+	for what, limit := range map[string]time.Duration{"50ms: see what nvidia-smi": time.Hour, context.Canceled.Error(): 0} {
+		ctx, cancel := context.WithCancel(t.Context())
+		time.AfterFunc(limit, cancel)
+		answer := make(chan struct{})
+		err := l.Try(ctx, func() (Stream, error) { <-answer; return onHost() })
+		if err == nil || !strings.Contains(err.Error(), what) {
+			t.Errorf("%v, want %q", err, what)
+		}
+		close(answer)
+		cancel()
 	}
 }
 
@@ -254,24 +344,46 @@ func TestNoGPU(t *testing.T) {
 		device func() (Stream, error)
 		want   []string
 	}{
-		{onHost, []string{"ncclCommInitRank of NCCL 2.27.3 (", "unhandled cuda error: Cuda failure", "nvidia-nccl-cu12 for 12"}},
+		{onHost, []string{"ncclCommInitRank of NCCL 2.27.3 (", "unhandled cuda error (its last warning: Cuda failure", "nvidia-nccl-cu12 for 12"}},
 		{func() (Stream, error) { return nil, nvidia.ErrNoDriver }, []string{nvidia.ErrNoDriver.Error()}},
 	} {
-		err := old.Try(k.device)
+		err := old.Try(t.Context(), k.device)
 		for _, want := range k.want {
 			if err == nil || !strings.Contains(err.Error(), want) {
 				t.Errorf("%v, want %q", err, want)
 			}
 		}
 	}
-	if err := open(t).Try(onHost); err != nil {
+	if err := open(t).Try(t.Context(), onHost); err != nil {
 		t.Error(err)
+	}
+	if err := open(t, "-DINIT=7").Try(t.Context(), onHost); err == nil || !strings.Contains(err.Error(), "unset NCCL_COMM_BLOCKING") {
+		t.Errorf("NCCL that does not block: %v", err)
+	}
+}
+
+// TestMend: what NCCL has warned of before is not what a later call fails of.
+func TestMend(t *testing.T) {
+	const last = "Cuda failure 'CUDA driver version is insufficient for CUDA runtime version'"
+	for _, k := range []struct {
+		call   string
+		result int
+		want   string
+	}{
+		{"ncclCommInitRank", cudaFailed, "there is no NVIDIA driver"},
+		{"ncclGroupEnd", cudaFailed, "NCCL_DEBUG=WARN"},
+		{"ncclCommInitRank", 3, "NCCL_DEBUG=WARN"},
+		{"ncclSend", remoteFailed, "another rank has ended"},
+	} {
+		if have := mend(k.call, k.result, last); !strings.Contains(have, k.want) {
+			t.Errorf("%s, %d: %q, want %q", k.call, k.result, have, k.want)
+		}
 	}
 }
 
 func TestVersion(t *testing.T) {
 	for n, want := range map[int]string{23203: "2.32.3", 20900: "2.9.0", 2804: "2.8.4"} {
-		if got := (&Library{version: n}).Version(); got != want {
+		if got := open(t, fmt.Sprint("-DVERSION=", n)).Version(); got != want {
 			t.Errorf("%d is %s, want %s", n, got, want)
 		}
 	}
@@ -288,15 +400,15 @@ func TestGenuine(t *testing.T) {
 		t.Error("ids are not unique")
 	}
 	if _, err := nvidia.Look(); err == nil {
-		if err := l.Try(OnGPU(0)); err != nil {
+		if err := l.Try(t.Context(), OnGPU(0)); err != nil {
 			t.Error(err)
 		}
 		return
 	}
-	if err := l.Try(OnGPU(0)); !errors.Is(err, nvidia.ErrNoDriver) {
+	if err := l.Try(t.Context(), OnGPU(0)); !errors.Is(err, nvidia.ErrNoDriver) {
 		t.Errorf("without a driver: %v", err)
 	}
-	if err := l.Try(onHost); err == nil || !strings.Contains(err.Error(), "there is no NVIDIA driver") {
+	if err := l.Try(t.Context(), onHost); err == nil || !strings.Contains(err.Error(), "there is no NVIDIA driver") {
 		t.Errorf("without a driver, and without asking: %v", err)
 	}
 	t.Log(l)

@@ -3,8 +3,8 @@
 package osthread
 
 import (
+	"context"
 	"runtime"
-	"time"
 )
 
 // Thread runs what it is given, one after the other. It must be closed.
@@ -29,21 +29,19 @@ func (t *Thread) Call(f func()) {
 	<-done
 }
 
-// CallWithin is Call that waits so long at most. Where it returns false, f may still be
+// CallUntil is Call that waits until ctx ends at most. Where it returns false, f may still be
 // under way, and its results are not to be looked at.
-func (t *Thread) CallWithin(limit time.Duration, f func()) bool {
-	end := time.NewTimer(limit)
-	defer end.Stop()
+func (t *Thread) CallUntil(ctx context.Context, f func()) bool {
 	done := make(chan struct{})
 	select {
 	case t.calls <- func() { defer close(done); f() }:
-	case <-end.C:
+	case <-ctx.Done():
 		return false
 	}
 	select {
 	case <-done:
 		return true
-	case <-end.C:
+	case <-ctx.Done():
 		return false
 	}
 }

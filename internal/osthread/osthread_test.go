@@ -1,6 +1,7 @@
 package osthread
 
 import (
+	"context"
 	"testing"
 	"time"
 )
@@ -9,14 +10,16 @@ func TestThread(t *testing.T) {
 	thread := New()
 	n := 0
 	thread.Call(func() { n++ })
-	if !thread.CallWithin(time.Minute, func() { n++ }) || n != 2 {
+	if !thread.CallUntil(t.Context(), func() { n++ }) || n != 2 {
 		t.Errorf("%d calls, want 2", n)
 	}
 	held := make(chan struct{})
-	if thread.CallWithin(time.Millisecond, func() { <-held }) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+	defer cancel()
+	if thread.CallUntil(ctx, func() { <-held }) {
 		t.Error("a call that does not end is not told of")
 	}
-	if thread.CallWithin(time.Millisecond, func() {}) {
+	if thread.CallUntil(ctx, func() {}) {
 		t.Error("a thread that is held has run something else")
 	}
 	close(held)

@@ -8,7 +8,7 @@ import (
 )
 
 // Ended reports whether the ranks have agreed on an error, or to stop: all of them end.
-func (g *Group) Ended() bool { return g.ended }
+func (g *Group) Ended() bool { return g != nil && g.ended }
 
 // PeerError is what another rank has failed with.
 type PeerError struct {
@@ -31,19 +31,27 @@ type Marked interface {
 	Mark() string
 }
 
-// AloneError is an error of which other ranks cannot be told: they wait elsewhere than in
-// [Group.Agree], and would do so for ever. From then on the group speaks with nobody, every
-// call returns the error at once, and the rank that has it ends the job.
+// AloneError is an error of which other ranks cannot be told, see [Group.Alone].
 type AloneError struct{ Err error }
 
 func (e *AloneError) Error() string { return e.Err.Error() }
 
 func (e *AloneError) Unwrap() error { return e.Err }
 
-// alone remembers an [AloneError], and returns the first there was.
-func (g *Group) alone(err error) error {
-	if g.silent == nil && errors.As(err, new(*AloneError)) {
-		g.silent = err
+// EndBy sets what ends the job when this rank is alone with an error. It is called once, by
+// [Group.Alone], before anything is closed or waited for, and need not return.
+func (g *Group) EndBy(end func(err error)) { g.end = end }
+
+// Alone makes an error one of which other ranks cannot be told: they wait elsewhere than in
+// [Group.Agree], and would do so for ever. The job is ended as [Group.EndBy] says. From then
+// on the group speaks with nobody, and every call returns the error at once.
+func (g *Group) Alone(err error) error {
+	if g.silent != nil {
+		return g.silent
+	}
+	g.silent = &AloneError{err}
+	if g.end != nil {
+		g.end(g.silent)
 	}
 	return g.silent
 }
@@ -73,21 +81,21 @@ func verdictOf(err error, stop bool) verdict {
 // for each other, so between two calls a rank may fail without leaving the others waiting
 // for ever.
 func (g *Group) Agree(err error) error {
-	_, err = g.exchange(err, false)
+	_, err = g.fares(err, false)
 	return err
 }
 
 // Stop is [Group.Agree] for ranks that may have been told to stop: it reports whether any
 // was.
-func (g *Group) Stop(wanted bool) (bool, error) { return g.exchange(nil, wanted) }
+func (g *Group) Stop(wanted bool) (bool, error) { return g.fares(nil, wanted) }
 
-// exchange tells the others how this rank fares.
-func (g *Group) exchange(err error, stop bool) (bool, error) {
+// fares tells the others how this rank does, and listens how they do.
+func (g *Group) fares(err error, stop bool) (bool, error) {
 	if g.Size() == 1 {
 		return stop, err
 	}
-	if alone := g.alone(err); alone != nil {
-		return stop, alone
+	if g.silent != nil {
+		return stop, g.silent
 	}
 	var mine []byte
 	if v := verdictOf(err, stop); v != (verdict{}) {

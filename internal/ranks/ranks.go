@@ -27,7 +27,8 @@ type Group struct {
 	nodes  []string // of ranks
 	block  []float32
 	ended  bool
-	silent error // why the others are not spoken with any more; nil: they are
+	silent error           // why the others are not spoken with any more; nil: they are
+	end    func(err error) // ends the job of a rank that is alone with an error; may be nil
 }
 
 // New returns the group of a link. Node names the machine of this rank.

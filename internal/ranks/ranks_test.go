@@ -203,26 +203,29 @@ func TestAgree(t *testing.T) {
 	}
 }
 
-// TestAloneError: a rank of which the others cannot hear waits for nobody, whatever it calls
-// then, and is not one that has agreed to end.
+// TestAloneError: a rank of which the others cannot hear ends the job at once and waits for
+// nobody, whatever it calls then; it is not one that has agreed to end.
 func TestAloneError(t *testing.T) {
-	lost := fmt.Errorf("gradients: %w", &ranks.AloneError{Err: errors.New("the wire is cut")})
 	errs := rankstest.Run(2, func(g *ranks.Group) error {
 		if g.Rank() == 1 {
 			return g.Agree(nil) // ends when rank 0 has
 		}
-		if err := g.Agree(lost); err != lost {
-			t.Errorf("agreed on %v", err)
+		var ended []error
+		g.EndBy(func(err error) { ended = append(ended, err) })
+		cut := errors.New("the wire is cut")
+		lost := g.Alone(cut)
+		if !errors.Is(lost, cut) || !errors.As(lost, new(*ranks.AloneError)) || !slices.Equal(ended, []error{lost}) {
+			t.Errorf("%v, the job was ended with %v", lost, ended)
 		}
 		_, stopErr := g.Stop(true)
 		_, textErr := ranks.Texts(g, nil)
-		for what, err := range map[string]error{"agree": g.Agree(nil), "stop": stopErr, "texts": textErr, "add": g.Add(make([]float32, 4))} {
+		for what, err := range map[string]error{"agree": g.Agree(nil), "stop": stopErr, "texts": textErr, "add": g.Add(make([]float32, 4)), "again": g.Alone(errors.New("closing fails, too"))} {
 			if err != lost {
 				t.Errorf("%s: %v", what, err)
 			}
 		}
-		if g.Ended() {
-			t.Error("nobody has agreed to end")
+		if g.Ended() || len(ended) != 1 {
+			t.Error("nobody has agreed to end, and once is enough")
 		}
 		return nil
 	})

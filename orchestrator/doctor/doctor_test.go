@@ -170,20 +170,26 @@ func TestDifferences(t *testing.T) {
 	}
 }
 
-// TestNCCL: what several GPUs would exchange by is named, or what is wrong with it.
+// TestNCCL: what several GPUs would exchange by is named, or what is wrong with it, which is
+// a fault only where there are several.
 func TestNCCL(t *testing.T) {
-	onHost := func() (nccl.Stream, error) { return nccltest.Stream{}, nil }
+	onHost := func() (nccl.Stream, error) { return nccltest.NewStream() }
+	works, fails := nccltest.Build(t), nccltest.Build(t, "-DINIT=1")
 	for _, k := range []struct {
-		file, want string
-		status     Status
+		file   string
+		gpus   int
+		want   string
+		status Status
 	}{
-		{"libnccl-none.so.2", "cannot be loaded", Skipped},
-		{nccltest.Build(t), "NCCL 2.27.3 (", Pass},
-		{nccltest.Build(t, "-DINIT=1"), "ncclCommInitRank of NCCL 2.27.3", Fail},
+		{"libnccl-none.so.2", 2, "cannot be loaded", Skipped},
+		{works, 1, "NCCL 2.27.3 (", Pass},
+		{fails, 1, "ncclCommInitRank of NCCL 2.27.3", Skipped},
+		{fails, 2, "ncclCommInitRank of NCCL 2.27.3", Fail},
 	} {
 		t.Setenv(nccl.LibraryEnv, k.file)
-		if c := ncclOn(onHost); c.Status != k.status || !strings.Contains(c.Detail, k.want) || strings.Contains(c.Detail, "\n") || (c.Fix != "") != (c.Status == Fail) {
-			t.Errorf("%s: %+v", k.file, c)
+		c := ncclOn(t.Context(), onHost, k.gpus)
+		if c.Status != k.status || !strings.Contains(c.Detail, k.want) || strings.Contains(c.Detail, "\n") || strings.Contains(c.Fix, nccl.LibraryEnv) != (c.Status == Fail) {
+			t.Errorf("%s, %d: %+v", k.file, k.gpus, c)
 		}
 	}
 }

@@ -132,7 +132,7 @@ func (x *examination) describe(driver *nvidia.Driver, why error) Check {
 
 // nccl tells by what several GPUs exchange gradients, where the device is a GPU; elsewhere
 // nothing. Training on one GPU needs none.
-func (x *examination) nccl(context.Context) Check {
+func (x *examination) nccl(ctx context.Context) Check {
 	if x.engine == nil {
 		return Check{}
 	}
@@ -140,18 +140,28 @@ func (x *examination) nccl(context.Context) Check {
 	if !ok {
 		return Check{}
 	}
-	return ncclOn(nccl.OnGPU(ordinal))
+	gpus := 1
+	if driver, err := nvidia.Look(); err == nil {
+		gpus = len(driver.GPUs)
+	}
+	return ncclOn(ctx, nccl.OnGPU(ordinal), gpus)
 }
 
-// ncclOn looks at the library by a device.
-func ncclOn(device func() (nccl.Stream, error)) Check {
+// ncclOn looks at the library by a device, which is one of so many GPUs. One that does not
+// work is no fault of a machine that has no use for it.
+func ncclOn(ctx context.Context, device func() (nccl.Stream, error), gpus int) Check {
 	library, err := nccl.Find()
 	if err != nil {
 		return skip("only runs of several GPUs ask for it: %v", err)
 	}
 	values := map[string]any{"version": library.Version()}
-	if err := library.Try(device); err != nil {
-		return fail("only runs of several GPUs ask for it; they exchange by MPI without it", "%v", err).with(values)
+	err = library.Try(ctx, device)
+	switch {
+	case err == nil:
+		return pass("%v, for runs of several GPUs", library).with(values)
+	case gpus < 2:
+		return skip("only runs of several GPUs ask for it: %v", err).with(values)
 	}
-	return pass("%v, for runs of several GPUs", library).with(values)
+	const fix = "install the NCCL of the driver's CUDA (pip's nvidia-nccl-cu12 or -cu13) and name its file in " + nccl.LibraryEnv + "; or set runtime.exchange=mpi, which runs of several GPUs fall back to"
+	return fail(fix, "%v", err).with(values)
 }

@@ -52,13 +52,13 @@ func (x *exchange) build(p *program.Program) {
 	p.Store("sum", sums[0], row(0))
 }
 
-// add replaces the first n values of an arena by their sum over the ranks. Of an error other
-// ranks cannot be told: they wait for the wire.
+// add replaces the first n values of an arena by their sum over the ranks. After an error
+// others may wait for the wire.
 func (x *exchange) add(a engine.Arena, n int) error {
 	most := x.group.Size() * x.part
 	for at := 0; at < n; at += most {
 		if err := x.addBlock(a, at, min(most, n-at)); err != nil {
-			return &ranks.AloneError{Err: err}
+			return err
 		}
 	}
 	return nil

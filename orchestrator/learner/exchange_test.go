@@ -31,7 +31,7 @@ func joiner(t *testing.T, l *nccl.Library, size int, device func(rank int) func(
 
 // onHostStream is the device of a library that stands in for NCCL.
 func onHostStream(int) func() (nccl.Stream, error) {
-	return func() (nccl.Stream, error) { return nccltest.Stream{}, nil }
+	return func() (nccl.Stream, error) { return nccltest.NewStream() }
 }
 
 // standIn is a library that stands in for NCCL.
@@ -128,16 +128,17 @@ func TestWire(t *testing.T) {
 	}
 }
 
-// TestWireIsCut: an error of the wire is one of a rank alone, and nothing has moved.
+// TestWireIsCut: an error of the wire is one of a rank alone, which ends the job, and nothing
+// has moved.
 func TestWireIsCut(t *testing.T) {
-	library := standIn(t, "-DLOST", "-DFAILS=6")
+	library := standIn(t, "-DHANGS", "-DFAILS=6")
 	c := small()
 	c.Method, c.Train.Accumulate = configs.SourceOnly, 2
-	join := joiner(t, library, 2, func(int) func() (nccl.Stream, error) {
-		return func() (nccl.Stream, error) { return nccltest.Stream{Busy: true}, nil }
-	})
+	join := joiner(t, library, 2, onHostStream)
 	engines := []*engine.Engine{enginetest.Open(t, engine.Options{Device: "cpu", IntraOpThreads: 1}), enginetest.Open(t, engine.Options{Device: "cpu", IntraOpThreads: 1})}
 	errs := rankstest.Run(2, func(g *ranks.Group) (err error) {
+		var ended error
+		g.EndBy(func(err error) { ended = err })
 		comm, err := join(g.Rank())
 		if err != nil {
 			return err
@@ -149,8 +150,8 @@ func TestWireIsCut(t *testing.T) {
 		}
 		defer func() { err = errors.Join(err, l.Close()) }()
 		before := tensors(t, l.Parts()[0])
-		if _, err = l.Iterate(t.Context(), 0, feed(l, 0)); g.Ended() {
-			t.Error("ranks have agreed on what only one can know")
+		if _, err = l.Iterate(t.Context(), 0, feed(l, 0)); g.Ended() || ended == nil || err != ended {
+			t.Errorf("the job was ended with %v, the iteration with %v", ended, err)
 		}
 		for i, x := range tensors(t, l.Parts()[0]) {
 			if !slices.Equal(x.Data, before[i].Data) {

@@ -163,14 +163,23 @@ func (l *Learner) learnFromAll(ctx context.Context, i *iteration) error {
 func (l *Learner) reduceStage() stage {
 	return stage{Stage{"reduce", "sums over micro-batches and processes"}, move, always, func(_ context.Context, i *iteration) error {
 		if err := l.micros.sum(l.state.grads, l.state.size); err != nil {
-			return fmt.Errorf("gradients: %w", err)
+			return err
 		}
 		return l.gatherParts(i)
 	}}
 }
 
-// sum replaces gradients by their sum over the ranks.
-func (m *micros) sum(grads engine.Arena, n int) error {
+// sum replaces gradients by their sum over the ranks. Those that wait for a wire hear nothing
+// of an error.
+func (m *micros) sum(grads engine.Arena, n int) (err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("gradients: %w", err)
+		}
+		if err != nil && m.wired != nil {
+			err = m.ranks.Alone(err)
+		}
+	}()
 	switch {
 	case m.ranks.Size() == 1:
 		return nil

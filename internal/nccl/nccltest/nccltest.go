@@ -4,8 +4,12 @@ package nccltest
 
 import (
 	_ "embed"
+	"errors"
+	"sync/atomic"
 	"testing"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 
 	"t2sda/internal/ctest"
 )
@@ -21,16 +25,29 @@ func Build(t testing.TB, flags ...string) string {
 	return ctest.Library(t, "libnccl.so.2", fake, flags...)
 }
 
-// Stream is that of a device whose work is done when it is given.
-type Stream struct {
-	Busy bool // never mind: it is not done
+// Stream is that of a device whose work threads of the library do. It is a count of what has
+// not been done.
+type Stream struct{ left *int32 }
+
+// NewStream makes a stream, whose memory is the library's to write.
+func NewStream() (*Stream, error) {
+	m, err := unix.Mmap(-1, 0, int(unsafe.Sizeof(int32(0))), unix.PROT_READ|unix.PROT_WRITE, unix.MAP_ANON|unix.MAP_PRIVATE)
+	if err != nil {
+		return nil, err
+	}
+	return &Stream{(*int32)(unsafe.Pointer(unsafe.SliceData(m)))}, nil
 }
 
 // Handle implements nccl.Stream.
-func (Stream) Handle() unsafe.Pointer { return nil }
+func (s *Stream) Handle() unsafe.Pointer { return unsafe.Pointer(s.left) }
 
 // Done implements nccl.Stream.
-func (s Stream) Done() (bool, error) { return !s.Busy, nil }
+func (s *Stream) Done() (bool, error) { return atomic.LoadInt32(s.left) == 0, nil }
 
-// Close implements nccl.Stream.
-func (Stream) Close() error { return nil }
+// Close implements nccl.Stream. What is still under way keeps the memory.
+func (s *Stream) Close() error {
+	if done, _ := s.Done(); !done {
+		return errors.New("its work is still the device's")
+	}
+	return unix.Munmap(unsafe.Slice((*byte)(s.Handle()), unsafe.Sizeof(int32(0))))
+}

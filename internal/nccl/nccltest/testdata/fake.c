@@ -1,10 +1,16 @@
 // A libnccl.so.2 whose ranks are threads or processes of one machine, and whose devices'
 // memory is the host's: what is sent goes through a FIFO for each pair of ranks.
 //
-// VERSION is its version, INIT what ncclCommInitRank returns, FAILS what the
-// communicator's error is; LOST: what is to be swapped is not.
+// A stream is an int in memory, how many groups have been given to it and are not done; what
+// they move, threads do, after ncclGroupEnd has returned.
+//
+// VERSION is its version, INIT what ncclCommInitRank returns, SEND what ncclSend does, FAILS
+// what the communicator's error is. LOST: what is to be swapped is not, but said to be done;
+// HANGS: nor is it ever done; HOLDS: ncclGroupEnd waits as long as there is a file of the
+// folder's name with .hold.
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,8 +27,17 @@
 #ifndef FAILS
 #define FAILS 0
 #endif
+#ifndef SEND
+#define SEND 0
+#endif
 #ifndef LOST
 #define LOST 0
+#endif
+#ifndef HANGS
+#define HANGS 0
+#endif
+#ifndef HOLDS
+#define HOLDS 0
 #endif
 
 enum { OK, CUDA_FAILED, SYSTEM_FAILED, INTERNAL, INVALID };
@@ -32,7 +47,9 @@ typedef struct { char bytes[128]; } id;
 typedef struct {
 	int rank, size;
 	char dir[128];
-	int *to, *from; // FIFOs
+	int *to, *from;  // FIFOs
+	int under_way;   // groups whose threads run
+	int stop;        // them
 } comm;
 
 int ncclGetVersion(int *version) { *version = VERSION; return OK; }
@@ -65,6 +82,15 @@ static size_t move(int fd, int writes, char *at, size_t n) {
 	return k > 0 ? k : 0;
 }
 
+// meet waits until all ranks are here.
+static void meet(const comm *c) {
+	for (int r = 0; r < c->size; r++) move(c->to[r], 1, "!", 1);
+	for (int r = 0; r < c->size; r++) {
+		char sign;
+		while (!move(c->from[r], 0, &sign, 1)) usleep(1000);
+	}
+}
+
 int ncclCommInitRank(void **out, int size, id i, int rank) {
 	if (INIT) return INIT;
 	comm *c = calloc(1, sizeof *c);
@@ -73,20 +99,16 @@ int ncclCommInitRank(void **out, int size, id i, int rank) {
 	memcpy(c->dir, i.bytes, sizeof c->dir);
 	c->to = calloc(size, sizeof(int));
 	c->from = calloc(size, sizeof(int));
-	for (int r = 0; r < size; r++) {
+	for (int r = 0; r < size; r++)
 		if ((c->to[r] = fifo(c, rank, r)) < 0 || (c->from[r] = fifo(c, r, rank)) < 0) return SYSTEM_FAILED;
-		move(c->to[r], 1, "!", 1);
-	}
-	for (int r = 0; r < size; r++) { // all are here
-		char sign;
-		while (!move(c->from[r], 0, &sign, 1)) usleep(1000);
-	}
+	meet(c);
 	*out = c;
 	return OK;
 }
 
 static int leave(comm *c) {
 	char name[200];
+	while (__atomic_load_n(&c->under_way, __ATOMIC_SEQ_CST)) usleep(1000);
 	for (int r = 0; r < c->size; r++) {
 		close(c->to[r]);
 		close(c->from[r]);
@@ -100,11 +122,16 @@ static int leave(comm *c) {
 	return OK;
 }
 
-int ncclCommDestroy(comm *c) { return leave(c); }
+// Destroying is for all ranks together.
+int ncclCommDestroy(comm *c) {
+	meet(c);
+	return leave(c);
+}
 
 // The folder's name with .aborted is left for the test to see.
 int ncclCommAbort(comm *c) {
 	char name[200];
+	__atomic_store_n(&c->stop, 1, __ATOMIC_SEQ_CST);
 	snprintf(name, sizeof name, "%s.aborted", c->dir);
 	close(open(name, O_CREAT | O_WRONLY, 0600));
 	return leave(c);
@@ -120,32 +147,43 @@ typedef struct {
 
 static __thread op ops[4096];
 static __thread int count, open_groups;
+static __thread comm *whose;
+static __thread int *queue; // the stream
 
-static int add(int fd, int writes, void *at, size_t n, int type) {
-	if (type != 7 || !open_groups || count == 4096) return INVALID;
+static int add(comm *c, int fd, int writes, void *at, size_t n, int type, int *stream) {
+	if (type != 7 || !open_groups || count == 4096 || !stream) return INVALID;
+	whose = c;
+	queue = stream;
 	ops[count++] = (op){fd, writes, at, 4 * n};
 	return OK;
 }
 
-int ncclSend(const void *at, size_t n, int type, int rank, comm *c, void *stream) {
-	return rank < 0 || rank >= c->size ? INVALID : add(c->to[rank], 1, (void *)at, n, type);
+int ncclSend(const void *at, size_t n, int type, int rank, comm *c, int *stream) {
+	if (SEND) return SEND;
+	return rank < 0 || rank >= c->size ? INVALID : add(c, c->to[rank], 1, (void *)at, n, type, stream);
 }
 
-int ncclRecv(void *at, size_t n, int type, int rank, comm *c, void *stream) {
-	return rank < 0 || rank >= c->size ? INVALID : add(c->from[rank], 0, at, n, type);
+int ncclRecv(void *at, size_t n, int type, int rank, comm *c, int *stream) {
+	return rank < 0 || rank >= c->size ? INVALID : add(c, c->from[rank], 0, at, n, type, stream);
 }
 
 int ncclGroupStart(void) { open_groups++; return OK; }
 
-// All goes at the same time, and of one FIFO in order.
-int ncclGroupEnd(void) {
-	if (--open_groups) return INVALID;
-	for (int busy = !LOST; busy;) {
-		busy = 0;
-		for (int i = 0; i < count; i++) {
-			op *o = &ops[i];
+typedef struct {
+	comm *c;
+	int *stream, count;
+	op ops[];
+} group;
+
+// run moves all at the same time, and what is of one FIFO in order.
+static void *run(void *arg) {
+	group *g = arg;
+	for (int busy = !LOST; busy && !__atomic_load_n(&g->c->stop, __ATOMIC_SEQ_CST);) {
+		busy = HANGS;
+		for (int i = 0; !HANGS && i < g->count; i++) {
+			op *o = &g->ops[i];
 			for (int k = 0; k < i; k++)
-				if (ops[k].left && ops[k].fd == o->fd) goto next;
+				if (g->ops[k].left && g->ops[k].fd == o->fd) goto next;
 			while (o->left) {
 				size_t n = move(o->fd, o->writes, o->at, o->left);
 				if (!n) break;
@@ -157,6 +195,25 @@ int ncclGroupEnd(void) {
 		}
 		if (busy) sched_yield();
 	}
+	__atomic_fetch_sub(g->stream, 1, __ATOMIC_SEQ_CST);
+	__atomic_fetch_sub(&g->c->under_way, 1, __ATOMIC_SEQ_CST);
+	free(g);
+	return NULL;
+}
+
+int ncclGroupEnd(void) {
+	pthread_t thread;
+	if (--open_groups) return INVALID;
+	if (!count) return OK;
+	char hold[200];
+	snprintf(hold, sizeof hold, "%s.hold", whose->dir);
+	while (HOLDS && !access(hold, F_OK)) usleep(1000);
+	group *g = malloc(sizeof *g + count * sizeof *ops);
+	*g = (group){whose, queue, count};
+	memcpy(g->ops, ops, count * sizeof *ops);
 	count = 0;
-	return OK;
+	__atomic_fetch_add(g->stream, 1, __ATOMIC_SEQ_CST);
+	__atomic_fetch_add(&g->c->under_way, 1, __ATOMIC_SEQ_CST);
+	if (pthread_create(&thread, NULL, run, g)) return SYSTEM_FAILED;
+	return pthread_detach(thread) ? SYSTEM_FAILED : OK;
 }
