@@ -22,7 +22,7 @@ type Arena interface {
 	// Write copies src to the values from offset on.
 	Write(src []float32, offset int) error
 	// Lend calls f with the address of n values from offset on, for what moves memory of
-	// the arena's kind: another device's library, not the host.
+	// the arena's kind: another device's library, not the host. Loans may be nested.
 	Lend(offset, n int, f func(address uintptr) error) error
 	// Host returns the memory itself where the host may touch it, nil elsewhere and
 	// once the arena is closed. It must not be used after Close.

@@ -128,7 +128,22 @@ func (a *DeviceArena) Write(src []float32, offset int) error {
 // Lend implements [Arena]. Runs of sessions have ended when they return, so what they have
 // written is there; what f begins must have ended when it returns.
 func (a *DeviceArena) Lend(offset, n int, f func(address uintptr) error) error {
-	return a.transfer(offset, n, func() error { return f(a.base + uintptr(4*offset)) })
+	if err := a.engine.lend(); err != nil {
+		return err
+	}
+	defer a.engine.loans.Done()
+	return access(a, offset, n, a.n, func() error { return f(a.base + uintptr(4*offset)) })
+}
+
+// lend begins a loan, which the engine's end waits for.
+func (e *Engine) lend() error {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	if e.closed {
+		return errEngineClosed
+	}
+	e.loans.Add(1)
+	return nil
 }
 
 // transfer calls f while engine and memory are there.

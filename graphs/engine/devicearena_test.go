@@ -2,9 +2,11 @@ package engine_test
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"t2sda/graphs"
 	"t2sda/graphs/engine"
@@ -231,5 +233,28 @@ func TestLend(t *testing.T) {
 		if err := a.Lend(0, 1, never); err == nil || !strings.Contains(err.Error(), "closed") {
 			t.Errorf("%T: %v", a, err)
 		}
+	}
+}
+
+// TestLendNested: an engine that is closed meanwhile waits for a loan, which may lend more, or
+// is told that nothing is lent any more.
+func TestLendNested(t *testing.T) {
+	e := enginetest.Open(t, engine.Options{Device: "cpu"})
+	a, b := deviceArena(t, e, 4), deviceArena(t, e, 4)
+	closed := make(chan error)
+	err := a.Lend(0, 4, func(uintptr) error {
+		go func() { closed <- e.Close() }()
+		for b.Lend(0, 4, func(uintptr) error { return nil }) == nil {
+			time.Sleep(time.Millisecond)
+		}
+		select {
+		case err := <-closed:
+			return fmt.Errorf("the engine has not waited for the loan: %w", err)
+		default:
+			return nil
+		}
+	})
+	if err := errors.Join(err, <-closed); err != nil {
+		t.Error(err)
 	}
 }

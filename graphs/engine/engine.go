@@ -15,6 +15,7 @@ import (
 type Options struct {
 	Library        string // explicit library file; empty lets [Discover] find one
 	Device         string // cpu | cuda | cuda:<n> | auto (CUDA if it works, else cpu); empty is cpu
+	Ordinal        int    // of CUDA's device that cuda and auto mean
 	IntraOpThreads int    // threads inside of one operator; 0: one per core
 	// AllowSpinning lets a session's threads spin while they wait for work. On two
 	// cores it gained nothing by itself, and beside one busy goroutine runs took up
@@ -82,6 +83,7 @@ type Engine struct {
 
 	mu     sync.RWMutex // held for reading while the library is in use
 	closed bool
+	loans  sync.WaitGroup // of memory, which may last, and be nested: they hold no lock
 
 	sessionsMu sync.Mutex
 	sessions   map[*Session]struct{}
@@ -115,6 +117,9 @@ func Open(o Options) (*Engine, error) {
 	request, err := parseDevice(o.Device)
 	if err != nil {
 		return nil, err
+	}
+	if o.Device == "cuda" || o.Device == "auto" {
+		request.ordinal = o.Ordinal
 	}
 	if err := o.validate(); err != nil {
 		return nil, err
@@ -177,15 +182,19 @@ func (e *Engine) count(in, out int64) {
 	e.crossedOut.Add(out)
 }
 
-// Close closes the engine's sessions and device arenas, waiting for runs under way,
+// Close closes the engine's sessions and device arenas, waiting for runs and loans under way,
 // and unloads the library when no other engine of the process uses it.
 func (e *Engine) Close() error {
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	if e.closed {
+		e.mu.Unlock()
 		return nil
 	}
-	e.closed = true
+	e.closed = true // no loan begins any more
+	e.mu.Unlock()
+	e.loans.Wait()
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	var errs []error
 	for _, s := range e.openSessions() {
 		errs = append(errs, s.Close())

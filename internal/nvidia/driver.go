@@ -2,66 +2,13 @@ package nvidia
 
 /*
 #cgo linux LDFLAGS: -ldl
-#include <dlfcn.h>
 #include <stdlib.h>
-#include <string.h>
-
-// The driver's interface (cuda.h), of which results are 0 on success.
-typedef struct {
-	void *library;
-	int (*init)(unsigned flags);
-	int (*version)(int *out);
-	int (*count)(int *out);
-	int (*get)(int *device, int ordinal);
-	int (*name)(char *out, int n, int device);
-	int (*memory)(size_t *out, int device);
-	int (*uuid)(unsigned char out[16], int device);
-	int (*attribute)(int *out, int which, int device);
-	int (*error)(int result, const char **out);
-} cuda_driver;
-
-// A driver that has been set up stays loaded: it keeps threads and handlers of its own.
-static void *nvidia_open(const char *name, int stays) {
-	return dlopen(name, RTLD_LAZY | RTLD_LOCAL | (stays ? RTLD_NODELETE : 0));
-}
-static void nvidia_close(void *library) { dlclose(library); }
-
-// nvidia_cuda fills the table and reports whether all of it is there.
-static int nvidia_cuda(void *l, cuda_driver *d) {
-	d->library = l;
-	d->init = dlsym(l, "cuInit");
-	d->version = dlsym(l, "cuDriverGetVersion");
-	d->count = dlsym(l, "cuDeviceGetCount");
-	d->get = dlsym(l, "cuDeviceGet");
-	d->name = dlsym(l, "cuDeviceGetName");
-	d->memory = dlsym(l, "cuDeviceTotalMem_v2");
-	d->uuid = dlsym(l, "cuDeviceGetUuid");
-	d->attribute = dlsym(l, "cuDeviceGetAttribute");
-	d->error = dlsym(l, "cuGetErrorName");
-	return d->init && d->version && d->count && d->get && d->name && d->memory && d->uuid && d->attribute && d->error;
-}
-static int cuda_init(cuda_driver *d) { return d->init(0); }
-static int cuda_version(cuda_driver *d, int *out) { return d->version(out); }
-static int cuda_count(cuda_driver *d, int *out) { return d->count(out); }
-static int cuda_device(cuda_driver *d, int ordinal, char *name, int n, size_t *memory, unsigned char *uuid, int *major, int *minor) {
-	const int compute_major = 75, compute_minor = 76; // CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_…
-	int device = 0, r = d->get(&device, ordinal);
-	if (!r) r = d->name(name, n, device);
-	if (!r) r = d->memory(memory, device);
-	if (!r) r = d->uuid(uuid, device);
-	if (!r) r = d->attribute(major, compute_major, device);
-	if (!r) r = d->attribute(minor, compute_minor, device);
-	return r;
-}
-static const char *cuda_error(cuda_driver *d, int result) {
-	const char *name = "unknown error";
-	d->error(result, &name);
-	return name;
-}
+#include "cuda.h"
 */
 import "C"
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"unsafe"
@@ -80,7 +27,13 @@ type GPU struct {
 	Memory     int64  `json:"memory"`     // bytes
 	Capability string `json:"capability"` // such as 9.0
 	UUID       string `json:"uuid"`       // as GPU-…, by which other tools know it
+	// Instance is that of the part of the GPU that this device is (MIG), as MIG-…; empty: it
+	// is all of it.
+	Instance string `json:"instance,omitempty"`
 }
+
+// ID tells a device from all others.
+func (g GPU) ID() string { return cmp.Or(g.Instance, g.UUID) }
 
 // ErrNoDriver says that there is no driver.
 var ErrNoDriver = errors.New("no NVIDIA driver is installed here, or the container that this runs in was not given it")
@@ -105,7 +58,7 @@ func look(cuda, nvml string) (*Driver, error) {
 	}
 	defer C.nvidia_close(library)
 	var table C.cuda_driver
-	if C.nvidia_cuda(library, &table) == 0 {
+	if C.cuda_find(library, &table) == 0 {
 		return nil, fmt.Errorf("%s is no NVIDIA driver, or one from before CUDA 9", cuda)
 	}
 	d := &Driver{}
@@ -137,13 +90,17 @@ func look(cuda, nvml string) (*Driver, error) {
 func gpu(table *C.cuda_driver, ordinal int) (GPU, error) {
 	var name [256]C.char
 	var memory C.size_t
-	var uuid [16]C.uchar
+	var uuid, instance [16]C.uchar
 	var major, minor C.int
-	result := C.cuda_device(table, C.int(ordinal), &name[0], C.int(len(name)), &memory, &uuid[0], &major, &minor)
+	result := C.cuda_device(table, C.int(ordinal), &name[0], C.int(len(name)), &memory, &uuid[0], &instance[0], &major, &minor)
 	if err := check(table, fmt.Sprintf("device %d", ordinal), result); err != nil {
 		return GPU{}, err
 	}
-	return GPU{Name: C.GoString(&name[0]), Memory: int64(memory), Capability: fmt.Sprintf("%d.%d", major, minor), UUID: uuidText(uuid)}, nil
+	g := GPU{Name: C.GoString(&name[0]), Memory: int64(memory), Capability: fmt.Sprintf("%d.%d", major, minor), UUID: uuidText("GPU-", uuid)}
+	if instance != uuid {
+		g.Instance = uuidText("MIG-", instance)
+	}
+	return g, nil
 }
 
 // check turns the result of a call into an error.
@@ -154,11 +111,11 @@ func check(table *C.cuda_driver, what string, result C.int) error {
 	return fmt.Errorf("the NVIDIA driver does not work: %s: %s (%d)", what, C.GoString(C.cuda_error(table, result)), int(result))
 }
 
-// uuidText writes a GPU's number as the driver's own tools do: GPU- and the five groups of a
-// UUID (RFC 9562, section 4).
-func uuidText(uuid [16]C.uchar) string {
+// uuidText writes a number as the driver's own tools do: what it is of and the five groups of
+// a UUID (RFC 9562, section 4).
+func uuidText(of string, uuid [16]C.uchar) string {
 	b := *(*[16]byte)(unsafe.Pointer(&uuid))
-	return fmt.Sprintf("GPU-%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+	return fmt.Sprintf("%s%x-%x-%x-%x-%x", of, b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }
 
 // open returns the handle of a library of the driver's, nil where it cannot be loaded.

@@ -19,6 +19,9 @@ int cuDeviceGet(int *d, int i) { *d = i; return i < 2 ? 0 : 101; }
 int cuDeviceGetName(char *out, int n, int d) { strncpy(out, d ? "Second" : "First", n); return 0; }
 int cuDeviceTotalMem_v2(size_t *n, int d) { *n = (size_t)80 << 30; return 0; }
 int cuDeviceGetUuid(unsigned char *u, int d) { for (int i = 0; i < 16; i++) u[i] = 16 * d + i; return 0; }
+#ifdef PARTS
+int cuDeviceGetUuid_v2(unsigned char *u, int d) { for (int i = 0; i < 16; i++) u[i] = 16 * d + i + (d ? 128 : 0); return 0; }
+#endif
 int cuDeviceGetAttribute(int *out, int which, int d) { *out = which == 75 ? 9 : 0; return 0; }
 int cuGetErrorName(int r, const char **out) { *out = r == 100 ? "CUDA_ERROR_NO_DEVICE" : "CUDA_ERROR_UNKNOWN"; return 0; }
 `
@@ -57,6 +60,20 @@ func TestDriver(t *testing.T) {
 	}
 	if _, err := openMeter(nvml, d.GPUs[0]); err == nil || !strings.Contains(err.Error(), d.GPUs[0].UUID) {
 		t.Errorf("an unknown GPU's meter: %v", err)
+	}
+}
+
+// TestParts: parts of a GPU are told apart, and their meter is the GPU's.
+func TestParts(t *testing.T) {
+	d, err := look(ctest.Library(t, "libcuda.so.1", fakeCUDA, "-DINIT=0", "-DPARTS"), "libnvidia-ml-none.so.1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g := d.GPUs[0]; g.Instance != "" || g.ID() != g.UUID {
+		t.Errorf("a whole GPU is %+v", g)
+	}
+	if g := d.GPUs[1]; g.ID() != "MIG-90919293-9495-9697-9899-9a9b9c9d9e9f" || g.UUID != "GPU-10111213-1415-1617-1819-1a1b1c1d1e1f" {
+		t.Errorf("a part of a GPU is %+v", g)
 	}
 }
 
