@@ -44,15 +44,60 @@ func standIn(t *testing.T, flags ...string) *nccl.Library {
 	return l
 }
 
+// onCPUs opens engines, each with a thread.
+func onCPUs(t *testing.T, n int) []*engine.Engine {
+	t.Helper()
+	engines := make([]*engine.Engine, n)
+	for i := range engines {
+		engines[i] = enginetest.Open(t, engine.Options{Device: "cpu", IntraOpThreads: 1})
+	}
+	return engines
+}
+
+// arenasOf makes arenas of an engine.
+func arenasOf(e *engine.Engine) newArena {
+	return func(n int) (engine.Arena, error) { return e.NewDeviceArena(n) }
+}
+
+// sameSums holds the sums of n values that come by a wire, so many of each rank at a time,
+// against those that pass through the host: they have the same bits.
+func sameSums(g *ranks.Group, w ranks.Wire, e *engine.Engine, arena newArena, n, part int) (err error) {
+	x, err := newDeviceSum(e, g, w, part*g.Size(), arena)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, x.Close()) }()
+	if x.part != part {
+		return fmt.Errorf("parts of %d values, want %d", x.part, part)
+	}
+	a, err := arena(n + 3)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	want := make([]float32, n+3)
+	for i := range want {
+		want[i] = float32(i+1) / float32(3+g.Rank())
+	}
+	if err := errors.Join(a.Write(want, 0), x.add(a, n), g.Add(want[:n])); err != nil {
+		return err
+	}
+	have := make([]float32, len(want))
+	if err := a.Read(have, 0); err != nil || !slices.Equal(have, want) {
+		return fmt.Errorf("rank %d has %v, want %v (%w)", g.Rank(), have[:min(len(have), 20)], want[:min(len(want), 20)], err)
+	}
+	return nil
+}
+
 // TestExchange: ranks' sums have the bits of those that pass through the host, also where the
 // last ranks have nothing to add up and where there are several blocks.
 func TestExchange(t *testing.T) {
 	library := standIn(t)
-	for _, k := range []struct{ size, n, part int }{{1, 5, 64}, {2, 1, 64}, {3, 1000, 448}, {3, 1000, 64}, {4, 130, 64}} {
-		engines := make([]*engine.Engine, k.size)
-		for i := range engines {
-			engines[i] = enginetest.Open(t, engine.Options{Device: "cpu", IntraOpThreads: 1})
-		}
+	for _, k := range []struct {
+		size, n, part int
+		device        bool // memory is the engine's, else guarded
+	}{{1, 5, 64, false}, {2, 1, 64, true}, {3, 1000, 448, false}, {3, 1000, 64, true}, {4, 130, 64, false}} {
+		engines := onCPUs(t, k.size)
 		join := joiner(t, library, k.size, onHostStream)
 		errs := rankstest.Run(k.size, func(g *ranks.Group) (err error) {
 			comm, err := join(g.Rank())
@@ -60,31 +105,11 @@ func TestExchange(t *testing.T) {
 				return err
 			}
 			defer func() { err = errors.Join(err, comm.Close()) }()
-			x, err := newExchange(engines[g.Rank()], g, comm, k.part*k.size, guarded)
-			if err != nil {
-				return err
+			e, arena := engines[g.Rank()], newArena(guarded)
+			if k.device {
+				arena = arenasOf(e)
 			}
-			defer func() { err = errors.Join(err, x.Close()) }()
-			if x.part != k.part {
-				return fmt.Errorf("parts of %d values, want %d", x.part, k.part)
-			}
-			a, err := guarded(k.n + 3)
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, a.Close()) }()
-			want := make([]float32, k.n+3)
-			for i := range want {
-				want[i] = float32(i+1) / float32(3+g.Rank())
-			}
-			if err := errors.Join(a.Write(want, 0), x.add(a, k.n), g.Add(want[:k.n])); err != nil {
-				return err
-			}
-			have := make([]float32, len(want))
-			if err := a.Read(have, 0); err != nil || !slices.Equal(have, want) {
-				return fmt.Errorf("rank %d has %v, want %v (%w)", g.Rank(), have, want, err)
-			}
-			return nil
+			return sameSums(g, comm, e, arena, k.n, k.part)
 		})
 		if err := errors.Join(errs...); err != nil {
 			t.Errorf("%+v: %v", k, err)
@@ -106,10 +131,7 @@ func TestWire(t *testing.T) {
 	}{{2, 4, nil}, {3, 3, guarded}} {
 		c := small()
 		c.Method, c.Train.Accumulate, c.Train.Batch, c.Runtime.State = method, k.micros, 1, "device"
-		engines := make([]*engine.Engine, k.size)
-		for i := range engines {
-			engines[i] = enginetest.Open(t, engine.Options{Device: "cpu", IntraOpThreads: 1})
-		}
+		engines := onCPUs(t, k.size)
 		wired := trainBy(t, c, engines, iterations, k.arena, joiner(t, library, k.size, onHostStream))
 		hosted := trainBy(t, c, engines, iterations, k.arena, nil)
 		if apart := distance(hosted, wired); apart != 0 {
@@ -121,10 +143,16 @@ func TestWire(t *testing.T) {
 		if k.arena != nil {
 			continue // which counts nothing
 		}
-		l := openIn(t, c, nil, nil)
-		if crossed := hosted.steps[1].FromDevice - wired.steps[1].FromDevice; crossed != int64(4*l.state.size) {
-			t.Errorf("%d bytes cross less, want %d", crossed, 4*l.state.size)
-		}
+		crossesLess(t, c, hosted, wired)
+	}
+}
+
+// crossesLess: of a wire, gradients are all that is not taken from the device.
+func crossesLess(t *testing.T, c configs.Config, hosted, wired trained) {
+	t.Helper()
+	l := openIn(t, c, nil, nil)
+	if crossed := hosted.steps[1].FromDevice - wired.steps[1].FromDevice; crossed != int64(4*l.state.size) {
+		t.Errorf("%d bytes cross less, want %d", crossed, 4*l.state.size)
 	}
 }
 
@@ -135,7 +163,7 @@ func TestWireIsCut(t *testing.T) {
 	c := small()
 	c.Method, c.Train.Accumulate = configs.SourceOnly, 2
 	join := joiner(t, library, 2, onHostStream)
-	engines := []*engine.Engine{enginetest.Open(t, engine.Options{Device: "cpu", IntraOpThreads: 1}), enginetest.Open(t, engine.Options{Device: "cpu", IntraOpThreads: 1})}
+	engines := onCPUs(t, 2)
 	errs := rankstest.Run(2, func(g *ranks.Group) (err error) {
 		var ended error
 		g.EndBy(func(err error) { ended = err })
@@ -167,8 +195,9 @@ func TestWireIsCut(t *testing.T) {
 	}
 }
 
-// TestGPUs trains on two GPUs by NVIDIA's library, T2SDA_TEST_DEVICE=cuda: every GPU comes to
-// the same bits, near those of gradients that pass through the host.
+// TestGPUs, on two GPUs by NVIDIA's library, T2SDA_TEST_DEVICE=cuda: sums have the bits of
+// those that pass through the host; of what is trained, every GPU comes to the same bits, near
+// those of gradients that pass through the host, and gradients do not cross.
 func TestGPUs(t *testing.T) {
 	if !enginetest.OnDevice() {
 		t.Skip("needs two GPUs, and " + enginetest.DeviceEnv + "=cuda")
@@ -181,15 +210,34 @@ func TestGPUs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := small()
-	c.Train.Accumulate, c.Runtime.State = 4, "device"
 	engines := make([]*engine.Engine, 2)
 	for i := range engines {
 		engines[i] = enginetest.Open(t, engine.Options{Device: fmt.Sprint("cuda:", i)})
 	}
+	join := joiner(t, library, len(engines), nccl.OnGPU)
+	errs := rankstest.Run(len(engines), func(g *ranks.Group) (err error) {
+		comm, err := join(g.Rank())
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, comm.Close()) }()
+		e := engines[g.Rank()]
+		for _, k := range []struct{ n, part int }{{1, 64}, {100_000, 1 << 20}, {3_000_000, 1 << 20}} {
+			if err := sameSums(g, comm, e, arenasOf(e), k.n, k.part); err != nil {
+				return fmt.Errorf("%+v: %w", k, err)
+			}
+		}
+		return nil
+	})
+	if err := errors.Join(errs...); err != nil {
+		t.Fatal(err)
+	}
+	c := small()
+	c.Train.Accumulate, c.Runtime.State = 4, "device"
 	wired := trainBy(t, c, engines, 3, nil, joiner(t, library, len(engines), nccl.OnGPU))
 	hosted := trainBy(t, c, engines, 3, nil, nil)
-	t.Logf("%v: %g from what passes through the host; it takes %d bytes less from a GPU", library, distance(hosted, wired), hosted.steps[2].FromDevice-wired.steps[2].FromDevice)
+	t.Logf("%v: %g from what passes through the host", library, distance(hosted, wired))
+	crossesLess(t, c, hosted, wired)
 	for i, s := range hosted.steps {
 		for name, want := range s.Losses {
 			if have := wired.steps[i].Losses[name]; have < want*0.95-0.01 || have > want*1.05+0.01 {

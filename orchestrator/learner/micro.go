@@ -22,8 +22,8 @@ type micros struct {
 	mine  int // of this process
 	from  int // the first of these
 	fold  *ranks.Pending
-	slots []waiting // sums of gradients that wait
-	wired *exchange // adds gradients up over ranks; nil: they pass through the host
+	slots []waiting  // sums of gradients that wait
+	wired *deviceSum // adds gradients up over ranks; nil: they pass through the host
 }
 
 // newMicros shares all micro-batches out.
@@ -47,7 +47,7 @@ func (m *micros) allocate(e *engine.Engine, s *state, w ranks.Wire) (err error) 
 		m.slots = append(m.slots, slot)
 	}
 	if w != nil {
-		m.wired, err = newExchange(e, m.ranks, w, s.size, s.arena)
+		m.wired, err = newDeviceSum(e, m.ranks, w, s.size, s.arena)
 	}
 	return err
 }
