@@ -17,17 +17,17 @@ import (
 // Gradients of ranks travel through the host's memory by MPI, or, where they lie in the memory
 // of GPUs, from GPU to GPU by NCCL. All ranks do the same.
 
-// graphics is a rank's GPU, and what could reach others from it.
-type graphics struct {
+// rankGPU is a rank's GPU, and what could reach others from it.
+type rankGPU struct {
 	is     bool // there is one
 	find   func() (*nccl.Library, error)
 	stream func() (nccl.Stream, error)
 }
 
-// graphicsOf is the GPU of an engine.
-func graphicsOf(e *engine.Engine) graphics {
+// rankGPUOf is the GPU of an engine.
+func rankGPUOf(e *engine.Engine) rankGPU {
 	ordinal, is := e.Info().GPU()
-	return graphics{is, nccl.Find, nccl.OnGPU(ordinal)}
+	return rankGPU{is, nccl.Find, nccl.OnGPU(ordinal)}
 }
 
 // equipment is what a rank says of this.
@@ -41,7 +41,7 @@ type equipment struct {
 // connect lets the GPUs of ranks speak with each other, where that is configured and can be,
 // until end is called, which is told whether all ranks do so. Without an error and a wire,
 // gradients pass through the host's memory.
-func (o Options) connect(ctx context.Context, cfg configs.Config, e *engine.Engine, gpu graphics) (wire ranks.Wire, end func(all bool), err error) {
+func (o Options) connect(ctx context.Context, cfg configs.Config, e *engine.Engine, gpu rankGPU) (wire ranks.Wire, end func(all bool), err error) {
 	g, end := o.Ranks, func(bool) {}
 	if g.Size() == 1 {
 		return nil, end, nil
@@ -78,7 +78,7 @@ func (o Options) connect(ctx context.Context, cfg configs.Config, e *engine.Engi
 }
 
 // equipmentOf looks at what this rank has.
-func equipmentOf(ctx context.Context, cfg configs.Config, gpu graphics) (*nccl.Library, equipment) {
+func equipmentOf(ctx context.Context, cfg configs.Config, gpu rankGPU) (*nccl.Library, equipment) {
 	m := equipment{
 		Exchange: cmp.Or(cfg.Runtime.Exchange, configs.ExchangeAuto),
 		OnGPU:    gpu.is && cfg.Runtime.State == "device",

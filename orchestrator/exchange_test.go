@@ -57,7 +57,7 @@ func TestConnect(t *testing.T) {
 		for rank, err := range rankstest.Run(2, func(g *ranks.Group) error {
 			c := configs.Default()
 			c.Runtime.State, c.Runtime.Exchange = "device", told
-			wire, end, err := Options{Ranks: g, Log: zap.NewNop()}.connect(t.Context(), c, e, graphicsOf(e))
+			wire, end, err := Options{Ranks: g, Log: zap.NewNop()}.connect(t.Context(), c, e, rankGPUOf(e))
 			end(true)
 			if wire != nil {
 				t.Errorf("%s: rank %d has a wire", told, g.Rank())
@@ -90,7 +90,7 @@ func TestConnectGPUs(t *testing.T) {
 			core, logs := observer.New(zap.WarnLevel)
 			c := configs.Default()
 			c.Runtime.State = "device"
-			gpu := graphics{true, func() (*nccl.Library, error) { return nccl.Open(k.libraries[g.Rank()]) }, onHostStream}
+			gpu := rankGPU{true, func() (*nccl.Library, error) { return nccl.Open(k.libraries[g.Rank()]) }, onHostStream}
 			wire, end, err := Options{Ranks: g, Log: zap.New(core)}.connect(t.Context(), c, engines[g.Rank()], gpu)
 			if err != nil {
 				return err

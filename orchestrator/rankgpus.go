@@ -65,8 +65,8 @@ func (s seen) gpu(ordinal int) [2]string {
 	return [2]string{s.Node, fmt.Sprintf("cuda:%d", ordinal)}
 }
 
-// sharing shares GPUs out.
-type sharing struct {
+// gpuShares shares GPUs out.
+type gpuShares struct {
 	all   []seen
 	gpus  []int             // ordinals, by ranks
 	taken map[[2]string]int // ranks, by GPUs
@@ -76,7 +76,7 @@ type sharing struct {
 // the first that is left, or [noGPU]: as many ranks have one as can. Two ranks that are told
 // the same one are an error.
 func gpusOf(all []seen) ([]int, error) {
-	x := &sharing{all, slices.Repeat([]int{noGPU}, len(all)), map[[2]string]int{}}
+	x := &gpuShares{all, slices.Repeat([]int{noGPU}, len(all)), map[[2]string]int{}}
 	for rank, s := range all {
 		ordinal, ok := s.told()
 		if !ok {
@@ -99,7 +99,7 @@ func gpusOf(all []seen) ([]int, error) {
 // serve gives a rank the first GPU that it sees and that is free, or else one that another
 // rank can do without, and so on: an augmenting path of a bipartite graph. Tried are GPUs
 // that were looked at on the way.
-func (x *sharing) serve(rank int, tried map[[2]string]bool) bool {
+func (x *gpuShares) serve(rank int, tried map[[2]string]bool) bool {
 	s := x.all[rank]
 	ordinals := max(1, len(s.GPUs))
 	for ordinal := range ordinals {

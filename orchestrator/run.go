@@ -106,7 +106,7 @@ func Run(ctx context.Context, cfg configs.Config, o Options) (_ *Outcome, err er
 		return nil, err
 	}
 	defer e.Close() // its sessions are closed by then; nothing is left to fail
-	wire, disconnect, err := o.connect(ctx, cfg, e, graphicsOf(e))
+	wire, disconnect, err := o.connect(ctx, cfg, e, rankGPUOf(e))
 	if err != nil {
 		return nil, err
 	}

@@ -219,9 +219,13 @@ func TestCUDAIsMissed(t *testing.T) {
 	if strings.Contains(err.Error(), "\n") {
 		t.Errorf("more than a sentence: %q", err)
 	}
-	e := open(t, Options{Library: file, Device: "auto"})
+	e := open(t, Options{Library: file, Device: "auto", Ordinal: 2})
 	if d := e.Info().Device; d != "cpu" {
 		t.Errorf("auto chose %s", d)
+	}
+	for device, want := range map[string]string{"cuda": "device cuda:2", "cuda:1": "device cuda:1"} {
+		_, err := Open(Options{Library: file, Device: device, Ordinal: 2})
+		wantError(t, err, want)
 	}
 }
 

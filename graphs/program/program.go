@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 
 	"t2sda/graphs"
 	"t2sda/graphs/engine"
@@ -95,6 +96,21 @@ func (p *Program) open(e *engine.Engine) error {
 // Run runs the session on the memory. When ctx ends meanwhile, the outputs are
 // undefined, see [engine.Binding.Run].
 func (p *Program) Run(ctx context.Context) error { return p.binding.Run(ctx) }
+
+// Over returns a run of the program's session over other memory, by the names under which the
+// program has declared what it is in place of. It ends with the program.
+func (p *Program) Over(memory map[string]*engine.Tensor) (*engine.Binding, error) {
+	other := func(declared map[string]*engine.Tensor) map[string]*engine.Tensor {
+		out := maps.Clone(declared)
+		for name := range out {
+			if t, ok := memory[name]; ok {
+				out[name] = t
+			}
+		}
+		return out
+	}
+	return p.session.Bind(other(p.inputs), other(p.outputs))
+}
 
 // Close frees the session. The memory stays usable.
 func (p *Program) Close() error {

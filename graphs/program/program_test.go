@@ -186,3 +186,40 @@ func TestMistakes(t *testing.T) {
 		}
 	}
 }
+
+// TestOver: one session runs over what was declared and over what is in place of it.
+func TestOver(t *testing.T) {
+	memory := make([]*engine.Tensor, 3)
+	values := [][]float32{{1, 2}, {10, 20}, {100, 200}}
+	for i, v := range values {
+		var err error
+		if memory[i], err = engine.NewTensor(v, 2); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p, err := New(enginetest.Open(t, engine.Options{}), "add", nil, func(p *Program) {
+		p.Store("sum", p.Graph().Add(p.Resident("x", memory[0]), p.Resident("y", memory[1])), memory[0])
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := p.Over(map[string]*engine.Tensor{"y": memory[2]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(p.Run(t.Context()), other.Run(t.Context()), p.Run(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	if want := []float32{121, 242}; !slices.Equal(values[0], want) {
+		t.Errorf("sum %v, want %v", values[0], want)
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if other.Run(t.Context()) == nil {
+		t.Error("it runs although the program is closed")
+	}
+	if wrong, err := p.Over(nil); err == nil {
+		t.Errorf("over a closed program: %v", wrong)
+	}
+}

@@ -20,11 +20,14 @@ import (
 	"t2sda/internal/ranks"
 )
 
-// fakeEnv makes the test program a rank of a job, which uses the library at that path; with
-// diesEnv, rank 1 ends while the others wait for what it should send.
+// fakeEnv makes the test program a rank of a job, which uses the library at that path; what
+// diesEnv says, rank 1 does while the others wait for what it should send: it ends, or tells
+// why it must.
 const (
 	fakeEnv = "T2SDA_TEST_NCCL"
 	diesEnv = "T2SDA_TEST_DIES"
+	silent  = "silently"
+	told    = "told"
 )
 
 func TestMain(m *testing.M) {
@@ -66,9 +69,16 @@ func beRank(library string) error {
 	if err != nil {
 		return err
 	}
-	if os.Getenv(diesEnv) != "" && g.Rank() == 1 {
+	g.EndBy(func(err error) {
+		fmt.Fprintln(os.Stderr, err)
+		w.Abort(9)
+	})
+	if how := os.Getenv(diesEnv); how != "" && g.Rank() == 1 {
 		time.Sleep(200 * time.Millisecond) // the others wait by now
-		os.Exit(7)
+		if how == silent {
+			os.Exit(7)
+		}
+		return g.Alone(errors.New("rank 1 has no memory left"))
 	}
 	if err := swapAll(c, g.Rank(), g.Size(), 100_000); err != nil {
 		return err
@@ -175,15 +185,19 @@ func TestProcesses(t *testing.T) {
 	}
 }
 
-// TestRankDies: the job of a rank that ends without a word does not wait for it. It is the
-// launcher that ends it, before patience does.
+// TestRankDies: the job of a rank that ends without a word does not wait for it, nor that of
+// one which is alone with an error, of which people hear. It is the launcher that ends the
+// others, before their patience does.
 func TestRankDies(t *testing.T) {
-	cmd := mpitest.Command(t, 2, os.Args[0])
-	cmd.Env = append(cmd.Env, fakeEnv+"="+nccltest.Build(t), diesEnv+"=1", "TMPDIR="+t.TempDir())
-	begin := time.Now()
-	text, err := cmd.CombinedOutput()
-	if err == nil || time.Since(begin) > 20*time.Second || strings.Contains(string(text), "has swapped") {
-		t.Errorf("after %v: %v\n%s", time.Since(begin), err, text)
+	library := nccltest.Build(t)
+	for how, want := range map[string]string{silent: "", told: "rank 1 has no memory left"} {
+		cmd := mpitest.Command(t, 2, os.Args[0])
+		cmd.Env = append(cmd.Env, fakeEnv+"="+library, diesEnv+"="+how, "TMPDIR="+t.TempDir())
+		begin := time.Now()
+		text, err := cmd.CombinedOutput()
+		if err == nil || time.Since(begin) > 20*time.Second || strings.Contains(string(text), "has swapped") || !strings.Contains(string(text), want) {
+			t.Errorf("%s: after %v: %v\n%s", how, time.Since(begin), err, text)
+		}
 	}
 }
 

@@ -22,7 +22,7 @@ type micros struct {
 	mine  int // of this process
 	from  int // the first of these
 	fold  *ranks.Pending
-	slots []waiting  // sums of gradients that wait
+	waits *waiting   // sums of gradients; nil before allocate
 	wired *deviceSum // adds gradients up over ranks; nil: they pass through the host
 }
 
@@ -39,12 +39,8 @@ func newMicros(g *ranks.Group, all int) (*micros, error) {
 // allocate makes the memory in which a state's gradients wait, and where there is a wire, what
 // adds them up over ranks.
 func (m *micros) allocate(e *engine.Engine, s *state, w ranks.Wire) (err error) {
-	for range ranks.FoldDepth(m.mine) {
-		slot, err := newWaiting(e, s)
-		if err != nil {
-			return err
-		}
-		m.slots = append(m.slots, slot)
+	if m.waits, err = newWaiting(e, s, ranks.FoldDepth(m.mine)); err != nil {
+		return err
 	}
 	if w != nil {
 		m.wired, err = newDeviceSum(e, m.ranks, w, s.size, s.arena)
@@ -55,8 +51,8 @@ func (m *micros) allocate(e *engine.Engine, s *state, w ranks.Wire) (err error) 
 // Close frees the memory.
 func (m *micros) Close() error {
 	var errs []error
-	for _, s := range m.slots {
-		errs = append(errs, s.Close())
+	if m.waits != nil {
+		errs = append(errs, m.waits.Close())
 	}
 	if m.wired != nil {
 		errs = append(errs, m.wired.Close())
@@ -65,11 +61,7 @@ func (m *micros) Close() error {
 }
 
 // next takes the gradients of the next micro-batch; after the last they are those of all.
-func (m *micros) next() error {
-	return m.fold.Next(
-		func(slot int) error { return m.slots[slot].add() },
-		func(slot int) error { return m.slots[slot].keep() })
-}
+func (m *micros) next() error { return m.fold.Next(m.waits.add, m.waits.keep) }
 
 // owner is the rank that does the work of a micro-batch.
 func (m *micros) owner(micro int) int {
