@@ -47,6 +47,9 @@ func (o Options) connect(ctx context.Context, cfg configs.Config, e *engine.Engi
 		return nil, end, nil
 	}
 	library, mine := equipmentOf(ctx, cfg, gpu)
+	if err := g.Agree(ctx.Err()); err != nil { // which is no fault of NCCL's
+		return nil, end, err
+	}
 	all, err := tell(g, mine)
 	if err != nil {
 		return nil, end, err

@@ -1,6 +1,7 @@
 package orchestrator
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -108,6 +109,33 @@ func TestConnectGPUs(t *testing.T) {
 			if err != nil {
 				t.Errorf("%+v: rank %d has %v", k, rank, err)
 			}
+		}
+	}
+}
+
+// TestConnectStops: ranks of which one is told to stop while it tries its GPU all stop, and do
+// not take it for a fault.
+func TestConnectStops(t *testing.T) {
+	e, file := enginetest.Open(t, engine.Options{Device: "cpu"}), nccltest.Build(t)
+	t.Setenv("TMPDIR", t.TempDir())
+	for rank, err := range rankstest.Run(2, func(g *ranks.Group) error {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		c := configs.Default()
+		c.Runtime.State, c.Runtime.Exchange = "device", configs.ExchangeNCCL
+		stream := func() (nccl.Stream, error) {
+			if g.Rank() == 1 {
+				cancel()
+			}
+			return onHostStream()
+		}
+		gpu := rankGPU{true, func() (*nccl.Library, error) { return nccl.Open(file) }, stream}
+		_, end, err := Options{Ranks: g, Log: zap.NewNop()}.connect(ctx, c, e, gpu)
+		end(true)
+		return err
+	}) {
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("rank %d has %v", rank, err)
 		}
 	}
 }
