@@ -115,7 +115,8 @@ func (a Association) cycles(forth, back *graphs.Value) *graphs.Value {
 	there, here := g.LogSoftmax(standardised(forth), 2), g.LogSoftmax(standardised(back), 2)
 	middle := g.ArgMax(there, 2, false)                          // [N,P]
 	end := g.GatherElements(g.ArgMax(here, 2, false), middle, 1) // [N,P]
-	same := g.Mul(g.Cast(g.Equal(g.GatherElements(a.Labels, end, 1), a.Labels), graphs.Float32), a.Valid)
+	same := g.Cast(g.Equal(g.GatherElements(a.Labels, end, 1), a.Labels), graphs.Float32)
+	same = g.Mul(same, g.Mul(a.Valid, g.GatherElements(a.Valid, end, 1))) // void is no class, at either end
 	each := g.Add(g.ReduceMax(there, []int{2}, false), g.GatherElements(g.ReduceMax(here, []int{2}, false), middle, 1))
 	count := g.Max(g.ReduceSum(same, []int{0, 1}, false), g.Scalar(1))
 	return g.Neg(g.Div(g.ReduceSum(g.Mul(each, same), []int{0, 1}, false), count))

@@ -102,6 +102,38 @@ func TestAssociationByHand(t *testing.T) {
 	}
 }
 
+// Both source positions go to the one target position, and from there to the first. Where that is
+// void, written as class 0, the second one's cycle does not end in its own class 0, and the
+// first one's did not begin in any.
+func TestAssociationEndsOnVoid(t *testing.T) {
+	g, err := graphs.Build("void", func(g *graphs.Graph) {
+		source := g.Floats([]float32{1, 1, 0, 0.5}, 1, 2, 1, 2)
+		target := g.Param("target", 1, 2, 1, 1)
+		labels, valid := g.Input("labels", graphs.Int64, 1, 2), g.Input("valid", graphs.Float32, 1, 2)
+		loss := Association{Source: source, Target: target, Labels: labels, Valid: valid}.Features()
+		g.Output("loss", loss)
+		g.Output("gradient", graphs.Gradients(loss, target)[0])
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, k := range []struct {
+		valid []float64
+		none  bool
+	}{{[]float64{0, 1}, true}, {[]float64{1, 1}, false}} {
+		out := graphtest.Run(g, map[string]graphtest.Array{
+			"target": {Shape: graphs.Shape{1, 2, 1, 1}, Data: []float64{1, -1}},
+			"labels": graphtest.New(1, 2), "valid": {Shape: graphs.Shape{1, 2}, Data: k.valid},
+		})
+		if loss := out["loss"].Data[0]; (loss == 0) != k.none {
+			t.Errorf("valid %v: loss %g", k.valid, loss)
+		}
+		if d := out["gradient"].Data; k.none && (d[0] != 0 || d[1] != 0) {
+			t.Errorf("valid %v: gradient %v", k.valid, d)
+		}
+	}
+}
+
 // The order of a target's positions is of no matter, but the map's own.
 func TestAssociationOfAnotherOrder(t *testing.T) {
 	g, in := buildAssociation(t), associationOperands(1, 1, 2)
