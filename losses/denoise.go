@@ -49,6 +49,16 @@ func squaredDistances(features, rows *graphs.Value) *graphs.Value {
 	return g.Add(g.Sub(length, g.Mul(products, g.Scalar(2))), own)
 }
 
+// Denoised returns the classes [N,h,w], int64, of the largest near·soft, of assignments to
+// prototypes and soft labels [N,C,h,w] (ProDA, equation 3). Where no class has both, because
+// of bytes and float32 that end at 0, it is that of the largest soft label.
+func Denoised(near, soft *graphs.Value) *graphs.Value {
+	g := near.Graph()
+	both := g.Mul(near, soft)
+	none := g.Equal(g.ReduceMax(both, []int{1}, true), g.Scalar(0))
+	return g.ArgMax(g.Where(none, soft, both), 1, false)
+}
+
 // Symmetric are the weights of [SymmetricCrossEntropy].
 type Symmetric struct {
 	Cross   float64 // α, of −log p of the label

@@ -9,7 +9,10 @@ import (
 	"testing"
 
 	"t2sda/graphs"
+	"t2sda/graphs/engine"
+	"t2sda/graphs/engine/enginetest"
 	"t2sda/graphs/graphtest"
+	"t2sda/graphs/program"
 )
 
 const denoiseTau = 2
@@ -112,6 +115,33 @@ func TestDenoiseByHand(t *testing.T) {
 	near(t, "gradient", out["gradient"].Data[0], -2*2*0.6, 1e-4) // of the two that are away
 	near(t, "loss", out["sce"].Data[0], 0.5*math.Log(4)+2*0.75*math.Log(1e4), 1e-6)
 	near(t, "divergence", out["divergence"].Data[0], 0, 1e-7)
+}
+
+// A feature at class 1's prototype, 200 from class 2's, which is all that the round's label says:
+// e⁻²⁰⁰ is 0 in float32, and so is each product. The label is then the round's; elsewhere, where
+// the round is not sure, the larger product counts.
+func TestDenoisedFarFromItsLabel(t *testing.T) {
+	e := enginetest.Open(t, engine.Options{IntraOpThreads: 1})
+	var got []uint8
+	p, err := program.New(e, "far", nil, func(p *program.Program) {
+		g := p.Graph()
+		features := g.Floats([]float32{0, 0, 0, 0}, 1, 2, 1, 2)
+		prototypes, absent := g.Floats([]float32{100, 100, 0, 0, 200, 0}, 3, 2), g.Floats([]float32{0, 0, 0}, 3)
+		soft := g.Floats([]float32{0, 0.3, 0, 0.1, 1, 0.6}, 1, 3, 1, 2)
+		near := g.Softmax(PrototypeDistances(features, prototypes, absent, 1), 1)
+		got = program.Output[uint8](p, "labels", g.Cast(Denoised(near, soft), graphs.Uint8))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if err := p.Run(t.Context()); err != nil || !slices.Equal(got, []uint8{2, 1}) {
+		t.Errorf("labels %v, want [2 1]; %v", got, err)
+	}
 }
 
 // Of four rows of an image on a grid of two, the last two are rim: the second row's middle is

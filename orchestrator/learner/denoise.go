@@ -204,7 +204,7 @@ func newDenoiser(l *Learner, t *denoiseTerm) (*denoiser, error) {
 		}
 		near := g.Softmax(t.near(features, rows, absent), 1)
 		d.near = program.Output[float32](p, "assignments", near)
-		d.denoised = program.Output[uint8](p, "denoised", g.Cast(g.ArgMax(g.Mul(near, soft), 1, false), graphs.Uint8))
+		d.denoised = program.Output[uint8](p, "denoised", g.Cast(losses.Denoised(near, soft), graphs.Uint8))
 		own := g.ArgMax(logits, 1, false)
 		d.labels = program.Output[uint8](p, "labels", g.Cast(own, graphs.Uint8))
 		d.sums = program.Output[float32](p, "sums", losses.ClassSums(features, own, l.arch.Classes))
