@@ -30,19 +30,24 @@ func FollowPrior(prior []float32, mean []float64, momentum float64, begin float3
 	}
 }
 
-// Thresholds returns the threshold of each class in an image of those labels and confidences:
+// Thresholds returns the threshold of each class in an image of those labels and confidences,
+// in rows of width:
 //
 //	θ_c = max(Lower, ζ·(1 − e^(−χ_c/β))·max of the confidences of pixels of class c)
-func (d Discount) Thresholds(prior []float32, labels []uint8, confidence []float32) ([]float64, error) {
-	if len(labels) != len(confidence) {
-		return nil, fmt.Errorf("losses: views: %d labels, %d confidences", len(labels), len(confidence))
+//
+// Pixels of the rim have no part.
+func (d Discount) Thresholds(prior []float32, labels []uint8, confidence []float32, width int, rim Rim) ([]float64, error) {
+	if len(labels) != len(confidence) || width < 1 || len(labels)%width != 0 {
+		return nil, fmt.Errorf("losses: views: %d labels, %d confidences in rows of %d", len(labels), len(confidence), width)
 	}
 	thresholds := make([]float64, len(prior))
 	for i, label := range labels {
 		if int(label) >= len(prior) {
 			return nil, fmt.Errorf("losses: views: %w", labelError(label, len(prior)))
 		}
-		thresholds[label] = max(thresholds[label], float64(confidence[i]))
+		if !rim.Holds(i/width, len(labels)/width) {
+			thresholds[label] = max(thresholds[label], float64(confidence[i]))
+		}
 	}
 	for c, most := range thresholds {
 		thresholds[c] = max(d.Lower, d.Upper*(1-math.Exp(-float64(prior[c])/d.Beta))*most)
@@ -54,16 +59,16 @@ func (d Discount) Thresholds(prior []float32, labels []uint8, confidence []float
 // each·confidence·(1 − χ)^λ at pixels whose confidence is more than the threshold of their
 // class, 0 elsewhere and in the rim. It returns how many have a weight.
 func (d Discount) Encode(ids []int64, weights []float32, labels []uint8, confidence, prior []float32, width int, rim Rim, each float64) (int, error) {
-	if len(ids) != len(labels) || len(weights) != len(labels) || width < 1 || len(labels)%width != 0 {
-		return 0, fmt.Errorf("losses: views: %d ids and %d weights for %d labels in rows of %d", len(ids), len(weights), len(labels), width)
+	if len(ids) != len(labels) || len(weights) != len(labels) {
+		return 0, fmt.Errorf("losses: views: %d ids and %d weights for %d labels", len(ids), len(weights), len(labels))
 	}
-	thresholds, err := d.Thresholds(prior, labels, confidence)
+	thresholds, err := d.Thresholds(prior, labels, confidence, width, rim)
 	if err != nil {
 		return 0, err
 	}
 	focal := make([]float64, len(prior))
 	for c, p := range prior {
-		focal[c] = math.Pow(1-float64(p), d.Focal)
+		focal[c] = math.Pow(max(1-float64(p), 0), d.Focal) // float32 sums to more than 1, too
 	}
 	selected := 0
 	for i, label := range labels {

@@ -24,7 +24,7 @@ func TestDiscountByHand(t *testing.T) {
 	d := Discount{Upper: 0.8, Lower: 0.2, Beta: 0.01, Focal: 2}
 	prior := []float32{0.01, 0.5, 1e-9}
 	labels, confidence := []uint8{0, 0, 1, 1, 2, 2}, []float32{0.9, 0.45, 0.8, 0.64, 0.3, 0.19}
-	thresholds, err := d.Thresholds(prior, labels, confidence)
+	thresholds, err := d.Thresholds(prior, labels, confidence, 2, Rim{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,12 +41,36 @@ func TestDiscountByHand(t *testing.T) {
 		near(t, fmt.Sprint("weight ", i), float64(weights[i]), want, 1e-6)
 	}
 	for want, bad := range map[string]func() error{
-		"6 labels, 1 confidences": func() error { _, err := d.Thresholds(prior, labels, confidence[:1]); return err },
-		"label 2 is neither":      func() error { _, err := d.Thresholds(prior[:2], labels, confidence); return err },
+		"6 labels, 1 confidences": func() error { _, err := d.Thresholds(prior, labels, confidence[:1], 2, Rim{}); return err },
+		"label 2 is neither":      func() error { _, err := d.Thresholds(prior[:2], labels, confidence, 2, Rim{}); return err },
 		"in rows of 4":            func() error { _, err := d.Encode(ids, weights, labels, confidence, prior, 4, Rim{}, 1); return err },
 	} {
 		if err := bad(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %s", err, want)
 		}
+	}
+}
+
+// A pixel that is surer than all others, but in the rim, does not raise the threshold of its class.
+func TestDiscountOfRims(t *testing.T) {
+	d := Discount{Upper: 0.8, Lower: 0.2, Beta: 0.01, Focal: 2}
+	labels, confidence := []uint8{0, 0, 0, 0}, []float32{1, 0.9, 0.6, 0.5}
+	ids, weights := make([]int64, 4), make([]float32, 4)
+	if n, err := d.Encode(ids, weights, labels, confidence, []float32{0.5}, 2, Rim{Top: 1}, 1); err != nil || n != 2 {
+		t.Errorf("%d of two rows of two are labelled, %v", n, err)
+	}
+	thresholds, err := d.Thresholds([]float32{0.5}, labels, confidence, 2, Rim{Top: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, "threshold", thresholds[0], 0.8*0.6, 1e-6)
+}
+
+// A share of slightly more than 1, which float32 sums to, weighs nothing at a focal that is no
+// whole number, and is no NaN.
+func TestDiscountOfTheOnlyClass(t *testing.T) {
+	d, weights := Discount{Upper: 0.8, Lower: 0.2, Beta: 0.01, Focal: 2.5}, []float32{1}
+	if _, err := d.Encode(make([]int64, 1), weights, []uint8{0}, []float32{0.9}, []float32{1.0000001}, 1, Rim{}, 1); err != nil || weights[0] != 0 {
+		t.Errorf("weight %g, %v", weights[0], err)
 	}
 }

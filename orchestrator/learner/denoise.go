@@ -148,12 +148,8 @@ func (t *denoiseTerm) look(ctx context.Context, i *iteration) error {
 
 // learn adds the gradient of L_dn, and moves the prototypes.
 func (t *denoiseTerm) learn(ctx context.Context, i *iteration) error {
-	j, size, c := t.judge, t.l.crops(), t.l.cfg.Loss
-	rims := make([]losses.Rim, 0, size.N)
-	for _, rows := range i.batch.TargetRows {
-		rims = append(rims, losses.CropRim(rows.From, size.H, rows.Of, c.IgnoreTop, c.IgnoreBottom))
-	}
-	if err := losses.EncodeDenoised(t.labels, t.weights, j.denoised, rims, j.grid.H, j.grid.W, size.H); err != nil {
+	j := t.judge
+	if err := losses.EncodeDenoised(t.labels, t.weights, j.denoised, t.l.rims(i.batch), j.grid.H, j.grid.W, t.l.crops().H); err != nil {
 		return err
 	}
 	copy(t.targets, j.near)

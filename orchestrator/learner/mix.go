@@ -96,8 +96,15 @@ func (l *Learner) targetLabels(b *datasets.Batch, weight float64) *losses.Mix {
 			m.Quality[n] = l.quality // as in DAFormer's code
 		}
 	}
-	for _, rows := range b.TargetRows {
-		m.Rims = append(m.Rims, losses.CropRim(rows.From, h, rows.Of, c.IgnoreTop, c.IgnoreBottom))
-	}
+	m.Rims = l.rims(b)
 	return m
+}
+
+// rims returns the rim of each of a batch's target crops.
+func (l *Learner) rims(b *datasets.Batch) []losses.Rim {
+	c, out := l.cfg.Loss, make([]losses.Rim, len(b.TargetRows))
+	for n, rows := range b.TargetRows {
+		out[n] = losses.CropRim(rows.From, b.Target[n].H, rows.Of, c.IgnoreTop, c.IgnoreBottom)
+	}
+	return out
 }

@@ -121,8 +121,8 @@ func (t *selectTerm) learn(ctx context.Context, i *iteration) error {
 func (t *selectTerm) selected(i *iteration) (*losses.Selected, error) {
 	size := t.l.crops()
 	s := &losses.Selected{N: size.N, H: size.H, W: size.W, Classes: t.l.arch.Classes, Weight: t.cfg.Weight, Unlabelled: t.cfg.Weight * t.cfg.Certain}
-	for n, rows := range i.batch.TargetRows {
-		s.Rims = append(s.Rims, losses.CropRim(rows.From, size.H, rows.Of, t.l.cfg.Loss.IgnoreTop, t.l.cfg.Loss.IgnoreBottom))
+	s.Rims = t.l.rims(i.batch)
+	for n := range s.Rims {
 		if err := t.follow(i, n); err != nil {
 			return nil, fmt.Errorf("%s: %w", t.labeller.name, err)
 		}

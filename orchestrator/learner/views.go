@@ -35,7 +35,7 @@ type viewsTerm struct {
 type seen struct {
 	pseudo     []uint8   // [B,H,W]
 	confidence []float32 // [B,H,W]
-	mean       []float64 // [C], of the probabilities in all views
+	mean       []float64 // [C+1], shares of the probabilities in all views outside of rims, and of all
 }
 
 func viewsStages(l *Learner) ([]stage, error) {
@@ -61,15 +61,17 @@ func viewsStages(l *Learner) ([]stage, error) {
 // look asks the teacher about the views of a micro-batch: the images as they are, and windows.
 func (t *viewsTerm) look(ctx context.Context, i *iteration) error {
 	k := &t.kept[i.micro]
-	k.mean = make([]float64, t.l.arch.Classes)
+	k.mean = make([]float64, t.l.arch.Classes+1)
+	rims, each := t.l.rims(i.batch), 1/float64(t.cfg.Views*t.l.micros.all)
 	t.teacher.begin()
 	for v := range t.cfg.Views {
-		if err := t.teacher.show(ctx, i.batch, t.windows(i, v)); err != nil {
+		if err := t.teacher.show(ctx, i.batch, t.windows(i, v), rims); err != nil {
 			return err
 		}
 		for c, p := range t.teacher.mean {
-			k.mean[c] += float64(p) / float64(t.cfg.Views*t.l.micros.all)
+			k.mean[c] += float64(p) * each
 		}
+		k.mean[len(k.mean)-1] += t.teacher.share() * each
 	}
 	if err := t.teacher.label(ctx); err != nil {
 		return err
@@ -97,6 +99,13 @@ func (t *viewsTerm) follow(_ context.Context, i *iteration) error {
 	if err != nil {
 		return err
 	}
+	mean, inside := mean[:len(t.prior)], mean[len(t.prior)]
+	if inside == 0 {
+		return nil // all of the batch is rim
+	}
+	for c := range mean {
+		mean[c] /= inside
+	}
 	losses.FollowPrior(t.prior, mean, t.cfg.Momentum, float32(t.cfg.Beta))
 	return nil
 }
@@ -118,12 +127,11 @@ func (t *viewsTerm) learn(ctx context.Context, i *iteration) error {
 // encode fills labels and weights of the student's pass, and returns which share of the pixels
 // has a weight.
 func (t *viewsTerm) encode(i *iteration) (float64, error) {
-	s, size, k, c := t.l.supervised, t.l.crops(), &t.kept[i.micro], t.l.cfg.Loss
+	s, size, k := t.l.supervised, t.l.crops(), &t.kept[i.micro]
 	all, area := 0, size.H*size.W
 	each := t.cfg.Weight / float64(t.l.micros.all*size.N*area)
-	for n, rows := range i.batch.TargetRows {
+	for n, rim := range t.l.rims(i.batch) {
 		from, to := n*area, (n+1)*area
-		rim := losses.CropRim(rows.From, size.H, rows.Of, c.IgnoreTop, c.IgnoreBottom)
 		selected, err := t.rule.Encode(s.labels[from:to], s.weights[from:to], k.pseudo[from:to], k.confidence[from:to], t.prior, size.W, rim, each)
 		if err != nil {
 			return 0, err
@@ -142,7 +150,8 @@ type viewer struct {
 	rows, columns []float32 // [B,1,h,h], [B,1,w,w]: what brings a view back to the image
 	grid          losses.Grid
 	total         []float32 // [B,C,h,w], sums of probabilities so far
-	mean          []float32 // [C], of the last view's
+	inside        []float32 // [B,1,h,1]: 1 at rows of a view that show no rim
+	mean          []float32 // [C], of the last view's there, over all positions
 	pseudo        []uint8   // [B,H,W]
 	confidence    []float32 // [B,H,W]
 }
@@ -182,7 +191,9 @@ func (v *viewer) build(p *program.Program, logits *graphs.Value, total *engine.T
 	g := p.Graph()
 	g.Exact(func() {
 		share := g.Softmax(logits, 1)
-		v.mean = program.Output[float32](p, "mean", g.ReduceMean(share, []int{0, 2, 3}, false))
+		inside, insideMemory := program.Input[float32](p, "inside", v.grid.N, 1, v.grid.H, 1)
+		v.inside = insideMemory
+		v.mean = program.Output[float32](p, "mean", g.ReduceMean(g.Mul(share, inside), []int{0, 2, 3}, false))
 		rows, rowMemory := program.Input[float32](p, "rows", v.grid.N, 1, v.grid.H, v.grid.H)
 		columns, columnMemory := program.Input[float32](p, "columns", v.grid.N, 1, v.grid.W, v.grid.W)
 		v.rows, v.columns = rowMemory, columnMemory
@@ -193,14 +204,20 @@ func (v *viewer) build(p *program.Program, logits *graphs.Value, total *engine.T
 // begin forgets the views so far.
 func (v *viewer) begin() { clear(v.total) }
 
-// show adds a view of the images.
-func (v *viewer) show(ctx context.Context, b *datasets.Batch, windows []window) error {
+// show adds a view of the images, of those rims.
+func (v *viewer) show(ctx context.Context, b *datasets.Batch, windows []window, rims []losses.Rim) error {
 	pixels, h, w := 3*v.size.H*v.size.W, v.grid.H, v.grid.W
 	for n, m := range b.Target {
 		k := windows[n]
 		k.show(v.image[n*pixels:(n+1)*pixels], m)
 		back(v.rows[n*h*h:(n+1)*h*h], h, v.size.H, k.y, k.h, false)
 		back(v.columns[n*w*w:(n+1)*w*w], w, v.size.W, k.x, k.w, k.flip)
+		for row := range h {
+			v.inside[n*h+row] = 1
+			if rims[n].Holds(k.y+(2*row+1)*k.h/(2*h), v.size.H) {
+				v.inside[n*h+row] = 0
+			}
+		}
 	}
 	if err := v.views.Run(ctx); err != nil {
 		return fmt.Errorf("teacher/views: %w", err)
@@ -209,6 +226,15 @@ func (v *viewer) show(ctx context.Context, b *datasets.Batch, windows []window) 
 		return NotFiniteError("teacher/views: its output is not finite")
 	}
 	return nil
+}
+
+// share returns which part of the last view's rows shows no rim.
+func (v *viewer) share() float64 {
+	sum := 0.0
+	for _, inside := range v.inside {
+		sum += float64(inside)
+	}
+	return sum / float64(len(v.inside))
 }
 
 // label makes labels and confidences of the mean of the views.

@@ -1,6 +1,7 @@
 package learner
 
 import (
+	"context"
 	"math"
 	"slices"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"t2sda/configs"
+	"t2sda/datasets"
 	"t2sda/internal/raster"
 	"t2sda/internal/rng"
 )
@@ -85,7 +87,7 @@ func TestOneView(t *testing.T) {
 	for _, flip := range []bool{false, true} {
 		all := window{h: cropSize, w: cropSize, flip: flip}
 		v.begin()
-		if err := v.show(t.Context(), b, []window{all, all}); err != nil {
+		if err := v.show(t.Context(), b, []window{all, all}, l.rims(b)); err != nil {
 			t.Fatal(err)
 		}
 		for i, p := range v.total[:l.supervised.shape[2]*l.supervised.shape[3]] {
@@ -123,6 +125,50 @@ func TestOneView(t *testing.T) {
 				t.Fatalf("mirrored %v, pixel %d: confidence %g, want about %g", flip, i, p, teacher.confidence[at])
 			}
 		}
+	}
+}
+
+// TestPriorOfRims: what the teacher says of rows of the rim, here half of the crop, has no part in
+// χ: the mean of a view is that of the other half, and in a batch that is all rim χ stays.
+func TestPriorOfRims(t *testing.T) {
+	c := small()
+	c.Method, c.Loss.IgnoreTop, c.Loss.IgnoreBottom = configs.SAC, 0, 0.5
+	l := open(t, c, zap.NewNop())
+	b := batch(c, 0)
+	v, err := newViewer(l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.own(v)
+	for n := range b.TargetRows {
+		b.TargetRows[n].From, b.TargetRows[n].Of = 0, cropSize
+	}
+	all := window{h: cropSize, w: cropSize}
+	v.begin()
+	if err := v.show(t.Context(), b, []window{all, all}, l.rims(b)); err != nil {
+		t.Fatal(err)
+	}
+	area := v.grid.H * v.grid.W
+	for class, got := range v.mean {
+		want := 0.0
+		for i, p := range v.total {
+			if i/area%v.grid.D == class && i%area < area/2 {
+				want += float64(p) / float64(area) // of two images, half of each
+			}
+		}
+		if math.Abs(float64(got)/v.share()-want) > 1e-5 || v.share() != 0.5 {
+			t.Errorf("class %d: mean %g over %g, want %g", class, got, v.share(), want)
+		}
+	}
+	for n := range b.TargetRows {
+		b.TargetRows[n].From, b.TargetRows[n].Of = 4*cropSize, 5*cropSize
+	}
+	prior := slices.Clone(l.memory[0].Data)
+	if _, err := l.Iterate(t.Context(), 0, func(context.Context) (*datasets.Batch, error) { return b, nil }); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(prior, l.memory[0].Data) {
+		t.Errorf("χ goes from %v to %v by rims", prior, l.memory[0].Data)
 	}
 }
 
