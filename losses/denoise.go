@@ -63,15 +63,16 @@ func Denoised(near, soft *graphs.Value) *graphs.Value {
 type Symmetric struct {
 	Cross   float64 // α, of −log p of the label
 	Reverse float64 // β, of the reverse cross-entropy, −log A·(1 − p of the label)
-	Smooth  float64 // of the mean over all positions and classes of −log p
+	Smooth  float64 // of the mean over classes of −log p
 }
 
 // wrongLabel is −log A: what a label says of classes that are not it (Wang et al., "Symmetric
 // Cross Entropy", ICCV 2019; A is 1e-4 in ProDA's public code).
 var wrongLabel = -math.Log(1e-4)
 
-// SymmetricCrossEntropy returns Σ weights·(α·(−log p_label) + β·(−log A)·(1 − p_label)) +
-// smooth·mean(−log p) as a scalar, with p = softmax(logits) (ProDA, equations 10 and 12):
+// SymmetricCrossEntropy returns Σ weights·(α·(−log p_label) + β·(−log A)·(1 − p_label) +
+// smooth·mean over classes of −log p) as a scalar, with p = softmax(logits) (ProDA, equations 10
+// and 12):
 //
 //	logits   float32 [N,C,h,w]
 //	labels   int64   [N,h,w], all in 0 … C−1
@@ -87,31 +88,32 @@ func SymmetricCrossEntropy(logits, labels, weights *graphs.Value, s Symmetric) *
 		nll := p.nll(labels)
 		wrong := g.Sub(g.Scalar(1), g.Exp(g.Neg(nll)))
 		each := g.Add(g.Mul(nll, g.Scalar(float32(s.Cross))), g.Mul(wrong, g.Scalar(float32(s.Reverse*wrongLabel))))
+		smooth := g.ReduceMean(g.Sub(p.logSum, p.x), []int{1}, true)
+		each = g.Add(each, g.Mul(smooth, g.Scalar(float32(s.Smooth))))
 		loss = g.ReduceSum(g.Mul(each, p.order(weights)), []int{0, 1, 2}, false)
-		smooth := g.ReduceMean(g.Sub(p.logSum, p.x), []int{0, 1, 2}, false)
-		loss = g.Add(loss, g.Mul(smooth, g.Scalar(float32(s.Smooth))))
 	})
 	return loss
 }
 
-// AssignmentDivergence returns the mean over positions and classes of t·(log t − log
+// AssignmentDivergence returns Σ weights · the mean over classes of t·(log t − log
 // softmax(logits)) as a scalar: the divergence of assignments from what they shall be, over C
 // (ProDA, equation 9; the mean is of its public code), for logits and targets [N,C,h,w], of which
-// the latter are distributions without a gradient. It panics with *graphs.Error on operands of
-// other shapes.
-func AssignmentDivergence(logits, targets *graphs.Value) *graphs.Value {
-	if s := logits.Shape(); len(s) != 4 || !targets.Shape().Equal(s) {
+// the latter are distributions without a gradient, and weights [N,h,w], denominators included.
+// It panics with *graphs.Error on operands of other shapes.
+func AssignmentDivergence(logits, targets, weights *graphs.Value) *graphs.Value {
+	s := logits.Shape()
+	if len(s) != 4 || !targets.Shape().Equal(s) || !weights.Shape().Equal(graphs.Shape{s[0], s[2], s[3]}) {
 		panic(&graphs.Error{
-			Op: "AssignmentDivergence", Node: logits.Name(), Shapes: []graphs.Shape{s, targets.Shape()},
-			Message: "want logits and targets [N,C,h,w]",
+			Op: "AssignmentDivergence", Node: logits.Name(), Shapes: []graphs.Shape{s, targets.Shape(), weights.Shape()},
+			Message: "want logits and targets [N,C,h,w], weights [N,h,w]",
 		})
 	}
 	g := logits.Graph()
 	var loss *graphs.Value
 	inFloat32(g, "divergence", func() {
 		known := g.Log(g.Add(targets, g.Scalar(tiniest)))
-		each := g.Mul(targets, g.Sub(known, g.LogSoftmax(logits, 1)))
-		loss = g.ReduceMean(each, []int{0, 1, 2, 3}, false)
+		each := g.ReduceMean(g.Mul(targets, g.Sub(known, g.LogSoftmax(logits, 1))), []int{1}, false)
+		loss = g.ReduceSum(g.Mul(each, weights), []int{0, 1, 2}, false)
 	})
 	return loss
 }
@@ -126,7 +128,7 @@ func EncodeDenoised(ids []int64, weights []float32, labels []uint8, rims []Rim, 
 	inside := 0
 	for i, label := range labels {
 		ids[i], weights[i] = int64(label), 0
-		if !rims[i/(h*w)].Holds((2*(i/w%h)+1)*rows/(2*h), rows) {
+		if !rims[i/(h*w)].HoldsCell(i/w%h, h, rows) {
 			weights[i] = 1
 			inside++
 		}

@@ -22,7 +22,7 @@ var published = Symmetric{Cross: 0.1, Reverse: 1, Smooth: 0.1}
 // denoised is the loss of ProDA's first stage, of maps [2,3,2,3].
 func denoised(in map[string]*graphs.Value) *graphs.Value {
 	g := in["logits"].Graph()
-	near := AssignmentDivergence(PrototypeDistances(in["features"], in["prototypes"], in["absent"], denoiseTau), in["targets"])
+	near := AssignmentDivergence(PrototypeDistances(in["features"], in["prototypes"], in["absent"], denoiseTau), in["targets"], in["weights"])
 	return g.Add(SymmetricCrossEntropy(in["logits"], in["labels"], in["weights"], published), g.Mul(near, g.Scalar(10)))
 }
 
@@ -93,6 +93,25 @@ func TestDenoiseGradient(t *testing.T) {
 		in, []string{"features", "logits"}, 1e-6, graphtest.Typed("labels", graphs.Int64))
 }
 
+// Positions without a weight, as those of rims, have no gradient from any of the parts.
+func TestDenoiseOfRims(t *testing.T) {
+	in := denoiseOperands()
+	for i := range in["weights"].Data {
+		in["weights"].Data[i] = 0
+		if i%6 >= 3 {
+			in["weights"].Data[i] = 1.0 / 6
+		}
+	}
+	out := graphtest.Run(buildDenoised(t), in)
+	for _, name := range []string{"dlogits", "dfeatures"} {
+		for i, d := range out[name].Data {
+			if (d == 0) != (i%6 < 3) {
+				t.Errorf("%s %d is %g", name, i, d)
+			}
+		}
+	}
+}
+
 // A feature at a prototype has distance 0 and a finite gradient; of probabilities ¾ and ¼ with
 // the second's label, −log ¼ and ¾ of −log 1e-4 count; assignments that are as they shall be
 // have no divergence.
@@ -104,7 +123,7 @@ func TestDenoiseByHand(t *testing.T) {
 		g.Output("gradient", graphs.Gradients(g.ReduceSum(near, nil, false), f)[0])
 		logits := g.Floats([]float32{float32(math.Log(3)), 0}, 1, 2, 1, 1)
 		g.Output("sce", SymmetricCrossEntropy(logits, g.Ints([]int64{1}, 1, 1, 1), g.Floats([]float32{1}, 1, 1, 1), Symmetric{Cross: 0.5, Reverse: 2}))
-		g.Output("divergence", AssignmentDivergence(logits, g.Floats([]float32{0.75, 0.25}, 1, 2, 1, 1)))
+		g.Output("divergence", AssignmentDivergence(logits, g.Floats([]float32{0.75, 0.25}, 1, 2, 1, 1), g.Floats([]float32{1}, 1, 1, 1)))
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -161,7 +180,12 @@ func TestDenoiseRefusesOtherShapes(t *testing.T) {
 		"want features [N,D,h,w], prototypes": func(g *graphs.Graph) {
 			PrototypeDistances(g.Param("f", 1, 3, 2, 2), g.Param("p", 4, 2), g.Param("a", 4), 1)
 		},
-		"want logits and targets": func(g *graphs.Graph) { AssignmentDivergence(g.Param("l", 1, 3, 2, 2), g.Param("t", 1, 3, 2, 1)) },
+		"want logits and targets": func(g *graphs.Graph) {
+			AssignmentDivergence(g.Param("l", 1, 3, 2, 2), g.Param("t", 1, 3, 2, 1), g.Param("w", 1, 2, 2))
+		},
+		"weights [N,h,w]": func(g *graphs.Graph) {
+			AssignmentDivergence(g.Param("l", 1, 3, 2, 2), g.Param("t", 1, 3, 2, 2), g.Param("w", 1, 2, 1))
+		},
 	} {
 		if _, err := graphs.Build("wrong", build); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %s", err, want)

@@ -127,6 +127,10 @@ type Rim struct{ Top, Bottom int }
 // Holds reports whether row y of an image of so many rows is in the rim.
 func (r Rim) Holds(y, rows int) bool { return y < r.Top || y >= rows-r.Bottom }
 
+// HoldsCell reports whether row y of a grid of h rows, which stands for the row in its middle of
+// an image of so many, is in the rim.
+func (r Rim) HoldsCell(y, h, rows int) bool { return r.Holds((2*y+1)*rows/(2*h), rows) }
+
 // CropRim returns the rim of a crop of rows from row y on of an image of height
 // rows whose share top at the top and bottom at the bottom are rim (DAFormer:
 // 15 and 120 of 512).

@@ -69,14 +69,14 @@ func (k *clusters) loss(p *program.Program, near *graphs.Value) *graphs.Value {
 	return g.Mul(losses.SoftCrossEntropy(near, targets, positions), g.Scalar(float32(k.cfg.Clusters)))
 }
 
-// assign draws positions of each image, assigns them to the prototypes, and remembers them.
-func (k *clusters) assign(d *denoiser, r *rand.Rand) error {
+// assign draws among the positions of each image, assigns them to the prototypes, and remembers
+// them.
+func (k *clusters) assign(d *denoiser, positions [][]int, r *rand.Rand) error {
 	area, width := d.grid.H*d.grid.W, d.grid.D
-	samples := min(k.cfg.Samples, area)
 	var places []int // in the batch's map
-	for n := range d.grid.N {
-		for _, at := range r.Perm(area)[:samples] {
-			places = append(places, n*area+at)
+	for n, of := range positions {
+		for _, at := range r.Perm(len(of))[:min(k.cfg.Samples, len(of))] {
+			places = append(places, n*area+of[at])
 		}
 	}
 	fresh := make([]float32, len(places)*width)
@@ -97,9 +97,9 @@ func (k *clusters) assign(d *denoiser, r *rand.Rand) error {
 	}
 	clear(k.targets)
 	clear(k.positions)
-	if !slices.ContainsFunc(prior, func(p float64) bool { return p > 0 }) {
+	if len(places) == 0 || !slices.ContainsFunc(prior, func(p float64) bool { return p > 0 }) {
 		k.remember(fresh, width)
-		return nil // no class has a prototype yet
+		return nil // all is rim, or no class has a prototype yet
 	}
 	q, err := losses.Sinkhorn(scores, prior, k.cfg.Epsilon, k.cfg.Balance)
 	if err != nil {

@@ -1,6 +1,7 @@
 package learner
 
 import (
+	"context"
 	"math"
 	"slices"
 	"testing"
@@ -8,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"t2sda/configs"
+	"t2sda/datasets"
 	"t2sda/internal/rng"
 	"t2sda/losses"
 )
@@ -18,10 +20,9 @@ func clustering() configs.Config {
 	return c
 }
 
-// TestAssignByShares: of positions that all lie along class 0's prototype or nearly so, the prior's
-// share goes to class 1, and none to a class without a prototype; features are remembered, the
-// oldest forgotten.
-func TestAssignByShares(t *testing.T) {
+// handClusters are clusters of three classes, of which the last has no prototype, and features of
+// two images on a grid of 2×4, that turn away from class 0's prototype.
+func handClusters() (*clusters, *denoiser) {
 	k := &clusters{cfg: configs.Cluster{Samples: 8, Memory: 20, Epsilon: 0.05, Balance: 50}, classes: 3}
 	d := &denoiser{grid: losses.Grid{N: 2, D: 2, H: 2, W: 4}, rows: []float32{1, 0, 0, 1, 0, 0}, absent: []float32{0, 0, noPrototype}, features: make([]float32, 32)}
 	k.memory, k.filled, k.prior = make([]float32, 40), make([]float32, 1), []float32{0.5, 0.25, 0.25}
@@ -32,8 +33,17 @@ func TestAssignByShares(t *testing.T) {
 			d.features[n*16+i], d.features[n*16+8+i] = float32(3*math.Cos(angle)), float32(3*math.Sin(angle))
 		}
 	}
+	return k, d
+}
+
+// TestAssignByShares: of positions that all lie along class 0's prototype or nearly so, the prior's
+// share goes to class 1, and none to a class without a prototype; features are remembered, the
+// oldest forgotten.
+func TestAssignByShares(t *testing.T) {
+	k, d := handClusters()
+	all := [][]int{{0, 1, 2, 3, 4, 5, 6, 7}, {0, 1, 2, 3, 4, 5, 6, 7}}
 	for step := range 3 {
-		if err := k.assign(d, rng.New(1, step, "positions")); err != nil {
+		if err := k.assign(d, all, rng.New(1, step, "positions")); err != nil {
 			t.Fatal(err)
 		}
 		var sums [3]float64
@@ -55,8 +65,38 @@ func TestAssignByShares(t *testing.T) {
 		t.Errorf("%g are remembered", got)
 	}
 	clear(k.prior)
-	if err := k.assign(d, rng.New(1, 4, "positions")); err != nil || slices.Max(k.positions) != 0 {
+	if err := k.assign(d, all, rng.New(1, 4, "positions")); err != nil || slices.Max(k.positions) != 0 {
 		t.Errorf("without a prior: %v, %v", k.positions, err)
+	}
+}
+
+// TestClusterOutsideOfRims: positions of the rim are not drawn, and a batch that is all rim adds
+// nothing.
+func TestClusterOutsideOfRims(t *testing.T) {
+	k, d := handClusters()
+	if err := k.assign(d, [][]int{{4, 5, 6}, nil}, rng.New(1, 0, "positions")); err != nil {
+		t.Fatal(err)
+	}
+	for at, p := range k.positions {
+		if drawn := at >= 4 && at < 7; drawn != (p == 1.0/3) || !drawn && p != 0 {
+			t.Errorf("position %d weighs %g", at, p)
+		}
+	}
+	if err := k.assign(d, [][]int{nil, nil}, rng.New(1, 1, "positions")); err != nil || slices.Max(k.positions) != 0 || k.filled[0] != 3 {
+		t.Errorf("all rim: positions %v, %g remembered, %v", k.positions, k.filled[0], err)
+	}
+	c := clustering()
+	c.Loss.IgnoreTop, c.Loss.IgnoreBottom = 0, 0.5
+	l, b := open(t, c, zap.NewNop()), batch(c, 0)
+	term := &denoiseTerm{l: l, judge: d}
+	b.TargetRows[0].Of, b.TargetRows[1].Of = cropSize, 4*cropSize
+	if got := term.positions(&iteration{batch: b}); !slices.Equal(got[0], []int{0, 1, 2, 3}) || len(got[1]) != 8 {
+		t.Errorf("positions %v", got)
+	}
+	b.TargetRows[0], b.TargetRows[1] = datasets.Rows{From: cropSize, Of: 2 * cropSize}, datasets.Rows{From: cropSize, Of: 2 * cropSize}
+	step, err := l.Iterate(t.Context(), 0, func(context.Context) (*datasets.Batch, error) { return b, nil })
+	if err != nil || step.Losses["cluster"] != 0 {
+		t.Errorf("all rim: losses %v, %v", step.Losses, err)
 	}
 }
 

@@ -92,7 +92,7 @@ func (t *denoiseTerm) build() (err error) {
 		loss = losses.SymmetricCrossEntropy(net.Classify(features), labels, weights, losses.Symmetric{Cross: c.Cross, Reverse: c.Reverse, Smooth: c.Smooth})
 		near := t.near(features, rows, absent)
 		if c.Consistency > 0 {
-			away := losses.AssignmentDivergence(near, targets)
+			away := losses.AssignmentDivergence(near, targets, weights)
 			loss = g.Add(loss, g.Mul(away, g.Scalar(float32(c.Consistency))))
 		}
 		if t.clusters != nil {
@@ -143,7 +143,21 @@ func (t *denoiseTerm) look(ctx context.Context, i *iteration) error {
 	if err := t.judge.run(ctx); err != nil || t.clusters == nil {
 		return err
 	}
-	return t.clusters.assign(t.judge, rng.New(t.l.cfg.Seed, i.index, t.name+"/positions"))
+	return t.clusters.assign(t.judge, t.positions(i), rng.New(t.l.cfg.Seed, i.index, t.name+"/positions"))
+}
+
+// positions lists those of each image that are not in its rim.
+func (t *denoiseTerm) positions(i *iteration) [][]int {
+	grid, rows := t.judge.grid, t.l.crops().H
+	out := make([][]int, grid.N)
+	for n, rim := range t.l.rims(i.batch) {
+		for at := range grid.H * grid.W {
+			if !rim.HoldsCell(at/grid.W, grid.H, rows) {
+				out[n] = append(out[n], at)
+			}
+		}
+	}
+	return out
 }
 
 // learn adds the gradient of L_dn, and moves the prototypes.
