@@ -174,9 +174,10 @@ type labeller struct {
 	confidence       []float32 // [B,H,W] max p
 	// Of CBST, whose labels are arg max p/θ where that is at least 1 (Zou et al., ECCV 2018,
 	// equation 6).
-	logs     []float32 // [C] log θ
+	logs     []float32 // [C] log θ; nil in rounds
 	balanced []uint8   // [B,H,W] arg max p/θ; nil unless the classes are weighed so
-	margin   []float32 // [B,H,W] log of max p/θ
+	margin   []float32 // [B,H,W] log of max p/θ, in rounds p − θ of it: at least 0 where p/θ is 1
+	shares   []float32 // [B,C,H,W] p; nil but in rounds
 }
 
 // newLabeller builds the teacher's forward pass on target images.
@@ -184,9 +185,9 @@ func newLabeller(l *Learner, balances bool) (*labeller, error) {
 	t, size := &labeller{l: l, name: "teacher/select", soft: l.soft != nil}, l.crops()
 	if t.soft {
 		n := size.N * size.H * size.W
-		t.pseudo, t.confidence = make([]uint8, n), make([]float32, n)
+		t.pseudo, t.confidence, t.shares = make([]uint8, n), make([]float32, n), make([]float32, n*l.arch.Classes)
 		if balances {
-			t.logs, t.balanced, t.margin = make([]float32, l.arch.Classes), make([]uint8, n), make([]float32, n)
+			t.balanced, t.margin = make([]uint8, n), make([]float32, n)
 		}
 		return t, nil
 	}
@@ -215,14 +216,14 @@ func newLabeller(l *Learner, balances bool) (*labeller, error) {
 // run asks the teacher about the target images. A class without a threshold has 1, which nothing
 // passes but certainty (CBST's public code).
 func (t *labeller) run(ctx context.Context, i *iteration, thresholds []float32) error {
+	if t.soft {
+		return t.recall(i, thresholds)
+	}
 	for c := range t.logs {
 		t.logs[c] = 0
 		if thresholds[c] > 0 {
 			t.logs[c] = float32(math.Log(float64(thresholds[c])))
 		}
-	}
-	if t.soft {
-		return t.recall(i)
 	}
 	fillImages(t.image, i.batch.Target)
 	if err := t.Run(ctx); err != nil {
@@ -235,31 +236,47 @@ func (t *labeller) run(ctx context.Context, i *iteration, thresholds []float32) 
 }
 
 // recall makes labels of what was said at the beginning of the round.
-func (t *labeller) recall(i *iteration) error {
+func (t *labeller) recall(i *iteration, thresholds []float32) error {
 	size, c := t.l.crops(), t.l.arch.Classes
-	area := size.H * size.W
-	shares := make([]float32, size.N*c*area)
-	if err := t.l.softOf(shares, i, size.H, size.W); err != nil {
+	if err := t.l.softOf(t.shares, i, size.H, size.W); err != nil {
 		return err
 	}
-	for k := range t.pseudo {
-		of := shares[k/area*c*area+k%area:]
-		best, weighed := 0, 0
-		ratio := func(class int) float64 { return math.Log(float64(of[class*area])) - float64(t.logs[class]) }
-		for class := range c {
-			if of[class*area] > of[best*area] {
-				best = class
-			}
-			if t.balanced != nil && ratio(class) > ratio(weighed) {
-				weighed = class
-			}
-		}
-		t.pseudo[k], t.confidence[k] = uint8(best), of[best*area]
-		if t.balanced != nil {
-			t.balanced[k], t.margin[k] = uint8(weighed), float32(ratio(weighed))
+	least := make([]float64, c)
+	for class, threshold := range thresholds {
+		if least[class] = float64(threshold); threshold == 0 {
+			least[class] = 1
 		}
 	}
+	area := size.H * size.W
+	inParallel(0, len(t.pseudo), func(from, to int) {
+		for k := from; k < to; k++ {
+			of := t.shares[k/area*c*area+k%area:]
+			best := 0
+			for class := 1; class < c; class++ {
+				if of[class*area] > of[best*area] {
+					best = class
+				}
+			}
+			t.pseudo[k], t.confidence[k] = uint8(best), of[best*area]
+			if t.balanced != nil {
+				t.balanced[k], t.margin[k] = weighed(of, area, least)
+			}
+		}
+	})
 	return nil
+}
+
+// weighed returns the class of the largest p/θ, of classes' p that lie step apart, and its p −
+// θ. A threshold is a level that p has often, so that neither may be rounded: products of two
+// float32 are exact in float64, and the sign of a difference is.
+func weighed(p []float32, step int, thresholds []float64) (class uint8, margin float32) {
+	best := 0
+	for c := 1; c < len(thresholds); c++ {
+		if float64(p[c*step])*thresholds[best] > float64(p[best*step])*thresholds[c] {
+			best = c
+		}
+	}
+	return uint8(best), float32(float64(p[best*step]) - thresholds[best])
 }
 
 // Close frees the session, if there is one.

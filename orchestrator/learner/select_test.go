@@ -9,6 +9,7 @@ import (
 
 	"t2sda/configs"
 	"t2sda/internal/raster"
+	"t2sda/losses"
 )
 
 func selecting(method configs.Method) configs.Config {
@@ -151,14 +152,7 @@ func TestSelectInRounds(t *testing.T) {
 func TestRecall(t *testing.T) {
 	c := selecting(configs.CBST)
 	c.Train.Rounds = 1
-	l := openWithSoft(t, c, func(string) (*Soft, error) {
-		s, err := sure("")
-		n := s.H * s.W
-		for i := range n {
-			s.Probabilities[i], s.Probabilities[n+i], s.Probabilities[2*n+i] = 51, 153, 51
-		}
-		return s, err
-	})
+	l := openWithSoft(t, c, says(51, 153, 51))
 	teacher, err := newLabeller(l, true)
 	if err != nil {
 		t.Fatal(err)
@@ -167,8 +161,53 @@ func TestRecall(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, p := range teacher.confidence {
-		if teacher.pseudo[i] != 1 || math.Abs(float64(p)-0.6) > 1e-6 || teacher.balanced[i] != 2 || math.Abs(float64(teacher.margin[i])-math.Log(2)) > 1e-5 {
+		if teacher.pseudo[i] != 1 || math.Abs(float64(p)-0.6) > 1e-6 || teacher.balanced[i] != 2 || math.Abs(float64(teacher.margin[i])-0.1) > 1e-6 {
 			t.Fatalf("pixel %d: label %d of %g, weighed %d of %g", i, teacher.pseudo[i], p, teacher.balanced[i], teacher.margin[i])
+		}
+	}
+}
+
+// says returns the same bytes everywhere.
+func says(of ...uint8) func(string) (*Soft, error) {
+	return func(string) (*Soft, error) {
+		s, err := sure("")
+		for i := range s.Probabilities {
+			s.Probabilities[i] = of[i/(s.H*s.W)]
+		}
+		return s, err
+	}
+}
+
+// TestLevelsPass: at each level below 255 that a set's threshold may have, pixels of that very
+// level are labelled, and those of the level below it are not.
+func TestLevelsPass(t *testing.T) {
+	c := selecting(configs.CBST)
+	c.Train.Rounds = 1
+	level := 0
+	l := openWithSoft(t, c, func(id string) (*Soft, error) {
+		return says(uint8(level), uint8(254-level), 1)(id)
+	})
+	teacher, err := newLabeller(l, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := &iteration{batch: batch(c, 0)}
+	for level = 128; level < 255; level++ {
+		counts := make([]int64, 256)
+		counts[level] = 1
+		thresholds := []float32{float32(losses.TopShare(counts, 1)), 1, 1}
+		if err := teacher.run(t.Context(), i, thresholds); err != nil {
+			t.Fatal(err)
+		}
+		if got := teacher.pass(0, l.crops(), thresholds); slices.Max(got) != 0 {
+			t.Errorf("level %d does not pass", level)
+		}
+		thresholds[0] = float32(float64(level+1) / 255)
+		if err := teacher.run(t.Context(), i, thresholds); err != nil {
+			t.Fatal(err)
+		}
+		if got := teacher.pass(0, l.crops(), thresholds); slices.Min(got) != raster.Void {
+			t.Errorf("level %d passes a threshold of the next", level)
 		}
 	}
 }

@@ -29,17 +29,17 @@ type Soft struct {
 // [C,h,w] of the crop linearly. stride is the side of a cell of the image's grid, px.
 func (s *Soft) crop(dst []float32, at datasets.Corner, height, width, h, w, stride int) {
 	rows, columns := s.axis(h, at.Y, height, s.H, stride, false), s.axis(w, at.X, width, s.W, stride, at.Flip)
-	for c := range s.C {
-		plane := s.Probabilities[c*s.H*s.W:]
-		for y, r := range rows {
+	inParallel(0, s.C*h, func(from, to int) {
+		for at := from; at < to; at++ {
+			plane, r := s.Probabilities[at/h*s.H*s.W:], rows[at%h]
 			low, high := plane[r.low*s.W:], plane[r.high*s.W:]
 			for x, t := range columns {
 				a := lerp(float32(low[t.low]), float32(low[t.high]), t.share)
 				b := lerp(float32(high[t.low]), float32(high[t.high]), t.share)
-				dst[(c*h+y)*w+x] = lerp(a, b, r.share) / 255
+				dst[at*w+x] = lerp(a, b, r.share) / 255
 			}
 		}
-	}
+	})
 }
 
 // axis interpolates n cells of a crop of so many pixels from one on between cells of the image.
