@@ -88,15 +88,21 @@ func divergences(a, b *graphs.Value) *graphs.Value {
 	return g.Sub(g.MatMul(a, g.Transpose(logs(b), 0, 2, 1)), own)
 }
 
+// leastDeviation is what similarities differ by, at the least, where there is a choice.
+const leastDeviation = 1e-4
+
 // standardised returns similarities [N,P,Q] less their mean, over their deviation, along the
-// last axis: contrast normalisation (equations 3 and 4), whose statistics are constants.
+// last axis: contrast normalisation (equations 3 and 4), whose statistics are constants. Rows
+// that are nearly constant, as all are to an image of one colour, come out as 0: over their
+// deviation rounding would decide, and gradients have no bound.
 func standardised(x *graphs.Value) *graphs.Value {
 	g, n := x.Graph(), x.Dim(2)
 	fixed := g.Detach(x)
 	centred := g.Sub(fixed, g.ReduceMean(fixed, []int{2}, true))
 	variance := g.Mul(g.ReduceSum(g.Mul(centred, centred), []int{2}, true), g.Scalar(1/float32(max(n-1, 1))))
 	deviation := g.Add(g.Sqrt(variance), g.Scalar(1e-10))
-	return g.Div(g.Sub(x, g.ReduceMean(fixed, []int{2}, true)), deviation)
+	scale := g.Where(g.Less(deviation, g.Scalar(leastDeviation)), g.Scalar(0), g.Div(g.Scalar(1), deviation))
+	return g.Mul(g.Sub(x, g.ReduceMean(fixed, []int{2}, true)), scale)
 }
 
 // aggregated mixes into x [N,Q,D] what is similar to it, by the softmax of similarities [N,Q,Q].

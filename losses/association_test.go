@@ -134,6 +134,28 @@ func TestAssociationEndsOnVoid(t *testing.T) {
 	}
 }
 
+// A target image of one colour, but for rounding, offers no choice to the steps that go there, which
+// have the softmax of equals, and gradients stay as small as elsewhere.
+func TestAssociationOfOneColour(t *testing.T) {
+	g, in := buildAssociation(t), associationOperands(1, 1, 2)
+	for i := range in["target"].Data {
+		in["target"].Data[i] = float64(i/6%3) + 1e-7*float64(i%6)
+	}
+	out := graphtest.Run(g, in)
+	for _, name := range []string{"features", "predictions"} {
+		if loss := out[name].Data[0]; !(loss >= 0 && loss < 10) {
+			t.Errorf("%s: loss %g", name, loss)
+		}
+	}
+	for _, of := range []string{"features/source", "features/target", "predictions/source", "predictions/target"} {
+		for i, d := range out[of].Data {
+			if math.Abs(d) > 1 {
+				t.Fatalf("the gradient %s %d is %g", of, i, d)
+			}
+		}
+	}
+}
+
 // The order of a target's positions is of no matter, but the map's own.
 func TestAssociationOfAnotherOrder(t *testing.T) {
 	g, in := buildAssociation(t), associationOperands(1, 1, 2)
