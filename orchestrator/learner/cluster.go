@@ -48,13 +48,17 @@ func (k *clusters) open(l *Learner, t *denoiseTerm) {
 	l.remember(weights.Tensor{Name: t.name + ".prior", Shape: []int{k.classes}, Data: k.prior})
 }
 
-// beginRound takes the classes' shares from the round's labels.
+// beginRound takes the classes' shares from the round's labels, which the histogram counts.
 func (k *clusters) beginRound(total *Total) {
 	var all int64
-	for _, n := range total.Counts {
-		all += n
+	counts := make([]int64, k.classes)
+	for c, levels := range total.Histogram {
+		for _, n := range levels {
+			counts[c] += n
+		}
+		all += counts[c]
 	}
-	for c, n := range total.Counts {
+	for c, n := range counts {
 		k.prior[c] = float32(float64(n) / float64(max(all, 1)))
 	}
 }

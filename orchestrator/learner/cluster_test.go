@@ -100,6 +100,28 @@ func TestClusterOutsideOfRims(t *testing.T) {
 	}
 }
 
+// TestPriorOfRounds: the classes' shares are those of the round's labels, which the mean over crops
+// makes, not those of the first crop of each place, by which features are summed.
+func TestPriorOfRounds(t *testing.T) {
+	total := &Total{}
+	s, err := says(100, 100, 55)("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := s.H * s.W
+	for i := range n / 4 {
+		s.Probabilities[n+i] = 101 // of class 1
+	}
+	s.Counts = []int32{0, 0, int32(n)}
+	if err := total.Add(s); err != nil {
+		t.Fatal(err)
+	}
+	k := &clusters{classes: 3, prior: make([]float32, 3)}
+	if k.beginRound(total); !slices.Equal(k.prior, []float32{0.75, 0.25, 0}) {
+		t.Errorf("prior %v", k.prior)
+	}
+}
+
 // TestClusterLearns: a round's labels give the prior; a learner that takes over the state, with
 // what is remembered, goes on as the one that it is of.
 func TestClusterLearns(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 
 // Total is what [Soft] labels of a whole target set sum up to.
 type Total struct {
-	Counts []int64   `json:"counts"` // [C]
+	Counts []int64   `json:"counts"` // [C], of the positions that Sums are of
 	Sums   []float64 `json:"sums"`   // [C,D]
 	// Histogram counts, for each class, the positions at which its probability is the largest,
 	// by that probability, 0–255.

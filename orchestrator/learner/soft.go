@@ -16,12 +16,13 @@ import (
 )
 
 // Soft is what a teacher says of a whole image: probabilities of the classes at the logits'
-// resolution, and sums of what the classifier reads, by the class that it predicts.
+// resolution, and sums of what the classifier reads, by the class that it predicts. Where crops
+// overlap, probabilities are their mean; the sums are of the features of the first, by its class.
 type Soft struct {
 	C, H, W       int
 	Probabilities []uint8 // [C,H,W], 0–255
 	D             int
-	Counts        []int32   // [C] positions of each class
+	Counts        []int32   // [C] positions of each class in Sums
 	Sums          []float32 // [C,D] of their features
 }
 
