@@ -1,6 +1,7 @@
 package learner
 
 import (
+	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -36,9 +37,16 @@ func clusterStages(l *Learner) ([]stage, error) {
 	return newDenoise(l, &denoiseTerm{l: l, name: configs.TermCluster, cfg: common, clusters: &clusters{cfg: c, classes: l.arch.Classes}})
 }
 
+// mostRemembered bounds the memory, in bytes: it is in each checkpoint, and each iteration
+// multiplies it with the prototypes.
+const mostRemembered = 256 << 20
+
 // open makes what lasts from iteration to iteration.
-func (k *clusters) open(l *Learner, t *denoiseTerm) {
+func (k *clusters) open(l *Learner, t *denoiseTerm) error {
 	d := t.judge.grid.D
+	if size, most := 4*d*k.cfg.Memory, mostRemembered/(4*d); size > mostRemembered {
+		return fmt.Errorf("loss.cluster.memory: %d features of width %d are %d MB in each checkpoint; set at most %d, which are %d MB", k.cfg.Memory, d, size>>20, most, mostRemembered>>20)
+	}
 	k.memory, k.filled, k.prior = make([]float32, k.cfg.Memory*d), make([]float32, 1), make([]float32, k.classes)
 	for c := range k.prior {
 		k.prior[c] = 1 / float32(k.classes)
@@ -46,6 +54,7 @@ func (k *clusters) open(l *Learner, t *denoiseTerm) {
 	l.remember(weights.Tensor{Name: t.name + ".memory", Shape: []int{k.cfg.Memory, d}, Data: k.memory})
 	l.remember(weights.Tensor{Name: t.name + ".filled", Shape: []int{1}, Data: k.filled})
 	l.remember(weights.Tensor{Name: t.name + ".prior", Shape: []int{k.classes}, Data: k.prior})
+	return nil
 }
 
 // beginRound takes the classes' shares from the round's labels, which the histogram counts.

@@ -122,6 +122,15 @@ func TestPriorOfRounds(t *testing.T) {
 	}
 }
 
+// TestClusterMemoryIsBounded: 512 MB of features are refused with what would do.
+func TestClusterMemoryIsBounded(t *testing.T) {
+	k := &clusters{cfg: configs.Cluster{Memory: 65536}, classes: 3}
+	err := k.open(nil, &denoiseTerm{judge: &denoiser{grid: losses.Grid{D: 2048}}})
+	if want := "loss.cluster.memory: 65536 features of width 2048 are 512 MB in each checkpoint; set at most 32768, which are 256 MB"; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+}
+
 // TestClusterLearns: a round's labels give the prior; a learner that takes over the state, with
 // what is remembered, goes on as the one that it is of.
 func TestClusterLearns(t *testing.T) {

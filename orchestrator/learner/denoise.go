@@ -58,7 +58,9 @@ func newDenoise(l *Learner, t *denoiseTerm) ([]stage, error) {
 	l.remember(weights.Tensor{Name: t.name + ".prototypes", Shape: []int{l.arch.Classes, t.judge.grid.D}, Data: t.prototypes})
 	l.rounds = append(l.rounds, t.beginRound)
 	if t.clusters != nil {
-		t.clusters.open(l, t)
+		if err := t.clusters.open(l, t); err != nil {
+			return nil, err
+		}
 	}
 	if err := t.build(); err != nil {
 		return nil, err
