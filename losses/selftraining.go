@@ -84,10 +84,10 @@ func FollowClasses(thresholds []float32, labels []uint8, confidence []float32, m
 	return nil
 }
 
-// TopShare returns the value, 0 to 1, that the least of the largest share of values has, of so
-// many values at each of len(counts) levels from 0 to 1; 0 where there are none. It is what a
-// class's threshold is over a whole set (Zou et al., CBST, ECCV 2018, section 3.4), to a level.
-func TopShare(counts []int64, share float64) float64 {
+// TopShare returns the level that the least of the largest share of values has, of so many
+// values at each of len(counts) levels; 0 where there are none. It is what a class's threshold is
+// over a whole set (Zou et al., CBST, ECCV 2018, section 3.4).
+func TopShare(counts []int64, share float64) int {
 	var all int64
 	for _, n := range counts {
 		all += n
@@ -102,7 +102,7 @@ func TopShare(counts []int64, share float64) float64 {
 			break
 		}
 	}
-	return float64(level) / float64(len(counts)-1)
+	return level
 }
 
 // Selected describes images with labels for a part of their pixels, for [SelfTraining].

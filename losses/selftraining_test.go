@@ -119,17 +119,17 @@ func TestFollowClasses(t *testing.T) {
 	}
 }
 
-// Of ten values, three at 1, four at ½ and three at 0: the largest three begin at 1, the largest
-// four at ½, all at 0; there is always one.
+// Of ten values, three at level 4, four at 2 and three at 0: the largest three begin at 4, the
+// largest four at 2, all at 0; there is always one.
 func TestTopShare(t *testing.T) {
 	counts := []int64{3, 0, 4, 0, 3}
-	for share, want := range map[float64]float64{0: 1, 0.3: 1, 0.31: 0.5, 0.7: 0.5, 0.71: 0, 1: 0} {
+	for share, want := range map[float64]int{0: 4, 0.3: 4, 0.31: 2, 0.7: 2, 0.71: 0, 1: 0} {
 		if got := TopShare(counts, share); got != want {
-			t.Errorf("share %g: %g, want %g", share, got, want)
+			t.Errorf("share %g: %d, want %d", share, got, want)
 		}
 	}
 	if got := TopShare(make([]int64, 4), 0.5); got != 0 {
-		t.Errorf("nothing: %g", got)
+		t.Errorf("nothing: %d", got)
 	}
 }
 

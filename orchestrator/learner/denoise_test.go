@@ -25,18 +25,20 @@ func TestSoftCrop(t *testing.T) {
 		s.Probabilities[i] = uint8(10 * i)
 	}
 	for name, k := range map[string]struct {
-		at   datasets.Corner
-		want []float32 // of a crop of 2×2 cells, both classes
+		at      datasets.Corner
+		between uint8   // cells of so much less and more
+		want    []uint8 // of a crop of 2×2 cells, both classes
 	}{
-		"at a cell": {datasets.Corner{X: 4, Y: 4}, []float32{50, 60, 90, 100, 170, 180, 210, 220}},
-		"mirrored":  {datasets.Corner{X: 4, Y: 4, Flip: true}, []float32{60, 50, 100, 90, 180, 170, 220, 210}},
-		"between":   {datasets.Corner{X: 2, Y: 4}, []float32{45, 55, 85, 95, 165, 175, 205, 215}},
+		"at a cell": {datasets.Corner{X: 4, Y: 4}, 0, []uint8{50, 60, 90, 100, 170, 180, 210, 220}},
+		"mirrored":  {datasets.Corner{X: 4, Y: 4, Flip: true}, 0, []uint8{60, 50, 100, 90, 180, 170, 220, 210}},
+		"between":   {datasets.Corner{X: 2, Y: 4}, 5, []uint8{45, 55, 85, 95, 165, 175, 205, 215}},
 	} {
 		got := make([]float32, 8)
 		s.crop(got, k.at, 8, 8, 2, 2, 4)
 		for i, v := range got {
-			if math.Abs(float64(255*v-k.want[i])) > 1e-3 {
-				t.Errorf("%s: %v, want %v over 255", name, got, k.want)
+			want := (levels[k.want[i]-k.between] + levels[k.want[i]+k.between]) / 2
+			if math.Abs(float64(v-want)) > 1e-6 {
+				t.Errorf("%s: %v, want the levels of %v", name, got, k.want)
 				break
 			}
 		}
@@ -92,9 +94,9 @@ func TestAssess(t *testing.T) {
 		t.Errorf("%d×%d positions, counts %v", s.W, s.H, s.Counts)
 	}
 	for i := range s.H * s.W {
-		sum := int(s.Probabilities[i]) + int(s.Probabilities[s.H*s.W+i]) + int(s.Probabilities[2*s.H*s.W+i])
-		if sum < 253 || sum > 257 {
-			t.Fatalf("position %d: probabilities sum to %d of 255", i, sum)
+		sum := levels[s.Probabilities[i]] + levels[s.Probabilities[s.H*s.W+i]] + levels[s.Probabilities[2*s.H*s.W+i]]
+		if math.Abs(float64(sum)-1) > 3.0/255 {
+			t.Fatalf("position %d: probabilities sum to %g", i, sum)
 		}
 	}
 }

@@ -9,7 +9,7 @@ type Total struct {
 	Counts []int64   `json:"counts"` // [C], of the positions that Sums are of
 	Sums   []float64 `json:"sums"`   // [C,D]
 	// Histogram counts, for each class, the positions at which its probability is the largest,
-	// by that probability, 0–255.
+	// by the level of that probability.
 	Histogram [][]int64 `json:"histogram"` // [C,256]
 }
 

@@ -70,7 +70,7 @@ func selectStages(l *Learner) ([]stage, error) {
 func (t *selectTerm) beginRound(total *Total, it int) error {
 	share := t.share(it)(0)
 	for c, counts := range total.Histogram {
-		t.thresholds[c] = float32(losses.TopShare(counts, share))
+		t.thresholds[c] = levels[losses.TopShare(counts, share)]
 	}
 	return nil
 }

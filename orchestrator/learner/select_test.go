@@ -157,11 +157,11 @@ func TestRecall(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := teacher.run(t.Context(), &iteration{batch: batch(c, 0)}, []float32{0, 0.8, 0.1}); err != nil {
+	if err := teacher.run(t.Context(), &iteration{batch: batch(c, 0)}, []float32{0, 0.9, 0.04}); err != nil {
 		t.Fatal(err)
 	}
 	for i, p := range teacher.confidence {
-		if teacher.pseudo[i] != 1 || math.Abs(float64(p)-0.6) > 1e-6 || teacher.balanced[i] != 2 || math.Abs(float64(teacher.margin[i])-0.1) > 1e-6 {
+		if teacher.pseudo[i] != 1 || p != levels[153] || teacher.balanced[i] != 2 || teacher.margin[i] != levels[51]-0.04 {
 			t.Fatalf("pixel %d: label %d of %g, weighed %d of %g", i, teacher.pseudo[i], p, teacher.balanced[i], teacher.margin[i])
 		}
 	}
@@ -195,14 +195,14 @@ func TestLevelsPass(t *testing.T) {
 	for level = 128; level < 255; level++ {
 		counts := make([]int64, 256)
 		counts[level] = 1
-		thresholds := []float32{float32(losses.TopShare(counts, 1)), 1, 1}
+		thresholds := []float32{levels[losses.TopShare(counts, 1)], 1, 1}
 		if err := teacher.run(t.Context(), i, thresholds); err != nil {
 			t.Fatal(err)
 		}
 		if got := teacher.pass(0, l.crops(), thresholds); slices.Max(got) != 0 {
 			t.Errorf("level %d does not pass", level)
 		}
-		thresholds[0] = float32(float64(level+1) / 255)
+		thresholds[0] = levels[level+1]
 		if err := teacher.run(t.Context(), i, thresholds); err != nil {
 			t.Fatal(err)
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 
 	"t2sda/datasets"
 	"t2sda/graphs"
@@ -20,7 +19,7 @@ import (
 // overlap, probabilities are their mean; the sums are of the features of the first, by its class.
 type Soft struct {
 	C, H, W       int
-	Probabilities []uint8 // [C,H,W], 0–255
+	Probabilities []uint8 // [C,H,W], which of 256 levels they are, see [levels]
 	D             int
 	Counts        []int32   // [C] positions of each class in Sums
 	Sums          []float32 // [C,D] of their features
@@ -35,9 +34,9 @@ func (s *Soft) crop(dst []float32, at datasets.Corner, height, width, h, w, stri
 			plane, r := s.Probabilities[at/h*s.H*s.W:], rows[at%h]
 			low, high := plane[r.low*s.W:], plane[r.high*s.W:]
 			for x, t := range columns {
-				a := lerp(float32(low[t.low]), float32(low[t.high]), t.share)
-				b := lerp(float32(high[t.low]), float32(high[t.high]), t.share)
-				dst[at*w+x] = lerp(a, b, r.share) / 255
+				a := lerp(levels[low[t.low]], levels[low[t.high]], t.share)
+				b := lerp(levels[high[t.low]], levels[high[t.high]], t.share)
+				dst[at*w+x] = lerp(a, b, r.share)
 			}
 		}
 	})
@@ -137,7 +136,7 @@ func (a *assessor) of(ctx context.Context, m *raster.Image) (*Soft, error) {
 	}
 	s.Probabilities = make([]uint8, len(total))
 	for i, v := range total {
-		s.Probabilities[i] = uint8(math.Round(255 * float64(v/seen[i%len(seen)])))
+		s.Probabilities[i] = levelOf(v / seen[i%len(seen)])
 	}
 	return s, nil
 }
