@@ -30,6 +30,31 @@ func TestSinkhornBalances(t *testing.T) {
 	}
 }
 
+// At the published three iterations, and a prior of 99 to 1, of 400 positions that are all nearer
+// to class 0, the rare class has the four that are least so, and little of the others.
+func TestSinkhornOfARareClass(t *testing.T) {
+	const n = 400
+	scores := make([]float32, 2*n)
+	for i := range n {
+		scores[2*i], scores[2*i+1] = 0.9, 0.1
+		if i < 4 {
+			scores[2*i], scores[2*i+1] = 0.6, 0.5
+		}
+	}
+	q, err := Sinkhorn(scores, []float64{0.99, 0.01}, 0.05, 3)
+	if err != nil {
+		t.Fatal(err)
+	}
+	rare := 0.0
+	for i := range n {
+		near(t, fmt.Sprint("position ", i), q[2*i]+q[2*i+1], 1, 1e-12)
+		if rare += q[2*i+1]; i < 4 != (q[2*i+1] > 0.5) {
+			t.Errorf("position %d is %g of the rare class", i, q[2*i+1])
+		}
+	}
+	near(t, "the rare class", rare, 4, 0.4)
+}
+
 // One iteration by hand: of e^(s/ε) = 1, 2, 3, 6, columns are 4 and 8; times ½ they are ⅛, ⅛, ⅜,
 // ⅜, that is ½ each. A class of prior 0 has nothing.
 func TestSinkhornByHand(t *testing.T) {

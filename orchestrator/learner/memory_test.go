@@ -124,6 +124,35 @@ func copyState(t *testing.T, to, from *Learner) {
 	}
 }
 
+// goesOn compares iterations [from, to) of a learner that has taken over another's state with those
+// of that other one: to the bit on a CPU, what terms remember included.
+func goesOn(t *testing.T, one, other *Learner, from, to int) []Step {
+	t.Helper()
+	a, b := train(t, one, from, to), train(t, other, from, to)
+	for i := range a {
+		if !nearLosses(a[i].Losses, b[i].Losses) || !near(a[i].Selected, b[i].Selected) || !near(a[i].GradNorm, b[i].GradNorm) {
+			t.Errorf("iteration %d: %v, %g selected; want %v, %g", a[i].Iteration, b[i].Losses, b[i].Selected, a[i].Losses, a[i].Selected)
+		}
+	}
+	for k, want := range one.memory {
+		have := other.memory[k]
+		if have.Name != want.Name || !slices.EqualFunc(have.Data, want.Data, func(a, b float32) bool { return near(float64(a), float64(b)) }) {
+			t.Errorf("%s differs", want.Name)
+		}
+	}
+	return a
+}
+
+// TestFamiliesElsewhere: terms that remember, or look at both domains, do the same where only
+// sessions may touch the state.
+func TestFamiliesElsewhere(t *testing.T) {
+	views := small()
+	views.Method = configs.SAC
+	for name, c := range map[string]configs.Config{"views": views, "cluster": clustering(), "associate": associating()} {
+		t.Run(name, func(t *testing.T) { testResident(t, c, memories["guarded"]) })
+	}
+}
+
 // compareLosses compares an iteration from one state in memory that is not the host's with
 // the host's, but for rounding.
 func compareLosses(t *testing.T, iteration int, have, want Step) {

@@ -175,7 +175,7 @@ var variants = map[string]func(c *configs.Config){
 // same bits.
 func TestRanksAreMicroBatches(t *testing.T) {
 	for name, change := range variants {
-		if often := []string{"t2s", "self-training", "masked", "entropy", "views", "sepico"}; os.Getenv(longEnv) == "" && !slices.Contains(often, name) {
+		if often := []string{"t2s", "self-training", "masked", "entropy", "views", "sepico", "associate"}; os.Getenv(longEnv) == "" && !slices.Contains(often, name) {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {
