@@ -134,8 +134,8 @@ func TestAssociationEndsOnVoid(t *testing.T) {
 	}
 }
 
-// A target image of one colour, but for rounding, offers no choice to the steps that go there, which
-// have the softmax of equals, and gradients stay as small as elsewhere.
+// A target image of one colour, but for rounding, offers no choice to the steps that go there,
+// which have the softmax of equals, and gradients stay as small as elsewhere.
 func TestAssociationOfOneColour(t *testing.T) {
 	g, in := buildAssociation(t), associationOperands(1, 1, 2)
 	for i := range in["target"].Data {
