@@ -40,11 +40,12 @@ func TestClusterScripts(t *testing.T) {
 	}
 	begin := "-c /data/run.yaml output=/data/runs name=cityscapes runtime.device=cuda"
 	const (
-		srun    = "srun --mpi=pmix --kill-on-bad-exit=1 t2sda train "
+		srun    = "srun --mpi=pmix --kill-on-bad-exit=1 --cpus-per-task=6 t2sda train "
 		mpirun  = "mpirun -np 8 --bind-to none -x ONNXRUNTIME_LIB -x LD_LIBRARY_PATH -x XDG_CACHE_HOME t2sda train "
 		again   = "--resume /data/runs/cityscapes"
-		sweep   = "srun --ntasks=1 t2sda sweep table --shard 3/8 --jobs 1 runtime.threads=6 seed=1"
-		requeue = "scontrol requeue 7"
+		sweep   = "srun --ntasks=1 --cpus-per-task=6 t2sda sweep table --shard 3/8 --jobs 1 runtime.threads=6 seed=1"
+		requeue = "scontrol requeue 10"
+		one     = "scontrol requeue 7_3" // of an array, whose own id would requeue all of its tasks
 	)
 	slurm := []string{"/data/runs/cityscapes", "-c", "gta5", "seed=1"}
 	for _, c := range []struct {
@@ -59,7 +60,7 @@ func TestClusterScripts(t *testing.T) {
 		{"train.sbatch", slurm, true, 143, []string{srun + again, requeue}},
 		{"train.sbatch", slurm, true, 1, []string{srun + again}},
 		{"sweep.sbatch", []string{"table", "seed=1"}, false, 0, []string{sweep}},
-		{"sweep.sbatch", []string{"table", "seed=1"}, false, 138, []string{sweep, requeue}},
+		{"sweep.sbatch", []string{"table", "seed=1"}, false, 138, []string{sweep, one}},
 		{"mpijob.yaml", nil, false, 0, []string{mpirun + begin}},
 		{"mpijob.yaml", nil, true, 138, []string{mpirun + again}},
 		{"job.yaml", nil, false, 0, []string{"t2sda train " + begin}},
@@ -82,7 +83,7 @@ func TestClusterScripts(t *testing.T) {
 		}
 		cmd.Env = []string{
 			"PATH=" + stubs(t, "srun", "mpirun", "t2sda", "scontrol") + ":" + os.Getenv("PATH"), fmt.Sprint("CODE=", c.code),
-			"SLURM_JOB_ID=7", "SLURM_ARRAY_TASK_ID=3", "SLURM_ARRAY_TASK_COUNT=8", "SLURM_CPUS_PER_TASK=6", "JOB_COMPLETION_INDEX=2",
+			"SLURM_JOB_ID=10", "SLURM_ARRAY_JOB_ID=7", "SLURM_ARRAY_TASK_ID=3", "SLURM_ARRAY_TASK_COUNT=8", "SLURM_CPUS_PER_TASK=6", "JOB_COMPLETION_INDEX=2",
 		}
 		out, err := cmd.CombinedOutput()
 		ended := new(exec.ExitError)
