@@ -1,6 +1,8 @@
 package datasets
 
 import (
+	"context"
+	"errors"
 	"io"
 	"net/http"
 	"os"
@@ -56,7 +58,7 @@ func TestBucket(t *testing.T) {
 		o := files
 		o.Root = "s3://data/" + root
 		if strings.Contains(root, splitPlace) {
-			splits, _, err := Splits(o)
+			splits, _, err := Splits(t.Context(), o)
 			if err != nil || !slices.Equal(splits, []string{"part"}) {
 				t.Errorf("%s: splits %v, %v", root, splits, err)
 			}
@@ -69,6 +71,11 @@ func TestBucket(t *testing.T) {
 		if have := load(o); !reflect.DeepEqual(have, want) || kept && len(s.Asked) != requests {
 			t.Errorf("%s: other batches the second time, or not from the cache: %v", root, s.Asked)
 		}
+	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if _, _, err := Splits(ended, Options{Layout: "generic", Root: "s3://data/a/shards/{split}-*.tar"}); !errors.Is(err, context.Canceled) {
+		t.Errorf("splits after the end: %v", err)
 	}
 	o := files
 	o.Root = "s3://data/files"

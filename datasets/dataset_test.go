@@ -332,7 +332,7 @@ func TestSplits(t *testing.T) {
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
-			have, without, err := Splits(test.o)
+			have, without, err := Splits(t.Context(), test.o)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -344,7 +344,7 @@ func TestSplits(t *testing.T) {
 			}
 		})
 	}
-	_, _, err := Splits(Options{Layout: "moon"})
+	_, _, err := Splits(t.Context(), Options{Layout: "moon"})
 	wantError(t, err, `unknown layout "moon"`)
 }
 

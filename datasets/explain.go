@@ -1,6 +1,7 @@
 package datasets
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path"
@@ -23,7 +24,7 @@ func (o Options) noFolder(what string, tried []string) error {
 func (o Options) there() string {
 	var parts []string
 	usual := false // splits: the layout is the right one
-	if splits, without, err := Splits(o); err == nil && len(splits)+len(without) > 0 {
+	if splits, without, err := Splits(context.Background(), o); err == nil && len(splits)+len(without) > 0 {
 		all := append(splits, without...)
 		slices.Sort(all)
 		parts = append(parts, "splits there: "+strings.Join(all, ", "))
@@ -67,7 +68,7 @@ func (o Options) otherLayouts() []string {
 
 // fits reports whether the folders of a layout lie below a root, with images.
 func (l layout) fits(o Options) bool {
-	splits, _, err := Splits(Options{Layout: l.Name, Root: o.Root, tree: o.tree})
+	splits, _, err := Splits(context.Background(), Options{Layout: l.Name, Root: o.Root, tree: o.tree})
 	if err != nil {
 		return false
 	}

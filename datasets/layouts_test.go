@@ -42,7 +42,7 @@ func TestLayoutsReadTheirExamples(t *testing.T) {
 			if len(row.Kinds) == 0 || row.Kinds[0].Map == "" {
 				o.Map = "idd"
 			}
-			splits, without, err := Splits(o)
+			splits, without, err := Splits(t.Context(), o)
 			if err != nil || without != nil || len(splits) > 1 {
 				t.Fatalf("splits %v, %v: %v", splits, without, err)
 			}

@@ -132,15 +132,15 @@ func TestShardsAreChecked(t *testing.T) {
 	if d := cmp.Diff(want, have, cmpopts.IgnoreFields(Report{}, "Root"), cmpopts.IgnoreUnexported(Space{})); d != "" || have.Stops() {
 		t.Error(d)
 	}
-	a, _, err1 := Splits(files)
-	b, _, err2 := Splits(packed)
+	a, _, err1 := Splits(t.Context(), files)
+	b, _, err2 := Splits(t.Context(), packed)
 	if err1 != nil || err2 != nil || !slices.Equal(a, b) || !slices.Equal(b, []string{"train"}) {
 		t.Errorf("%v, %v: %v, %v", a, b, err1, err2)
 	}
 	writeFile(t, filepath.Join(files.Root, "images/val/read.me"), nil) // a split without images
 	packTree(t, files.Root, packed.Root, "part", 3)
-	a, without, err1 := Splits(files)
-	b, packedWithout, err2 := Splits(packed)
+	a, without, err1 := Splits(t.Context(), files)
+	b, packedWithout, err2 := Splits(t.Context(), packed)
 	if err1 != nil || err2 != nil || !slices.Equal(a, b) || !slices.Equal(without, packedWithout) || !slices.Equal(without, []string{"val"}) {
 		t.Errorf("%v, %v without; packed %v, %v without: %v, %v", a, without, b, packedWithout, err1, err2)
 	}
@@ -170,7 +170,7 @@ func TestWebDataset(t *testing.T) {
 	packTree(t, tree, root, "train", 2)
 	packTree(t, tree, root, "val", 1)
 	o := Options{Layout: "webdataset", Root: root + "/{split}-*.tar", RequireLabels: true, Map: writeFile(t, filepath.Join(tree, "map.yaml"), []byte(threeClasses))}
-	splits, _, err := Splits(o)
+	splits, _, err := Splits(t.Context(), o)
 	if err != nil || !slices.Equal(splits, []string{"train", "val"}) {
 		t.Fatalf("%v, %v", splits, err)
 	}

@@ -19,15 +19,15 @@ import (
 // image of the layout's (or Options') suffix, or none that Options.Include and
 // Exclude leave, are returned apart, unless none holds any. There are no splits in layouts without
 // them and where images lie directly in that place: [Open] then takes them with an empty split.
-func Splits(o Options) (splits, without []string, err error) {
+func Splits(ctx context.Context, o Options) (splits, without []string, err error) {
 	l, err := findLayout(o.Layout)
 	if err != nil {
 		return nil, nil, err
 	}
-	if shardSplits, ok, err := o.shardSplits(context.Background()); ok || err != nil {
+	if shardSplits, ok, err := o.shardSplits(ctx); ok || err != nil {
 		return shardSplits, nil, err
 	}
-	if o, err = o.located(context.Background(), ignore); err != nil {
+	if o, err = o.located(ctx, ignore); err != nil {
 		return nil, nil, err
 	}
 	templates := l.Images

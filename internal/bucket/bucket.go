@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
@@ -34,25 +35,32 @@ type Bucket struct {
 	name     string
 	endpoint string // empty: Amazon's
 	api      *s3.Client
+	anybody  error  // as in [identity]
 	cache    *Cache // nil: none
 	patience patience
 }
 
 // Open opens a bucket as the environment and the files of Amazon's tools say, without
-// asking it anything: see [settings].
+// asking it anything, but for keys whoever gives them: see [settings].
 func Open(ctx context.Context, name string, cache *Cache) (*Bucket, error) {
 	b := &Bucket{name: name, cache: cache, patience: usual}
-	cfg, err := settings(ctx)
+	id, err := identify(ctx)
 	if err != nil {
 		return nil, err
 	}
-	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = 64 // workers fetch from one host
-	transport.ResponseHeaderTimeout = b.patience.stall
-	b.api = s3.NewFromConfig(cfg, func(o *s3.Options) {
+	b.anybody = id.anybody
+	client, ok := id.HTTPClient.(*awshttp.BuildableClient) // which trusts AWS_CA_BUNDLE
+	if !ok {
+		client = awshttp.NewBuildableClient()
+	}
+	client = client.WithTransportOptions(func(t *http.Transport) {
+		t.MaxIdleConnsPerHost = 64 // workers fetch from one host
+		t.ResponseHeaderTimeout = b.patience.stall
+	})
+	b.api = s3.NewFromConfig(id.Config, func(o *s3.Options) {
 		b.endpoint = aws.ToString(o.BaseEndpoint)
 		o.UsePathStyle = b.endpoint != ""
-		o.HTTPClient = &http.Client{Transport: transport}
+		o.HTTPClient = client
 		o.Retryer = aws.NopRetryer{} // [Bucket.patiently] tries again, after bodies that end early as well
 		// Sums that servers of others do not know of are not asked for.
 		o.RequestChecksumCalculation = aws.RequestChecksumCalculationWhenRequired

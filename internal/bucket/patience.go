@@ -36,11 +36,14 @@ func (b *Bucket) patiently(ctx context.Context, name string, do func(ctx context
 		once, cancel := context.WithTimeout(ctx, b.patience.whole)
 		err := do(once)
 		cancel()
+		var unknown *keysError
 		switch {
 		case err == nil:
 			return nil
 		case ctx.Err() != nil:
 			return fmt.Errorf("%s: %w", name, ctx.Err())
+		case errors.As(err, &unknown): // no answer of the bucket
+			return fmt.Errorf("%s: %w", name, unknown)
 		case !passing(err):
 			return b.explain(name, err)
 		case attempt == b.patience.attempts:
@@ -96,11 +99,19 @@ func (b *Bucket) explain(name string, err error) error {
 	case s == http.StatusPreconditionFailed:
 		return fmt.Errorf("%s has changed since the data set was opened: start anew (--resume goes on)", name)
 	case s == http.StatusForbidden || s == http.StatusUnauthorized:
-		return fmt.Errorf("%s: access is denied%s: do AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or the profile or role in place of them, belong to somebody who may list and read it? %w", name, b.where(), plain(err))
+		return fmt.Errorf("%s: access is denied%s: do AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, or the profile or role in place of them, belong to somebody who may list and read it?%s %w", name, b.where(), b.whoever(), plain(err))
 	case s == http.StatusMovedPermanently || s == http.StatusTemporaryRedirect || s == http.StatusBadRequest:
 		return fmt.Errorf("%s: is AWS_REGION, or the profile's region, the bucket's? %w", name, plain(err))
 	}
 	return fmt.Errorf("%s: %w", name, plain(err))
+}
+
+// whoever tells of a bucket that is read as anybody, and why.
+func (b *Bucket) whoever() string {
+	if b.anybody == nil {
+		return ""
+	}
+	return fmt.Sprintf(" (it was asked as anybody: %v)", b.anybody)
 }
 
 // where tells of a server that is not Amazon's.

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"fmt"
 	"io"
 
@@ -49,14 +50,14 @@ func chooseFlags(cmd *cobra.Command, o *datasets.Options) {
 
 // each returns the options of every split that was asked for; of those that it
 // finds itself and leaves out, it tells.
-func (f *treeFlags) each(out io.Writer, root string) ([]datasets.Options, error) {
+func (f *treeFlags) each(ctx context.Context, out io.Writer, root string) ([]datasets.Options, error) {
 	o := f.options
 	o.Root = root
 	splits := f.splits
 	if len(splits) == 0 {
 		var without []string
 		var err error
-		if splits, without, err = datasets.Splits(o); err != nil {
+		if splits, without, err = datasets.Splits(ctx, o); err != nil {
 			return nil, err
 		}
 		for _, split := range without {
@@ -78,14 +79,14 @@ func (f *treeFlags) each(out io.Writer, root string) ([]datasets.Options, error)
 // labelled returns the options of each split less those that were found without
 // any label, a target's, of which it tells. Splits that were asked for by name
 // stay, and so do all when none has labels: their errors then say why.
-func (f *treeFlags) labelled(out io.Writer, root string) ([]datasets.Options, error) {
-	all, err := f.each(out, root)
+func (f *treeFlags) labelled(ctx context.Context, out io.Writer, root string) ([]datasets.Options, error) {
+	all, err := f.each(ctx, out, root)
 	if err != nil || len(f.splits) > 0 || len(all) == 1 {
 		return all, err
 	}
 	var with, without []datasets.Options
 	for _, o := range all {
-		d, err := datasets.Open(o)
+		d, err := datasets.OpenContext(ctx, o)
 		if err != nil {
 			return nil, err
 		}

@@ -58,7 +58,7 @@ func (c *inspection) run(cmd *cobra.Command, root string) (err error) {
 	if c.out, err = openOutputs(cmd, files...); err != nil {
 		return err
 	}
-	splits, err := c.tree.each(c.out.people(), root)
+	splits, err := c.tree.each(cmd.Context(), c.out.people(), root)
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,7 @@ func convertCommand() *cobra.Command {
 				return err
 			}
 			c.tree.options.KeepGoing = c.options.KeepGoing
-			splits, err := c.tree.labelled(cmd.OutOrStdout(), args[0])
+			splits, err := c.tree.labelled(cmd.Context(), cmd.OutOrStdout(), args[0])
 			if err != nil {
 				return err
 			}

@@ -48,7 +48,7 @@ func (s *statistics) run(cmd *cobra.Command, root string) error {
 		}
 	}
 	s.warn = once(warnings(cmd))
-	splits, err := s.tree.labelled(cmd.OutOrStdout(), root)
+	splits, err := s.tree.labelled(cmd.Context(), cmd.OutOrStdout(), root)
 	if err != nil {
 		return err
 	}

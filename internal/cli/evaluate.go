@@ -72,11 +72,11 @@ func (f *datasetFlags) add(cmd *cobra.Command) {
 }
 
 // complete chooses the split where none was given.
-func (f *datasetFlags) complete() error {
+func (f *datasetFlags) complete(ctx context.Context) error {
 	if f.chosen() {
 		return nil
 	}
-	splits, without, err := datasets.Splits(f.options)
+	splits, without, err := datasets.Splits(ctx, f.options)
 	if err != nil || len(splits) == 0 {
 		return err
 	}
@@ -175,7 +175,7 @@ func (v *evaluation) open(cmd *cobra.Command) (d *datasets.Dataset, err error) {
 	}
 	o := &v.data.options
 	o.KeepGoing, o.RequireLabels = v.options.KeepGoing, !v.options.KeepGoing
-	if err := v.data.complete(); err != nil {
+	if err := v.data.complete(cmd.Context()); err != nil {
 		return nil, err
 	}
 	if d, err = datasets.OpenContext(cmd.Context(), *o); err == nil {
