@@ -50,7 +50,7 @@ type Options struct {
 	Logger func(w io.Writer) *zap.Logger
 	// Vet is asked before a model that translates is opened, see [engine.Options]; nil:
 	// none.
-	Vet  func(path string, model []byte) error
+	Vet  func(path string, model []byte, device string) error
 	wire ranks.Wire // by which gradients go from GPU to GPU; nil: they pass through the host
 	home string     // directory that keeps the command for a run and its baseline; empty: each run's own
 	// start is what the network starts from; nil: model.init, a file or what is in the
@@ -349,7 +349,7 @@ func openEngine(cfg configs.Config) (*engine.Engine, error) {
 }
 
 // vetting are [EngineOptions] with [Options.Vet], and with a log of what runs where.
-func vetting(cfg configs.Config, vet func(path string, model []byte) error, log *zap.Logger) engine.Options {
+func vetting(cfg configs.Config, vet func(path string, model []byte, device string) error, log *zap.Logger) engine.Options {
 	o := EngineOptions(cfg)
 	o.Vet, o.Placed = vet, func(p engine.Placement) { logPlacement(log, p) }
 	return o

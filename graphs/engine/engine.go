@@ -33,8 +33,8 @@ type Options struct {
 	ProfilePrefix     string
 	OptimizationLevel OptimizationLevel // empty is OptimizeAll
 	// Vet is asked before a model file is handed to ONNX Runtime, where a malformed
-	// one may abort the process; its error refuses the file. Nil: all are taken.
-	Vet func(path string, model []byte) error
+	// one may abort the process, with the device in use; its error refuses the file. Nil: all are taken.
+	Vet func(path string, model []byte, device string) error
 	// Placed is told of every new session which providers run its nodes. Nil: nobody
 	// asks.
 	Placed func(Placement)

@@ -75,7 +75,7 @@ func (e *Engine) OpenModelWith(path string, o SessionOptions) (*Session, error) 
 		return nil, fmt.Errorf("open model %s: %w", path, err)
 	}
 	if e.options.Vet != nil {
-		if err := e.options.Vet(path, model); err != nil {
+		if err := e.options.Vet(path, model, e.device.String()); err != nil {
 			return nil, fmt.Errorf("open model %s: %w", path, err)
 		}
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -25,6 +26,20 @@ func TestSessionDescribesItsModel(t *testing.T) {
 	m["classes"] = ""
 	if s.Metadata()["classes"] != "road,sky" {
 		t.Error("Metadata gives away the session's own map")
+	}
+}
+
+// TestVetDevice: whoever is asked about a model hears of the device that was found.
+func TestVetDevice(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "add.onnx")
+	must(t, os.WriteFile(file, oneNode("Add", []int{1}, "a", "b"), 0o600))
+	found, refused := "", errors.New("refused")
+	e := open(t, Options{Device: "auto", Vet: func(_ string, _ []byte, device string) error {
+		found = device
+		return refused
+	}})
+	if _, err := e.OpenModel(file); !errors.Is(err, refused) || found != e.Info().Device {
+		t.Errorf("%v, on %q, want %q", err, found, e.Info().Device)
 	}
 }
 

@@ -102,8 +102,9 @@ type evaluation struct {
 	ranks   *ranks.Group // that evaluate together
 }
 
-func evaluateCommand() *cobra.Command {
-	var v evaluation
+func evaluateCommand() *cobra.Command { return new(evaluation).command() }
+
+func (v *evaluation) command() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "evaluate --model M.onnx --root DIR",
 		Short: "Score a segmentation model on a labelled split",
@@ -126,7 +127,7 @@ the full size of the label files, void ignored. mpirun shares the images out.
 	cmd.Flags().String("confusion", "", "draw the confusion matrix into this PNG file")
 	cmd.Flags().StringVar(&v.save, "save-predictions", "", "write predictions below this folder, a folder per format, for Cityscapes with the benchmark's file names")
 	cmd.Flags().StringSliceVar(&v.formats, "formats", predict.Formats(), "formats of --save-predictions")
-	cmd.Flags().IntVar(&v.options.Workers, "workers", 0, "goroutines that decode and score (0: one per core)")
+	cmd.Flags().IntVar(&v.options.Workers, "workers", 0, "goroutines that decode and score (0: one per core, which ranks of a machine share)")
 	cmd.Flags().IntVar(&v.options.Worst, "worst", 8, "images with the lowest pixel accuracy to list in --json and to show in --report")
 	cmd.Flags().BoolVar(&v.options.KeepGoing, "keep-going", false, "leave out images that cannot be read, and list them")
 	return cmd
@@ -193,6 +194,10 @@ func (v *evaluation) score(cmd *cobra.Command, p *predict.Predictor, d *datasets
 	if v.ranks.Size() > 1 {
 		v.options.Part, v.options.Parts, v.options.Together = v.ranks.Rank(), v.ranks.Size(), v.together
 	}
+	var err error
+	if v.options.Workers, err = orchestrator.Threads(v.ranks, v.options.Workers); err != nil {
+		return err
+	}
 	result, err := score.Evaluate(cmd.Context(), p, d, v.options)
 	if err != nil {
 		return err
@@ -217,11 +222,17 @@ func (v *evaluation) facts(d *datasets.Dataset) [][2]string {
 	if v.ranks.Size() == 1 {
 		return nil
 	}
-	sum, _ := sha256sum.File(v.model.path)
+	sum := func(file string) string {
+		digest, _ := sha256sum.File(file) // none of maps that are built in
+		return digest
+	}
 	return [][2]string{
 		{"version", version()},
 		{"command line", shell.Quote(os.Args[1:]...)},
-		{"model", sum},
+		{"model", sum(v.model.path)},
+		{"label map of the data set", sum(v.data.options.Map)},
+		{"label map of the model", sum(v.model.labels)},
+		{"list of classes", sha256sum.Of(fmt.Append(nil, d.Space()))},
 		{"data set", fmt.Sprintf("%s, names %s", plural.Of(d.Len(), "image", "images"), d.NamesKey())},
 	}
 }

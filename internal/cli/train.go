@@ -61,7 +61,7 @@ func chosen(cmd *cobra.Command, flags *configFlags, again *resumption, args []st
 		}
 	}
 	o.Resume, o.Run, o.Strict, o.Extend = again.run != "", run, again.strict, again.extend
-	o.Vet = vet(cmd, engine.Options{Library: cfg.Runtime.Library, Device: cfg.Runtime.Device, IntraOpThreads: cfg.Runtime.Threads})
+	o.Vet = vet(cmd, engine.Options{Library: cfg.Runtime.Library, IntraOpThreads: cfg.Runtime.Threads})
 	return cfg, nil
 }
 

@@ -40,9 +40,9 @@ const tryTime = 5 * time.Minute
 // program made are known by their digest, those of earlier tries by a file in the
 // user's cache. Whether ONNX Runtime takes a model is left to the opening. A model that
 // has changed since this program wrote it is refused, or warned of, see
-// [orchestrator.CheckModel].
-func vet(cmd *cobra.Command, o engine.Options) func(path string, model []byte) error {
-	return func(path string, model []byte) error {
+// [orchestrator.CheckModel]. Ranks open and try on devices of their own.
+func vet(cmd *cobra.Command, o engine.Options) func(path string, model []byte, device string) error {
+	return func(path string, model []byte, device string) error {
 		intact, changed, err := orchestrator.CheckModel(path, model)
 		if err != nil {
 			return err
@@ -53,11 +53,11 @@ func vet(cmd *cobra.Command, o engine.Options) func(path string, model []byte) e
 		if intact {
 			return nil
 		}
-		known := knownModel(model, o.Device)
+		known := knownModel(model, device)
 		if _, err := os.Stat(known); err == nil {
 			return nil
 		}
-		if err := try(cmd.Context(), o, path); err != nil {
+		if err := try(cmd.Context(), o, device, path); err != nil {
 			return err
 		}
 		if known != "" { // only a memory: without it the next opening tries again
@@ -83,7 +83,7 @@ func knownModel(model []byte, device string) string {
 
 // try opens and runs the model in a process of its own. A process that cannot be
 // started tells nothing of the model.
-func try(ctx context.Context, o engine.Options, path string) error {
+func try(ctx context.Context, o engine.Options, device, path string) error {
 	self, err := os.Executable()
 	if err != nil {
 		return nil
@@ -91,7 +91,7 @@ func try(ctx context.Context, o engine.Options, path string) error {
 	limited, cancel := context.WithTimeout(ctx, tryTime)
 	defer cancel()
 	cmd := exec.CommandContext(limited, self, "runtime", "try",
-		"--library="+o.Library, "--device="+o.Device, "--threads="+strconv.Itoa(o.IntraOpThreads), "--", path)
+		"--library="+o.Library, "--device="+device, "--threads="+strconv.Itoa(o.IntraOpThreads), "--", path)
 	cmd.Env = append(os.Environ(), "GOTRACEBACK=none") // the runtime's last words, not ours
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs

@@ -64,7 +64,7 @@ func TestVet(t *testing.T) {
 	if tries != 1 {
 		t.Errorf("%d of three models are to be tried, want the last one only", tries)
 	}
-	if err := vet(newRoot(), engine.Options{Device: "cpu"})(filepath.Join(dir, "nowhere.onnx"), own(t)); err != nil {
+	if err := vet(newRoot(), engine.Options{})(filepath.Join(dir, "nowhere.onnx"), own(t), "cpu"); err != nil {
 		t.Error(err)
 	}
 }
