@@ -33,7 +33,7 @@ func benchScaleCommand() *cobra.Command {
 
   mpirun -np 2 --bind-to none t2sda bench scale runtime.device=cpu runtime.threads=1
 
-times, in turn, an iteration of one rank alone, of all ranks with a batch each, and of
+times, one after the other, an iteration of one rank alone, of all ranks with a batch each, and of
 one rank with the batches of all (train.accumulate); and a sum of as many values as the
 network has gradients; gradients travel by MPI, through the memory of the host. Each is
 the median over --rounds. Pictures are rendered, weights random: no data set is needed.`,
@@ -65,6 +65,8 @@ func (f *scaleFlags) run(cmd *cobra.Command, g *ranks.Group, settings []string) 
 	cfg, err := loadTrial(f.preset, settings)
 	switch {
 	case err != nil:
+	case cfg.Train.Accumulate != 0:
+		err = usageError{fmt.Errorf("train.accumulate is %d, which this sets itself, to 1 and to the number of ranks: leave it out, or give train.accumulate=0", cfg.Train.Accumulate)}
 	case g.Size() == 1:
 		err = usageError{fmt.Errorf("it compares one rank with several: start it as mpirun -np 2 %s", shell.Quote(os.Args...))}
 	case f.rounds < 1:

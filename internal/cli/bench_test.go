@@ -49,6 +49,7 @@ func TestBenchMistakes(t *testing.T) {
 	fail(t, exitUsage, "names no Python", "bench", "--peer-only")
 	fail(t, exitUsage, "start it as mpirun -np 2", "bench", "scale")
 	fail(t, exitUsage, "runtime.nothing", "bench", "scale", "runtime.nothing=1")
+	fail(t, exitUsage, "train.accumulate is 4, which this sets itself", "bench", "scale", "train.accumulate=4")
 	fail(t, exitUsage, "compute", "bench", "cost")
 	for flag, want := range map[string]string{
 		"--compute=0": "seconds above 0", "--ranks=0": "numbers of at least 1", "--per-node=0": "want at least 1", "--inside=0": "GB/s above 0",

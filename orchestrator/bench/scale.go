@@ -15,8 +15,8 @@ import (
 	"t2sda/orchestrator/trial"
 )
 
-// Scaling is what ranks gain and what they spend on each other: medians over rounds, each
-// of which has all of it in turn, so that what else a machine does weighs on all alike.
+// Scaling is what ranks gain and what they spend on each other: medians over
+// rounds.
 type Scaling struct {
 	Encoder string `json:"encoder"`
 	Head    string `json:"head"`
@@ -33,7 +33,7 @@ type Scaling struct {
 	Together    float64 `json:"together_seconds,omitempty"`
 	Accumulated float64 `json:"accumulated_seconds,omitempty"`
 	// Efficiency of weak scaling is alone over together, Speedup accumulated over
-	// together, of the same round.
+	// together.
 	Efficiency float64 `json:"efficiency,omitempty"`
 	Speedup    float64 `json:"speedup,omitempty"`
 	// Reduce is what of the iteration together is its stage of that name: waiting for the
@@ -56,68 +56,123 @@ func (s Scaling) Line() string {
 
 // scaling is a measurement of [Scaling] under way.
 type scaling struct {
-	g      *ranks.Group
-	cfg    configs.Config
-	e      *engine.Engine
-	closed []func() error // when it ends, the last first
-
-	together           *trial.Trial
-	alone, accumulated *trial.Trial // of the rank that leads
-	gradients          []float32
-	rounds             []round
+	g         *ranks.Group
+	cfg       configs.Config
+	e         *engine.Engine
+	rounds    int
+	gradients []float32
 }
 
-// round is what one round has measured, seconds.
-type round struct{ alone, together, accumulated, reduce, sum float64 }
-
-// Scale measures rounds after one that warms up. Without iterations only sums are
-// measured. All ranks call it with the same configuration.
-func Scale(ctx context.Context, g *ranks.Group, cfg configs.Config, rounds int, iterations bool) (_ Scaling, err error) {
-	s := &scaling{g: g, cfg: cfg}
+// Scale measures rounds of each quantity after one that warms up: one quantity after the
+// other, so that one learner is open at a time. Without iterations only sums are measured.
+// All ranks call it with the same configuration, whose train.accumulate it sets.
+func Scale(ctx context.Context, g *ranks.Group, cfg configs.Config, rounds int, iterations bool) (out Scaling, err error) {
+	s := &scaling{g: g, cfg: cfg, rounds: rounds}
 	if s.cfg.Runtime.Threads, err = orchestrator.Threads(g, cfg.Runtime.Threads); err != nil {
 		return Scaling{}, err
 	}
-	defer func() { err = errors.Join(err, s.close()) }()
-	if err := g.Agree(s.open(iterations)); err != nil {
+	t, err := learner.TrafficOf(s.cfg, len(datasets.Cityscapes19().Classes))
+	if err := g.Agree(err); err != nil {
 		return Scaling{}, err
 	}
-	for it := range rounds + 1 {
-		r, err := s.round(it)
-		if stop, agreed := g.Stop(ctx.Err() != nil); agreed != nil || stop {
-			return Scaling{}, errors.Join(err, agreed, context.Canceled)
-		}
-		if err != nil {
+	s.gradients = make([]float32, t.Gradients/4)
+	if s.e, err = orchestrator.OpenRank(g, orchestrator.EngineOptions(s.cfg)); err != nil {
+		return Scaling{}, err
+	}
+	defer func() { err = errors.Join(err, s.e.Close()) }()
+	out = s.setting()
+	if iterations {
+		if err := s.iterations(ctx, &out); err != nil {
 			return Scaling{}, err
 		}
-		if it > 0 {
-			s.rounds = append(s.rounds, r)
-		}
 	}
-	return s.result(), nil
+	if err := s.sums(ctx, &out); err != nil {
+		return Scaling{}, err
+	}
+	return out, nil
 }
 
-// open makes what is measured. It speaks with no other rank but to open the engine.
-func (s *scaling) open(iterations bool) error {
-	t, err := learner.TrafficOf(s.cfg, len(datasets.Cityscapes19().Classes))
-	if err != nil {
+// setting is what is measured.
+func (s *scaling) setting() Scaling {
+	m := s.cfg.Model
+	return Scaling{
+		Encoder: m.Encoder, Head: m.Head, Crop: cropOf(s.cfg), Batch: s.cfg.Train.Batch,
+		Ranks: s.g.Size(), Threads: s.cfg.Runtime.Threads, Device: s.e.Info().Device, Rounds: s.rounds,
+		Gradients: 4 * int64(len(s.gradients)),
+	}
+}
+
+// iterations measures them. Of one rank alone only the rank that leads learns how long they
+// take.
+func (s *scaling) iterations(ctx context.Context, out *Scaling) (err error) {
+	if out.Alone, _, err = s.learn(ctx, 1, nil); err != nil {
 		return err
 	}
-	s.gradients = make([]float32, t.Gradients/4)
-	if s.e, err = orchestrator.OpenRank(s.g, orchestrator.EngineOptions(s.cfg)); err != nil {
+	if out.Together, out.Reduce, err = s.learn(ctx, s.g.Size(), s.g); err != nil {
 		return err
 	}
-	s.closed = append(s.closed, s.e.Close)
-	if !iterations {
-		return nil
-	}
-	if s.together, err = s.trial(s.g.Size(), s.g); err != nil || !s.g.Leads() {
+	if out.Accumulated, _, err = s.learn(ctx, s.g.Size(), nil); err != nil || !s.g.Leads() {
 		return err
 	}
-	if s.alone, err = s.trial(1, nil); err != nil {
-		return err
+	out.Efficiency, out.Speedup = out.Alone/out.Together, out.Accumulated/out.Together
+	return nil
+}
+
+// learn returns the seconds of an iteration, and of its stage reduce, of a learner of
+// batches of so many micro-batches: of a group, or, where there is none, of the rank that
+// leads while the others wait.
+func (s *scaling) learn(ctx context.Context, micros int, group *ranks.Group) (whole, reduce float64, err error) {
+	var t *trial.Trial
+	if group != nil || s.g.Leads() {
+		t, err = s.trial(micros, group)
 	}
-	s.accumulated, err = s.trial(s.g.Size(), nil)
+	if t != nil {
+		defer func() { err = errors.Join(err, t.Close()) }()
+	}
+	if err := s.g.Agree(err); err != nil {
+		return 0, 0, err
+	}
+	all, reduces := make([]float64, s.rounds+1), make([]float64, s.rounds+1)
+	err = s.each(ctx, func(it int) error {
+		if t == nil {
+			return s.g.Agree(nil)
+		}
+		start := time.Now()
+		// A step together is not cut short: others would wait.
+		step, err := t.Step(context.WithoutCancel(ctx), it)
+		all[it], reduces[it] = time.Since(start).Seconds(), step.Seconds["reduce"]
+		if group == nil {
+			err = s.g.Agree(err)
+		}
+		return err // of a group all know
+	})
+	return median(all[1:]), median(reduces[1:]), err
+}
+
+// sums measures sums that nobody is late for.
+func (s *scaling) sums(ctx context.Context, out *Scaling) error {
+	all := make([]float64, s.rounds+1)
+	err := s.each(ctx, func(it int) error {
+		start := time.Now()
+		err := s.g.Add(s.gradients)
+		all[it] = time.Since(start).Seconds()
+		return err
+	})
+	out.Sum = median(all[1:])
 	return err
+}
+
+// each calls do for every round until a rank is told to stop.
+func (s *scaling) each(ctx context.Context, do func(it int) error) error {
+	for it := range s.rounds + 1 {
+		if stop, err := s.g.Stop(ctx.Err() != nil); err != nil || stop {
+			return errors.Join(err, context.Canceled)
+		}
+		if err := do(it); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // trial opens a learner of batches of so many micro-batches.
@@ -128,75 +183,5 @@ func (s *scaling) trial(micros int, g *ranks.Group) (*trial.Trial, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := trial.New(s.e, cfg, trial.Batches(cfg, 2), g)
-	if err == nil {
-		s.closed = append(s.closed, t.Close)
-	}
-	return t, err
-}
-
-// round measures everything once. What one rank does alone, the others wait for.
-func (s *scaling) round(it int) (r round, err error) {
-	if r.alone, _, err = s.step(s.alone, it); err != nil {
-		return r, s.g.Agree(err)
-	}
-	if err := s.g.Agree(nil); err != nil {
-		return r, err
-	}
-	if r.together, r.reduce, err = s.step(s.together, it); err != nil {
-		return r, err // which all ranks know of
-	}
-	if r.accumulated, _, err = s.step(s.accumulated, it); err != nil {
-		return r, s.g.Agree(err)
-	}
-	if err := s.g.Agree(nil); err != nil {
-		return r, err
-	}
-	start := time.Now()
-	err = s.g.Add(s.gradients)
-	r.sum = time.Since(start).Seconds()
-	return r, err
-}
-
-// step times an iteration, and its stage reduce; none of a nil trial.
-func (s *scaling) step(t *trial.Trial, it int) (whole, reduce float64, err error) {
-	if t == nil {
-		return 0, 0, nil
-	}
-	start := time.Now()
-	step, err := t.Step(context.Background(), it)
-	return time.Since(start).Seconds(), step.Seconds["reduce"], err
-}
-
-func (s *scaling) result() Scaling {
-	m := s.cfg.Model
-	of := func(value func(r round) float64) float64 {
-		all := make([]float64, len(s.rounds))
-		for i, r := range s.rounds {
-			all[i] = value(r)
-		}
-		return median(all)
-	}
-	out := Scaling{
-		Encoder: m.Encoder, Head: m.Head, Crop: cropOf(s.cfg), Batch: s.cfg.Train.Batch,
-		Ranks: s.g.Size(), Threads: s.cfg.Runtime.Threads, Device: s.e.Info().Device, Rounds: len(s.rounds),
-		Sum: of(func(r round) float64 { return r.sum }), Gradients: 4 * int64(len(s.gradients)),
-	}
-	if s.alone == nil {
-		return out
-	}
-	out.Alone = of(func(r round) float64 { return r.alone })
-	out.Together = of(func(r round) float64 { return r.together })
-	out.Accumulated = of(func(r round) float64 { return r.accumulated })
-	out.Reduce = of(func(r round) float64 { return r.reduce })
-	out.Efficiency = of(func(r round) float64 { return r.alone / r.together })
-	out.Speedup = of(func(r round) float64 { return r.accumulated / r.together })
-	return out
-}
-
-func (s *scaling) close() (err error) {
-	for i := len(s.closed) - 1; i >= 0; i-- {
-		err = errors.Join(err, s.closed[i]())
-	}
-	return err
+	return trial.New(s.e, cfg, trial.Batches(cfg, 2), g)
 }

@@ -11,8 +11,8 @@ import (
 	"t2sda/internal/ranks/rankstest"
 )
 
-// TestScale: the rank that leads has everything, the others what all do, and an iteration
-// of two batches takes longer than one of one.
+// TestScale: the rank that leads has everything, the others what all do. How long it takes is
+// up to what else the machine does.
 func TestScale(t *testing.T) {
 	enginetest.Isolate(t)
 	cfg, err := small("runtime.state=host").Config()
@@ -30,7 +30,7 @@ func TestScale(t *testing.T) {
 		if !g.Leads() {
 			return nil
 		}
-		if s.Alone <= 0 || s.Reduce <= 0 || s.Reduce >= s.Together || s.Accumulated <= s.Alone || s.Efficiency <= 0 || s.Efficiency > 2 || s.Speedup <= 0 {
+		if s.Alone <= 0 || s.Together <= 0 || s.Reduce <= 0 || s.Accumulated <= 0 || s.Efficiency != s.Alone/s.Together || s.Speedup != s.Accumulated/s.Together {
 			t.Errorf("%+v", s)
 		}
 		if line := s.Line(); !strings.Contains(line, "of 2 ranks (efficiency ") || !strings.Contains(line, "MiB of gradients") {
