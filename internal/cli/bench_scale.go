@@ -133,8 +133,8 @@ func (f *costFlags) run(cmd *cobra.Command, settings []string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(cmd.OutOrStdout(), "%s + %s: %.1f MB of gradients; each rank tells the others %.2f MB, and all of them %.1f MB of negatives\n\n",
-		cfg.Model.Encoder, cfg.Model.Head, float64(t.Gradients)/1e6, float64(t.Told)/1e6, float64(t.Drawn)/1e6)
+	fmt.Fprintf(cmd.OutOrStdout(), "%s + %s: %.1f MB of gradients; each rank tells the others %.2f MB and %.2f MB of batch statistics, and all of them %.1f MB of negatives\n\n",
+		cfg.Model.Encoder, cfg.Model.Head, float64(t.Gradients)/1e6, float64(t.Told)/1e6, float64(t.Statistics)/1e6, float64(t.Drawn)/1e6)
 	var networks []bench.Network
 	for _, n := range f.networks {
 		networks = append(networks, bench.Network{Name: fmt.Sprintf("%g Gb/s", n), Between: n * 1e9 / 8})

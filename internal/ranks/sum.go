@@ -60,9 +60,9 @@ func (p *Pending) Next(add, keep func(slot int) error) error {
 	return keep(len(p.weights) - 1)
 }
 
-// mostExchanged is how many values are added up at a time: 16 MiB, what a sum needs
+// MostAdded is how many values are added up at a time: 16 MiB, what a sum needs
 // besides the values themselves.
-const mostExchanged = 1 << 22
+const MostAdded = 1 << 22
 
 // Add replaces x by its sum over the ranks, added up in the order of [Fold]: each rank
 // receives a part of everybody's x, folds it and gives the sum to all. So 2·(R−1)/R of x
@@ -72,7 +72,7 @@ func (g *Group) Add(x []float32) error {
 		return nil
 	}
 	size := g.Size()
-	for most := mostExchanged / size * size; len(x) > 0; {
+	for most := MostAdded / size * size; len(x) > 0; {
 		n := min(len(x), most)
 		if err := g.addBlock(x[:n]); err != nil {
 			return err

@@ -3,6 +3,7 @@ package bench
 import (
 	"fmt"
 	"io"
+	"math"
 
 	"t2sda/internal/texttable"
 	"t2sda/orchestrator/learner"
@@ -34,27 +35,32 @@ func (l Links) Ring(bytes int64) float64 {
 	return 2 * (r - 1) * (float64(bytes)/r/l.slowest() + l.Latency)
 }
 
-// chunk is how much [ranks.Group.Add] sums up at a time, bytes.
-const chunk = 16 << 20
-
 // TwoSteps is the time, s, of a sum in a fixed order, as [ranks.Group.Add] has it: each rank
 // sends a part to each other one and then the sum of its part, all ranks of a node through
-// the node's one link.
-func (l Links) TwoSteps(bytes int64) float64 {
+// the node's one link, so many bytes at a time.
+func (l Links) TwoSteps(bytes, block int64) float64 {
 	r, k := float64(l.Ranks), float64(l.inside())
 	part := float64(bytes) / r
-	steps := float64((bytes + chunk - 1) / chunk)
+	steps := float64((bytes + block - 1) / block)
 	return 2 * (max((k-1)*part/l.Inside, k*(r-k)*part/l.Between) + steps*(r-1)*l.Latency)
 }
 
 // Gather is the time, s, until all ranks have what each tells, by a ring.
 func (l Links) Gather(each int64) float64 {
+	if each == 0 {
+		return 0
+	}
 	return float64(l.Ranks-1) * (float64(each)/l.slowest() + l.Latency)
 }
 
+// Meet is the time, s, until all ranks have a few bytes of each: as many messages one after the
+// other as doubling what a rank knows takes (Bruck et al., IEEE Trans. Parallel Distrib. Syst. 8,
+// 1997).
+func (l Links) Meet() float64 { return math.Ceil(math.Log2(float64(l.Ranks))) * l.Latency }
+
 // Others is the time, s, of what is told besides gradients.
 func (l Links) Others(t learner.Traffic) float64 {
-	return l.Gather(t.Told) + l.Gather(t.Drawn/int64(l.Ranks))
+	return l.Gather(t.Told) + l.Gather(t.Statistics) + l.Gather(t.Drawn/int64(l.Ranks)) + float64(t.Meetings)*l.Meet()
 }
 
 // Network is a way to connect nodes.
@@ -75,7 +81,7 @@ func Cost(w io.Writer, t learner.Traffic, compute float64, l Links, ranks []int,
 		}
 		for _, n := range over {
 			l.Between = n.Between
-			ring, two, rest := l.Ring(t.Gradients), l.TwoSteps(t.Gradients), l.Others(t)
+			ring, two, rest := l.Ring(t.Gradients), l.TwoSteps(t.Gradients, t.Block), l.Others(t)
 			row := []string{fmt.Sprint(l.Ranks), n.Name, seconds(ring), seconds(two), seconds(rest)}
 			for _, all := range []float64{compute + ring + rest, compute + two + rest} {
 				row = append(row, seconds(all), fmt.Sprintf("%.0f %%", 100*compute/all))

@@ -18,14 +18,18 @@ func TestLinks(t *testing.T) {
 	}
 	node := Links{Ranks: 4, PerNode: 8, Inside: 100, Between: 1}
 	near("ring inside of a node", node.Ring(800), 2*3*2) // six messages of 200 bytes
-	near("two steps inside of a node", node.TwoSteps(800), 2*3*2)
+	near("two steps inside of a node", node.TwoSteps(800, 800), 2*3*2)
 	near("gather inside of a node", node.Gather(50), 1.5)
 	nodes := Links{Ranks: 4, PerNode: 2, Inside: 100, Between: 10}
 	near("ring over nodes", nodes.Ring(800), 2*3*20)
-	near("two steps over nodes", nodes.TwoSteps(800), 2*2*2*200/10.0) // of each of two ranks, to each of two others
+	near("two steps over nodes", nodes.TwoSteps(800, 800), 2*2*2*200/10.0) // of each of two ranks, to each of two others
 	nodes.Latency = 1
 	near("latency of a ring", nodes.Ring(800)-2*3*20, 6)
-	near("latency of two steps", nodes.TwoSteps(2*chunk)-2*2*2*(2*chunk/4)/10.0, 2*2*3)
+	near("latency of two steps", nodes.TwoSteps(800, 400)-2*2*2*200/10.0, 2*2*3)
+	near("few bytes of four ranks", nodes.Meet(), 2)
+	near("few bytes of five", Links{Ranks: 5, Latency: 1}.Meet(), 3)
+	others := learner.Traffic{Told: 100, Statistics: 50, Drawn: 400, Meetings: 7}
+	near("the rest", nodes.Others(others), 3*(10+1)+3*(5+1)+3*(10+1)+7*2)
 	// Two nodes of 8 V100 by four links of 100 Gb/s each: ResNet-101 at batch 32 took 0.179 s
 	// an iteration, 0.162 s alone without DistributedDataParallel and 0.171 s with it
 	// (pytorch/pytorch, benchmarks/distributed/ddp/README.md). Without overlap, 44.5 million
@@ -39,7 +43,7 @@ func TestLinks(t *testing.T) {
 func TestCost(t *testing.T) {
 	var text strings.Builder
 	l := Links{PerNode: 8, Inside: 400e9, Latency: 0}
-	err := Cost(&text, learner.Traffic{Gradients: 400e6}, 0.9, l, []int{8, 16}, []Network{{"8 Gb/s", 1e9}, {"80 Gb/s", 10e9}})
+	err := Cost(&text, learner.Traffic{Gradients: 400e6, Block: 400e6}, 0.9, l, []int{8, 16}, []Network{{"8 Gb/s", 1e9}, {"80 Gb/s", 10e9}})
 	want := []string{
 		"| 8 | – | 0.002 s | 0.002 s | 0.000 s | 0.902 s | 100 % | 0.902 s | 100 % |",
 		"| 16 | 8 Gb/s | 0.750 s | 3.200 s | 0.000 s | 1.650 s | 55 % | 4.100 s | 22 % |",
