@@ -12,6 +12,7 @@ import (
 	"t2sda/export/score"
 	"t2sda/internal/finite"
 	"t2sda/internal/interrupt"
+	"t2sda/internal/ranks"
 	"t2sda/orchestrator/learner"
 )
 
@@ -117,11 +118,22 @@ func (t *trainer) score(ctx context.Context) (_ *score.Result, err error) {
 	return t.evaluate(ctx, p, t.evalOptions())
 }
 
+// meetEvery is how often ranks that evaluate ask whether one has failed or was told to stop.
+const meetEvery = 200 * time.Millisecond
+
+// WhileRanks is [ranks.Group.While] for evaluations.
+func WhileRanks(g *ranks.Group) func(ctx context.Context, work func(ctx context.Context) error) error {
+	return func(ctx context.Context, work func(ctx context.Context) error) error {
+		return g.While(ctx, meetEvery, work)
+	}
+}
+
 // evaluate scores a model on the evaluation split, of which each rank takes its part; all
 // get the whole result. An interrupt of one rank is one of all.
 func (t *trainer) evaluate(ctx context.Context, p *predict.Predictor, o score.Options) (*score.Result, error) {
 	if t.ranks.Size() > 1 {
 		o.Part, o.Parts, o.Together = t.ranks.Rank(), t.ranks.Size(), t.counted
+		o.While = WhileRanks(t.ranks)
 		ctx = t.signals
 	}
 	return score.Evaluate(ctx, p, t.data.eval, o)

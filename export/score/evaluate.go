@@ -46,6 +46,9 @@ type Options struct {
 	// ended, and returns what all have counted, in one order. All then get the whole
 	// result. Nil with one part.
 	Together func(counted []byte, err error) ([][]byte, error)
+	// While does what is to be done here, and ends its context when what another process does
+	// has failed. Nil: nobody is asked before all have ended.
+	While func(ctx context.Context, work func(ctx context.Context) error) error
 }
 
 // Prediction is what a model says to one image.
@@ -89,7 +92,7 @@ func Evaluate(ctx context.Context, p *predict.Predictor, d *datasets.Dataset, o 
 		total: NewConfusion(len(p.Space().Classes)),
 	}
 	start := time.Now()
-	if err := e.join(e.run(ctx)); err != nil {
+	if err := e.join(e.among(ctx)); err != nil {
 		err = fmt.Errorf("evaluate %s: %w", p.Name(), err)
 		return nil, interrupt.Explain(err, "stopped after %d of %d images", e.done, e.share())
 	}

@@ -2,6 +2,7 @@ package score
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"slices"
 )
@@ -16,6 +17,14 @@ type counted struct {
 
 // share is the number of images that are evaluated here.
 func (e *evaluation) share() int { return (e.d.Len() - e.o.Part + e.o.Parts - 1) / e.o.Parts }
+
+// among runs this process's part.
+func (e *evaluation) among(ctx context.Context) error {
+	if e.o.While == nil {
+		return e.run(ctx)
+	}
+	return e.o.While(ctx, e.run)
+}
 
 // join adds what the processes have counted, numbers of pixels and images, to the whole.
 // err is how it went here.

@@ -1,9 +1,11 @@
 package score
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -61,6 +63,9 @@ func together(t *testing.T, s exporttest.Set, o Options, size int, check func(*R
 		p := exporttest.NanoPredictor(t)
 		o := o
 		o.Part, o.Parts = g.Rank(), size
+		o.While = func(ctx context.Context, work func(ctx context.Context) error) error {
+			return g.While(ctx, time.Millisecond, work)
+		}
 		o.Together = func(counted []byte, err error) ([][]byte, error) {
 			if err := g.Agree(err); err != nil {
 				return nil, err
