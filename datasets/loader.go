@@ -94,6 +94,8 @@ type Loader struct {
 	rcs   *RCS // nil: uniform
 	crop  cropper
 	whole sync.Pool // *raster.Image, whole pictures on their way through the translator
+
+	passed map[string]error // target images that are not drawn, by their files
 }
 
 // NewLoader checks the options against the data. Where a data set keeps its
@@ -199,6 +201,34 @@ func (l *Loader) usable(d *Dataset, i int, p *picture) error {
 			d.items[i].Image, p.w0, p.h0, minSide, minSide)
 	}
 	return l.fits(d, i, p.w, p.h)
+}
+
+// target reads a target image that crops can be cut from.
+func (l *Loader) target(ctx context.Context, i int) (*picture, error) {
+	p, err := l.opts.Target.picture(ctx, i)
+	if err == nil {
+		err = l.usable(l.opts.Target, i, p)
+	}
+	return p, err
+}
+
+// TargetImage returns a whole target image, the caller's own. One that no batch could hold a crop
+// of is an error.
+func (l *Loader) TargetImage(ctx context.Context, i int) (*raster.Image, error) {
+	p, err := l.target(ctx, i)
+	if err != nil {
+		return nil, err
+	}
+	return p.image(), nil
+}
+
+// PassOver treats target images as files that cannot be used, and all others as they are; those
+// passed over before are drawn again. It must not be called while a stream is open.
+func (l *Loader) PassOver(targets []Fault) {
+	l.passed = map[string]error{}
+	for _, f := range targets {
+		l.passed[f.File] = errors.New(f.Error)
+	}
 }
 
 // RCS returns the distribution of rare class sampling, nil when images are
@@ -330,8 +360,8 @@ func (l *Loader) addTarget(ctx context.Context, b *Batch, k int) (*picture, erro
 	var p *picture
 	err := l.read(ctx, b, k, "target", func(r *rand.Rand) (_ string, err error) {
 		i = r.IntN(d.Len())
-		if p, err = d.picture(ctx, i); err == nil {
-			err = l.usable(d, i, p)
+		if err = l.passed[d.items[i].Image]; err == nil {
+			p, err = l.target(ctx, i)
 		}
 		return d.items[i].Image, err
 	})

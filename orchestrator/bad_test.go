@@ -114,15 +114,15 @@ func stopAfter(t *testing.T, c configs.Config, mark string, modify ...func(*Opti
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	o := quiet()
-	for _, m := range modify {
-		m(&o)
-	}
 	o.Out = writerFunc(func(p []byte) (int, error) {
 		if strings.Contains(string(p), mark) {
 			cancel()
 		}
 		return len(p), nil
 	})
+	for _, m := range modify {
+		m(&o)
+	}
 	if _, err := Run(ctx, c, o); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "--resume") {
 		t.Fatal(err)
 	}

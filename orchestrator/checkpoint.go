@@ -194,7 +194,11 @@ func (t *trainer) save(prefix string) error {
 	}
 	// A run that is killed now resumes from the newest checkpoint, whose best
 	// one must still be there.
-	if err := prune(t.disk, t.dir, t.cfg.Train.Keep, t.progress.BestIteration, t.keptBest); err != nil {
+	err := prune(t.disk, t.dir, t.cfg.Train.Keep, t.progress.BestIteration, t.keptBest)
+	if err == nil && t.round != nil {
+		err = t.forgetRounds()
+	}
+	if err != nil {
 		t.warn(fmt.Sprintf("checkpoint %d is saved, but older ones are still there; they are removed after the next one: %v", t.progress.Iteration, err))
 	}
 	return nil

@@ -34,8 +34,8 @@ func folders(t *testing.T, run string) (names []string) {
 	return names
 }
 
-// TestRounds: of three rounds, labels of the last two are kept; a run that was stopped where a
-// round begins, and one that was within it, end as one that was not.
+// TestRounds: of three rounds, labels are kept of those that have checkpoints; a run that was
+// stopped where a round begins, and one that was within it, end as one that was not.
 func TestRounds(t *testing.T) {
 	enginetest.Isolate(t)
 	root := t.TempDir()
@@ -138,6 +138,48 @@ func TestRoundIsInterrupted(t *testing.T) {
 	}
 }
 
+// TestRoundOfAnotherOrigin: whole labels are made again where their round.json is damaged, or
+// tells of another configuration or teacher.
+func TestRoundOfAnotherOrigin(t *testing.T) {
+	enginetest.Isolate(t)
+	root := t.TempDir()
+	writeShapes(t, root)
+	tr := openTrainer(t, inRounds(root, t.TempDir(), 1))
+	dir := roundPath(tr.dir, 0)
+	begin := func() os.FileInfo {
+		t.Helper()
+		tr.round = nil
+		if err := tr.beginRound(t.Context(), 0); err != nil {
+			t.Fatal(err)
+		}
+		info, err := os.Stat((&round{dir: dir}).file(0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return info
+	}
+	first := begin()
+	if again := begin(); !first.ModTime().Equal(again.ModTime()) {
+		t.Error("whole labels were made again")
+	}
+	whole, err := readRound(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	another, taught := whole, whole
+	another.ConfigHash, taught.Teacher = "another", whole.Teacher+1
+	for _, other := range []any{another, taught, "damaged"} {
+		if err := tr.disk.WriteJSON(filepath.Join(dir, roundFile), other); err != nil {
+			t.Fatal(err)
+		}
+		before := begin()
+		if after, err := readRound(dir); err != nil || after.Teacher != whole.Teacher || after.ConfigHash != whole.ConfigHash || first.ModTime().Equal(before.ModTime()) {
+			t.Errorf("%v was taken: %+v, %v", other, after, err)
+		}
+		first = before
+	}
+}
+
 // stopping is a system that ends a run after so many files of labels.
 type stopping struct {
 	atomicfile.System
@@ -161,10 +203,14 @@ func TestLostLabels(t *testing.T) {
 	root := t.TempDir()
 	writeShapes(t, root)
 	c := inRounds(root, t.TempDir(), 1)
-	stopAfter(t, c, " 3/6 ")
+	stopAfter(t, c, " 1/6 ")
 	dir := roundPath(filepath.Join(c.Output, c.Name), 0)
 	o := quiet()
 	o.Resume = true
+	if err := os.WriteFile(filepath.Join(dir, roundFile), []byte("{"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	stopAfter(t, c, " 4/6 ", func(o *Options) { o.Resume = true }) // what it says is not needed
 	for i := range 4 {
 		path := (&round{dir: dir}).file(i)
 		data, err := os.ReadFile(path)
@@ -179,16 +225,10 @@ func TestLostLabels(t *testing.T) {
 	if _, err := Run(t.Context(), c, o); !errors.Is(err, errSoftDamaged) || !strings.Contains(err.Error(), ".soft: it is damaged") || !strings.Contains(err.Error(), "iteration ") || !strings.Contains(err.Error(), "begin a new run") {
 		t.Errorf("damaged: %v", err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, roundFile), []byte("{"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := Run(t.Context(), c, o); err == nil || !strings.Contains(err.Error(), "remove the folder") {
-		t.Errorf("damaged state: %v", err)
-	}
 	if err := os.RemoveAll(dir); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Run(t.Context(), c, o); err == nil || !strings.Contains(err.Error(), "before iteration 0 are not there") || !strings.Contains(err.Error(), "begin a new run") {
+	if _, err := Run(t.Context(), c, o); err == nil || !strings.Contains(err.Error(), "before iteration 0 are not all there") || !strings.Contains(err.Error(), "begin a new run") {
 		t.Errorf("gone: %v", err)
 	}
 }

@@ -40,7 +40,9 @@ type trainer struct {
 
 	data     *data
 	learner  *learner.Learner
-	round    *round // of labels of the whole target set; nil without
+	round    *round                   // of labels of the whole target set; nil without
+	begun    bool                     // with the iteration under way
+	labels   map[string]*learner.Soft // of the iteration's target images, by their names
 	progress progress
 	began    time.Time        // this process
 	spent    float64          // s, by earlier processes
@@ -122,9 +124,11 @@ func (t *trainer) run(ctx context.Context) (err error) {
 		}
 	}()
 	for it := t.progress.Iteration; it < c.Iterations; it++ {
+		before := t.round
 		if err := t.beginRound(ctx, it); err != nil {
 			return err
 		}
+		stream = t.streamOf(work, it, stream, before)
 		event, err := t.iterate(work, it, stream)
 		if err != nil {
 			return t.stopAt(it, err)
@@ -223,6 +227,10 @@ func due(done, every int, c configs.Train) bool {
 // iterate is one training iteration.
 func (t *trainer) iterate(ctx context.Context, it int, batches *datasets.Stream) (Event, error) {
 	e := Event{}
+	t.labels = map[string]*learner.Soft{}
+	for _, f := range t.roundFaults() {
+		t.skip(it, &e, f)
+	}
 	step, err := t.learner.Iterate(ctx, it, func(ctx context.Context) (*datasets.Batch, error) { return t.next(ctx, it, batches, &e) })
 	e.Step = step
 	if err != nil {
@@ -235,6 +243,9 @@ func (t *trainer) iterate(ctx context.Context, it int, batches *datasets.Stream)
 func (t *trainer) next(ctx context.Context, it int, batches *datasets.Stream, e *Event) (*datasets.Batch, error) {
 	b, err := batches.Next(ctx)
 	if err != nil {
+		return nil, &dataError{err}
+	}
+	if err := t.readLabels(b.TargetIDs); err != nil {
 		return nil, &dataError{err}
 	}
 	for _, f := range b.Skipped {
