@@ -511,6 +511,11 @@ func TestBadConfigurations(t *testing.T) {
 		{"entropy without a target", "extends: streets\nmethod: source-only+entropy", "method: source-only+entropy reads no unlabelled target images, which term entropy needs: take source+entropy"},
 		{"its temperature", "extends: streets\nloss: {contrast: {tau: 0}}", "loss.contrast.tau: want > 0, have 0"},
 		{"its momentum", "extends: streets\nloss: {contrast: {momentum: 2}}", "loss.contrast.momentum: want 0 to 1, have 2"},
+		{"rounds of no iteration", "extends: streets\nmethod: proda\ntrain: {iterations: 6, warmup: 0, rounds: 7}", "train.rounds: want 0 to 5, because 5 iterations adapt, have 7"},
+		{"negative rounds", "extends: streets\ntrain: {rounds: -1}", "train.rounds: want 0 or more, have -1"},
+		{"nothing of labels denoised", "extends: streets\nloss: {denoise: {cross: 0, reverse: 0, consistency: 0, smooth: 0}}", "loss.denoise: cross, reverse, consistency and smooth are all 0"},
+		{"nothing of clusters", "extends: streets\nloss: {cluster: {cross: 0, reverse: 0, consistency: 0, clusters: 0}}", "loss.cluster: cross, reverse, consistency and clusters are all 0"},
+		{"stride of cycles", "extends: streets\nmethod: plca\nloss: {associate: {stride: 1000}}", "loss.associate.stride: want at most half of the crop's"},
 		{"its weight", "extends: streets\nloss: {select: {weight: 0}}", "loss.select.weight: want > 0, have 0"},
 		{"portion", "extends: streets\nloss: {select: {portion: 2}}", "loss.select.portion: want 0 to 1, have 2"},
 		{"smoothing", "extends: streets\nloss: {select: {smooth: -1}}", "loss.select.smooth: want a number from 0 up, have -1"},
@@ -594,4 +599,32 @@ func write(t *testing.T, name, text string) string {
 		t.Fatal(err)
 	}
 	return path
+}
+
+// TestUnreadRounds: what a method does not read is no fault of it, nor is one fault told twice; with
+// rounds, CBST's thresholds do not move.
+func TestUnreadRounds(t *testing.T) {
+	c := Default()
+	c.Data.Streets.Enabled = true
+	c.Loss.Associate.Stride, c.Train.Rounds = 1000, c.Train.Iterations+1
+	for _, f := range c.faults() {
+		if f.field == "loss.associate.stride" || f.field == "train.rounds" {
+			t.Error(f)
+		}
+	}
+	c.Method, c.Train.AdaptAfter, c.Train.Rounds = ProDA, 2, 2
+	for _, f := range c.faults() {
+		if f.field == "train.rounds" {
+			t.Error(f)
+		}
+	}
+	for method, same := range map[Method]bool{CBST: true, CRST: true, IAST: false} {
+		a := Default()
+		a.Method, a.Train.Rounds = method, 2
+		b := a
+		b.Loss.Select.Momentum /= 2
+		if (a.Hash() == b.Hash()) != same {
+			t.Errorf("%s with another momentum of thresholds: the hash is the same: %v", method, !same)
+		}
+	}
 }

@@ -52,6 +52,9 @@ func leaveOutUnused[T any](section *T, used bool) {
 func (c *Config) clearUnreadFamilies() {
 	sees, selects, contrasts := c.AdversarialInput(), c.Selects(), c.Contrasts()
 	l := &c.Loss
+	if selects.Rule != RuleIAST && c.RoundStarts() != nil {
+		selects.Momentum = 0 // thresholds are those of the whole set
+	}
 	l.Adversarial.Input, l.Select, l.Contrast = sees, selects, contrasts
 	leaveOutUnused(&l.Entropy, c.UsesEntropy())
 	leaveOutUnused(&l.Adversarial, c.UsesAdversarial())
@@ -82,8 +85,20 @@ func (c *Config) validateFamilies(v *validator) {
 	v.validateViews(&c.Loss.Views)
 	v.validateDenoise(&c.Loss.Denoise)
 	v.validateCluster(&c.Loss.Cluster)
-	adapting := c.Train.Phase(0) - c.Train.FirstAdapting()
-	v.check("train.rounds", c.Train.Rounds >= 0 && c.Train.Rounds <= max(adapting, 1), "want 0 to the %d iterations that adapt, have %d", adapting, c.Train.Rounds)
-	v.validateAssociate(&c.Loss.Associate, c.Data.Crop)
+	c.validateRounds(v)
+	v.validateAssociate(&c.Loss.Associate)
+	if most := min(c.Data.Crop.Width, c.Data.Crop.Height) / 2; c.UsesAssociate() {
+		v.check("loss.associate.stride", c.Loss.Associate.Stride <= most, "want at most half of the crop's %d×%d px, %d, have %d", c.Data.Crop.Width, c.Data.Crop.Height, most, c.Loss.Associate.Stride)
+	}
 	v.validateContrast(&c.Loss.Contrast)
+}
+
+// validateRounds bounds rounds by the iterations that there are for them.
+func (c *Config) validateRounds(v *validator) {
+	const field = "train.rounds"
+	v.check(field, c.Train.Rounds >= 0, "want 0 or more, have %d", c.Train.Rounds)
+	adapting := c.Train.Phase(0) - c.Train.FirstAdapting()
+	if c.Train.AdaptAfter >= 0 && c.Train.AdaptAfter < 1 && c.RoundStarts() != nil { // else that is the fault
+		v.check(field, c.Train.Rounds <= max(adapting, 1), "want 0 to %d, because %d iterations adapt, have %d", max(adapting, 1), adapting, c.Train.Rounds)
+	}
 }

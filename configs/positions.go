@@ -148,11 +148,12 @@ func (v *validator) validateDenoise(d *Denoise) {
 	v.finite("loss.denoise.reverse", d.Reverse)
 	v.finite("loss.denoise.consistency", d.Consistency)
 	v.finite("loss.denoise.smooth", d.Smooth)
+	v.check("loss.denoise", d.Cross != 0 || d.Reverse != 0 || d.Consistency != 0 || d.Smooth != 0, "cross, reverse, consistency and smooth are all 0, so that nothing is learned: without the term take method=source-only")
 }
 
-func (v *validator) validateAssociate(a *Associate, crop Size) {
+func (v *validator) validateAssociate(a *Associate) {
 	v.check("loss.associate.weight", a.Weight > 0, "want > 0, have %g: without the term take method=source-only", a.Weight)
-	v.check("loss.associate.stride", a.Stride >= 1 && 2*a.Stride <= min(crop.Width, crop.Height), "want 1 to half of the crop's %d×%d px, have %d", crop.Width, crop.Height, a.Stride)
+	v.check("loss.associate.stride", a.Stride >= 1, "want 1 or more, have %d", a.Stride)
 	v.check("loss.associate.aggregate", a.Aggregate >= 0 && a.Aggregate < 1, "want 0 to less than 1, have %g", a.Aggregate)
 	v.finite("loss.associate.smooth", a.Smooth)
 	v.check("loss.associate.threshold", a.Threshold > 0, "want > 0, have %g", a.Threshold)
@@ -166,6 +167,7 @@ func (v *validator) validateCluster(k *Cluster) {
 	v.finite("loss.cluster.reverse", k.Reverse)
 	v.finite("loss.cluster.consistency", k.Consistency)
 	v.finite("loss.cluster.clusters", k.Clusters)
+	v.check("loss.cluster", k.Cross != 0 || k.Reverse != 0 || k.Consistency != 0 || k.Clusters != 0, "cross, reverse, consistency and clusters are all 0, so that nothing is learned: without the term take method=source-only")
 	v.check("loss.cluster.epsilon", k.Epsilon >= 0.002, "want 0.002 or more, have %g: e^(1/epsilon) must be finite", k.Epsilon)
 	v.check("loss.cluster.balance", k.Balance >= 1 && k.Balance <= 1000, "want 1 to 1000, have %d", k.Balance)
 	v.check("loss.cluster.samples", k.Samples >= 1 && k.Samples <= 1<<20, "want 1 to %d, have %d", 1<<20, k.Samples)

@@ -69,6 +69,9 @@ func newTrainer(cfg configs.Config, dir string, o Options, e *engine.Engine, d *
 	if text := t.progress.Skipped.summary(); text != "" {
 		t.log.Warn(text)
 	}
+	if cfg.Train.Rounds > 0 && cfg.RoundStarts() == nil && t.home == t.dir {
+		t.log.Warn("train.rounds: no term of the method learns with labels of rounds: there are none", zap.String("method", string(cfg.Method)))
+	}
 	if o.start == nil {
 		o.start = &start{file: cfg.Model.Init}
 	}
