@@ -25,6 +25,8 @@ type meter interface {
 	tick(e Event, images int)
 	evaluating(done, total int) // images
 	evaluated(iteration int, r *score.Result)
+	labelling(done, total int) // images of the target set
+	labelled(took time.Duration)
 	stop()
 }
 
@@ -57,6 +59,13 @@ func (r *rate) done(iterations int, at time.Time) {
 		r.marks = slices.Delete(r.marks, 0, 1)
 	}
 	r.marks = append(r.marks, at)
+}
+
+// labelled leaves out the time of a round's labelling, which iterations do not take.
+func (r *rate) labelled(took time.Duration) {
+	for i := range r.marks {
+		r.marks[i] = r.marks[i].Add(took)
+	}
 }
 
 func (r *rate) perSecond() float64 {
@@ -127,6 +136,12 @@ func (m *lineMeter) evaluated(iteration int, r *score.Result) {
 	m.say("%s", describeScore(m.method, iteration, r))
 }
 
+func (m *lineMeter) labelling(done, total int) {
+	if m.clock.Due() {
+		m.say("%s: labelling the target set, %d/%d images", m.method, done, total)
+	}
+}
+
 func (m *lineMeter) stop() {}
 
 // barMeter draws one line in place. It is cut to the terminal's width: of a line
@@ -177,6 +192,12 @@ func (m *barMeter) evaluating(done, total int) {
 
 func (m *barMeter) evaluated(iteration int, r *score.Result) {
 	fmt.Fprintln(m.w, clearLine+describeScore(m.method, iteration, r))
+}
+
+func (m *barMeter) labelling(done, total int) {
+	if time.Since(m.drawn) >= redraw {
+		m.draw(fmt.Sprintf("%s labelling the target set, %d/%d images", m.progress(), done, total))
+	}
 }
 
 func (m *barMeter) stop() { fmt.Fprintln(m.w) }

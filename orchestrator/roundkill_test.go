@@ -65,6 +65,15 @@ func TestDeathInALaterRound(t *testing.T) {
 	whole := filepath.Join(c.Output, c.Name)
 	c.Output = diedAt(t, c, " 9/12 ")
 	dir := filepath.Join(c.Output, c.Name)
+	needed := &round{dir: roundPath(dir, 4)}
+	if f := states(t, dir)["round_000004"]; f.State != Whole || f.Detail != "4 images" {
+		t.Errorf("verify: %+v", f)
+	}
+	flip(t, needed.file(2))
+	if f := states(t, dir)["round_000004"]; f.State != Damaged || !strings.Contains(f.Detail, "000002.soft: it is damaged") {
+		t.Errorf("verify: %+v", f)
+	}
+	flip(t, needed.file(2))
 	if got := folders(t, dir); !slices.Equal(got, []string{"round_000004", "round_000008"}) {
 		t.Errorf("folders %v", got)
 	}
@@ -74,6 +83,9 @@ func TestDeathInALaterRound(t *testing.T) {
 		t.Fatal(err)
 	}
 	sameEnd(t, "died", whole, dir)
+	if got := folders(t, dir); !slices.Equal(got, []string{"round_000010"}) {
+		t.Errorf("finished: folders %v", got)
+	}
 }
 
 // TestDeathBeforeACheckpoint: labels of another seed are not learned with.

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 
 	"t2sda/datasets"
+	"t2sda/graphs/engine"
 	"t2sda/orchestrator/learner"
 )
 
@@ -230,7 +231,7 @@ func (t *trainer) streamOf(ctx context.Context, it int, stream *datasets.Stream,
 // far is sound, and saved.
 func (t *trainer) stopRound(it int, err error) error {
 	switch {
-	case errors.Is(err, learner.ErrNotFinite):
+	case errors.Is(err, learner.ErrNotFinite) || engine.OutOfMemory(err):
 		return t.explain(it, err)
 	case it == 0:
 		return err // there is nothing to save
@@ -252,6 +253,15 @@ func (t *trainer) forgetRounds() error {
 		needed[roundPath(t.dir, roundOf(starts, c.iteration))] = true
 	}
 	return t.keepRounds(needed)
+}
+
+// leaveLastRound removes the labels of all rounds but the last, with which an extension of the
+// finished run goes on.
+func (t *trainer) leaveLastRound() {
+	last := roundOf(t.cfg.RoundStarts(), t.progress.Iteration)
+	if err := t.keepRounds(map[string]bool{roundPath(t.dir, last): true}); err != nil {
+		t.warn("labels of rounds are still there, which nothing needs: " + err.Error())
+	}
 }
 
 // keepRounds removes the folders of all rounds but some.

@@ -56,7 +56,10 @@ func TestRounds(t *testing.T) {
 		if a, b := lossLines(t, whole), lossLines(t, got.Dir); !slices.Equal(a, b) {
 			t.Errorf("uninterrupted:\n%s\nstopped after %s:\n%s", strings.Join(a, "\n"), mark, strings.Join(b, "\n"))
 		}
-		for _, name := range folders(t, whole) {
+		if kept := folders(t, got.Dir); !slices.Equal(kept, []string{"round_000004"}) {
+			t.Errorf("finished: folders %v", kept)
+		}
+		for _, name := range folders(t, got.Dir) {
 			for i := range 4 {
 				path := (&round{dir: filepath.Join(labelsDir, name)}).file(i)
 				a, errA := os.ReadFile(filepath.Join(whole, path))
@@ -100,6 +103,7 @@ func TestRoundIsInterrupted(t *testing.T) {
 	root := t.TempDir()
 	writeShapes(t, root)
 	tr := openTrainer(t, inRounds(root, t.TempDir(), 1))
+	tr.meter.start("proda", 0, 6)
 	ctx, cancel := context.WithCancel(t.Context())
 	tr.disk = atomicfile.On(&stopping{System: atomicfile.OS(), after: 2, stop: cancel})
 	if err := tr.beginRound(ctx, 0); !errors.Is(err, context.Canceled) {
@@ -145,6 +149,7 @@ func TestRoundOfAnotherOrigin(t *testing.T) {
 	root := t.TempDir()
 	writeShapes(t, root)
 	tr := openTrainer(t, inRounds(root, t.TempDir(), 1))
+	tr.meter.start("proda", 0, 6)
 	dir := roundPath(tr.dir, 0)
 	begin := func() os.FileInfo {
 		t.Helper()
@@ -177,6 +182,26 @@ func TestRoundOfAnotherOrigin(t *testing.T) {
 			t.Errorf("%v was taken: %+v, %v", other, after, err)
 		}
 		first = before
+	}
+}
+
+// TestRoundIsTooLarge: what memory or disk cannot hold is told, with what to do.
+func TestRoundIsTooLarge(t *testing.T) {
+	enginetest.Isolate(t)
+	root := t.TempDir()
+	writeShapes(t, root)
+	tr := openTrainer(t, inRounds(root, t.TempDir(), 1))
+	if err := tr.stopRound(0, errors.New("teacher/soft: Failed to allocate memory for requested buffer")); err == nil || !strings.Contains(err.Error(), "lower train.batch") {
+		t.Errorf("memory: %v", err)
+	}
+	for free, full := range map[uint64]bool{14_999_999: true, 15_000_000: false} {
+		err := enoughRoom(free, true, 10_000_000, 2, 3)
+		if (err != nil) != full || full && !strings.Contains(err.Error(), "3 images that are left will take about 15 MB") {
+			t.Errorf("%d bytes free: %v", free, err)
+		}
+	}
+	if err := enoughRoom(0, false, 1, 1, 1); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -304,7 +304,13 @@ func runOne(ctx context.Context, cfg configs.Config, dir string, baseline *Outco
 		return nil, err
 	}
 	out.Seconds = t.seconds()
-	return out, leaderOnly(o.Ranks, func() error { return out.write(o.Disk) })
+	return out, leaderOnly(o.Ranks, func() error {
+		if err := out.write(o.Disk); err != nil {
+			return err
+		}
+		t.leaveLastRound()
+		return nil
+	})
 }
 
 // prepare opens the data and builds the trainer on it. Both are the caller's to

@@ -52,6 +52,12 @@ func writeSoft(disk atomicfile.Disk, path, id string, s *learner.Soft) (int, err
 // errSoftDamaged marks a file that is not what was written.
 var errSoftDamaged = errors.New("it is damaged, or another image's")
 
+// softIntact compares a file with its checksum.
+func softIntact(data []byte) bool {
+	n := len(data) - 4
+	return n >= binary.Size(softHeader{}) && crc32.ChecksumIEEE(data[:n]) == binary.LittleEndian.Uint32(data[n:])
+}
+
 // readSoft reads the labels of an image.
 func readSoft(path, id string) (*learner.Soft, error) {
 	data, err := os.ReadFile(path)
@@ -60,7 +66,7 @@ func readSoft(path, id string) (*learner.Soft, error) {
 	}
 	var h softHeader
 	n := len(data) - 4
-	if n < binary.Size(h) || crc32.ChecksumIEEE(data[:n]) != binary.LittleEndian.Uint32(data[n:]) {
+	if !softIntact(data) {
 		return nil, fmt.Errorf("%s: %w", path, errSoftDamaged)
 	}
 	r := bytes.NewReader(data[:n])

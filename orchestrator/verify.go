@@ -73,14 +73,17 @@ func verifyRun(dir string) (all []Finding, err error) {
 	if err == nil {
 		known = hashes(cfg)
 	}
-	kept, err := listCheckpoints(dir)
-	if err != nil {
-		return nil, err
+	kept, errKept := listCheckpoints(dir)
+	if errKept != nil {
+		return nil, errKept
 	}
-	last := 0
+	last, iterations := 0, []int{}
 	for _, name := range kept {
 		f, iteration := verifyCheckpoint(filepath.Join(dir, checkpointDir, name), known...)
-		all, last = append(all, f), max(last, iteration)
+		all, last, iterations = append(all, f), max(last, iteration), append(iterations, iteration)
+	}
+	if err == nil {
+		all = append(all, verifyRounds(dir, cfg, iterations)...)
 	}
 	for _, part := range []struct {
 		name, what string
