@@ -204,3 +204,32 @@ func TestWith(t *testing.T) {
 		t.Errorf("%+v, %v", s, err)
 	}
 }
+
+// TestPassOver: target images that are passed over are drawn around as files that cannot be used
+// are, until others are.
+func TestPassOver(t *testing.T) {
+	const n = 16
+	o := adaptation(t, 0)
+	o.SkipBadFiles = true
+	l := mustLoader(t, o)
+	var before []*Batch
+	for i := range n {
+		before = append(before, mustBatch(t, l, i))
+	}
+	lost, met := o.Target.Item(2), 0
+	l.PassOver([]Fault{{File: lost.Image, Error: "no labels"}})
+	for i := range n {
+		b := mustBatch(t, l, i)
+		met += len(b.Skipped)
+		if had := slices.Contains(before[i].TargetIDs, lost.ID); slices.Contains(b.TargetIDs, lost.ID) || had != (len(b.Skipped) > 0) || !had && !cmp.Equal(b, before[i]) {
+			t.Errorf("batch %d: %v, before %v", i, b.TargetIDs, before[i].TargetIDs)
+		}
+	}
+	if met == 0 {
+		t.Error("none was drawn: the test shows nothing")
+	}
+	l.PassOver(nil)
+	if b := mustBatch(t, l, 0); !cmp.Equal(b, before[0]) {
+		t.Error("batches are not as before")
+	}
+}

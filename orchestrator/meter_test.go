@@ -27,6 +27,8 @@ func TestBar(t *testing.T) {
 			m.drawn = time.Time{} // as if long ago
 			m.tick(event(i), 4)
 		}
+		m.drawn = time.Time{}
+		m.labelling(3, 7)
 		m.evaluated(40, &score.Result{MIoU: 0.5, Images: 7})
 		m.stop()
 		for _, line := range strings.Split(out.String(), clearLine) {
@@ -36,6 +38,9 @@ func TestBar(t *testing.T) {
 		}
 		if !strings.Contains(out.String(), clearLine+"t2s: after 40 iterations target mIoU 50.0 % (7 images, 0.0 s)\n") {
 			t.Errorf("the score is missing in %q", out.String())
+		}
+		if columns == 200 && !strings.Contains(out.String(), " 40/40 labelling the target set, 3/7 images") {
+			t.Errorf("labelling is missing in %q", out.String())
 		}
 		if columns == 200 && !strings.Contains(out.String(), " 40/40 ETA 0s ") {
 			t.Errorf("the last state is missing in %q", out.String())
@@ -94,5 +99,18 @@ func TestRateOfTheLast(t *testing.T) {
 	}
 	if len(r.marks) != rateWindow+1 {
 		t.Errorf("%d marks are kept", len(r.marks))
+	}
+}
+
+// TestLabellingIsNoIteration: the time in which a round's labels are made is not in the rate.
+func TestLabellingIsNoIteration(t *testing.T) {
+	var r rate
+	r.start(0, 10)
+	began := r.marks[0]
+	r.done(1, began.Add(time.Second))
+	r.labelled(time.Hour)
+	r.done(2, began.Add(time.Hour+2*time.Second))
+	if eta := r.eta(); eta != 8*time.Second {
+		t.Errorf("ETA %v of 8 iterations of a second", eta)
 	}
 }
