@@ -14,21 +14,22 @@ import (
 )
 
 // verifyRounds looks at the labels of rounds within which checkpoints of these iterations are.
-// Those of a finished run's last one may have been removed.
+// Those of a finished run may have been removed, also where it is being extended.
 func verifyRounds(dir string, cfg configs.Config, iterations []int) (all []Finding) {
 	starts := cfg.RoundStarts()
+	ends, finished := cfg.Train.Extended, exists(filepath.Join(dir, resultFile))
 	var seen []int
 	for _, n := range iterations {
 		start := roundOf(starts, n)
 		if start < 0 || start == n || slices.Contains(seen, start) {
 			continue // what begins there is made again
 		}
-		seen = append(seen, start)
 		path := roundPath(dir, start)
 		detail, err := verifyRound(path)
-		if errors.Is(err, fs.ErrNotExist) && exists(filepath.Join(dir, resultFile)) {
+		if errors.Is(err, fs.ErrNotExist) && (finished || len(ends) > 0 && n <= ends[len(ends)-1]) {
 			continue
 		}
+		seen = append(seen, start)
 		all = append(all, found(path, "labels", detail, err))
 	}
 	return all
