@@ -24,7 +24,7 @@ type softHeader struct {
 	C, H, W, D uint32
 }
 
-var softMagic = [8]byte{'t', '2', 's', 's', 'o', 'f', 't', 1}
+var softMagic = [8]byte{'t', '2', 's', 's', 'o', 'f', 't', 2}
 
 // softMost bounds what a header may ask memory for, in numbers.
 const softMost = 1 << 32
