@@ -64,6 +64,11 @@ func TestRun(t *testing.T) {
 		configs.CBST:                   {"select", "source"},
 		configs.CRST:                   {"select", "source"},
 		configs.IAST:                   {"select", "source"},
+		configs.FADA:                   {"class-adversarial", "class_discriminator", "source"},
+		configs.SAC:                    {"source", "views"},
+		configs.ProDA:                  {"denoise", "source"},
+		configs.CPSL:                   {"cluster", "source"},
+		configs.PLCA:                   {"associate", "source"},
 		configs.SePiCo:                 {"contrast", "mix", "source"},
 		configs.CAG:                    {"contrast", "mix", "source"},
 	}
@@ -71,7 +76,7 @@ func TestRun(t *testing.T) {
 		t.Run(method, func(t *testing.T) {
 			c := shapesConfig(root, t.TempDir())
 			c.Method = configs.Method(method)
-			c.Loss.Adversarial.Width = 4
+			c.Loss.Adversarial.Width, c.Loss.ClassAdversarial.Width = 4, 4
 			switch method {
 			case configs.TargetOnly:
 				c.Data.Target = c.Data.Eval

@@ -38,12 +38,15 @@ func TestStages(t *testing.T) {
 		configs.CBST:                   {"data teacher source select update ema", "select source"},
 		configs.CRST:                   {"data teacher source select update ema", "select source"},
 		configs.IAST:                   {"data teacher source select update ema", "select source"},
-		configs.SePiCo:                 {"data teacher source mix contrast update ema", "contrast mix source"},
-		configs.CAG:                    {"data teacher source mix contrast update ema", "contrast mix source"},
+		configs.FADA:                   {"data source class-adversarial class_discriminator update", "class-adversarial class_discriminator source"},
+		configs.SAC:                    {"data teacher plan source views update ema", "source views"},
+		configs.PLCA:                   {"data source associate update", "associate source"},
+		configs.SePiCo:                 {"data teacher plan source mix contrast update ema", "contrast mix source"},
+		configs.CAG:                    {"data teacher plan source mix contrast update ema", "contrast mix source"},
 	} {
 		c := small()
 		c.Method, c.Train.AdaptAfter = method, 1.0/6
-		c.Loss.Adversarial.Width = 4
+		c.Loss.Adversarial.Width, c.Loss.ClassAdversarial.Width = 4, 4
 		l := open(t, c, zap.NewNop())
 		var names []string
 		for _, s := range l.Stages() {
