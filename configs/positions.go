@@ -1,5 +1,7 @@
 package configs
 
+import "strings"
+
 // Settings of the terms that look at features of single positions.
 
 // Denoise is the term denoise, L_dn: self-training on target images by soft labels of a round of
@@ -140,15 +142,31 @@ func (c *Config) Contrasts() Contrast {
 	return k
 }
 
+// part is a summand of a loss, and its weight.
+type part struct {
+	key    string
+	weight float64
+}
+
+// validateDenoised checks what L_dn and L_cl have in common. Parts are all that they are sums
+// of.
+func (v *validator) validateDenoised(field string, weight, temperature, momentum float64, parts ...part) {
+	v.check(field+".weight", weight > 0, "want > 0, have %g: without the term take method=source-only", weight)
+	v.check(field+".temperature", temperature > 0, "want > 0, have %g", temperature)
+	v.between(field+".momentum", momentum, 0, 1)
+	var keys []string
+	learns := false
+	for _, p := range parts {
+		v.finite(field+"."+p.key, p.weight)
+		keys, learns = append(keys, p.key), learns || p.weight != 0
+	}
+	last := len(keys) - 1
+	v.check(field, learns, "%s and %s are all 0, so that nothing is learned: without the term take method=source-only", strings.Join(keys[:last], ", "), keys[last])
+}
+
 func (v *validator) validateDenoise(d *Denoise) {
-	v.check("loss.denoise.weight", d.Weight > 0, "want > 0, have %g: without the term take method=source-only", d.Weight)
-	v.check("loss.denoise.temperature", d.Temperature > 0, "want > 0, have %g", d.Temperature)
-	v.between("loss.denoise.momentum", d.Momentum, 0, 1)
-	v.finite("loss.denoise.cross", d.Cross)
-	v.finite("loss.denoise.reverse", d.Reverse)
-	v.finite("loss.denoise.consistency", d.Consistency)
-	v.finite("loss.denoise.smooth", d.Smooth)
-	v.check("loss.denoise", d.Cross != 0 || d.Reverse != 0 || d.Consistency != 0 || d.Smooth != 0, "cross, reverse, consistency and smooth are all 0, so that nothing is learned: without the term take method=source-only")
+	v.validateDenoised("loss.denoise", d.Weight, d.Temperature, d.Momentum,
+		part{"cross", d.Cross}, part{"reverse", d.Reverse}, part{"consistency", d.Consistency}, part{"smooth", d.Smooth})
 }
 
 func (v *validator) validateAssociate(a *Associate) {
@@ -160,14 +178,8 @@ func (v *validator) validateAssociate(a *Associate) {
 }
 
 func (v *validator) validateCluster(k *Cluster) {
-	v.check("loss.cluster.weight", k.Weight > 0, "want > 0, have %g: without the term take method=source-only", k.Weight)
-	v.check("loss.cluster.temperature", k.Temperature > 0, "want > 0, have %g", k.Temperature)
-	v.between("loss.cluster.momentum", k.Momentum, 0, 1)
-	v.finite("loss.cluster.cross", k.Cross)
-	v.finite("loss.cluster.reverse", k.Reverse)
-	v.finite("loss.cluster.consistency", k.Consistency)
-	v.finite("loss.cluster.clusters", k.Clusters)
-	v.check("loss.cluster", k.Cross != 0 || k.Reverse != 0 || k.Consistency != 0 || k.Clusters != 0, "cross, reverse, consistency and clusters are all 0, so that nothing is learned: without the term take method=source-only")
+	v.validateDenoised("loss.cluster", k.Weight, k.Temperature, k.Momentum,
+		part{"cross", k.Cross}, part{"reverse", k.Reverse}, part{"consistency", k.Consistency}, part{"clusters", k.Clusters})
 	v.check("loss.cluster.epsilon", k.Epsilon >= 0.002, "want 0.002 or more, have %g: e^(1/epsilon) must be finite", k.Epsilon)
 	v.check("loss.cluster.balance", k.Balance >= 1 && k.Balance <= 1000, "want 1 to 1000, have %d", k.Balance)
 	v.check("loss.cluster.samples", k.Samples >= 1 && k.Samples <= 1<<20, "want 1 to %d, have %d", 1<<20, k.Samples)

@@ -20,32 +20,33 @@ type Association struct {
 
 // Features is the loss of maps of features, whose similarity is the cosine of their angle.
 func (a Association) Features() *graphs.Value {
-	a.check("Association.Features")
-	g := a.Source.Graph()
-	var loss *graphs.Value
-	inFloat32(g, "association", func() {
-		source, target := positions(a.Source), positions(a.Target)
-		if a.Aggregate > 0 {
-			target = a.aggregated(target, standardised(cosines(target, target)))
-		}
-		forth := cosines(source, target)
-		loss = a.cycles(forth, g.Transpose(forth, 0, 2, 1))
+	own := func(x *graphs.Value) *graphs.Value { return standardised(cosines(x, x)) }
+	return a.loss("Association.Features", own, func(source, target *graphs.Value) (forth, back *graphs.Value) {
+		forth = cosines(source, target)
+		return forth, forth.Graph().Transpose(forth, 0, 2, 1)
 	})
-	return loss
 }
 
 // Probabilities is the loss of maps of probabilities, whose similarity is their divergence
 // from each other, less than 0.
 func (a Association) Probabilities() *graphs.Value {
-	a.check("Association.Probabilities")
-	g := a.Source.Graph()
+	own := func(x *graphs.Value) *graphs.Value { return divergences(x, x) }
+	return a.loss("Association.Probabilities", own, func(source, target *graphs.Value) (forth, back *graphs.Value) {
+		return divergences(source, target), divergences(target, source)
+	})
+}
+
+// loss is that of cycles by similarities, [N,P,Q] and [N,Q,P] of both ways; own, [N,Q,Q], are
+// those of a map's positions to each other.
+func (a Association) loss(op string, own func(x *graphs.Value) *graphs.Value, ways func(source, target *graphs.Value) (forth, back *graphs.Value)) *graphs.Value {
+	a.check(op)
 	var loss *graphs.Value
-	inFloat32(g, "association", func() {
+	inFloat32(a.Source.Graph(), "association", func() {
 		source, target := positions(a.Source), positions(a.Target)
 		if a.Aggregate > 0 {
-			target = a.aggregated(target, divergences(target, target))
+			target = a.aggregated(target, own(target))
 		}
-		loss = a.cycles(divergences(source, target), divergences(target, source))
+		loss = a.cycles(ways(source, target))
 	})
 	return loss
 }
