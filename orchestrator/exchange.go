@@ -50,7 +50,7 @@ func (o Options) connect(ctx context.Context, cfg configs.Config, e *engine.Engi
 	if err := g.Agree(ctx.Err()); err != nil { // which is no fault of NCCL's
 		return nil, end, err
 	}
-	all, err := tell(g, mine)
+	all, err := ranks.Tell(g, mine)
 	if err != nil {
 		return nil, end, err
 	}

@@ -140,7 +140,7 @@ func OpenRank(g *ranks.Group, o engine.Options) (*engine.Engine, error) {
 	if g.Size() == 1 {
 		return engine.Open(o)
 	}
-	all, err := tell(g, look(o.Device, g))
+	all, err := ranks.Tell(g, look(o.Device, g))
 	if err != nil {
 		return nil, err
 	}
@@ -174,7 +174,7 @@ func openOn(g *ranks.Group, o engine.Options, s seen, gpu int) (e *engine.Engine
 	if e != nil && onGPU(e) {
 		uses = s.Node
 	}
-	nodes, tellErr := tell(g, uses)
+	nodes, tellErr := ranks.Tell(g, uses)
 	if tellErr != nil {
 		if e != nil {
 			tellErr = errors.Join(tellErr, e.Close())

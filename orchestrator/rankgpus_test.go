@@ -74,7 +74,7 @@ func TestRanksNoneLeft(t *testing.T) {
 	enginetest.Open(t, engine.Options{Device: "cpu"})
 	for rank, err := range rankstest.Run(2, func(g *ranks.Group) error {
 		if g.Rank() == 0 { // as if its GPU worked
-			_, err := tell(g, "a")
+			_, err := ranks.Tell(g, "a")
 			return err
 		}
 		s.Device = "auto"

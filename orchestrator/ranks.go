@@ -39,7 +39,7 @@ func (o Options) meet(cfg configs.Config) error {
 		Version: o.Version, Hash: cfg.Hash(),
 		Rest: fmt.Sprint(cfg.Name, cfg.Output, cfg.Baseline, cfg.Train.EvalEvery, cfg.Train.CheckpointEvery, cfg.Train.Keep, o.Resume, o.Run, o.Extend, o.Strict),
 	}
-	all, err := tell(o.Ranks, mine)
+	all, err := ranks.Tell(o.Ranks, mine)
 	if err != nil {
 		return err
 	}
@@ -61,25 +61,6 @@ func (o Options) meet(cfg configs.Config) error {
 	return nil
 }
 
-// tell lets all ranks know of all what each says of itself.
-func tell[T any](g *ranks.Group, mine T) ([]T, error) {
-	text, err := json.Marshal(mine)
-	if err != nil {
-		return nil, err
-	}
-	texts, err := ranks.Texts(g, text)
-	if err != nil {
-		return nil, err
-	}
-	all := make([]T, len(texts))
-	for rank, text := range texts {
-		if err := json.Unmarshal(text, &all[rank]); err != nil {
-			return nil, fmt.Errorf("what rank %d says of itself: %w", rank, err)
-		}
-	}
-	return all, nil
-}
-
 // heed returns what the rank that leads says.
 func heed[T any](g *ranks.Group, mine T) (T, error) {
 	if g.Size() == 1 {
@@ -87,10 +68,10 @@ func heed[T any](g *ranks.Group, mine T) (T, error) {
 	}
 	var nothing T
 	if g.Leads() {
-		_, err := tell(g, mine)
+		_, err := ranks.Tell(g, mine)
 		return mine, err
 	}
-	all, err := tell(g, nothing)
+	all, err := ranks.Tell(g, nothing)
 	if err != nil {
 		return nothing, err
 	}
@@ -134,7 +115,7 @@ func Threads(g *ranks.Group, told int) (int, error) {
 	}
 	type cores struct{ Node, Cores string } // launchers may bind ranks to some of them
 	mine := cores{g.Node(), affinity()}
-	all, err := tell(g, mine)
+	all, err := ranks.Tell(g, mine)
 	if err != nil || told != 0 {
 		return told, err
 	}
@@ -238,7 +219,7 @@ func (d *data) sameData(g *ranks.Group) error {
 			mine[name] = [2]string{fmt.Sprint(set.Len()), set.NamesKey()}
 		}
 	}
-	all, err := tell(g, mine)
+	all, err := ranks.Tell(g, mine)
 	if err != nil {
 		return err
 	}
@@ -262,7 +243,7 @@ func (t *trainer) sameState() error {
 	if err := g.Agree(err); err != nil {
 		return err
 	}
-	all, err := tell(g, sum)
+	all, err := ranks.Tell(g, sum)
 	if err != nil {
 		return err
 	}
@@ -328,7 +309,7 @@ func (t *trainer) tellSkipped(it int, e *Event) error {
 	if t.ranks.Size() == 1 || !t.cfg.SkipsBadFiles() {
 		return nil
 	}
-	all, err := tell(t.ranks, mine)
+	all, err := ranks.Tell(t.ranks, mine)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package bucket
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -127,10 +128,5 @@ func (e *keysError) Error() string {
 
 // profile is the one of ~/.aws that is read.
 func profile() string {
-	for _, variable := range []string{"AWS_PROFILE", "AWS_DEFAULT_PROFILE"} {
-		if name := os.Getenv(variable); name != "" {
-			return name
-		}
-	}
-	return "default"
+	return cmp.Or(os.Getenv("AWS_PROFILE"), os.Getenv("AWS_DEFAULT_PROFILE"), "default")
 }

@@ -19,10 +19,7 @@ func Open(dir, holds string) error {
 	folders, _ := filepath.Glob(filepath.Join(dir, "??"))   // fails for bad patterns only
 	_ = atomicfile.RemoveLeftovers(append(folders, dir)...) // first: they may be what fills the disk
 	tag := fmt.Sprintf("Signature: 8a477f597d28d172789f06886806bc55\n# %s by t2sda; may be deleted at any time.\n", holds)
-	if err := atomicfile.Write(filepath.Join(dir, "CACHEDIR.TAG"), []byte(tag)); err != nil {
-		return err
-	}
-	return nil
+	return atomicfile.Write(filepath.Join(dir, "CACHEDIR.TAG"), []byte(tag))
 }
 
 // Entry is the file of an entry, in one of as many folders as the digest's first two

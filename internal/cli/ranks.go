@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -80,23 +79,12 @@ func sameForAll(g *ranks.Group, facts [][2]string) error {
 	if g.Size() == 1 {
 		return nil
 	}
-	mine, err := json.Marshal(facts)
+	all, err := ranks.Tell(g, facts)
 	if err != nil {
 		return err
 	}
-	texts, err := ranks.Texts(g, mine)
-	if err != nil {
-		return err
-	}
-	var first [][2]string
-	for rank, text := range texts {
-		var have [][2]string
-		if err := json.Unmarshal(text, &have); err != nil {
-			return fmt.Errorf("what %s says of itself: %w", g.Name(rank), err)
-		}
-		if rank == 0 {
-			first = have
-		}
+	first := all[0]
+	for rank, have := range all {
 		for i, f := range have {
 			if f != first[i] {
 				return g.Agree(fmt.Errorf("the %s of %s is not that of rank 0 (%s and %s): start all ranks by one command line, with the same files", f[0], g.Name(rank), f[1], first[i][1]))

@@ -1,4 +1,4 @@
-// Package ranks is the processes that train one model together: who is who, what they
+// Package ranks is the processes that work on one thing together: who is who, what they
 // tell each other, and sums over all of them in one fixed order. It knows no way for
 // bytes to travel; package mpi has one, rankstest another.
 package ranks

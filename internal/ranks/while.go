@@ -3,6 +3,7 @@ package ranks
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -39,7 +40,7 @@ func (g *Group) While(ctx context.Context, every time.Duration, work func(ctx co
 		all, linkErr := Gather(g, g.Size(), []uint8{mine})
 		least, most := working, failed
 		if linkErr == nil {
-			least, most = extremes(all)
+			least, most = slices.Min(all), slices.Max(all)
 		}
 		if most != failed && least == working {
 			continue
@@ -53,12 +54,4 @@ func (g *Group) While(ctx context.Context, every time.Duration, work func(ctx co
 		}
 		return errors.Join(err, linkErr)
 	}
-}
-
-func extremes(all []uint8) (least, most uint8) {
-	least = failed
-	for _, x := range all {
-		least, most = min(least, x), max(most, x)
-	}
-	return least, most
 }
