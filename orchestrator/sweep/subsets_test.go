@@ -61,7 +61,7 @@ func TestSubsetsOfKnownRuns(t *testing.T) {
 	if err := os.WriteFile(before.path(".json"), text, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	after := plan(t, load(t, overSubsets), Options{Out: dir, Seeds: []uint{1}})
+	after := plan(t, load(t, overSubsets), Options{Out: dir, Seeds: []uint{1}, Settings: []string{"output=" + t.TempDir()}})
 	var out bytes.Buffer
 	table, err := after.Run(t.Context(), quiet(&out))
 	if err != nil || !strings.Contains(out.String(), "3 of 3 runs are in ") {
