@@ -22,27 +22,23 @@ func (c *Config) Adapts() bool {
 	return slices.ContainsFunc(Terms(), func(term string) bool { return term != TermSource && c.Trains(term) })
 }
 
-// leaveOutFamilies empties the sections that the method has no term for and that are as
-// they were before anybody changed them, so that they are not written.
-func (c *Config) leaveOutFamilies() {
+// leaveOutFamilies empties the sections that the method has no term for, or, if those that
+// somebody changed are to be kept, those of them that are as they were before.
+func (c *Config) leaveOutFamilies(keepChanged bool) {
 	l := &c.Loss
-	leaveOutUnchanged(&l.Entropy, c.UsesEntropy(), defaultEntropy())
-	leaveOutUnchanged(&l.Adversarial, c.UsesAdversarial(), defaultAdversarial())
-	leaveOutUnchanged(&l.ClassAdversarial, c.UsesClassAdversarial(), defaultClassAdversarial())
-	leaveOutUnchanged(&l.Select, c.UsesSelect(), defaultSelect())
-	leaveOutUnchanged(&l.Views, c.UsesViews(), defaultViews())
-	leaveOutUnchanged(&l.Denoise, c.UsesDenoise(), defaultDenoise())
-	leaveOutUnchanged(&l.Cluster, c.UsesCluster(), defaultCluster())
-	leaveOutUnchanged(&l.Associate, c.UsesAssociate(), defaultAssociate())
-	leaveOutUnchanged(&l.Contrast, c.UsesContrast(), defaultContrast())
+	leaveOut(&l.Entropy, c.UsesEntropy(), defaultEntropy(), keepChanged)
+	leaveOut(&l.Adversarial, c.UsesAdversarial(), defaultAdversarial(), keepChanged)
+	leaveOut(&l.ClassAdversarial, c.UsesClassAdversarial(), defaultClassAdversarial(), keepChanged)
+	leaveOut(&l.Select, c.UsesSelect(), defaultSelect(), keepChanged)
+	leaveOut(&l.Views, c.UsesViews(), defaultViews(), keepChanged)
+	leaveOut(&l.Denoise, c.UsesDenoise(), defaultDenoise(), keepChanged)
+	leaveOut(&l.Cluster, c.UsesCluster(), defaultCluster(), keepChanged)
+	leaveOut(&l.Associate, c.UsesAssociate(), defaultAssociate(), keepChanged)
+	leaveOut(&l.Contrast, c.UsesContrast(), defaultContrast(), keepChanged)
 }
 
-func leaveOutUnchanged[T comparable](section *T, used bool, initial T) {
-	leaveOutUnused(section, used || *section != initial)
-}
-
-func leaveOutUnused[T any](section *T, used bool) {
-	if !used {
+func leaveOut[T comparable](section *T, used bool, initial T, keepChanged bool) {
+	if !used && !(keepChanged && *section != initial) {
 		*section = *new(T)
 	}
 }
@@ -56,15 +52,7 @@ func (c *Config) clearUnreadFamilies() {
 		selects.Momentum = 0 // thresholds are those of the whole set
 	}
 	l.Adversarial.Input, l.Select, l.Contrast = sees, selects, contrasts
-	leaveOutUnused(&l.Entropy, c.UsesEntropy())
-	leaveOutUnused(&l.Adversarial, c.UsesAdversarial())
-	leaveOutUnused(&l.ClassAdversarial, c.UsesClassAdversarial())
-	leaveOutUnused(&l.Select, c.UsesSelect())
-	leaveOutUnused(&l.Views, c.UsesViews())
-	leaveOutUnused(&l.Denoise, c.UsesDenoise())
-	leaveOutUnused(&l.Cluster, c.UsesCluster())
-	leaveOutUnused(&l.Associate, c.UsesAssociate())
-	leaveOutUnused(&l.Contrast, c.UsesContrast())
+	c.leaveOutFamilies(false)
 	if c.denoises() && c.Train.Rounds == 1 || !c.denoises() && !c.UsesSelect() {
 		c.Train.Rounds = 0
 	}

@@ -271,8 +271,16 @@ func (c *Config) UsesTarget() bool { return c.method().target }
 // Trains reports whether a term is trained: it is one of the method's, and weighs
 // something.
 func (c *Config) Trains(term string) bool {
-	weighs := map[string]bool{TermSource: true, TermPull: c.Loss.Pull.Weight > 0, TermMix: c.Loss.MixWeight > 0, TermMask: c.Loss.Mask.Weight > 0, TermEntropy: true, TermAdversarial: true, TermClassAdversarial: true, TermSelect: true, TermViews: true, TermDenoise: true, TermCluster: true, TermAssociate: true, TermContrast: true}
-	return slices.Contains(c.method().terms, term) && weighs[term]
+	weight := 1.0 // others' are never 0
+	switch term {
+	case TermPull:
+		weight = c.Loss.Pull.Weight
+	case TermMix:
+		weight = c.Loss.MixWeight
+	case TermMask:
+		weight = c.Loss.Mask.Weight
+	}
+	return weight > 0 && slices.Contains(c.method().terms, term)
 }
 
 // UsesMix reports whether L_T is trained.

@@ -138,7 +138,7 @@ func (c *Config) written() *Config {
 // leaveOut empties the sections that the run does not read and that are as they were
 // before anybody changed them, so that they are not written.
 func (c *Config) leaveOut() {
-	c.leaveOutFamilies()
+	c.leaveOutFamilies(true)
 	initial := Default()
 	if !c.UsesHRDA() && c.Model.HRDA == initial.Model.HRDA {
 		c.Model.HRDA = HRDA{}

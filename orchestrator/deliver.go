@@ -58,19 +58,15 @@ func (t *trainer) deliverModel(ctx context.Context, out *Outcome, miou float64) 
 	if err := t.agree(err); err != nil {
 		return nil, err
 	}
-	err = leaderOnly(t.ranks, func() error {
-		return t.deliverStage("export", "writing the model, and comparing it with the trained network", func() (err error) {
+	out.ModelSum, err = fromLeader(t.ranks, func() (string, error) {
+		return sha256sum.Of(model), t.deliverStage("export", "writing the model, and comparing it with the trained network", func() (err error) {
 			if err := t.disk.Write(filepath.Join(t.dir, modelFile), model); err != nil {
 				return err
 			}
-			out.ModelSum = sha256sum.Of(model)
 			out.Agreement, err = t.verify(ctx, o)
 			return err
 		})
 	})
-	if err == nil {
-		out.ModelSum, err = heed(t.ranks, out.ModelSum)
-	}
 	return model, err
 }
 

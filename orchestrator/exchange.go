@@ -141,14 +141,7 @@ func hindrance(all []equipment, name func(rank int) string) string {
 // join makes all ranks known to each other, and makes sure that what they send arrives. A rank
 // that fails meanwhile is alone with its error: the others wait for it in NCCL.
 func join(g *ranks.Group, e *engine.Engine, library *nccl.Library, device func() (nccl.Stream, error)) (*nccl.Comm, error) {
-	var id nccl.ID
-	err := leaderOnly(g, func() (err error) {
-		id, err = library.Unique()
-		return err
-	})
-	if err == nil {
-		id, err = heed(g, id)
-	}
+	id, err := fromLeader(g, library.Unique)
 	if err != nil {
 		return nil, err
 	}

@@ -78,6 +78,18 @@ func heed[T any](g *ranks.Group, mine T) (T, error) {
 	return all[0], nil
 }
 
+// fromLeader returns what f gives on the rank that leads; its error is everybody's.
+func fromLeader[T any](g *ranks.Group, f func() (T, error)) (v T, err error) {
+	err = leaderOnly(g, func() (err error) {
+		v, err = f()
+		return err
+	})
+	if err == nil {
+		v, err = heed(g, v)
+	}
+	return v, err
+}
+
 // leaderFirst calls f on the rank that leads and then, if all went well, on the others:
 // what the first makes, they find.
 func leaderFirst(g *ranks.Group, f func() error) error {

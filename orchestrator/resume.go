@@ -19,14 +19,7 @@ const damagedPrefix = "damaged_"
 // resume continues from a checkpoint of the run directory, if there is any: the one from
 // which the rank that leads does.
 func (t *trainer) resume(strict bool) error {
-	from := ""
-	err := leaderOnly(t.ranks, func() (err error) {
-		from, err = t.resumeNewest(strict)
-		return err
-	})
-	if err == nil {
-		from, err = heed(t.ranks, from)
-	}
+	from, err := fromLeader(t.ranks, func() (string, error) { return t.resumeNewest(strict) })
 	if err != nil || from == "" || t.ranks.Leads() {
 		return t.ranks.Agree(err)
 	}

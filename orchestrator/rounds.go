@@ -138,7 +138,7 @@ func (t *trainer) beginRound(ctx context.Context, it int) error {
 	if err := t.makeRound(ctx, r, it); err != nil {
 		return t.stopRound(it, err)
 	}
-	t.round, t.begun = r, true
+	t.round = r
 	if err := t.learner.BeginRound(r.state.Total, it); err != nil {
 		return err
 	}
@@ -203,16 +203,6 @@ func (t *trainer) writeRound(dir string, s *roundState) error {
 		return fmt.Errorf("%s: %w", filepath.Join(dir, roundFile), err)
 	}
 	return t.disk.Write(filepath.Join(dir, roundFile), text)
-}
-
-// roundFaults are the images that the round which begins with the iteration has done without,
-// once.
-func (t *trainer) roundFaults() []datasets.Fault {
-	if !t.begun {
-		return nil
-	}
-	t.begun = false
-	return t.round.state.PassedOver
 }
 
 // streamOf returns the stream of batches from iteration it on. Images that have no labels in a

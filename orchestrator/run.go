@@ -257,17 +257,12 @@ func (o Options) resumable(err error, dir string) error {
 // runOne trains one method in dir. A run that is complete is not repeated: its
 // outcome is read back.
 func runOne(ctx context.Context, cfg configs.Config, dir string, baseline *Outcome, e *engine.Engine, o Options) (*Outcome, error) {
-	var done *Outcome
-	err := leaderOnly(o.Ranks, func() (err error) {
+	done, err := fromLeader(o.Ranks, func() (*Outcome, error) {
 		if err := setAside(dir, cfg); err != nil {
-			return err
+			return nil, err
 		}
-		done, err = readOutcome(dir, cfg)
-		return err
+		return readOutcome(dir, cfg)
 	})
-	if err == nil {
-		done, err = heed(o.Ranks, done)
-	}
 	if err != nil || done != nil {
 		return done, err
 	}

@@ -33,12 +33,13 @@ const softMost = 1 << 32
 func writeSoft(disk atomicfile.Disk, path, id string, s *learner.Soft) (int, error) {
 	var b bytes.Buffer
 	h := softHeader{softMagic, crc32.ChecksumIEEE([]byte(id)), uint32(s.C), uint32(s.H), uint32(s.W), uint32(s.D)}
-	z, err := flate.NewWriter(nil, flate.BestSpeed)
+	if err := binary.Write(&b, binary.LittleEndian, h); err != nil {
+		return 0, err
+	}
+	z, err := flate.NewWriter(&b, flate.BestSpeed)
 	if err != nil {
 		return 0, err
 	}
-	err = binary.Write(&b, binary.LittleEndian, h)
-	z.Reset(&b)
 	for _, part := range []any{s.Probabilities, s.Counts, s.Sums} {
 		err = errors.Join(err, binary.Write(z, binary.LittleEndian, part))
 	}
@@ -77,7 +78,8 @@ func readSoft(path, id string) (*learner.Soft, error) {
 	s := &learner.Soft{C: int(h.C), H: int(h.H), W: int(h.W), D: int(h.D)}
 	s.Probabilities, s.Counts, s.Sums = make([]uint8, s.C*s.H*s.W), make([]int32, s.C), make([]float32, s.C*s.D)
 	z := flate.NewReader(r)
-	for _, part := range []any{s.Probabilities, s.Counts, s.Sums} {
+	_, err = io.ReadFull(z, s.Probabilities)
+	for _, part := range []any{s.Counts, s.Sums} {
 		err = errors.Join(err, binary.Read(z, binary.LittleEndian, part))
 	}
 	if _, end := z.Read(make([]byte, 1)); err != nil || !errors.Is(end, io.EOF) {

@@ -41,7 +41,6 @@ type trainer struct {
 	data     *data
 	learner  *learner.Learner
 	round    *round                   // of labels of the whole target set; nil without
-	begun    bool                     // with the iteration under way
 	labels   map[string]*learner.Soft // of the iteration's target images, by their names
 	progress progress
 	began    time.Time        // this process
@@ -231,8 +230,10 @@ func due(done, every int, c configs.Train) bool {
 func (t *trainer) iterate(ctx context.Context, it int, batches *datasets.Stream) (Event, error) {
 	e := Event{}
 	t.labels = map[string]*learner.Soft{}
-	for _, f := range t.roundFaults() {
-		t.skip(it, &e, f)
+	if t.round != nil && t.round.state.Iteration == it { // which has just begun
+		for _, f := range t.round.state.PassedOver {
+			t.skip(it, &e, f)
+		}
 	}
 	step, err := t.learner.Iterate(ctx, it, func(ctx context.Context) (*datasets.Batch, error) { return t.next(ctx, it, batches, &e) })
 	e.Step = step

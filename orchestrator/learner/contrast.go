@@ -193,10 +193,9 @@ func (t *contrastTerm) learnOn(ctx context.Context, i *iteration, domain string,
 
 // targetLabels are the teacher's, those below the least confidence void, and those of rims.
 func (t *contrastTerm) targetLabels(b *datasets.Batch, teacher said) []uint8 {
-	size, c := t.l.crops(), t.l.cfg.Loss
+	size := t.l.crops()
 	out := make([]uint8, 0, len(teacher.pseudo))
-	for n, rows := range b.TargetRows {
-		rim := losses.CropRim(rows.From, size.H, rows.Of, c.IgnoreTop, c.IgnoreBottom)
+	for n, rim := range t.l.rims(b) {
 		for p := range size.H * size.W {
 			at := n*size.H*size.W + p
 			label := teacher.pseudo[at]

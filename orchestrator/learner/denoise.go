@@ -171,9 +171,7 @@ func (t *denoiseTerm) learn(ctx context.Context, i *iteration) error {
 	copy(t.targets, j.near)
 	copy(t.rows, j.rows)
 	copy(t.absent, j.absent)
-	images := cloned(i.batch.Target)
-	t.augment.Draw(rng.New(t.l.cfg.Seed, i.index, t.name+"/augment")).Apply(images...)
-	fillImages(t.image, images)
+	fillImages(t.image, t.l.augmented(t.augment, t.name, i.index, i.batch))
 	loss, err := t.run(ctx, t.l.noise(i, t.name))
 	if err != nil {
 		return err

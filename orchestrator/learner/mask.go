@@ -44,11 +44,18 @@ func (m *maskTerm) learn(ctx context.Context, i *iteration) error {
 
 // images returns what the student sees of the target images of iteration it.
 func (m *maskTerm) images(it int, b *datasets.Batch) []*raster.Image {
-	images := cloned(b.Target)
-	m.augment.Draw(rng.New(m.l.cfg.Seed, it, "mask/augment")).Apply(images...)
+	images := m.l.augmented(m.augment, configs.TermMask, it, b)
 	for i, image := range images {
 		m.mask.Apply(rng.New(m.l.cfg.Seed, it, fmt.Sprintf("mask/%d", b.First+i)), image, m.l.arch.Mean)
 	}
+	return images
+}
+
+// augmented returns copies of a batch's target images, strongly augmented as it is drawn for a
+// name and iteration it.
+func (l *Learner) augmented(a translate.StrongAugment, name string, it int, b *datasets.Batch) []*raster.Image {
+	images := cloned(b.Target)
+	a.Draw(rng.New(l.cfg.Seed, it, name+"/augment")).Apply(images...)
 	return images
 }
 

@@ -28,7 +28,8 @@ type Soft struct {
 // crop writes what of the probabilities lies in a crop of height×width px, brought to a grid
 // [C,h,w] of the crop linearly. stride is the side of a cell of the image's grid, px.
 func (s *Soft) crop(dst []float32, at datasets.Corner, height, width, h, w, stride int) {
-	rows, columns := s.axis(h, at.Y, height, s.H, stride, false), s.axis(w, at.X, width, s.W, stride, at.Flip)
+	rows := taps(h, at.Y, height, stride, 0, s.H-1, false)
+	columns := taps(w, at.X, width, stride, 0, s.W-1, at.Flip)
 	inParallel(0, s.C*h, func(from, to int) {
 		for at := from; at < to; at++ {
 			plane, r := s.Probabilities[at/h*s.H*s.W:], rows[at%h]
@@ -40,20 +41,6 @@ func (s *Soft) crop(dst []float32, at datasets.Corner, height, width, h, w, stri
 			}
 		}
 	})
-}
-
-// axis interpolates n cells of a crop of so many pixels from one on between cells of the image.
-func (s *Soft) axis(n, from, pixels, cells, stride int, flip bool) []tap {
-	out := make([]tap, n)
-	for i := range out {
-		k := i
-		if flip {
-			k = n - 1 - i
-		}
-		middle := float64(from) + (float64(k)+0.5)*float64(pixels)/float64(n)
-		out[i] = tapAt(middle/float64(stride)-0.5, 0, cells-1)
-	}
-	return out
 }
 
 // Validate says what is wrong with labels of so many classes, that come from a file.

@@ -117,8 +117,7 @@ func (t *viewsTerm) learn(ctx context.Context, i *iteration) error {
 		return err
 	}
 	i.step.Selected = selected / float64(t.l.micros.all)
-	images := cloned(i.batch.Target)
-	t.augment.Draw(rng.New(t.l.cfg.Seed, i.index, "views/augment")).Apply(images...)
+	images := t.l.augmented(t.augment, configs.TermViews, i.index, i.batch)
 	loss, err := t.l.supervised.learn(ctx, i, configs.TermViews, images, losses.AllPixels)
 	i.step.Losses[configs.TermViews] = loss / t.cfg.Weight
 	return err

@@ -34,32 +34,34 @@ func tapAt(at float64, from, to int) tap {
 	return tap{low, min(low+1, to), float32(at - float64(low))}
 }
 
-// taps says which pixels of n those of the window are made of that begins at from and has
-// size pixels, enlarged to n (half-pixel centres).
-func taps(n, from, size int, flip bool) []tap {
+// taps says between which cells, of stride pixels each, from low to high, n cells lie that
+// share size pixels from one on evenly (half-pixel centres).
+func taps(n, from, size, stride, low, high int, flip bool) []tap {
 	out := make([]tap, n)
 	for i := range out {
 		k := i
 		if flip {
 			k = n - 1 - i
 		}
-		out[i] = tapAt(float64(from)+(float64(k)+0.5)*float64(size)/float64(n)-0.5, from, from+size-1)
+		middle := float64(from) + (float64(k)+0.5)*float64(size)/float64(n)
+		out[i] = tapAt(middle/float64(stride)-0.5, low, high)
 	}
 	return out
 }
 
 // show writes what the window shows of an image, in its size, planar RGB.
 func (v window) show(dst []float32, m *raster.Image) {
-	rows, columns := taps(m.H, v.y, v.h, false), taps(m.W, v.x, v.w, v.flip)
-	for c := range 3 {
-		src, dst := m.Plane(c), dst[c*m.H*m.W:]
-		for y, r := range rows {
+	rows := taps(m.H, v.y, v.h, 1, v.y, v.y+v.h-1, false)
+	columns := taps(m.W, v.x, v.w, 1, v.x, v.x+v.w-1, v.flip)
+	inParallel(0, 3*m.H, func(from, to int) {
+		for at := from; at < to; at++ {
+			src, r, dst := m.Plane(at/m.H), rows[at%m.H], dst[at*m.W:]
 			low, high := src[r.low*m.W:(r.low+1)*m.W], src[r.high*m.W:(r.high+1)*m.W]
 			for x, t := range columns {
-				dst[y*m.W+x] = lerp(lerp(low[t.low], low[t.high], t.share), lerp(high[t.low], high[t.high], t.share), r.share)
+				dst[x] = lerp(lerp(low[t.low], low[t.high], t.share), lerp(high[t.low], high[t.high], t.share), r.share)
 			}
 		}
-	}
+	})
 }
 
 func lerp(a, b, t float32) float32 { return a + t*(b-a) }

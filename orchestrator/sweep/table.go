@@ -113,8 +113,9 @@ func (t *Table) furtherSubsets() []string { return t.Subsets[min(1, len(t.Subset
 
 // find returns what the store has of a row and seed.
 func (p *Plan) find(s *store, v configs.Variant, seed uint64) *Entry {
-	j := p.job(v, seed)
-	return s.find(j.Config.Hash(), p.threads)
+	c := v.Config
+	c.Seed = seed
+	return s.find(c.Hash(), p.threads)
 }
 
 // hold computes the differences to the baseline, and the gaps recovered.
