@@ -28,11 +28,8 @@ func (t *trainer) deliver(ctx context.Context, out, baseline *Outcome) (err erro
 		return err
 	}
 	p, end, err := t.openDelivered(model, out.ModelSum)
-	if failed := t.agree(err); failed != nil {
-		if err == nil {
-			failed = errors.Join(failed, end())
-		}
-		return failed
+	if err := agreed(t.agree, err, end); err != nil {
+		return err
 	}
 	defer func() { err = errors.Join(err, end()) }()
 	err = t.deliverStage("final evaluation", "of the exported model", func() (err error) {

@@ -76,7 +76,7 @@ func (t *trainer) labelAll(ctx context.Context, r *round, s *roundState, total *
 		if ctx.Err() != nil {
 			return interrupt.Explain(ctx.Err(), "stopped after iteration %d", s.Iteration)
 		}
-		t.meter.labelling(i+1, s.Images)
+		t.meter.working("labelling the target set", i+1, s.Images)
 		if fault := new(faultError); errors.As(err, &fault) && t.cfg.SkipsBadFiles() {
 			s.PassedOver = append(s.PassedOver, fault.Fault)
 			continue

@@ -23,9 +23,8 @@ import (
 type meter interface {
 	start(method string, done, total int)
 	tick(e Event, images int)
-	evaluating(done, total int) // images
+	working(what string, done, total int) // on images, while nothing is trained
 	evaluated(iteration int, r *score.Result)
-	labelling(done, total int) // images of the target set
 	labelled(took time.Duration)
 	stop()
 }
@@ -126,20 +125,14 @@ func (m *lineMeter) say(format string, args ...any) {
 	m.clock.Said()
 }
 
-func (m *lineMeter) evaluating(done, total int) {
+func (m *lineMeter) working(what string, done, total int) {
 	if m.clock.Due() {
-		m.say("%s: evaluating, %d/%d images", m.method, done, total)
+		m.say("%s: %s, %d/%d images", m.method, what, done, total)
 	}
 }
 
 func (m *lineMeter) evaluated(iteration int, r *score.Result) {
 	m.say("%s", describeScore(m.method, iteration, r))
-}
-
-func (m *lineMeter) labelling(done, total int) {
-	if m.clock.Due() {
-		m.say("%s: labelling the target set, %d/%d images", m.method, done, total)
-	}
 }
 
 func (m *lineMeter) stop() {}
@@ -184,20 +177,14 @@ func (m *barMeter) draw(line string) {
 	m.drawn = time.Now()
 }
 
-func (m *barMeter) evaluating(done, total int) {
+func (m *barMeter) working(what string, done, total int) {
 	if time.Since(m.drawn) >= redraw {
-		m.draw(fmt.Sprintf("%s evaluating, %d/%d images", m.progress(), done, total))
+		m.draw(fmt.Sprintf("%s %s, %d/%d images", m.progress(), what, done, total))
 	}
 }
 
 func (m *barMeter) evaluated(iteration int, r *score.Result) {
 	fmt.Fprintln(m.w, clearLine+describeScore(m.method, iteration, r))
-}
-
-func (m *barMeter) labelling(done, total int) {
-	if time.Since(m.drawn) >= redraw {
-		m.draw(fmt.Sprintf("%s labelling the target set, %d/%d images", m.progress(), done, total))
-	}
 }
 
 func (m *barMeter) stop() { fmt.Fprintln(m.w) }

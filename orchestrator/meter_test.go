@@ -28,7 +28,7 @@ func TestBar(t *testing.T) {
 			m.tick(event(i), 4)
 		}
 		m.drawn = time.Time{}
-		m.labelling(3, 7)
+		m.working("labelling the target set", 3, 7)
 		m.evaluated(40, &score.Result{MIoU: 0.5, Images: 7})
 		m.stop()
 		for _, line := range strings.Split(out.String(), clearLine) {

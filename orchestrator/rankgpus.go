@@ -149,11 +149,8 @@ func OpenRank(g *ranks.Group, o engine.Options) (*engine.Engine, error) {
 		return nil, err
 	}
 	e, err := openOn(g, o, all[g.Rank()], gpus[g.Rank()])
-	if failed := g.Agree(err); failed != nil {
-		if err == nil {
-			failed = errors.Join(failed, e.Close())
-		}
-		return nil, failed
+	if err := agreed(g.Agree, err, func() error { return e.Close() }); err != nil {
+		return nil, err
 	}
 	return e, nil
 }

@@ -78,6 +78,16 @@ func heed[T any](g *ranks.Group, mine T) (T, error) {
 	return all[0], nil
 }
 
+// agreed is what ranks agree on of an error; what this one has opened without any is closed
+// where others failed.
+func agreed(agree func(error) error, err error, end func() error) error {
+	failed := agree(err)
+	if failed != nil && err == nil {
+		failed = errors.Join(failed, end())
+	}
+	return failed
+}
+
 // fromLeader returns what f gives on the rank that leads; its error is everybody's.
 func fromLeader[T any](g *ranks.Group, f func() (T, error)) (v T, err error) {
 	err = leaderOnly(g, func() (err error) {

@@ -334,11 +334,8 @@ func prepare(ctx context.Context, cfg configs.Config, dir string, e *engine.Engi
 		return nil, errors.Join(err, d.close())
 	}
 	t, err := newTrainer(cfg, dir, o, e, d)
-	if failed := o.Ranks.Agree(err); failed != nil {
-		if err == nil {
-			failed = errors.Join(failed, t.close())
-		}
-		return nil, errors.Join(failed, d.close())
+	if err := agreed(o.Ranks.Agree, err, func() error { return t.close() }); err != nil {
+		return nil, errors.Join(err, d.close())
 	}
 	t.began = began
 	return t, nil

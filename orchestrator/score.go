@@ -121,19 +121,21 @@ func (t *trainer) score(ctx context.Context) (_ *score.Result, err error) {
 // meetEvery is how often ranks that evaluate ask whether one has failed or was told to stop.
 const meetEvery = 200 * time.Millisecond
 
-// WhileRanks is [ranks.Group.While] for evaluations.
-func WhileRanks(g *ranks.Group) func(ctx context.Context, work func(ctx context.Context) error) error {
-	return func(ctx context.Context, work func(ctx context.Context) error) error {
-		return g.While(ctx, meetEvery, work)
+// ShareOut gives each of several ranks its part of an evaluation; together joins what they
+// have counted.
+func ShareOut(g *ranks.Group, o *score.Options, together func(mine []byte, err error) ([][]byte, error)) {
+	if g.Size() == 1 {
+		return
 	}
+	o.Part, o.Parts, o.Together = g.Rank(), g.Size(), together
+	o.While = func(ctx context.Context, work func(ctx context.Context) error) error { return g.While(ctx, meetEvery, work) }
 }
 
 // evaluate scores a model on the evaluation split, of which each rank takes its part; all
 // get the whole result. An interrupt of one rank is one of all.
 func (t *trainer) evaluate(ctx context.Context, p *predict.Predictor, o score.Options) (*score.Result, error) {
+	ShareOut(t.ranks, &o, t.counted)
 	if t.ranks.Size() > 1 {
-		o.Part, o.Parts, o.Together = t.ranks.Rank(), t.ranks.Size(), t.counted
-		o.While = WhileRanks(t.ranks)
 		ctx = t.signals
 	}
 	return score.Evaluate(ctx, p, t.data.eval, o)
@@ -165,7 +167,7 @@ func (t *trainer) openModel(model []byte) (p *predict.Predictor, end func() erro
 }
 
 func (t *trainer) evalOptions() score.Options {
-	return score.Options{Workers: t.cfg.Data.Workers, KeepGoing: t.cfg.SkipsBadFiles(), Progress: t.meter.evaluating}
+	return score.Options{Workers: t.cfg.Data.Workers, KeepGoing: t.cfg.SkipsBadFiles(), Progress: func(done, total int) { t.meter.working("evaluating", done, total) }}
 }
 
 // modelOptions describe the student for export at the evaluation images' size, or, of

@@ -184,17 +184,17 @@ func (c *Confusion) Recall() []float64 {
 func (c *Confusion) MeanIoU(classes ...int) float64 {
 	iou := c.IoU()
 	if len(classes) == 0 {
-		return meanValid(iou)
+		return MeanValid(iou)
 	}
 	chosen := make([]float64, len(classes))
 	for i, k := range classes {
 		chosen[i] = iou[k]
 	}
-	return meanValid(chosen)
+	return MeanValid(chosen)
 }
 
 // MeanAccuracy returns the mean of [Confusion.Recall] over the labelled classes.
-func (c *Confusion) MeanAccuracy() float64 { return meanValid(c.Recall()) }
+func (c *Confusion) MeanAccuracy() float64 { return MeanValid(c.Recall()) }
 
 // PixelAccuracy returns the share of labelled pixels that are predicted right;
 // NaN without labelled pixels.
@@ -214,7 +214,8 @@ func Ratio(n, of int64) float64 {
 	return float64(n) / float64(of)
 }
 
-func meanValid(values []float64) float64 {
+// MeanValid is the mean of the values that are not NaN, NaN where there is none.
+func MeanValid(values []float64) float64 {
 	var sum float64
 	n := 0
 	for _, v := range values {

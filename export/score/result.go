@@ -197,16 +197,6 @@ func (r *Result) Class(name string) (ClassResult, bool) {
 	return ClassResult{}, false
 }
 
-// Subset returns the mean over the subset of classes of that name.
-func (r *Result) Subset(name string) (SubsetResult, bool) {
-	for _, s := range r.Subsets {
-		if s.Name == name {
-			return s, true
-		}
-	}
-	return SubsetResult{}, false
-}
-
 // LoadResult reads a result from its JSON file.
 func LoadResult(path string) (*Result, error) {
 	data, err := os.ReadFile(path)

@@ -191,10 +191,7 @@ func (v *evaluation) score(cmd *cobra.Command, p *predict.Predictor, d *datasets
 		d = d.AtSize(p.ImageSize())
 	}
 	v.options.Name, v.options.Progress = v.data.options.Place(), progressOf(cmd, "evaluating", "images")
-	if v.ranks.Size() > 1 {
-		v.options.Part, v.options.Parts, v.options.Together = v.ranks.Rank(), v.ranks.Size(), v.together
-		v.options.While = orchestrator.WhileRanks(v.ranks)
-	}
+	orchestrator.ShareOut(v.ranks, &v.options, v.together)
 	var err error
 	if v.options.Workers, err = orchestrator.Threads(v.ranks, v.options.Workers); err != nil {
 		return err

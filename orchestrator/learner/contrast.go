@@ -2,7 +2,6 @@ package learner
 
 import (
 	"context"
-	"fmt"
 
 	"t2sda/configs"
 	"t2sda/datasets"
@@ -10,7 +9,6 @@ import (
 	"t2sda/graphs/nets"
 	"t2sda/graphs/program"
 	"t2sda/graphs/weights"
-	"t2sda/internal/finite"
 	"t2sda/internal/raster"
 	"t2sda/losses"
 )
@@ -114,7 +112,7 @@ func (t *contrastTerm) look(ctx context.Context, i *iteration) error {
 
 // follow moves the anchors by the whole batch.
 func (t *contrastTerm) follow(_ context.Context, i *iteration) error {
-	all, err := sumOfAll(t.l, i, func(k int, _ *datasets.Batch) ([]float64, error) { return t.seen[k], nil })
+	all, err := sumOfAll(t.l, func(k int) ([]float64, error) { return t.seen[k], nil })
 	if err != nil {
 		return err
 	}
@@ -139,7 +137,8 @@ func (t *contrastTerm) count(i *iteration) error {
 	if !t.l.spread() {
 		return nil
 	}
-	sum, err := sumOfAll(t.l, i, func(k int, b *datasets.Batch) ([]int64, error) {
+	sum, err := sumOfAll(t.l, func(k int) ([]int64, error) {
+		b := i.batches[k]
 		var n [2]int64
 		for domain, labels := range [][]uint8{flatten(b.SourceLabels), t.targetLabels(b, t.l.target.of(k))} {
 			if err := t.toGrid(labels); err != nil {
@@ -242,11 +241,5 @@ func (a *anchors) run(ctx context.Context, images []*raster.Image, labels []uint
 		}
 	}
 	fillImages(a.image, images)
-	if err := a.Run(ctx); err != nil {
-		return nil, fmt.Errorf("teacher/anchors: %w", err)
-	}
-	if !finite.All(a.sums) {
-		return nil, NotFiniteError("teacher/anchors: its output is not finite")
-	}
-	return counts, nil
+	return counts, runFinite(ctx, a.Program, "teacher/anchors", a.sums)
 }

@@ -3,7 +3,6 @@ package learner
 import (
 	"context"
 
-	"t2sda/datasets"
 	"t2sda/losses"
 )
 
@@ -12,12 +11,12 @@ var planStage = Stage{"plan", "prototypes, negatives, queries, class weights"}
 
 // sumOfAll returns the sum over the whole batch of what of returns of each of this process's
 // micro-batches; an error of one rank is an error of all.
-func sumOfAll[T int64 | float64](l *Learner, i *iteration, of func(k int, b *datasets.Batch) ([]T, error)) ([]T, error) {
+func sumOfAll[T int64 | float64](l *Learner, of func(k int) ([]T, error)) ([]T, error) {
 	var mine [][]T
 	var err error
-	for k, b := range i.batches {
+	for k := range l.micros.mine {
 		var x []T
-		if x, err = of(k, b); err != nil {
+		if x, err = of(k); err != nil {
 			break
 		}
 		mine = append(mine, x)
@@ -31,8 +30,8 @@ func sumOfAll[T int64 | float64](l *Learner, i *iteration, of func(k int, b *dat
 // count sums the denominators of L_S, and of the feature distance, over the batch.
 func (t *sourceTerm) count(_ context.Context, i *iteration) error {
 	l := t.l
-	sum, err := sumOfAll(l, i, func(_ int, b *datasets.Batch) ([]int64, error) {
-		labels := flatten(b.SourceLabels)
+	sum, err := sumOfAll(l, func(k int) ([]int64, error) {
+		labels := flatten(i.batches[k].SourceLabels)
 		pixels, err := losses.Denominator(l.cfg.Loss.CEDenominator).Pixels(labels)
 		if err != nil {
 			return nil, err
@@ -55,7 +54,7 @@ func (t *sourceTerm) count(_ context.Context, i *iteration) error {
 
 // countConfident makes q of the batch.
 func (l *Learner) countConfident(_ context.Context, i *iteration) error {
-	sum, err := sumOfAll(l, i, func(k int, _ *datasets.Batch) ([]int64, error) {
+	sum, err := sumOfAll(l, func(k int) ([]int64, error) {
 		confidence := l.target.of(k).confidence
 		return []int64{int64(losses.Confident(confidence, float32(l.cfg.Loss.Delta))), int64(len(confidence))}, nil
 	})
@@ -68,7 +67,7 @@ func (l *Learner) countConfident(_ context.Context, i *iteration) error {
 
 // classWeights fills weights [C] by dynamic re-weighting over the batch.
 func (l *Learner) classWeights(weights []float64, i *iteration) error {
-	sum, err := sumOfAll(l, i, func(k int, _ *datasets.Batch) ([]float64, error) {
+	sum, err := sumOfAll(l, func(k int) ([]float64, error) {
 		var c losses.Confidences
 		said := l.target.of(k)
 		err := c.Add(said.pseudo, said.confidence)

@@ -2,14 +2,12 @@ package learner
 
 import (
 	"context"
-	"fmt"
 
 	"t2sda/configs"
 	"t2sda/graphs"
 	"t2sda/graphs/nets"
 	"t2sda/graphs/program"
 	"t2sda/graphs/weights"
-	"t2sda/internal/finite"
 	"t2sda/internal/rng"
 	"t2sda/losses"
 	"t2sda/translate"
@@ -229,13 +227,7 @@ func newDenoiser(l *Learner, t *denoiseTerm) (*denoiser, error) {
 }
 
 func (d *denoiser) run(ctx context.Context) error {
-	if err := d.Run(ctx); err != nil {
-		return fmt.Errorf("teacher/denoise: %w", err)
-	}
-	if !finite.All(d.near) || !finite.All(d.sums) {
-		return NotFiniteError("teacher/denoise: its output is not finite")
-	}
-	return nil
+	return runFinite(ctx, d.Program, "teacher/denoise", d.near, d.sums)
 }
 
 // seen counts the positions of each class, 0 where they are too few for a mean.

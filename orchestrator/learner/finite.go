@@ -1,9 +1,12 @@
 package learner
 
 import (
+	"context"
 	"errors"
+	"fmt"
 
 	"t2sda/graphs/engine"
+	"t2sda/graphs/program"
 	"t2sda/internal/finite"
 )
 
@@ -51,6 +54,21 @@ func (l *Learner) Suspect() error {
 	}
 	return nil
 }
+
+// runFinite runs a program whose outputs shall be finite; errors call it by name.
+func runFinite(ctx context.Context, p *program.Program, name string, outputs ...[]float32) error {
+	if err := p.Run(ctx); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	for _, out := range outputs {
+		if !finite.All(out) {
+			return notFiniteOutput(name)
+		}
+	}
+	return nil
+}
+
+func notFiniteOutput(name string) error { return NotFiniteError(name + ": its output is not finite") }
 
 func (s *state) check() error {
 	for _, a := range []struct {

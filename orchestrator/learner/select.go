@@ -10,7 +10,6 @@ import (
 	"t2sda/graphs/nets"
 	"t2sda/graphs/program"
 	"t2sda/graphs/weights"
-	"t2sda/internal/finite"
 	"t2sda/internal/raster"
 	"t2sda/losses"
 )
@@ -226,13 +225,7 @@ func (t *labeller) run(ctx context.Context, i *iteration, thresholds []float32) 
 		}
 	}
 	fillImages(t.image, i.batch.Target)
-	if err := t.Run(ctx); err != nil {
-		return fmt.Errorf("%s: %w", t.name, err)
-	}
-	if !finite.All(t.confidence) {
-		return NotFiniteError(t.name + ": its output is not finite")
-	}
-	return nil
+	return runFinite(ctx, t.Program, t.name, t.confidence)
 }
 
 // recall makes labels of what was said at the beginning of the round.

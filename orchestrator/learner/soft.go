@@ -9,7 +9,6 @@ import (
 	"t2sda/graphs"
 	"t2sda/graphs/nets"
 	"t2sda/graphs/program"
-	"t2sda/internal/finite"
 	"t2sda/internal/raster"
 	"t2sda/losses"
 )
@@ -112,11 +111,8 @@ func (a *assessor) of(ctx context.Context, m *raster.Image) (*Soft, error) {
 		for _, x := range steps(s.W, a.grid.W) {
 			fillImages(a.image, []*raster.Image{m.Crop(x*a.stride, y*a.stride, a.size.W, a.size.H)})
 			a.count(seen, s.W, y, x)
-			if err := a.Run(ctx); err != nil {
-				return nil, fmt.Errorf("teacher/soft: %w", err)
-			}
-			if !finite.All(a.share) || !finite.All(a.sums) {
-				return nil, NotFiniteError("teacher/soft: its output is not finite")
+			if err := runFinite(ctx, a.Program, "teacher/soft", a.share, a.sums); err != nil {
+				return nil, err
 			}
 			a.add(s, total, seen, y, x)
 		}

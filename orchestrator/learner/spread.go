@@ -25,26 +25,15 @@ func (s *spread) maps(micro int) (source, target []float32) {
 // Sums implements [losses.FeatureReader].
 func (s *spread) Sums(_ context.Context, dst []float64, labels []uint8) error {
 	m, n := s.l.micros, s.grid.Positions()
-	var mine [][]float64
-	err := func() error {
-		for k := range m.mine {
-			features, target := s.maps(k)
-			if s.cfg.Pull.KeyDomain == configs.DomainTarget {
-				features = target
-			}
-			sums := make([]float64, len(dst))
-			at := (m.from + k) * n
-			if err := losses.SumByClass(sums, features, labels[at:at+n], s.grid.N, s.grid.D); err != nil {
-				return err
-			}
-			mine = append(mine, sums)
+	sum, err := sumOfAll(s.l, func(k int) ([]float64, error) {
+		features, target := s.maps(k)
+		if s.cfg.Pull.KeyDomain == configs.DomainTarget {
+			features = target
 		}
-		return nil
-	}()
-	if err := s.l.agree(err); err != nil {
-		return err
-	}
-	sum, err := sumOver(m, mine)
+		sums := make([]float64, len(dst))
+		at := (m.from + k) * n
+		return sums, losses.SumByClass(sums, features, labels[at:at+n], s.grid.N, s.grid.D)
+	})
 	copy(dst, sum)
 	return err
 }

@@ -140,5 +140,5 @@ func (t *teacher) suspect() error {
 	if ok && finite.All(t.confidence) {
 		return nil
 	}
-	return NotFiniteError(t.name + ": its output is not finite")
+	return notFiniteOutput(t.name)
 }

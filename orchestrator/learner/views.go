@@ -12,7 +12,6 @@ import (
 	"t2sda/graphs/nets"
 	"t2sda/graphs/program"
 	"t2sda/graphs/weights"
-	"t2sda/internal/finite"
 	"t2sda/internal/rng"
 	"t2sda/losses"
 	"t2sda/translate"
@@ -95,7 +94,7 @@ func (t *viewsTerm) windows(i *iteration, v int) []window {
 
 // follow moves χ by all views of the batch.
 func (t *viewsTerm) follow(_ context.Context, i *iteration) error {
-	mean, err := sumOfAll(t.l, i, func(k int, _ *datasets.Batch) ([]float64, error) { return t.kept[k].mean, nil })
+	mean, err := sumOfAll(t.l, func(k int) ([]float64, error) { return t.kept[k].mean, nil })
 	if err != nil {
 		return err
 	}
@@ -218,13 +217,7 @@ func (v *viewer) show(ctx context.Context, b *datasets.Batch, windows []window, 
 			}
 		}
 	}
-	if err := v.views.Run(ctx); err != nil {
-		return fmt.Errorf("teacher/views: %w", err)
-	}
-	if !finite.All(v.mean) {
-		return NotFiniteError("teacher/views: its output is not finite")
-	}
-	return nil
+	return runFinite(ctx, v.views, "teacher/views", v.mean)
 }
 
 // share returns which part of the last view's rows shows no rim.

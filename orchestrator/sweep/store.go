@@ -119,8 +119,8 @@ func (e *Entry) failure(subsets []string) string {
 // settled reports whether there is nothing more to learn of a run.
 func (e *Entry) settled(subsets []string) bool { return e != nil && e.failure(subsets) == "" }
 
-// entryOf translates a job's result.
-func entryOf(j orchestrator.Job, r orchestrator.JobResult) Entry {
+// scoredEntry is what a job's result says by itself.
+func scoredEntry(j orchestrator.Job, r orchestrator.JobResult) Entry {
 	c := j.Config
 	e := Entry{
 		Row: j.Row, Method: string(c.Method), Seed: c.Seed, Hash: c.Hash(), Threads: c.Runtime.Threads, Iterations: c.Train.Iterations,

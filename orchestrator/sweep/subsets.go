@@ -2,7 +2,6 @@ package sweep
 
 import (
 	"fmt"
-	"slices"
 
 	"t2sda/datasets"
 	"t2sda/export/score"
@@ -56,9 +55,9 @@ func (p *Plan) read() (*store, error) {
 	return s, nil
 }
 
-// entryOf translates a job's result.
+// entryOf translates a job's result, with the means over the sweep's subsets.
 func (p *Plan) entryOf(j orchestrator.Job, r orchestrator.JobResult) Entry {
-	e := entryOf(j, r)
+	e := scoredEntry(j, r)
 	p.addSubsets(&e, j.Row)
 	return e
 }
@@ -78,19 +77,13 @@ func (p *Plan) addSubsets(e *Entry, row string) {
 // meanOver is the mean IoU over classes, of those that occur: the number that
 // [score.Confusion.MeanIoU] has. Not ok: the run was not scored over all of them.
 func (e *Entry) meanOver(classes []string) (mean score.Score, ok bool) {
-	if len(classes) == 0 || slices.ContainsFunc(classes, func(name string) bool { _, there := e.IoU[name]; return !there }) {
-		return missing, false
-	}
-	var sum score.Score
-	n := 0
+	var all []float64
 	for _, name := range classes {
-		if iou := e.IoU[name]; iou == iou { // not NaN
-			sum += iou
-			n++
+		iou, there := e.IoU[name]
+		if !there {
+			return missing, false
 		}
+		all = append(all, float64(iou))
 	}
-	if n == 0 {
-		return missing, true
-	}
-	return sum / score.Score(n), true
+	return score.Score(score.MeanValid(all)), len(all) > 0
 }
