@@ -128,7 +128,9 @@ func ShareOut(g *ranks.Group, o *score.Options, together func(mine []byte, err e
 		return
 	}
 	o.Part, o.Parts, o.Together = g.Rank(), g.Size(), together
-	o.While = func(ctx context.Context, work func(ctx context.Context) error) error { return g.While(ctx, meetEvery, work) }
+	o.While = func(ctx context.Context, work func(ctx context.Context) error) error {
+		return g.While(ctx, meetEvery, work)
+	}
 }
 
 // evaluate scores a model on the evaluation split, of which each rank takes its part; all
