@@ -258,6 +258,7 @@ type Loss struct {
 	Cluster          Cluster          `mapstructure:"cluster" yaml:"cluster,omitempty"`
 	Associate        Associate        `mapstructure:"associate" yaml:"associate,omitempty"`
 	Contrast         Contrast         `mapstructure:"contrast" yaml:"contrast,omitempty"`
+	Regions          Regions          `mapstructure:"regions" yaml:"regions,omitempty"`
 
 	FeatureDistance FeatureDistance `mapstructure:"feature_distance" yaml:"feature_distance"`
 
@@ -433,6 +434,7 @@ func Default() Config {
 			Cluster:          defaultCluster(),
 			Associate:        defaultAssociate(),
 			Contrast:         defaultContrast(),
+			Regions:          defaultRegions(),
 		},
 		Train: Train{
 			Iterations: 40000, Batch: 2, LR: 6e-5, HeadLRFactor: 10,

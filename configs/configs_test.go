@@ -313,7 +313,7 @@ func TestMethodWithTerms(t *testing.T) {
 func TestHashOfUnreadSettings(t *testing.T) {
 	all := append(Methods(), "source+mask", "t2s+mask")
 	pulls := []string{T2SMSE, T2S, Generalise, "t2s+mask"}
-	mixes := []string{SelfTraining, SelfTrainingTranslated, T2SMSE, T2S, "t2s+mask", SePiCo, CAG}
+	mixes := []string{SelfTraining, SelfTrainingTranslated, T2SMSE, T2S, "t2s+mask", SePiCo, CAG, RCCR}
 	masks := []string{"source+mask", "t2s+mask"}
 	labels := append([]string{"source+mask"}, mixes...)
 	teaches := append([]string{Generalise}, labels...)
@@ -327,7 +327,7 @@ func TestHashOfUnreadSettings(t *testing.T) {
 		readers []string
 	}{
 		{"τ", func(c *Config) { c.Loss.Pull.Tau++ }, pulls},
-		{"projector", func(c *Config) { c.Model.ProjectorWidth++ }, append([]string{SePiCo, CAG}, pulls...)},
+		{"projector", func(c *Config) { c.Model.ProjectorWidth++ }, append([]string{SePiCo, CAG, RCCR}, pulls...)},
 		{"the pull's kind", func(c *Config) { c.Loss.Pull.Kind = "mse" }, []string{T2S, Generalise, "t2s+mask"}},
 		{"FDA's band", func(c *Config) { c.Translate.Band++ }, translates},
 		{"L_S's domain", func(c *Config) { c.Loss.CEDomain = DomainBoth }, []string{T2SMSE, T2S, Generalise, "source+mask", "t2s+mask"}},
@@ -344,6 +344,9 @@ func TestHashOfUnreadSettings(t *testing.T) {
 		{"τ of prototypes", func(c *Config) { c.Loss.Contrast.Tau /= 2 }, []string{SePiCo}},
 		{"confidence of anchored pixels", func(c *Config) { c.Loss.Contrast.Confidence /= 2 }, []string{CAG}},
 		{"kind of contrast", func(c *Config) { c.Loss.Contrast.Kind = ContrastMSE }, nil},
+		{"τ of regions", func(c *Config) { c.Loss.Regions.Tau /= 2 }, []string{RCCR}},
+		{"remembered regions", func(c *Config) { c.Loss.Regions.Memory = 0 }, []string{RCCR}},
+		{"negatives of regions", func(c *Config) { c.Loss.Regions.Negatives = NegativesWithin }, []string{RCCR}},
 		{"views", func(c *Config) { c.Loss.Views.Views++ }, []string{SAC}},
 		{"prototypes' distance", func(c *Config) { c.Loss.Denoise.Temperature++ }, []string{ProDA}},
 		{"rounds", func(c *Config) { c.Train.Rounds = 3 }, []string{CBST, CRST, IAST, ProDA, CPSL}},
@@ -453,16 +456,16 @@ func TestSettledByMethod(t *testing.T) {
 // TestBadConfigurations pairs each fault with its message.
 func TestBadConfigurations(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
-		{"unknown key", "extends: streets\nloss: {tau: 1}", `unknown key "loss.tau" (did you mean loss.contrast.tau or loss.pull.tau?)`},
+		{"unknown key", "extends: streets\nloss: {tau: 1}", `unknown key "loss.tau" (did you mean loss.contrast.tau or loss.pull.tau or loss.regions.tau?)`},
 		{"unknown section", "extends: streets\nlosses: {a: 1}", `c.yaml: line 2: unknown key "losses" (did you mean loss?)`},
 		{"wrong type", "extends: streets\ntrain: {iterations: many}", "c.yaml: line 2: train.iterations: want a whole number, have many"},
 		{"not YAML", "a: [", "c.yaml: yaml:"},
 		{"no such base", "extends: nothing", `"nothing": neither a preset`},
 		{"own base", "extends: c.yaml", "extends itself"},
-		{"terms without source", "extends: streets\nmethod: {terms: [mix]}", `(source first, then of pull, mix, mask, entropy, adversarial, class-adversarial, select, views, denoise, cluster, contrast, associate), or a method with terms that it lacks, as t2s+mask, have "mix"`},
-		{"no terms", "extends: streets\nmethod: {terms: []}", "method: want a method, or {terms: [source, pull, mix, mask, entropy, adversarial, class-adversarial, select, views, denoise, cluster, contrast, associate]} with some of these: there are no terms"},
+		{"terms without source", "extends: streets\nmethod: {terms: [mix]}", `(source first, then of pull, mix, mask, entropy, adversarial, class-adversarial, select, views, denoise, cluster, contrast, associate, regions), or a method with terms that it lacks, as t2s+mask, have "mix"`},
+		{"no terms", "extends: streets\nmethod: {terms: []}", "method: want a method, or {terms: [source, pull, mix, mask, entropy, adversarial, class-adversarial, select, views, denoise, cluster, contrast, associate, regions]} with some of these: there are no terms"},
 		{"unknown key of a method", "extends: streets\nmethod: {term: [source]}", `with some of these: term: unknown key "term"`},
-		{"method", "extends: streets\nmethod: magic", `method: want one of source-only, translated, self-training, self-training+translated, t2s-mse, t2s, target-only, generalise, minent, adaptsegnet, advent, fada, cbst, crst, iast, sac, proda, cpsl, plca, sepico, cag, or terms of the loss joined by + (source first, then of pull, mix, mask, entropy, adversarial, class-adversarial, select, views, denoise, cluster, contrast, associate), or a method with terms that it lacks, as t2s+mask, have "magic"`},
+		{"method", "extends: streets\nmethod: magic", `method: want one of source-only, translated, self-training, self-training+translated, t2s-mse, t2s, target-only, generalise, minent, adaptsegnet, advent, fada, cbst, crst, iast, sac, proda, cpsl, plca, sepico, cag, rccr, or terms of the loss joined by + (source first, then of pull, mix, mask, entropy, adversarial, class-adversarial, select, views, denoise, cluster, contrast, associate, regions), or a method with terms that it lacks, as t2s+mask, have "magic"`},
 		{"no roots", "method: t2s", "data.source.root: is empty"},
 		{"no target", "extends: streets\ndata: {target: {root: \"\"}}", "data.target.root: is empty: method t2s needs target images"},
 		{"crop", "extends: streets\ndata: {crop: {width: 8}}", "line 2: data.crop: want at least 32×32, have 8×128"},
@@ -516,6 +519,17 @@ func TestBadConfigurations(t *testing.T) {
 		{"nothing of labels denoised", "extends: streets\nloss: {denoise: {cross: 0, reverse: 0, consistency: 0, smooth: 0}}", "loss.denoise: cross, reverse, consistency and smooth are all 0"},
 		{"nothing of clusters", "extends: streets\nloss: {cluster: {cross: 0, reverse: 0, consistency: 0, clusters: 0}}", "loss.cluster: cross, reverse, consistency and clusters are all 0"},
 		{"stride of cycles", "extends: streets\nmethod: plca\nloss: {associate: {stride: 1000}}", "loss.associate.stride: want at most half of the crop's"},
+		{"regions' temperature", "extends: streets\nloss: {regions: {tau: 0}}", "loss.regions.tau: want 0.001 or more, have 0: similarities are divided by it"},
+		{"regions that do not divide", "extends: streets\nmethod: rccr\nloss: {regions: {size: 24}}", "loss.regions.size: regions of 24×24 px do not divide the crop of 128×128: want a divisor of both sides"},
+		{"a region of all", "extends: streets\nmethod: rccr\nloss: {regions: {size: 128}}", "loss.regions.size: a region of 128×128 px is all of the crop of 128×128, or larger: want a fraction of its side"},
+		{"a region of more", "extends: streets\nmethod: rccr\nloss: {regions: {size: 1000}}", "loss.regions.size: a region of 1000×1000 px is all of the crop of 128×128, or larger"},
+		{"regions of nothing", "extends: streets\nmethod: rccr\nloss: {regions: {size: 0}}", "loss.regions.size: want at least 1, have 0"},
+		{"negative memory of regions", "extends: streets\nloss: {regions: {memory: -1}}", "loss.regions.memory: want 0 to 1048576, have -1"},
+		{"regions without negatives", "extends: streets\nmethod: rccr\ntrain: {batch: 1}\nloss: {regions: {negatives: across, memory: 0}}", "loss.regions.memory: is 0 and the batch has one image"},
+		{"strategy of negatives", "extends: streets\nloss: {regions: {negatives: all}}", `loss.regions.negatives: want one of within, across, both, have "all"`},
+		{"share of regions", "extends: streets\nloss: {regions: {share: 2}}", "loss.regions.share: want 0 to 1, have 2"},
+		{"weight of regions", "extends: streets\nloss: {regions: {weight: 0}}", "loss.regions.weight: want > 0, have 0"},
+		{"regions without a target", "extends: streets\nmethod: source-only+regions", "method: source-only+regions reads no unlabelled target images, which term regions needs"},
 		{"its weight", "extends: streets\nloss: {select: {weight: 0}}", "loss.select.weight: want > 0, have 0"},
 		{"portion", "extends: streets\nloss: {select: {portion: 2}}", "loss.select.portion: want 0 to 1, have 2"},
 		{"smoothing", "extends: streets\nloss: {select: {smooth: -1}}", "loss.select.smooth: want a number from 0 up, have -1"},

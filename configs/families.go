@@ -35,6 +35,7 @@ func (c *Config) leaveOutFamilies(keepChanged bool) {
 	leaveOut(&l.Cluster, c.UsesCluster(), defaultCluster(), keepChanged)
 	leaveOut(&l.Associate, c.UsesAssociate(), defaultAssociate(), keepChanged)
 	leaveOut(&l.Contrast, c.UsesContrast(), defaultContrast(), keepChanged)
+	leaveOut(&l.Regions, c.UsesRegions(), defaultRegions(), keepChanged)
 }
 
 func leaveOut[T comparable](section *T, used bool, initial T, keepChanged bool) {
@@ -46,12 +47,12 @@ func leaveOut[T comparable](section *T, used bool, initial T, keepChanged bool) 
 // clearUnreadFamilies empties settings of terms that are not trained, and puts in what the
 // method settles.
 func (c *Config) clearUnreadFamilies() {
-	sees, selects, contrasts := c.AdversarialInput(), c.Selects(), c.Contrasts()
+	sees, selects, contrasts, regions := c.AdversarialInput(), c.Selects(), c.Contrasts(), c.ContrastsRegions()
 	l := &c.Loss
 	if selects.Rule != RuleIAST && c.RoundStarts() != nil {
 		selects.Momentum = 0 // thresholds are those of the whole set
 	}
-	l.Adversarial.Input, l.Select, l.Contrast = sees, selects, contrasts
+	l.Adversarial.Input, l.Select, l.Contrast, l.Regions = sees, selects, contrasts, regions
 	c.leaveOutFamilies(false)
 	if c.denoises() && c.Train.Rounds == 1 || !c.denoises() && !c.UsesSelect() {
 		c.Train.Rounds = 0
@@ -62,7 +63,7 @@ func (c *Config) clearUnreadFamilies() {
 // read none.
 func (c *Config) validateFamilies(v *validator) {
 	row := c.method()
-	for _, term := range []string{TermMask, TermEntropy, TermAdversarial, TermClassAdversarial, TermSelect, TermViews, TermDenoise, TermCluster, TermContrast, TermAssociate} {
+	for _, term := range []string{TermMask, TermEntropy, TermAdversarial, TermClassAdversarial, TermSelect, TermViews, TermDenoise, TermCluster, TermContrast, TermAssociate, TermRegions} {
 		v.check("method", row.target || !slices.Contains(row.terms, term),
 			"%s reads no unlabelled target images, which term %s needs: take %s+%[2]s", c.Method, term, TermSource)
 	}
@@ -79,6 +80,7 @@ func (c *Config) validateFamilies(v *validator) {
 		v.check("loss.associate.stride", c.Loss.Associate.Stride <= most, "want at most half of the crop's %d×%d px, %d, have %d", c.Data.Crop.Width, c.Data.Crop.Height, most, c.Loss.Associate.Stride)
 	}
 	v.validateContrast(&c.Loss.Contrast)
+	c.validateRegions(v)
 }
 
 // validateRounds bounds rounds by the iterations that there are for them.

@@ -45,14 +45,17 @@ func (c *Config) clearUnread() {
 	ce, mix, kind := c.CEDomain(), c.MixDomain(), c.PullKind()
 	mixes, pulls, masks := c.UsesMix(), c.UsesPull(), c.UsesMask()
 	selects, teaches, adapts := c.UsesSelect(), c.UsesTeacher(), c.Adapts()
-	projects, contrasts := c.UsesProjector(), c.UsesContrast()
+	projects, contrasts, pastes, regions := c.UsesProjector(), c.UsesContrast(), c.UsesClassMix(), c.UsesRegions()
 	if !c.UsesPseudo() {
 		c.Translate = Translate{}
 	}
 	c.Translate.clearUnreadEngines()
 	c.Loss.CEDomain, c.Loss.MixDomain, c.Loss.Pull.Kind = ce, mix, kind
 	if !mixes {
-		c.Loss.MixDomain, c.Loss.MixWeight = "", 0
+		c.Loss.MixWeight = 0
+	}
+	if !pastes {
+		c.Loss.MixDomain = ""
 	}
 	if !masks {
 		c.Loss.Mask = Mask{}
@@ -60,7 +63,7 @@ func (c *Config) clearUnread() {
 	if !mixes && !masks {
 		c.Loss.Quality, c.Loss.Delta = "", 0
 	}
-	if !mixes && !masks && !selects && !contrasts && !c.UsesViews() && !c.UsesDenoise() && !c.UsesCluster() {
+	if !mixes && !masks && !selects && !contrasts && !regions && !c.UsesViews() && !c.UsesDenoise() && !c.UsesCluster() {
 		c.Loss.IgnoreTop, c.Loss.IgnoreBottom = 0, 0
 	}
 	if !pulls {

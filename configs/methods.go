@@ -33,6 +33,7 @@ const (
 	PLCA                   = "plca"
 	SePiCo                 = "sepico"
 	CAG                    = "cag"
+	RCCR                   = "rccr"
 )
 
 // The domains that images come from. Pseudo-target images are source images in
@@ -60,11 +61,12 @@ const (
 	TermCluster          = "cluster"   // L_cl: as denoise, and positions assigned to prototypes so that classes have their shares
 	TermAssociate        = "associate" // L_asso: cycles between source and target positions that are alike
 	TermContrast         = "contrast"  // L_con: features of both domains to anchors of their class
+	TermRegions          = "regions"   // L_reg: features of regions of mixed target images to the teacher's of the images as they are
 )
 
 // Terms lists every term.
 func Terms() []string {
-	return []string{TermSource, TermPull, TermMix, TermMask, TermEntropy, TermAdversarial, TermClassAdversarial, TermSelect, TermViews, TermDenoise, TermCluster, TermContrast, TermAssociate}
+	return []string{TermSource, TermPull, TermMix, TermMask, TermEntropy, TermAdversarial, TermClassAdversarial, TermSelect, TermViews, TermDenoise, TermCluster, TermContrast, TermAssociate, TermRegions}
 }
 
 // Method is one of [Methods], terms of the loss joined by +, as in source+mix, or one
@@ -195,6 +197,10 @@ var methods = []method{
 		name: CAG, sentence: "as self-training, and features of both domains near their class's source anchor",
 		labelled: DomainSource, target: true, terms: []string{TermSource, TermMix, TermContrast}, ce: DomainSource, mix: DomainSource, anchors: ContrastMSE,
 	},
+	{
+		name: RCCR, sentence: "as self-training, and regions of mixed target images told from others by their features",
+		labelled: DomainSource, target: true, terms: []string{TermSource, TermMix, TermRegions}, ce: DomainSource, mix: DomainSource,
+	},
 }
 
 // errMethod says what method may be.
@@ -301,7 +307,7 @@ func (c *Config) UsesFeatureDistance() bool {
 
 // UsesTeacher reports whether the run keeps a momentum teacher.
 func (c *Config) UsesTeacher() bool {
-	return c.UsesPseudoLabels() || c.UsesPull() || c.UsesSelect() || c.UsesViews() || c.UsesDenoise() || c.UsesCluster() || c.UsesContrast()
+	return c.UsesPseudoLabels() || c.UsesPull() || c.UsesSelect() || c.UsesViews() || c.UsesDenoise() || c.UsesCluster() || c.UsesContrast() || c.UsesRegions()
 }
 
 // UsesPseudoLabels reports whether the teacher's labels of target images, weighed by
@@ -311,6 +317,9 @@ func (c *Config) UsesPseudoLabels() bool { return c.UsesMix() || c.UsesMask() }
 // CEDomain returns the images that L_S is taken on: source, pseudo or both.
 // Where the method settles it, loss.ce_domain is not read.
 func (c *Config) CEDomain() string { return settled(c.method().ce, c.Loss.CEDomain) }
+
+// UsesClassMix reports whether a term looks at target images that ClassMix pastes over.
+func (c *Config) UsesClassMix() bool { return c.UsesMix() || c.UsesRegions() }
 
 // MixDomain returns the images whose pixels ClassMix pastes: source or pseudo.
 // Where the method settles it, loss.mix_domain is not read.
@@ -331,6 +340,6 @@ func settled(byMethod, configured string) string {
 func (c *Config) UsesPseudo() bool {
 	p := c.Loss.Pull
 	return c.CEDomain() != DomainSource ||
-		c.UsesMix() && c.MixDomain() == DomainPseudo ||
+		c.UsesClassMix() && c.MixDomain() == DomainPseudo ||
 		c.UsesPull() && (p.QueryDomain == DomainPseudo || p.KeyDomain == DomainPseudo)
 }

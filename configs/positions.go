@@ -127,7 +127,7 @@ func defaultContrast() Contrast {
 func (c *Config) UsesContrast() bool { return c.Trains(TermContrast) }
 
 // UsesProjector reports whether a term looks at projected features.
-func (c *Config) UsesProjector() bool { return c.UsesPull() || c.UsesContrast() }
+func (c *Config) UsesProjector() bool { return c.UsesPull() || c.UsesContrast() || c.UsesRegions() }
 
 // Contrasts returns the settings of the term contrast with the kind that the method settles;
 // what the kind does not read is 0.

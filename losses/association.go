@@ -72,12 +72,15 @@ func positions(x *graphs.Value) *graphs.Value {
 // [N,Q,D], as [N,P,Q].
 func cosines(a, b *graphs.Value) *graphs.Value {
 	g := a.Graph()
-	unit := func(x *graphs.Value) *graphs.Value {
-		const least, most = 1e-24, 1e30 // as F.normalize has it, squared
-		length := g.Sqrt(g.Clip(g.ReduceSum(g.Mul(x, x), []int{2}, true), least, most))
-		return g.Div(x, length)
-	}
-	return g.MatMul(unit(a), g.Transpose(unit(b), 0, 2, 1))
+	return g.MatMul(unitLength(a), g.Transpose(unitLength(b), 0, 2, 1))
+}
+
+// unitLength scales each position of x [N,P,D] to length 1, unless it is 0.
+func unitLength(x *graphs.Value) *graphs.Value {
+	const least, most = 1e-24, 1e30 // as F.normalize has it, squared
+	g := x.Graph()
+	length := g.Sqrt(g.Clip(g.ReduceSum(g.Mul(x, x), []int{2}, true), least, most))
+	return g.Div(x, length)
 }
 
 // divergences returns −KL(a‖b) of the distribution of each position of a [N,P,C] from that of

@@ -70,6 +70,7 @@ func TestLossesInONNXRuntime(t *testing.T) {
 	for _, distance := range []bool{false, true} {
 		compare(t, e, buildAnchored(t, distance), anchorOperands(rand.New(rand.NewPCG(11, 5))))
 	}
+	compare(t, e, buildRegions(t), regionOperands(rand.New(rand.NewPCG(11, 6))))
 	maps, distance := distanceOperands(rand.New(rand.NewPCG(13, 1))), buildDistance(t, 2, 3, 2, 3)
 	compare(t, e, distance, maps)
 	maps["frozen"] = maps["features"]

@@ -14,19 +14,19 @@ import (
 
 // TestFamiliesResume: a run that was stopped ends as one that was not, with what terms keep
 // beside the networks: a discriminator, class priors, prototypes and remembered features,
-// thresholds, anchors.
+// remembered regions, thresholds, anchors.
 func TestFamiliesResume(t *testing.T) {
 	enginetest.Isolate(t)
 	root := t.TempDir()
 	writeShapes(t, root)
-	methods := []configs.Method{configs.FADA, configs.SAC, configs.CPSL}
+	methods := []configs.Method{configs.FADA, configs.SAC, configs.CPSL, configs.RCCR}
 	if os.Getenv(longEnv) != "" {
 		methods = append(methods, configs.AdvEnt, configs.IAST, configs.ProDA, configs.PLCA, configs.SePiCo)
 	}
 	for _, method := range methods {
 		c := shapesConfig(root, t.TempDir())
 		c.Method, c.Loss.Adversarial.Width, c.Loss.ClassAdversarial.Width = method, 4, 8
-		c.Loss.Cluster.Memory = 600
+		c.Loss.Cluster.Memory, c.Loss.Regions.Memory = 600, 30
 		whole, score := train(t, c)
 		stopAfter(t, c, " 3/6 ")
 		o := quiet()

@@ -71,6 +71,7 @@ func TestRun(t *testing.T) {
 		configs.PLCA:                   {"associate", "source"},
 		configs.SePiCo:                 {"contrast", "mix", "source"},
 		configs.CAG:                    {"contrast", "mix", "source"},
+		configs.RCCR:                   {"mix", "regions", "source"},
 	}
 	for _, method := range configs.Methods() {
 		t.Run(method, func(t *testing.T) {

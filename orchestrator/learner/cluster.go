@@ -1,7 +1,6 @@
 package learner
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -20,8 +19,7 @@ type clusters struct {
 	cfg     configs.Cluster
 	classes int
 
-	memory []float32 // [Q,D] features of unit length, a ring
-	filled []float32 // one element: how many there have ever been
+	memory *ring     // features of unit length
 	prior  []float32 // [C] shares of the classes
 
 	targets   []float32 // [B,C,h,w] assignments
@@ -37,22 +35,15 @@ func clusterStages(l *Learner) ([]stage, error) {
 	return newDenoise(l, &denoiseTerm{l: l, name: configs.TermCluster, cfg: common, clusters: &clusters{cfg: c, classes: l.arch.Classes}})
 }
 
-// mostRemembered bounds the memory, in bytes: it is in each checkpoint, and each iteration
-// multiplies it with the prototypes.
-const mostRemembered = 256 << 20
-
 // open makes what lasts from iteration to iteration.
-func (k *clusters) open(l *Learner, t *denoiseTerm) error {
-	d := t.judge.grid.D
-	if size, most := 4*d*k.cfg.Memory, mostRemembered/(4*d); size > mostRemembered {
-		return fmt.Errorf("loss.cluster.memory: %d features of width %d are %d MB in each checkpoint; set at most %d, which are %d MB", k.cfg.Memory, d, size>>20, most, mostRemembered>>20)
+func (k *clusters) open(l *Learner, t *denoiseTerm) (err error) {
+	if k.memory, err = l.newRing(t.name, "loss.cluster.memory", k.cfg.Memory, t.judge.grid.D); err != nil {
+		return err
 	}
-	k.memory, k.filled, k.prior = make([]float32, k.cfg.Memory*d), make([]float32, 1), make([]float32, k.classes)
+	k.prior = make([]float32, k.classes)
 	for c := range k.prior {
 		k.prior[c] = 1 / float32(k.classes)
 	}
-	l.remember(weights.Tensor{Name: t.name + ".memory", Shape: []int{k.cfg.Memory, d}, Data: k.memory})
-	l.remember(weights.Tensor{Name: t.name + ".filled", Shape: []int{1}, Data: k.filled})
 	l.remember(weights.Tensor{Name: t.name + ".prior", Shape: []int{k.classes}, Data: k.prior})
 	return nil
 }
@@ -100,8 +91,8 @@ func (k *clusters) assign(d *denoiser, positions [][]int, r *rand.Rand) error {
 		}
 		toUnit(row)
 	}
-	known := min(int(k.filled[0]), k.cfg.Memory)
-	scores := append(k.scores(k.memory[:known*width], d), k.scores(fresh, d)...)
+	known := k.memory.known()
+	scores := append(k.scores(k.memory.rows[:known*width], d), k.scores(fresh, d)...)
 	prior := make([]float64, k.classes)
 	for c, p := range k.prior {
 		if d.absent[c] == 0 {
@@ -111,7 +102,7 @@ func (k *clusters) assign(d *denoiser, positions [][]int, r *rand.Rand) error {
 	clear(k.targets)
 	clear(k.positions)
 	if len(places) == 0 || !slices.ContainsFunc(prior, func(p float64) bool { return p > 0 }) {
-		k.remember(fresh, width)
+		k.memory.put(fresh)
 		return nil // all is rim, or no class has a prototype yet
 	}
 	q, err := losses.Sinkhorn(scores, prior, k.cfg.Epsilon, k.cfg.Balance)
@@ -125,7 +116,7 @@ func (k *clusters) assign(d *denoiser, positions [][]int, r *rand.Rand) error {
 			k.targets[(at/area*k.classes+c)*area+at%area] = float32(q[i*k.classes+c])
 		}
 	}
-	k.remember(fresh, width)
+	k.memory.put(fresh)
 	return nil
 }
 
@@ -145,19 +136,6 @@ func (k *clusters) scores(rows []float32, d *denoiser) []float32 {
 		}
 	})
 	return out
-}
-
-// remember puts rows in place of the oldest ones.
-func (k *clusters) remember(rows []float32, width int) {
-	next := int(k.filled[0])
-	for at := 0; at < len(rows); at += width {
-		slot := next % k.cfg.Memory
-		copy(k.memory[slot*width:(slot+1)*width], rows[at:at+width])
-		if next++; next == 2*k.cfg.Memory {
-			next = k.cfg.Memory // a float32 counts no further than 2²⁴
-		}
-	}
-	k.filled[0] = float32(next)
 }
 
 // toUnit scales a row to length 1, unless it is 0.

@@ -25,7 +25,7 @@ func clustering() configs.Config {
 func handClusters() (*clusters, *denoiser) {
 	k := &clusters{cfg: configs.Cluster{Samples: 8, Memory: 20, Epsilon: 0.05, Balance: 50}, classes: 3}
 	d := &denoiser{grid: losses.Grid{N: 2, D: 2, H: 2, W: 4}, rows: []float32{1, 0, 0, 1, 0, 0}, absent: []float32{0, 0, noPrototype}, features: make([]float32, 32)}
-	k.memory, k.filled, k.prior = make([]float32, 40), make([]float32, 1), []float32{0.5, 0.25, 0.25}
+	k.memory, k.prior = &ring{width: 2, rows: make([]float32, 40), filled: make([]float32, 1)}, []float32{0.5, 0.25, 0.25}
 	k.targets, k.positions = make([]float32, 48), make([]float32, 16)
 	for n := range 2 {
 		for i := range 8 {
@@ -61,7 +61,7 @@ func TestAssignByShares(t *testing.T) {
 			t.Errorf("step %d: a position weighs %g", step, n)
 		}
 	}
-	if got := k.filled[0]; got != 28 { // 48 positions in a ring of 20, from 20 to 39
+	if got := k.memory.filled[0]; got != 28 { // 48 positions in a ring of 20, from 20 to 39
 		t.Errorf("%g are remembered", got)
 	}
 	clear(k.prior)
@@ -82,8 +82,8 @@ func TestClusterOutsideOfRims(t *testing.T) {
 			t.Errorf("position %d weighs %g", at, p)
 		}
 	}
-	if err := k.assign(d, [][]int{nil, nil}, rng.New(1, 1, "positions")); err != nil || slices.Max(k.positions) != 0 || k.filled[0] != 3 {
-		t.Errorf("all rim: positions %v, %g remembered, %v", k.positions, k.filled[0], err)
+	if err := k.assign(d, [][]int{nil, nil}, rng.New(1, 1, "positions")); err != nil || slices.Max(k.positions) != 0 || k.memory.filled[0] != 3 {
+		t.Errorf("all rim: positions %v, %g remembered, %v", k.positions, k.memory.filled[0], err)
 	}
 	c := clustering()
 	c.Loss.IgnoreTop, c.Loss.IgnoreBottom = 0, 0.5

@@ -101,6 +101,7 @@ var terms = []struct {
 	{configs.TermCluster, clusterStages},                   // L_cl
 	{configs.TermAssociate, associateStages},               // L_asso
 	{configs.TermContrast, contrastStages},                 // L_con
+	{configs.TermRegions, regionsStages},                   // L_reg
 }
 
 // buildStages makes the configured terms and lists an iteration's stages.

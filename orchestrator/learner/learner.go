@@ -17,6 +17,7 @@ import (
 	"t2sda/graphs/nets"
 	"t2sda/graphs/weights"
 	"t2sda/internal/ranks"
+	"t2sda/losses"
 )
 
 // Learner trains one student by one method. It is not safe for concurrent use.
@@ -36,6 +37,7 @@ type Learner struct {
 	memory         []weights.Tensor                   // of terms, beside the network
 	target         *teacher                           // of target images; nil where no term asks for it
 	teachers       []*teacher                         // all of them
+	regions        *losses.Regions                    // of crops; nil where no term asks for them
 	soft           func(id string) (*Soft, error)     // labels of whole target images; nil: the teacher's of now
 	assessor       *assessor                          // that makes them; nil until it is asked for
 	rounds         []func(total *Total, it int) error // what terms do when there are others
@@ -168,7 +170,10 @@ func (l *Learner) buildShared(space datasets.Space) (err error) {
 	if !l.cfg.UsesTarget() || !l.cfg.UsesPseudoLabels() && !l.cfg.UsesProjector() {
 		return nil
 	}
-	if l.target, err = newTeacher(l.engine, "teacher/target", l.arch, size, l.state, true, l.cfg.UsesPull()); err != nil {
+	if err := l.makeRegions(); err != nil {
+		return err
+	}
+	if l.target, err = newTeacher(l.engine, "teacher/target", l.arch, size, l.state, true, l.cfg.UsesPull(), l.regions); err != nil {
 		return err
 	}
 	l.ownTeacher(l.target)

@@ -43,10 +43,12 @@ func TestStages(t *testing.T) {
 		configs.PLCA:                   {"data source associate update", "associate source"},
 		configs.SePiCo:                 {"data teacher plan source mix contrast update ema", "contrast mix source"},
 		configs.CAG:                    {"data teacher plan source mix contrast update ema", "contrast mix source"},
+		configs.RCCR:                   {"data teacher plan source mix regions update ema", "mix regions source"},
+		"source+regions":               {"data teacher plan source regions update ema", "regions source"},
 	} {
 		c := small()
 		c.Method, c.Train.AdaptAfter = method, 1.0/6
-		c.Loss.Adversarial.Width, c.Loss.ClassAdversarial.Width = 4, 4
+		c.Loss.Adversarial.Width, c.Loss.ClassAdversarial.Width, c.Loss.Regions.Share = 4, 4, 0
 		l := open(t, c, zap.NewNop())
 		var names []string
 		for _, s := range l.Stages() {
@@ -198,9 +200,11 @@ func TestFailedTerm(t *testing.T) {
 	missing := l.state.specs[0].Name
 	delete(l.state.index, missing)
 	for what, build := range map[string]func() (any, error){
-		"pull":    func() (any, error) { return pullStages(l) },
-		"teacher": func() (any, error) { return newTeacher(l.engine, "teacher", l.arch, l.crops(), l.state, true, false) },
-		"shared":  func() (any, error) { return nil, l.buildShared(shapesSpace()) },
+		"pull": func() (any, error) { return pullStages(l) },
+		"teacher": func() (any, error) {
+			return newTeacher(l.engine, "teacher", l.arch, l.crops(), l.state, true, false, nil)
+		},
+		"shared": func() (any, error) { return nil, l.buildShared(shapesSpace()) },
 	} {
 		if _, err := build(); err == nil || !strings.Contains(err.Error(), missing) {
 			t.Errorf("%s: have %v, want %s named", what, err, missing)

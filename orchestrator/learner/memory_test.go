@@ -148,7 +148,7 @@ func goesOn(t *testing.T, one, other *Learner, from, to int) []Step {
 func TestFamiliesElsewhere(t *testing.T) {
 	views := small()
 	views.Method = configs.SAC
-	for name, c := range map[string]configs.Config{"views": views, "cluster": clustering(), "associate": associating()} {
+	for name, c := range map[string]configs.Config{"views": views, "cluster": clustering(), "associate": associating(), "regions": regional()} {
 		t.Run(name, func(t *testing.T) { testResident(t, c, memories["guarded"]) })
 	}
 }

@@ -165,6 +165,9 @@ var variants = map[string]func(c *configs.Config){
 	"views":      func(c *configs.Config) { c.Method = configs.SAC },
 	"sepico":     func(c *configs.Config) { c.Method, c.Loss.Contrast.Tau = configs.SePiCo, 0.2 },
 	"associate":  func(c *configs.Config) { c.Method, c.Model.Dropout = configs.PLCA, 0.2 },
+	"regions": func(c *configs.Config) {
+		c.Method, c.Model.Dropout, c.Loss.Regions.Size, c.Loss.Regions.Memory = configs.RCCR, 0.2, 16, 100
+	},
 	"feature distance": func(c *configs.Config) {
 		c.Model.Init = "mit_nano"
 		c.Loss.FeatureDistance.Weight, c.Loss.FeatureDistance.Classes = 0.01, []string{"box"}
@@ -175,7 +178,7 @@ var variants = map[string]func(c *configs.Config){
 // same bits.
 func TestRanksAreMicroBatches(t *testing.T) {
 	for name, change := range variants {
-		if often := []string{"t2s", "self-training", "masked", "entropy", "views", "sepico", "associate"}; os.Getenv(longEnv) == "" && !slices.Contains(often, name) {
+		if often := []string{"t2s", "self-training", "masked", "entropy", "views", "sepico", "associate", "regions"}; os.Getenv(longEnv) == "" && !slices.Contains(often, name) {
 			continue
 		}
 		t.Run(name, func(t *testing.T) {

@@ -58,22 +58,40 @@ func (m *mixTerm) learn(ctx context.Context, i *iteration) error {
 func (m *mixTerm) mix(it int, b *datasets.Batch, t *teacher) ([]*raster.Image, *losses.Mix, error) {
 	mix := m.l.targetLabels(b, m.cfg.Loss.MixWeight)
 	mix.ClassWeights = m.classWeights
-	images, pasteFrom := make([]*raster.Image, len(b.Target)), b.Source
-	if m.cfg.MixDomain() == configs.DomainPseudo {
+	x, err := m.l.classMix(m.augment, it, b, t.pseudo)
+	if err != nil {
+		return nil, nil, err
+	}
+	mix.Labels, mix.Pasted = x.labels, x.pasted
+	return x.images, mix, nil
+}
+
+// mixed are target images that classes of source images are pasted over, strongly augmented.
+type mixed struct {
+	images []*raster.Image
+	labels []uint8  // [B,H,W]
+	pasted [][]bool // [B][H·W]
+}
+
+// classMix draws iteration it's mixed images from a batch and the pseudo-labels [B,H,W] of its
+// target images: the same ones each time.
+func (l *Learner) classMix(a translate.StrongAugment, it int, b *datasets.Batch, pseudo []uint8) (mixed, error) {
+	var m mixed
+	pasteFrom := b.Source
+	if l.cfg.MixDomain() == configs.DomainPseudo {
 		pasteFrom = b.Pseudo
 	}
 	for i, target := range b.Target {
-		r := rng.New(m.cfg.Seed, it, fmt.Sprintf("classmix/%d", b.First+i))
-		mixed, labels, pasted, err := translate.ClassMix(r, pasteFrom[i], b.SourceLabels[i], target, t.pseudoLabels(i, mix.W, mix.H))
+		r, own := rng.New(l.cfg.Seed, it, fmt.Sprintf("classmix/%d", b.First+i)), raster.NewLabels(target.W, target.H)
+		pseudo = pseudo[copy(own.Pix, pseudo):]
+		image, labels, pasted, err := translate.ClassMix(r, pasteFrom[i], b.SourceLabels[i], target, own)
 		if err != nil {
-			return nil, nil, fmt.Errorf("mixing %s into %s: %w", b.SourceIDs[i], b.TargetIDs[i], err)
+			return mixed{}, fmt.Errorf("mixing %s into %s: %w", b.SourceIDs[i], b.TargetIDs[i], err)
 		}
-		images[i] = mixed
-		mix.Labels = append(mix.Labels, labels.Pix...)
-		mix.Pasted = append(mix.Pasted, pasted)
+		m.images, m.labels, m.pasted = append(m.images, image), append(m.labels, labels.Pix...), append(m.pasted, pasted)
 	}
-	m.augment.Draw(rng.New(m.cfg.Seed, it, "augment")).Apply(images...)
-	return images, mix, nil
+	a.Draw(rng.New(l.cfg.Seed, it, "augment")).Apply(m.images...)
+	return m, nil
 }
 
 // weigh makes the class weights.

@@ -51,7 +51,7 @@ func pullStages(l *Learner) ([]stage, error) {
 func newPullTerm(l *Learner) (*pullTerm, error) {
 	p := &pullTerm{l: l, cfg: l.cfg.Loss, size: l.crops()}
 	var err error
-	if p.keys, err = newTeacher(l.engine, "teacher/keys", l.arch, p.size, l.state, false, true); err != nil {
+	if p.keys, err = newTeacher(l.engine, "teacher/keys", l.arch, p.size, l.state, false, true, nil); err != nil {
 		return nil, err
 	}
 	l.ownTeacher(p.keys)

@@ -11,6 +11,7 @@ import (
 	"t2sda/graphs/program"
 	"t2sda/internal/finite"
 	"t2sda/internal/raster"
+	"t2sda/losses"
 )
 
 // teacherStage is shared by all teachers of an iteration.
@@ -24,7 +25,8 @@ type teacher struct {
 	image      []float32   // [B,3,H,W]
 	pseudo     []uint8     // [B,H,W] arg max; nil when only features are wanted
 	confidence []float32   // [B,H,W] softmax maximum; nil likewise
-	features   *featureMap // [B,D,h,w] ℓ2-normalised; nil without a projector
+	features   *featureMap // [B,D,h,w] ℓ2-normalised; nil unless asked for
+	regions    []float32   // [B,R,D] of the features, ℓ2-normalised; nil likewise
 
 	kept []said // about each of several micro-batches
 }
@@ -34,12 +36,13 @@ type said struct {
 	pseudo     []uint8
 	confidence []float32
 	features   []float32
+	regions    []float32
 }
 
 // newTeacher builds the teacher's forward pass: pseudo-labels and confidences
-// at the crop's resolution, features at the grid, as asked for. In HRDA labels are made
-// with details everywhere, and features are the context's.
-func newTeacher(e *engine.Engine, name string, arch nets.Arch, size imageBatch, s *state, wantLabels, wantFeatures bool) (*teacher, error) {
+// at the crop's resolution, features at the grid and of regions, as asked for. In HRDA labels
+// are made with details everywhere, and features are the context's.
+func newTeacher(e *engine.Engine, name string, arch nets.Arch, size imageBatch, s *state, wantLabels, wantFeatures bool, regions *losses.Regions) (*teacher, error) {
 	t := &teacher{name: name}
 	var err error
 	t.Program, t.image, err = s.onImages(e, name, s.teacher, arch, nets.Teacher, size, func(p *program.Program, net *nets.Net, image *graphs.Value) {
@@ -50,8 +53,15 @@ func newTeacher(e *engine.Engine, name string, arch nets.Arch, size imageBatch, 
 			logits := g.Resize(net.Predict(x, levels), size.H, size.W, "linear")
 			t.pseudo, t.confidence, _, _ = predicted(p, logits)
 		}
+		if !wantFeatures && regions == nil {
+			return
+		}
+		features := net.Project(levels)
 		if wantFeatures {
-			t.features = s.keep(p, net.Project(levels))
+			t.features = s.keep(p, features)
+		}
+		if regions != nil {
+			t.regions = program.Output[float32](p, "regions", regions.Pool(features))
 		}
 	})
 	if err != nil {
@@ -86,6 +96,7 @@ func (t *teacher) run(ctx context.Context, images []*raster.Image, micro int) er
 	k := &t.kept[micro]
 	copy(k.pseudo, t.pseudo)
 	copy(k.confidence, t.confidence)
+	copy(k.regions, t.regions)
 	if t.features == nil {
 		return nil
 	}
@@ -97,7 +108,7 @@ func (t *teacher) keep(n int) {
 	t.kept = make([]said, n)
 	for m := range t.kept {
 		k := &t.kept[m]
-		k.pseudo, k.confidence = make([]uint8, len(t.pseudo)), make([]float32, len(t.confidence))
+		k.pseudo, k.confidence, k.regions = make([]uint8, len(t.pseudo)), make([]float32, len(t.confidence)), make([]float32, len(t.regions))
 		if t.features != nil {
 			k.features = make([]float32, t.features.Len())
 		}
@@ -117,18 +128,11 @@ func (t *teacher) of(micro int) said {
 	if t.kept != nil {
 		return t.kept[micro]
 	}
-	s := said{pseudo: t.pseudo, confidence: t.confidence}
+	s := said{pseudo: t.pseudo, confidence: t.confidence, regions: t.regions}
 	if t.features != nil {
 		s.features = t.features.Host()
 	}
 	return s
-}
-
-// pseudoLabels returns a copy of image n's pseudo-labels.
-func (t *teacher) pseudoLabels(n, w, h int) *raster.Labels {
-	out := raster.NewLabels(w, h)
-	copy(out.Pix, t.pseudo[n*w*h:])
-	return out
 }
 
 // suspect is an [ErrNotFinite] where the last run gave what is no number.
@@ -137,7 +141,7 @@ func (t *teacher) suspect() error {
 	if err != nil {
 		return fmt.Errorf("%s: features: %w", t.name, err)
 	}
-	if ok && finite.All(t.confidence) {
+	if ok && finite.All(t.confidence) && finite.All(t.regions) {
 		return nil
 	}
 	return notFiniteOutput(t.name)

@@ -102,7 +102,7 @@ func TestOneView(t *testing.T) {
 		if err := v.label(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		teacher, err := newTeacher(l.engine, "teacher", l.arch, l.crops(), l.state, true, false)
+		teacher, err := newTeacher(l.engine, "teacher", l.arch, l.crops(), l.state, true, false, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
