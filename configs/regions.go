@@ -22,8 +22,8 @@ const (
 )
 
 // defaultRegions has numbers of ours, since neither code nor numbers of RCCR are public: the
-// weight and τ of the pull, which is a contrast of such features, regions of whole cells of every
-// encoder's last level, and memory for some hundred images of streets.
+// weight and τ of the pull, which is a contrast of such features, regions of whole cells at strides
+// up to 32, and the regions of 256 crops of 128×128 remembered, or of 16 of 512×512.
 func defaultRegions() Regions {
 	return Regions{Weight: 0.1, Size: 32, Tau: 0.2, Share: 0.75, Negatives: NegativesBoth, Memory: 4096}
 }
