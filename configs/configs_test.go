@@ -406,6 +406,13 @@ func TestHashOfUnreadSettings(t *testing.T) {
 	if d := Default(); whole.Hash() != d.Hash() {
 		t.Error("an encoder that is trained whole changed the hash")
 	}
+	within := Default()
+	within.Method, within.Loss.Regions.Negatives = RCCR, NegativesWithin
+	forgets := within
+	forgets.Loss.Regions.Memory = 0
+	if within.Hash() != forgets.Hash() {
+		t.Error("what negatives within an image do not read changed the hash")
+	}
 	a := Default()
 	b := a
 	b.Loss.FeatureDistance.Classes, b.Loss.FeatureDistance.Ratio = []string{"person"}, 0.5
