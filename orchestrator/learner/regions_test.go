@@ -64,8 +64,8 @@ func TestRegionsLearn(t *testing.T) {
 	}
 }
 
-// TestRegionsByHand: the loss is that of the regions which the teacher, as equal to the student as at
-// the beginning, gives of mixed and of plain images, with the ones that were remembered before.
+// TestRegionsByHand: the loss is that of the regions which the teacher, as equal to the student as
+// at the beginning, gives of mixed and of plain images, with the ones that were remembered before.
 func TestRegionsByHand(t *testing.T) {
 	c := regional()
 	c.Model.Dropout, c.Model.DropPath = 0, 0
