@@ -158,14 +158,10 @@ func (t *trainer) openStudent(ctx context.Context) (p *predict.Predictor, end fu
 
 // openModel opens a student's model in memory until end.
 func (t *trainer) openModel(model []byte) (p *predict.Predictor, end func() error, err error) {
-	session, err := t.engine.NewSession("student", model)
-	if err != nil {
+	if p, err = predict.OpenBytes(t.engine, "student", model); err != nil {
 		return nil, nil, err
 	}
-	if p, err = predict.New(session); err != nil {
-		return nil, nil, errors.Join(err, session.Close())
-	}
-	return p, func() error { return errors.Join(p.Close(), session.Close()) }, nil
+	return p, p.Close, nil
 }
 
 func (t *trainer) evalOptions() score.Options {

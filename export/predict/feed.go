@@ -11,7 +11,7 @@ import (
 
 // OpenBytes is [Open] of a model of t2sda that is no file yet; name is for errors.
 func OpenBytes(e *engine.Engine, name string, model []byte) (*Predictor, error) {
-	s, err := e.NewSessionWith(name, model, engine.SessionOptions{Choose: chosen})
+	s, err := e.NewSessionWith(name, model, Options{}.session())
 	if err != nil {
 		return nil, err
 	}
@@ -30,7 +30,7 @@ func (p *Predictor) Feed(img *raster.Image) (map[string]*engine.Tensor, error) {
 		return nil, fmt.Errorf("model %s: image of %d×%d pixels", p.name, img.W, img.H)
 	}
 	w, h := p.infer.base(img.W, img.H)
-	windows := p.infer.windows(w, h)
+	windows := p.infer.windows(w, h, pad.Size{})
 	part := windows[len(windows)/2]
 	s := &slot{p: p, w: part.w, h: part.h}
 	if err := s.allocate(p.infer.continued(pad.Size{W: s.w, H: s.h})[0]); err != nil {

@@ -47,11 +47,7 @@ func Open(e *engine.Engine, path string) (*Predictor, error) { return OpenWith(e
 // of any stride, scores of one channel or a label map. Close frees it. Errors name the file and
 // what is wrong with it.
 func OpenWith(e *engine.Engine, path string, o Options) (*Predictor, error) {
-	options := engine.SessionOptions{Choose: chosen}
-	if o.Output != "" {
-		options = engine.SessionOptions{Outputs: []string{o.Output}}
-	}
-	s, err := e.OpenModelWith(path, options)
+	s, err := e.OpenModelWith(path, o.session())
 	if err != nil {
 		return nil, err
 	}
@@ -61,6 +57,32 @@ func OpenWith(e *engine.Engine, path string, o Options) (*Predictor, error) {
 	}
 	p.owned = true
 	return p, nil
+}
+
+// session returns what a session of the model is to compute: one output where it is known which
+// and, for images that take several runs, at the logits' own size, see [unenlarged].
+func (o Options) session() engine.SessionOptions {
+	s := engine.SessionOptions{Choose: chosen}
+	if o.Output != "" {
+		s = engine.SessionOptions{Outputs: []string{o.Output}}
+	}
+	s.Edit = func(model []byte, props map[string]string) []byte {
+		infer, output := o.Inference, s.Outputs
+		if len(output) == 0 {
+			output = chosen(props)
+		}
+		if meta, err := ParseMetadata(props); err == nil {
+			meta.Windows.apply(&infer, meta.Input)
+		}
+		if len(infer.Scales) == 0 {
+			infer.Scales = []float64{1}
+		}
+		if infer.direct() {
+			return nil
+		}
+		return unenlarged(model, output)
+	}
+	return s
 }
 
 // New serves a session of a model that t2sda exported. The session stays the
@@ -212,7 +234,7 @@ func (m Metadata) fits(p *Predictor) error {
 		return fmt.Errorf("metadata output: kind %q is none of %s", m.Output.Kind, strings.Join(kinds, ", "))
 	}
 	channels := m.Output.Kind == OutputLogits || m.Output.Kind == OutputSoftmax
-	if (p.out.DType == engine.Float32) != channels || in.Width > 0 && !p.out.IsStatic() {
+	if (p.out.DType == engine.Float32) != channels || in.Width > 0 && !p.out.IsStatic() && !p.out.Unranked {
 		return fmt.Errorf("output %q holds %v of shape %s, want %s of a fixed shape by its metadata", p.out.Name, p.out.DType, engine.ShapeText(p.out.Dims), m.Output.Kind)
 	}
 	return nil
@@ -233,7 +255,7 @@ func (p *Predictor) Space() datasets.Space { return p.reading.classes.space }
 func (p *Predictor) Inference() Inference { return p.infer }
 
 // SingleRun reports whether an image is one run of the session, without windows,
-// scales and mirroring. If not, a task holds the image's logits at full size.
+// scales and mirroring. If not, a task holds a mean over them, at the image's full size if need be.
 func (p *Predictor) SingleRun() bool { return p.infer.direct() }
 
 // ImageSize returns the size that images are brought to before anything else

@@ -4,6 +4,7 @@ import (
 	"math"
 	"slices"
 
+	"t2sda/internal/pad"
 	"t2sda/internal/raster"
 )
 
@@ -43,24 +44,37 @@ func (t *tally) add(d done) error {
 		m = d.slot.logits()
 		channels = m.c
 	}
-	whole := d.first && d.last && d.window.w == d.view.w && d.window.h == d.view.h
-	if whole && votes == nil {
+	if d.view.whole() && votes == nil {
 		t.flush(d.view, m)
 		return nil
 	}
 	if d.first {
-		t.part = t.part.cleared(channels, d.view.w, d.view.h)
+		t.part = t.part.of(d.view, channels)
 	}
-	if votes == nil {
-		t.part.addLogits(m, d.window)
-	} else {
+	switch {
+	case votes != nil:
 		t.part.addVotes(votes, d.window)
+	case d.view.cell != pad.Size{}:
+		t.part.addCells(m, d.window.in(d.view.cell))
+	default:
+		t.part.addLogits(m, d.window)
 	}
 	if d.last {
-		t.part.average(d.view.windows)
+		t.part.average(d.view)
 		t.flush(d.view, t.part)
 	}
 	return nil
+}
+
+// of returns a map for the sum over a view's windows.
+func (m logitMap) of(v *view, channels int) logitMap {
+	if v.cell == (pad.Size{}) {
+		return m.cleared(channels, v.w, v.h)
+	}
+	all := window{w: v.w, h: v.h}.in(v.cell)
+	m = m.cleared(channels, all.w, all.h)
+	m.spanW, m.spanH = float64(v.w)/float64(v.cell.W), float64(v.h)/float64(v.cell.H)
+	return m
 }
 
 // flush ends a view.
@@ -70,7 +84,11 @@ func (t *tally) flush(v *view, m logitMap) {
 		return
 	}
 	if t.summed == 0 {
-		t.total = t.total.cleared(m.c, t.w, t.h)
+		w, h := t.w, t.h
+		if spanW, spanH := m.span(); spanW == math.Trunc(spanW) && spanH == math.Trunc(spanH) && int(spanW) <= w && int(spanH) <= h {
+			w, h = int(spanW), int(spanH)
+		}
+		t.total = t.total.cleared(m.c, w, h)
 	}
 	t.total.addView(m, v.flip, t.kind == logits)
 	t.summed++
@@ -102,6 +120,20 @@ func (m logitMap) addLogits(run logitMap, p window) {
 	})
 }
 
+// addCells adds a window's logits as they are; p is where, in positions. What lies beyond
+// the borders is left out.
+func (m logitMap) addCells(run logitMap, p window) {
+	width := min(p.w, m.w-p.x)
+	for c := range m.c {
+		for y := range min(p.h, m.h-p.y) {
+			dst := m.pix[(c*m.h+p.y+y)*m.w+p.x:][:width]
+			for x, v := range run.pix[(c*run.h+y)*run.w:][:width] {
+				dst[x] += v
+			}
+		}
+	}
+}
+
 // addVotes adds 1 to each pixel's class; void is the last channel.
 func (m logitMap) addVotes(votes *raster.Labels, p window) {
 	votes = votes.ResizeNearest(p.w, p.h)
@@ -113,8 +145,15 @@ func (m logitMap) addVotes(votes *raster.Labels, p window) {
 	}
 }
 
-// average divides each pixel by the number of windows that cover it.
-func (m logitMap) average(windows []window) {
+// average divides each position by the number of the view's windows that cover it.
+func (m logitMap) average(v *view) {
+	windows := v.windows
+	if v.cell != (pad.Size{}) {
+		windows = nil
+		for _, p := range v.windows {
+			windows = append(windows, p.in(v.cell))
+		}
+	}
 	columns, rows := coverage(windows, m.w, m.h)
 	for c := range m.c {
 		for y, n := range rows {

@@ -78,7 +78,10 @@ func (t *Task) Run(ctx context.Context) error {
 // runViews makes the runs of all views. While the session runs, the next input
 // is cut and the last output added up.
 func (t *Task) runViews(ctx context.Context) error {
-	views := t.p.infer.views(t.w, t.h)
+	views, err := t.p.infer.views(t.w, t.h, func(p window) (pad.Size, error) { return t.stride(ctx, p) })
+	if err != nil {
+		return err
+	}
 	w, h := t.p.infer.base(t.w, t.h)
 	t.tally = tally{
 		classes: len(t.p.Space().Classes), views: len(views), w: w, h: h,
@@ -113,6 +116,26 @@ func (t *Task) runViews(ctx context.Context) error {
 		return nil
 	})
 	return group.Wait()
+}
+
+// stride returns the pixels that a position of a window's logits stands for, 0×0 where those
+// are no whole number, or for a label map. A window's size that no run has shown yet is
+// tried, so that an image's windows do not depend on the images before it.
+func (t *Task) stride(ctx context.Context, p window) (pad.Size, error) {
+	s := t.slots[0]
+	if err := s.prepare(p.w, p.h); err != nil {
+		return pad.Size{}, err
+	}
+	if s.binding == nil {
+		if err := s.run(ctx); err != nil {
+			return pad.Size{}, err
+		}
+	}
+	g := s.grid
+	if g.kind == ids || s.size.W%g.w > 0 || s.size.H%g.h > 0 {
+		return pad.Size{}, nil
+	}
+	return pad.Size{W: s.size.W / g.w, H: s.size.H / g.h}, nil
 }
 
 // cut fills slots with the windows of all views.

@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
+
+	"t2sda/internal/pad"
 )
 
 // Inference says in which pieces, sizes and mirrorings an image goes through a
@@ -123,40 +126,77 @@ type view struct {
 	w, h    int // of the image
 	flip    bool
 	windows []window
+	// cell is the pixels that a position of a window's logits stands for, where they are
+	// added up at their own size; 0×0: at the view's.
+	cell pad.Size
 }
 
 // window is a part of a view. It may reach beyond the right and lower border,
 // where the outermost pixels are repeated.
 type window struct{ x, y, w, h int }
 
-// views plans the runs for an image of w × h pixels.
-func (o *Inference) views(w, h int) []view {
+// views plans the runs for an image of w × h pixels, largest sizes first: the mean over views
+// is made at the size of the first one's logits. stride tells of a window what [view.cell] is.
+func (o *Inference) views(w, h int, stride func(window) (pad.Size, error)) ([]view, error) {
 	w, h = o.base(w, h)
 	var views []view
-	for _, s := range o.Scales {
+	for _, s := range slices.Backward(slices.Sorted(slices.Values(o.Scales))) {
 		v := view{w: scaled(w, s), h: scaled(h, s)}
-		v.windows = o.windows(v.w, v.h)
+		v.windows = o.windows(v.w, v.h, pad.Size{})
+		if !v.whole() {
+			cell, err := stride(v.windows[0])
+			if err != nil {
+				return nil, err
+			}
+			v.align(o, cell)
+		}
 		views = append(views, v)
 		if o.Flip {
 			v.flip = true
 			views = append(views, v)
 		}
 	}
-	return views
+	return views, nil
+}
+
+// whole reports whether the view is a single run, of nothing but itself.
+func (v *view) whole() bool {
+	return len(v.windows) == 1 && v.windows[0] == window{w: v.w, h: v.h}
+}
+
+// align lets windows begin where positions of their logits do, of cell pixels each, if
+// they can: windows are whole cells then, and so is the image, with whose end the last one ends.
+// Where there is but one along an axis, what its last cell has beyond the image is left out.
+func (v *view) align(o *Inference, cell pad.Size) {
+	if cell.W == 0 || cell.H == 0 {
+		return
+	}
+	windows := o.windows(v.w, v.h, cell)
+	for _, p := range windows {
+		if p.x%cell.W > 0 || p.y%cell.H > 0 || p.w < v.w && p.w%cell.W > 0 || p.h < v.h && p.h%cell.H > 0 {
+			return
+		}
+	}
+	v.windows, v.cell = windows, cell
+}
+
+// in returns the window in cells, as many as hold it.
+func (p window) in(cell pad.Size) window {
+	return window{p.x / cell.W, p.y / cell.H, (p.w + cell.W - 1) / cell.W, (p.h + cell.H - 1) / cell.H}
 }
 
 func scaled(n int, s float64) int { return max(1, int(math.Round(float64(n)*s))) }
 
 // windows covers w × h pixels, row by row. The last window of a row or column is
 // moved back to end with the image; where the image is smaller, so are windows that
-// the model lets be.
-func (o *Inference) windows(w, h int) []window {
+// the model lets be. They advance by whole cells, if those are not larger than the step.
+func (o *Inference) windows(w, h int, cell pad.Size) []window {
 	if o.WindowWidth == 0 {
 		return []window{{w: w, h: h}}
 	}
 	var all []window
-	for _, y := range o.starts(h, o.WindowHeight) {
-		for _, x := range o.starts(w, o.WindowWidth) {
+	for _, y := range o.starts(h, o.WindowHeight, cell.H) {
+		for _, x := range o.starts(w, o.WindowWidth, cell.W) {
 			p := window{x, y, o.WindowWidth, o.WindowHeight}
 			if o.fixedW == 0 {
 				p.w = min(p.w, w)
@@ -171,11 +211,14 @@ func (o *Inference) windows(w, h int) []window {
 }
 
 // starts places windows of n pixels along an axis of size pixels.
-func (o *Inference) starts(size, n int) []int {
+func (o *Inference) starts(size, n, cell int) []int {
 	if size <= n {
 		return []int{0}
 	}
 	step := max(1, int(float64(n)*(1-o.Overlap)))
+	if cell > 0 && step > cell {
+		step -= step % cell
+	}
 	var all []int
 	for at := 0; ; at += step {
 		if at+n >= size {

@@ -23,6 +23,9 @@ type SessionOptions struct {
 	Outputs []string
 	// Choose names them by the model's metadata, where Outputs is empty. Nil: all.
 	Choose func(metadata map[string]string) []string
+	// Edit returns the model, all of it in one piece, that is run in the place of the one that was
+	// read, whose metadata it is given; nil: that one itself. Nil: no other.
+	Edit func(model []byte, metadata map[string]string) []byte
 }
 
 // Session is a model made ready to run on an engine's device. Its methods may be
@@ -91,6 +94,11 @@ func (e *Engine) OpenModelWith(path string, o SessionOptions) (*Session, error) 
 func (e *Engine) newSession(name string, model []byte, path string, o SessionOptions) (_ *Session, err error) {
 	if len(model) == 0 {
 		return nil, errors.New("the model is empty")
+	}
+	if o.Edit != nil {
+		if edited := o.Edit(model, properties(model)); edited != nil {
+			model, path = edited, ""
+		}
 	}
 	s := &Session{name: name, engine: e, bindings: map[*Binding]struct{}{}}
 	if s.inputs, s.outputs, err = signature(model); err != nil {

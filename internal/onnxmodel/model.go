@@ -5,6 +5,9 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strconv"
+
+	"google.golang.org/protobuf/encoding/protowire"
 
 	"t2sda/internal/protofield"
 )
@@ -16,8 +19,9 @@ const (
 	graphInfo                                                   = 13
 	entryKey, entryValue                                        = 1, 2
 	infoName, infoType, infoTensor, infoElem, infoShape         = 1, 2, 1, 1, 2
+	shapeDim, dimValue, dimParam                                = 1, 1, 2
 	nodeInput, nodeOutput, nodeName, nodeOp, nodeAttr, nodeArea = 1, 2, 3, 4, 5, 7
-	attrName, attrFloat, attrInt, attrInts, attrType            = 1, 2, 3, 8, 20
+	attrName, attrFloat, attrInt, attrText, attrInts, attrType  = 1, 2, 3, 4, 8, 20
 	attrGraph, attrGraphs                                       = 6, 11
 )
 
@@ -256,4 +260,25 @@ func (i Info) bytes() []byte {
 		tensor = protofield.AppendBytes(tensor, infoShape, nil)
 	}
 	return protofield.AppendBytes(protofield.AppendBytes(nil, infoName, []byte(i.Name)), infoType, protofield.AppendBytes(nil, infoTensor, tensor))
+}
+
+// Axes returns the dimensions, each a number or the name of a free one; "" where it has neither.
+// Nil where the model states no shape.
+func (i Info) Axes() (axes []string) {
+	shape := i.raw
+	for _, num := range []protowire.Number{infoType, infoTensor, infoShape} {
+		shape = []byte(protofield.Text(shape, num))
+	}
+	_ = protofield.Each(shape, func(f protofield.Field) error {
+		if f.Num != shapeDim {
+			return nil
+		}
+		axis := protofield.Text(f.Content, dimParam)
+		if n := int64(protofield.Varint(f.Content, dimValue, 0)); n > 0 {
+			axis = strconv.FormatInt(n, 10)
+		}
+		axes = append(axes, axis)
+		return nil
+	})
+	return axes
 }

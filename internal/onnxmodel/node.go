@@ -91,6 +91,14 @@ func (n *Node) Int(name string, def int) int {
 	return def
 }
 
+// Text returns an attribute that is a text, or def.
+func (n *Node) Text(name, def string) string {
+	if a := n.attr(name); a != nil {
+		return protofield.Text(a.raw, attrText)
+	}
+	return def
+}
+
 // Ints returns an attribute that is a list of whole numbers, nil where there is none.
 func (n *Node) Ints(name string) (list []int) {
 	if a := n.attr(name); a != nil {

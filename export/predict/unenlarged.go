@@ -1,0 +1,62 @@
+package predict
+
+import (
+	"slices"
+
+	"t2sda/internal/onnxmodel"
+)
+
+// unenlarged returns the model without the last step of many networks, their logits' bilinear
+// enlargement to the image's size: its output of the first of the names has the logits' own size, and it has
+// no other. No name: the only one. It returns nil where the output is made otherwise, or the model
+// cannot be edited.
+func unenlarged(model []byte, names []string) []byte {
+	m, err := onnxmodel.Parse(model)
+	if err != nil { // with weights beside it, for one
+		return nil
+	}
+	outputs := slices.DeleteFunc(slices.Clone(m.Outputs), func(o onnxmodel.Info) bool {
+		return len(names) > 0 && o.Name != names[0]
+	})
+	if len(outputs) != 1 || len(m.Inputs) != 1 || !sameSides(m.Inputs[0].Axes(), outputs[0].Axes()) {
+		return nil
+	}
+	output := outputs[0].Name
+	makers := m.Producers()
+	last := makers[output]
+	for range m.Nodes {
+		if last != nil && (last.Op == "Cast" || last.Op == "Identity") && last.Domain == "" && len(last.Inputs) == 1 {
+			last = makers[last.Inputs[0]]
+		}
+	}
+	if last == nil || !enlarges(last) {
+		return nil
+	}
+	*last = onnxmodel.Node{Name: last.Name, Op: "Identity", Inputs: last.Inputs[:1], Outputs: last.Outputs}
+	m.Outputs = []onnxmodel.Info{{Name: output, Type: outputs[0].Type}}
+	m.Prune()
+	if model, err = m.Bytes(); err != nil {
+		return nil
+	}
+	return model
+}
+
+// sameSides reports whether an image [N,3,H,W] or [N,H,W,3], with or without N, and maps
+// [N,C,H,W] have the same height and width, of whatever numbers or names.
+func sameSides(image, maps []string) bool {
+	if len(maps) != 4 || len(image) < 3 || maps[2] == "" || maps[3] == "" {
+		return false
+	}
+	n := len(image)
+	return slices.Equal(image[n-2:], maps[2:]) || slices.Equal(image[n-3:n-1], maps[2:])
+}
+
+// enlarges reports whether a node resizes as [logitMap.each] does: bilinearly, with half-pixel
+// centres (which pytorch_half_pixel has, too, unless a side becomes a single pixel). Up to
+// version 10 of the operators, where Resize has two operands, centres are others.
+func enlarges(n *onnxmodel.Node) bool {
+	centres := n.Text("coordinate_transformation_mode", "half_pixel")
+	return n.Op == "Resize" && n.Domain == "" && len(n.Inputs) > 2 && n.Text("mode", "nearest") == "linear" &&
+		(centres == "half_pixel" || centres == "pytorch_half_pixel") &&
+		n.Int("antialias", 0) == 0 && n.Int("exclude_outside", 0) == 0 && n.Text("keep_aspect_ratio_policy", "stretch") == "stretch"
+}
