@@ -28,7 +28,7 @@ func (t *Task) Confidence(w, h int) *Confidence {
 func (m logitMap) certainty(w, h int, probabilities bool, f func(i int, p float32)) {
 	m.each(w, h, func(y int, values []float32) {
 		if !probabilities {
-			softmax(values, m.c)
+			softmax(values, m.c, negligible)
 		}
 		for x := range w {
 			most, sum := float32(0), float32(0)
@@ -50,5 +50,5 @@ func (t *Task) likelihoods() (m logitMap, probabilities, ok bool) {
 		}
 		return t.slots[0].logits(), false, true
 	}
-	return t.tally.result, t.tally.views > 1, t.tally.kind == logits
+	return t.tally.result, t.tally.summed > 0, t.tally.kind == logits
 }

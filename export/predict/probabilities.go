@@ -15,7 +15,7 @@ func (t *Task) Probabilities(w, h int, row func(y int, values []float32)) bool {
 	out := make([]float32, classes*w)
 	m.each(w, h, func(y int, values []float32) {
 		if !probabilities {
-			softmax(values, m.c)
+			softmax(values, m.c, negligible)
 		}
 		clear(out)
 		for x := range w {

@@ -16,6 +16,6 @@ func BenchmarkAddView(b *testing.B) {
 	}
 	total := logitMap{}.cleared(19, 1024, 512)
 	for b.Loop() {
-		total.addView(view, false, true)
+		total.addView(view, false, true, negligible, 1)
 	}
 }

@@ -84,8 +84,8 @@ func (t *Task) runViews(ctx context.Context) error {
 	}
 	w, h := t.p.infer.base(t.w, t.h)
 	t.tally = tally{
-		classes: len(t.p.Space().Classes), views: len(views), w: w, h: h,
-		part: t.tally.part, total: t.tally.total, // their memory is used again
+		classes: len(t.p.Space().Classes), views: len(views), flip: t.p.infer.Flip, w: w, h: h,
+		part: t.tally.part, pair: t.tally.pair, total: t.tally.total, // their memory is used again
 	}
 	group, ctx := errgroup.WithContext(ctx)
 	free, filled, finished := make(chan *slot, len(t.slots)), make(chan done, len(t.slots)), make(chan done, len(t.slots))

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math"
-	"slices"
 
 	"t2sda/internal/pad"
 )
@@ -135,12 +134,12 @@ type view struct {
 // where the outermost pixels are repeated.
 type window struct{ x, y, w, h int }
 
-// views plans the runs for an image of w × h pixels, largest sizes first: the mean over views
-// is made at the size of the first one's logits. stride tells of a window what [view.cell] is.
+// views plans the runs for an image of w × h pixels, those of one size one after the other.
+// stride tells of a window what [view.cell] is.
 func (o *Inference) views(w, h int, stride func(window) (pad.Size, error)) ([]view, error) {
 	w, h = o.base(w, h)
 	var views []view
-	for _, s := range slices.Backward(slices.Sorted(slices.Values(o.Scales))) {
+	for _, s := range o.Scales {
 		v := view{w: scaled(w, s), h: scaled(h, s)}
 		v.windows = o.windows(v.w, v.h, pad.Size{})
 		if !v.whole() {
