@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -14,6 +16,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"t2sda/datasets"
+	"t2sda/export/predict"
+	"t2sda/graphs/engine"
+	"t2sda/graphs/engine/enginetest"
 	"t2sda/internal/raster"
 )
 
@@ -91,6 +96,33 @@ func TestEvaluateByHand(t *testing.T) {
 }
 
 var equateNaN = cmp.Comparer(func(a, b Score) bool { return same(float64(a), float64(b)) })
+
+// TestEvaluateViews: windows, sizes and mirror images give the same however many workers there are,
+// aligned with the logits' positions or not.
+func TestEvaluateViews(t *testing.T) {
+	o := exporttest.NanoOptions("segformer")
+	path := exporttest.NanoPredictor(t).Name()
+	s := exporttest.NewSet(t)
+	r := rand.New(rand.NewPCG(6, 6))
+	for i, size := range [][2]int{{2 * o.Width, o.Height}, {o.Width + 8, o.Height}, {o.Width + 3, o.Height + 1}, {o.Width / 2, o.Height / 2}, {2 * o.Width, o.Height}} {
+		img := exporttest.RandomImages(r, 1, size[0], size[1])[0]
+		s.Add(fmt.Sprintf("img%d", i), img, raster.NewLabels(img.W, img.H))
+	}
+	var counts [][]int64
+	for _, workers := range []int{1, 4} {
+		p := exporttest.Open(t, enginetest.Open(t, engine.Options{}), path, predict.Options{Inference: predict.Inference{
+			WindowWidth: o.Width, WindowHeight: o.Height, Overlap: 0.4, Scales: []float64{1, 1.5}, Flip: true,
+		}})
+		result, err := Evaluate(t.Context(), p, s.Open(), Options{Workers: workers})
+		if err != nil {
+			t.Fatal(err)
+		}
+		counts = append(counts, result.Confusion.counts)
+	}
+	if !slices.Equal(counts[0], counts[1]) {
+		t.Errorf("1 and 4 workers count %v and %v", counts[0], counts[1])
+	}
+}
 
 func TestEvaluateOneImageOfVoid(t *testing.T) {
 	p := exporttest.NanoPredictor(t)

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"errors"
 	"os"
 	"path/filepath"
@@ -93,6 +94,30 @@ func TestOpenModelWithChosenOutputs(t *testing.T) {
 	}
 	_, err = e.OpenModelWith(path, SessionOptions{Outputs: []string{"z"}})
 	wantError(t, err, path, `no output "z"`, `"wide", "y"`)
+}
+
+// A session may run another model than the one that was read; its name stays.
+func TestOpenModelEdited(t *testing.T) {
+	e := open(t, Options{})
+	path := filepath.Join(t.TempDir(), "read.onnx")
+	model := func(op string) []byte {
+		return newModel().node("n", op, "x", "y").in("x", Float32, 2).out("y", Float32, 2).bytes()
+	}
+	must(t, os.WriteFile(path, model("Neg"), 0o644))
+	for want, edited := range map[float32][]byte{-2: nil, 2: model("Abs")} {
+		s, err := e.OpenModelWith(path, SessionOptions{Edit: func(read []byte, metadata map[string]string) []byte {
+			if !bytes.Equal(read, model("Neg")) || len(metadata) > 0 {
+				t.Errorf("%d bytes are edited, with metadata %v", len(read), metadata)
+			}
+			return edited
+		}})
+		must(t, err)
+		got, err := s.Run(t.Context(), map[string]*Tensor{"x": tensor(t, []float32{1, 2}, 2)})
+		must(t, err)
+		if y := got["y"].Floats()[1]; y != want || s.Name() != "read" {
+			t.Errorf("session %s gives %v, want %v", s.Name(), y, want)
+		}
+	}
 }
 
 func TestElementTypesThatAreNotSupported(t *testing.T) {

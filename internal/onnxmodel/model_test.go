@@ -53,6 +53,25 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// TestAxes: dimensions by number and by name, and texts among a node's attributes.
+func TestAxes(t *testing.T) {
+	m := parsed(t, onnxtest.New().In("x", Float32, 1, -1).In("s", Float32).Out("y", Float32, 300, 2).Node("n", "Resize", "x", "y", "mode", "linear").Bytes())
+	for i, want := range [][]string{{"1", "free"}, nil} {
+		if have := m.Inputs[i].Axes(); !slices.Equal(have, want) {
+			t.Errorf("axes of %s are %q, want %q", m.Inputs[i].Name, have, want)
+		}
+	}
+	if have := m.Outputs[0].Axes(); !slices.Equal(have, []string{"300", "2"}) {
+		t.Errorf("axes %q", have)
+	}
+	if have := (Info{Name: "z", Type: Float32}).Axes(); have != nil {
+		t.Errorf("a value of any shape has axes %q", have)
+	}
+	if n := m.Nodes[0]; n.Text("mode", "nearest") != "linear" || n.Text("other", "none") != "none" {
+		t.Errorf("attributes of %+v", n)
+	}
+}
+
 func TestEdit(t *testing.T) {
 	m := parsed(t, example())
 	c := m.Clone()
