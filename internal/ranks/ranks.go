@@ -19,12 +19,16 @@ type Link interface {
 	// Exchange gives part i of src to rank i and fills part i of dst with what rank i
 	// gives; all parts have one length.
 	Exchange(dst, src []byte) error
+	// Split connects the ranks that give one color, which is at least 0, in their order.
+	Split(color int) (Link, error)
 }
 
 // Group is this process among its ranks. Nil is a process that is alone.
 type Group struct {
 	link   Link
 	nodes  []string // of ranks
+	levels []level  // in which sums are made, the first one first
+	order  string   // says so
 	block  []float32
 	ended  bool
 	silent error           // why the others are not spoken with any more; nil: they are
@@ -40,6 +44,9 @@ func New(link Link, node string) (*Group, error) {
 	}
 	for _, n := range names {
 		g.nodes = append(g.nodes, string(n))
+	}
+	if err := g.arrange(); err != nil {
+		return nil, err
 	}
 	return g, nil
 }

@@ -64,9 +64,10 @@ func (p *Pending) Next(add, keep func(slot int) error) error {
 // besides the values themselves.
 const MostAdded = 1 << 22
 
-// Add replaces x by its sum over the ranks, added up in the order of [Fold]: each rank
-// receives a part of everybody's x, folds it and gives the sum to all. So 2·(R−1)/R of x
-// leave and enter each of R ranks, as in a ring, and the order of additions is ours.
+// Add replaces x by its sum over the ranks, added up in the order of [Fold], level by level
+// ([Group.Levels]): each rank of a level receives a part of everybody's x, folds it, has it added
+// up by the next level and gives the sum to all. Of what R ranks of a level add up, 2·(R−1)/R
+// leave and enter each, as in a ring, and the order of additions is ours.
 func (g *Group) Add(x []float32) error {
 	if g.Size() == 1 {
 		return nil
@@ -98,17 +99,33 @@ func (g *Group) addBlock(x []float32) error {
 	if g.silent != nil {
 		return g.silent
 	}
-	if err := g.link.Exchange(Bytes(parts), Bytes(whole)); err != nil {
-		return err
-	}
-	Fold(size, func(i, j int) { AddTo(parts[i*part:(i+1)*part], parts[j*part:(j+1)*part]) })
-	if err := g.gather(Bytes(whole), Bytes(parts[:part])); err != nil {
+	if err := addUp(g.levels, whole, parts); err != nil {
 		return err
 	}
 	if part*size != len(x) {
 		copy(x, whole)
 	}
 	return nil
+}
+
+// addUp replaces x, which has as many parts as there are ranks, by its sum over those of all
+// levels. What other ranks give is kept in the first values of parts, which are as many as x;
+// the next level has those behind its first part.
+func addUp(levels []level, x, parts []float32) error {
+	if len(levels) == 0 {
+		return nil
+	}
+	link := levels[0].link
+	size, part := link.Size(), len(x)/link.Size()
+	if err := link.Exchange(Bytes(parts[:len(x)]), Bytes(x)); err != nil {
+		return err
+	}
+	Fold(size, func(i, j int) { AddTo(parts[i*part:(i+1)*part], parts[j*part:(j+1)*part]) })
+	sum := parts[:part]
+	if err := addUp(levels[1:], sum, parts[part:]); err != nil {
+		return err
+	}
+	return link.Gather(Bytes(x), Bytes(sum))
 }
 
 // AddTo adds src to dst, value by value.

@@ -9,21 +9,37 @@ import (
 	"t2sda/internal/ranks"
 )
 
-// Run calls f once for each of n ranks, at the same time, and returns their errors. A
-// rank that returns while others wait for it makes those fail.
+// Run calls f once for each of n ranks, of which two are of a node, at the same time, and
+// returns their errors. A rank that returns while others wait for it makes those fail.
 func Run(n int, f func(g *ranks.Group) error) []error {
-	m := &meeting{size: n, sent: make([][]byte, n)}
-	m.cond = sync.NewCond(&m.mu)
+	nodes := make([]string, n)
+	for rank := range nodes {
+		nodes[rank] = fmt.Sprintf("node-%d", rank/2)
+	}
+	return RunOn(nodes, f)
+}
+
+// RunOn is [Run] for ranks of these nodes.
+func RunOn(nodes []string, f func(g *ranks.Group) error) []error {
+	return Connect(len(nodes), func(l ranks.Link) error {
+		g, err := ranks.New(l, nodes[l.Rank()])
+		if err != nil {
+			return err
+		}
+		return f(g)
+	})
+}
+
+// Connect is [Run] for the links of ranks, before they are a group.
+func Connect(n int, f func(l ranks.Link) error) []error {
+	m := newMeeting(n)
 	errs := make([]error, n)
 	var wait sync.WaitGroup
 	for rank := range n {
 		wait.Go(func() {
-			defer m.leave()
-			g, err := ranks.New(&link{m, rank}, fmt.Sprintf("node-%d", rank/2))
-			if err == nil {
-				err = f(g)
-			}
-			errs[rank] = err
+			l := &link{m: m, rank: rank}
+			defer l.leave()
+			errs[rank] = f(l)
 		})
 	}
 	wait.Wait()
@@ -43,6 +59,13 @@ type meeting struct {
 	read    int
 	round   int
 	left    int
+	within  map[[2]int]*meeting // of ranks that have split off, by the round in which and their color
+}
+
+func newMeeting(size int) *meeting {
+	m := &meeting{size: size, sent: make([][]byte, size), within: map[[2]int]*meeting{}}
+	m.cond = sync.NewCond(&m.mu)
+	return m
 }
 
 // meet hands src over, waits for all and calls take with what they have sent.
@@ -87,8 +110,9 @@ func (m *meeting) leave() {
 
 // link is a rank's way to the meeting.
 type link struct {
-	m    *meeting
-	rank int
+	m     *meeting
+	rank  int
+	split []*link
 }
 
 func (l *link) Rank() int { return l.rank }
@@ -109,4 +133,38 @@ func (l *link) Exchange(dst, src []byte) error {
 			copy(dst[i*n:(i+1)*n], all[l.rank*n:(l.rank+1)*n])
 		}
 	})
+}
+
+func (l *link) Split(color int) (ranks.Link, error) {
+	child := &link{}
+	err := l.m.meet(l.rank, ranks.Bytes([]int64{int64(color)}), func(sent [][]byte) {
+		size := 0
+		for rank, theirs := range sent {
+			if string(theirs) != string(sent[l.rank]) {
+				continue
+			}
+			if rank == l.rank {
+				child.rank = size
+			}
+			size++
+		}
+		key := [2]int{l.m.round, color} // rounds do not go on before all have read
+		if l.m.within[key] == nil {
+			l.m.within[key] = newMeeting(size)
+		}
+		child.m = l.m.within[key]
+	})
+	if err != nil {
+		return nil, err
+	}
+	l.split = append(l.split, child)
+	return child, nil
+}
+
+// leave lets nobody wait for this rank, wherever it met others.
+func (l *link) leave() {
+	l.m.leave()
+	for _, child := range l.split {
+		child.leave()
+	}
 }
