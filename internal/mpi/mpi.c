@@ -16,6 +16,7 @@
 		int (*Comm_set_errhandler)(H, H);                       \
 		int (*Comm_rank)(H, int *);                             \
 		int (*Comm_size)(H, int *);                             \
+		int (*Comm_split)(H, int, int, H *);                    \
 		int (*Ibarrier)(H, H *);                                \
 		int (*Test)(H *, int *, void *);                        \
 		int (*Allgather)(const void *, int, H, void *, int, H, H); \
@@ -41,9 +42,9 @@ static int is_ompi;
 
 #define LOOK_UP_ALL(L)                                                              \
 	LOOK_UP(L, Init_thread) LOOK_UP(L, Comm_set_errhandler) LOOK_UP(L, Comm_rank) \
-	LOOK_UP(L, Comm_size) LOOK_UP(L, Ibarrier) LOOK_UP(L, Test)                 \
-	LOOK_UP(L, Allgather) LOOK_UP(L, Alltoall) LOOK_UP(L, Finalize)             \
-	LOOK_UP(L, Abort) LOOK_UP(L, Error_string)
+	LOOK_UP(L, Comm_size) LOOK_UP(L, Comm_split) LOOK_UP(L, Ibarrier)           \
+	LOOK_UP(L, Test) LOOK_UP(L, Allgather) LOOK_UP(L, Alltoall)                 \
+	LOOK_UP(L, Finalize) LOOK_UP(L, Abort) LOOK_UP(L, Error_string)
 
 static char *fault(const char *library, const char *what) {
 	char text[1024];
@@ -92,18 +93,24 @@ int t2s_init(void) {
 	return provided < THREAD_FUNNELED ? T2S_THREADS : 0;
 }
 
-int t2s_rank(int *rank) { return is_ompi ? ompi.Comm_rank(ompi.world, rank) : mpich.Comm_rank(mpich.world, rank); }
+t2s_comm t2s_world(void) { return (t2s_comm){ompi.world, mpich.world}; }
 
-int t2s_size(int *size) { return is_ompi ? ompi.Comm_size(ompi.world, size) : mpich.Comm_size(mpich.world, size); }
+int t2s_rank(t2s_comm c, int *rank) { return is_ompi ? ompi.Comm_rank(c.ompi, rank) : mpich.Comm_rank(c.mpich, rank); }
+
+int t2s_size(t2s_comm c, int *size) { return is_ompi ? ompi.Comm_size(c.ompi, size) : mpich.Comm_size(c.mpich, size); }
+
+int t2s_split(t2s_comm c, int color, int key, t2s_comm *out) {
+	return is_ompi ? ompi.Comm_split(c.ompi, color, key, &out->ompi) : mpich.Comm_split(c.mpich, color, key, &out->mpich);
+}
 
 // Looks in quick succession at first, then with sleeps that grow to this.
 #define QUICK 2000
 #define LONGEST_SLEEP_NS 1000000
 
-int t2s_meet(const volatile int *give_up) {
+int t2s_meet(t2s_comm c, const volatile int *give_up) {
 	void *request;
 	int number, done = 0;
-	int rc = is_ompi ? ompi.Ibarrier(ompi.world, &request) : mpich.Ibarrier(mpich.world, &number);
+	int rc = is_ompi ? ompi.Ibarrier(c.ompi, &request) : mpich.Ibarrier(c.mpich, &number);
 	struct timespec pause = {0, 20000};
 	for (int looks = 0; !rc; looks++) {
 		rc = is_ompi ? ompi.Test(&request, &done, ompi.ignore) : mpich.Test(&number, &done, mpich.ignore);
@@ -125,14 +132,14 @@ int t2s_meet(const volatile int *give_up) {
 	return rc;
 }
 
-int t2s_gather(void *dst, const void *src, int n) {
-	return is_ompi ? ompi.Allgather(src, n, ompi.byte, dst, n, ompi.byte, ompi.world)
-	               : mpich.Allgather(src, n, mpich.byte, dst, n, mpich.byte, mpich.world);
+int t2s_gather(t2s_comm c, void *dst, const void *src, int n) {
+	return is_ompi ? ompi.Allgather(src, n, ompi.byte, dst, n, ompi.byte, c.ompi)
+	               : mpich.Allgather(src, n, mpich.byte, dst, n, mpich.byte, c.mpich);
 }
 
-int t2s_exchange(void *dst, const void *src, int n) {
-	return is_ompi ? ompi.Alltoall(src, n, ompi.byte, dst, n, ompi.byte, ompi.world)
-	               : mpich.Alltoall(src, n, mpich.byte, dst, n, mpich.byte, mpich.world);
+int t2s_exchange(t2s_comm c, void *dst, const void *src, int n) {
+	return is_ompi ? ompi.Alltoall(src, n, ompi.byte, dst, n, ompi.byte, c.ompi)
+	               : mpich.Alltoall(src, n, mpich.byte, dst, n, mpich.byte, c.mpich);
 }
 
 int t2s_finalize(void) { return is_ompi ? ompi.Finalize() : mpich.Finalize(); }

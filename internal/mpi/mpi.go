@@ -20,15 +20,25 @@ import (
 	"unsafe"
 
 	"t2sda/internal/osthread"
+	"t2sda/internal/ranks"
 )
 
 // World is all ranks of the job. It implements [ranks.Link]. Its methods are for one
 // goroutine, but for GiveUp.
-type World struct {
-	library    string
+type World struct{ comm }
+
+// comm is ranks that speak with each other: all, or some that were split off.
+type comm struct {
+	*process
+	handle     C.t2s_comm
 	rank, size int
-	thread     *osthread.Thread // the one that started MPI: more, MPI need not allow
-	giveUp     *C.int           // in C's memory, which a call under way looks at
+}
+
+// process is what this process speaks with others by.
+type process struct {
+	library string
+	thread  *osthread.Thread // the one that started MPI: more, MPI need not allow
+	giveUp  *C.int           // in C's memory, which a call under way looks at
 }
 
 // errGaveUp is what a rank is left with that others let wait.
@@ -36,7 +46,8 @@ var errGaveUp = errors.New("other ranks do not answer, one of them may have ende
 
 // open loads one of the libraries, the first that is there, and starts MPI.
 func open(libraries []string) (*World, error) {
-	w := &World{thread: osthread.New(), giveUp: (*C.int)(C.calloc(1, C.size_t(unsafe.Sizeof(C.int(0)))))}
+	p := &process{thread: osthread.New(), giveUp: (*C.int)(C.calloc(1, C.size_t(unsafe.Sizeof(C.int(0)))))}
+	w := &World{comm{process: p}}
 	var err error
 	if w.thread.Call(func() { err = w.start(libraries) }); err != nil {
 		w.thread.Close()
@@ -66,19 +77,25 @@ func (w *World) start(libraries []string) error {
 	} else if rc != 0 {
 		return w.fault("MPI_Init_thread", rc)
 	}
+	w.handle = C.t2s_world()
+	return w.count()
+}
+
+// count asks how many ranks there are, and which of them this is.
+func (c *comm) count() error {
 	var rank, size C.int
-	if rc := C.t2s_rank(&rank); rc != 0 {
-		return w.fault("MPI_Comm_rank", rc)
+	if rc := C.t2s_rank(c.handle, &rank); rc != 0 {
+		return c.fault("MPI_Comm_rank", rc)
 	}
-	if rc := C.t2s_size(&size); rc != 0 {
-		return w.fault("MPI_Comm_size", rc)
+	if rc := C.t2s_size(c.handle, &size); rc != 0 {
+		return c.fault("MPI_Comm_size", rc)
 	}
-	w.rank, w.size = int(rank), int(size)
+	c.rank, c.size = int(rank), int(size)
 	return nil
 }
 
 // fault is a call's error; nil for 0.
-func (w *World) fault(what string, rc C.int) error {
+func (p *process) fault(what string, rc C.int) error {
 	switch rc {
 	case 0:
 		return nil
@@ -87,47 +104,62 @@ func (w *World) fault(what string, rc C.int) error {
 	}
 	var text [1024]C.char
 	C.t2s_text(rc, &text[0])
-	return fmt.Errorf("%s (%s): %s", what, w.library, C.GoString(&text[0]))
+	return fmt.Errorf("%s (%s): %s", what, p.library, C.GoString(&text[0]))
 }
 
 // Rank implements [ranks.Link].
-func (w *World) Rank() int { return w.rank }
+func (c *comm) Rank() int { return c.rank }
 
 // Size implements [ranks.Link].
-func (w *World) Size() int { return w.size }
+func (c *comm) Size() int { return c.size }
 
 // mostBytes is what one call of MPI moves for each rank at most: it counts in 32 bits.
 const mostBytes = 1 << 30
 
 // together waits for the other ranks and then calls MPI for n bytes of each.
-func (w *World) together(what string, n int, f func() C.int) (err error) {
+func (c *comm) together(what string, n int, f func() C.int) (err error) {
 	if n > mostBytes {
 		return fmt.Errorf("%s: %d bytes of each rank are more than one call moves", what, n)
 	}
-	w.thread.Call(func() {
-		if err = w.fault("MPI_Ibarrier", C.t2s_meet(w.giveUp)); err == nil {
-			err = w.fault(what, f())
+	c.thread.Call(func() {
+		if err = c.fault("MPI_Ibarrier", C.t2s_meet(c.handle, c.giveUp)); err == nil {
+			err = c.fault(what, f())
 		}
 	})
 	return err
 }
 
 // Gather implements [ranks.Link].
-func (w *World) Gather(dst, src []byte) error {
+func (c *comm) Gather(dst, src []byte) error {
 	if len(src) == 0 {
 		return nil
 	}
-	return w.together("MPI_Allgather", len(src), func() C.int {
-		return C.t2s_gather(unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), C.int(len(src)))
+	return c.together("MPI_Allgather", len(src), func() C.int {
+		return C.t2s_gather(c.handle, unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), C.int(len(src)))
 	})
 }
 
 // Exchange implements [ranks.Link].
-func (w *World) Exchange(dst, src []byte) error {
-	n := len(src) / w.size
-	return w.together("MPI_Alltoall", n, func() C.int {
-		return C.t2s_exchange(unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), C.int(n))
+func (c *comm) Exchange(dst, src []byte) error {
+	n := len(src) / c.size
+	return c.together("MPI_Alltoall", n, func() C.int {
+		return C.t2s_exchange(c.handle, unsafe.Pointer(&dst[0]), unsafe.Pointer(&src[0]), C.int(n))
 	})
+}
+
+// Split implements [ranks.Link].
+func (c *comm) Split(color int) (ranks.Link, error) {
+	part := &comm{process: c.process}
+	err := c.together("MPI_Comm_split", 0, func() C.int {
+		return C.t2s_split(c.handle, C.int(color), C.int(c.rank), &part.handle)
+	})
+	if err == nil {
+		c.thread.Call(func() { err = part.count() })
+	}
+	if err != nil {
+		return nil, err
+	}
+	return part, nil
 }
 
 // GiveUp makes waiting for other ranks, now and later, an error.

@@ -14,15 +14,25 @@ char *t2s_load(const char *library);
 #define T2S_THREADS -1 // the library was built without support for threads
 #define T2S_GAVE_UP -2 // *give_up became true while others were waited for
 
+// Ranks that speak with each other, as the loaded library knows them.
+typedef struct {
+	void *ompi;
+	int mpich;
+} t2s_comm;
+
 int t2s_init(void);
-int t2s_rank(int *rank);
-int t2s_size(int *size);
+t2s_comm t2s_world(void); // all of the job
+int t2s_rank(t2s_comm c, int *rank);
+int t2s_size(t2s_comm c, int *size);
+
+// t2s_split makes one of those that give the same color, in the order of keys.
+int t2s_split(t2s_comm c, int color, int key, t2s_comm *out);
 
 // t2s_meet waits until all ranks are here. It sleeps between looks, so that ranks that are
 // early leave their processor to others.
-int t2s_meet(const volatile int *give_up);
-int t2s_gather(void *dst, const void *src, int bytes);
-int t2s_exchange(void *dst, const void *src, int bytes);
+int t2s_meet(t2s_comm c, const volatile int *give_up);
+int t2s_gather(t2s_comm c, void *dst, const void *src, int bytes);
+int t2s_exchange(t2s_comm c, void *dst, const void *src, int bytes);
 int t2s_finalize(void);
 int t2s_abort(int code);
 

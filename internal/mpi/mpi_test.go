@@ -1,9 +1,9 @@
 package mpi
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"slices"
 	"strings"
@@ -19,12 +19,29 @@ const rankEnv = "T2SDA_TEST_RANK"
 
 // parts are what ranks of tests do.
 var parts = map[string]func(w *World, g *ranks.Group) error{
-	"sums": sums,
+	"sums":         sums,
+	"sums by node": sumsByNode,
 	"dies": func(_ *World, g *ranks.Group) error {
 		if g.Rank() == 1 {
 			os.Exit(7) // without a word to the others
 		}
 		return g.Agree(nil)
+	},
+	"dies by node": func(_ *World, g *ranks.Group) error {
+		if g.Rank() == 3 {
+			os.Exit(7)
+		}
+		return g.Add(make([]float32, 100))
+	},
+	"gives up by node": func(w *World, g *ranks.Group) error {
+		if g.Rank() == 3 {
+			time.Sleep(20 * time.Second) // until it is killed
+		}
+		time.AfterFunc(100*time.Millisecond, w.GiveUp)
+		err := g.Add(make([]float32, 100))
+		fmt.Println(err)
+		w.Abort(9)
+		return err
 	},
 	"gives up": func(w *World, g *ranks.Group) error {
 		if g.Rank() == 1 {
@@ -43,22 +60,27 @@ func TestMain(m *testing.M) {
 	if part == "" {
 		os.Exit(m.Run())
 	}
-	if err := beRank(parts[part]); err != nil {
+	if err := beRank(part); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
 }
 
-func beRank(f func(w *World, g *ranks.Group) error) error {
+// beRank is a rank of this machine, or as if every two ranks had one of their own.
+func beRank(part string) error {
 	w, err := Start(os.Getenv)
 	if err != nil || w == nil {
 		return fmt.Errorf("no world: %w", err)
 	}
-	g, err := ranks.New(w, "here")
+	node := "here"
+	if strings.HasSuffix(part, " by node") {
+		node = fmt.Sprint("node-", w.Rank()/2)
+	}
+	g, err := ranks.New(w, node)
 	if err != nil {
 		return err
 	}
-	return errors.Join(f(w, g), w.Close())
+	return errors.Join(parts[part](w, g), w.Close())
 }
 
 // sums adds more than a block up and gathers.
@@ -85,6 +107,30 @@ func sums(_ *World, g *ranks.Group) error {
 	return nil
 }
 
+// sumsByNode adds values up whose sum has other bits in other orders.
+func sumsByNode(_ *World, g *ranks.Group) error {
+	const n = 100_003
+	sums := make([][]float32, g.Size())
+	for r := range sums {
+		sums[r] = make([]float32, n)
+		for i := range sums[r] {
+			sums[r][i] = float32(math.Exp(float64((i+1)*(r+3)%37 - 18)))
+		}
+	}
+	x := slices.Clone(sums[g.Rank()])
+	ranks.Fold(len(sums), func(i, j int) { ranks.AddTo(sums[i], sums[j]) })
+	if err := g.Add(x); err != nil {
+		return err
+	}
+	if !slices.Equal(x, sums[0]) {
+		return fmt.Errorf("rank %d has another sum", g.Rank())
+	}
+	if g.Leads() {
+		fmt.Println("added up", g.Order())
+	}
+	return nil
+}
+
 // start runs a part on so many ranks and returns what they say.
 func start(t *testing.T, part string, size int) (string, error) {
 	t.Helper()
@@ -103,20 +149,34 @@ func TestRanks(t *testing.T) {
 	}
 }
 
+// TestByNode: ranks as if of several machines come to the bits of a fold over all.
+func TestByNode(t *testing.T) {
+	for size, want := range map[int]string{4: "within each of 2 nodes first, by 2 ranks each", 6: "within each of 3 nodes first, by 2", 3: "by all ranks at once: node-0 has 2 and node-1 1 of them"} {
+		text, err := start(t, "sums by node", size)
+		if err != nil || !strings.Contains(text, "added up "+want) {
+			t.Errorf("%d ranks: %v\n%s", size, err, text)
+		}
+	}
+}
+
 // TestRankDies: the others do not wait for ever, and the launcher says which it was.
 func TestRankDies(t *testing.T) {
-	begin := time.Now()
-	text, err := start(t, "dies", 2)
-	if err == nil || !strings.Contains(text, "1") || time.Since(begin) > 20*time.Second {
-		t.Errorf("after %v: %v\n%s", time.Since(begin), err, text)
+	for part, size := range map[string]int{"dies": 2, "dies by node": 4} {
+		begin := time.Now()
+		text, err := start(t, part, size)
+		if err == nil || !strings.Contains(text, fmt.Sprintf(",1],%d]", size-1)) || time.Since(begin) > 20*time.Second {
+			t.Errorf("%s: after %v: %v\n%s", part, time.Since(begin), err, text)
+		}
 	}
 }
 
 func TestGiveUp(t *testing.T) {
-	begin := time.Now()
-	text, err := start(t, "gives up", 2)
-	if err == nil || !bytes.Contains([]byte(text), []byte(errGaveUp.Error())) || time.Since(begin) > 15*time.Second {
-		t.Errorf("after %v: %v\n%s", time.Since(begin), err, text)
+	for part, size := range map[string]int{"gives up": 2, "gives up by node": 4} {
+		begin := time.Now()
+		text, err := start(t, part, size)
+		if err == nil || !strings.Contains(text, errGaveUp.Error()) || time.Since(begin) > 15*time.Second {
+			t.Errorf("%s: after %v: %v\n%s", part, time.Since(begin), err, text)
+		}
 	}
 }
 

@@ -219,8 +219,13 @@ func TestBytesOfNodes(t *testing.T) {
 		nodes []string
 		of    func(ranks, each float64) float64 // n
 	}{
-		{on(2, 2), byNodeFirst}, {on(4, 4), byNodeFirst}, {on(2, 2, 2, 2), byNodeFirst}, {on(2, 2, 2), byNodeFirst},
-		{on(3, 3), atOnce}, {[]string{"a", "b", "a", "b"}, atOnce}, {on(1, 1), atOnce},
+		{on(2, 2), byNodeFirst},
+		{on(4, 4), byNodeFirst},
+		{on(2, 2, 2, 2), byNodeFirst},
+		{on(2, 2, 2), byNodeFirst},
+		{on(3, 3), atOnce},
+		{[]string{"a", "b", "a", "b"}, atOnce},
+		{on(1, 1), atOnce},
 	} {
 		size, left := len(k.nodes), make([]int64, len(k.nodes))
 		succeed(t, rankstest.Connect(size, func(l ranks.Link) error {
