@@ -128,6 +128,33 @@ func TestRanks(t *testing.T) {
 	stopped.equals(t, one, iterations)
 }
 
+// TestNodes: four ranks of two machines, or of machines that they are not placed on one after
+// the other, come to the bits of one process; people hear how sums are made.
+func TestNodes(t *testing.T) {
+	enginetest.Isolate(t)
+	if err := exec.CommandContext(t.Context(), "unshare", "-u", "hostname", "node-0").Run(); err != nil {
+		t.Skipf("needs machines' names of its own, by unshare -u: %v", err)
+	}
+	folder := t.TempDir()
+	settings := []string{"train.iterations=3", "train.batch=1", "train.accumulate=4"}
+	one := trained(t, folder, 1, "one", trainWords("one", settings...)...)
+	for name, k := range map[string]struct{ node, want string }{
+		"nodes": {"rank / 2", "gradients are added up within each of 2 nodes first, by 2 ranks each, then between nodes"},
+		"robin": {"rank % 2", "gradients are added up by all ranks at once: the ranks of node-0 do not follow one another"},
+	} {
+		j := newJob(t, folder, 4, name, trainWords(name, settings...)...)
+		at := slices.Index(j.Args, os.Args[0])
+		j.Args = slices.Insert(j.Args, at, "unshare", "-u", "sh", "-c", "rank=$OMPI_COMM_WORLD_RANK; hostname node-$(("+k.node+`)) && exec "$0" "$@"`)
+		if err := j.Run(); err != nil {
+			t.Fatalf("%s: %v\n%s", name, err, &j.said)
+		}
+		if strings.Count(j.said.String(), k.want) != 1 {
+			t.Errorf("%s: it says %s", name, &j.said)
+		}
+		j.equals(t, one, 3)
+	}
+}
+
 // TestRanksHRDA: of networks of two resolutions, whose evaluations go by windows, two
 // ranks, of which one has an image more, find what one process finds.
 func TestRanksHRDA(t *testing.T) {

@@ -61,6 +61,7 @@ func (o Options) connect(ctx context.Context, cfg configs.Config, e *engine.Engi
 	if why != "" {
 		o.Log.Warn("gradients pass through the host's memory, as runtime.exchange=mpi says without this warning: " + why)
 	}
+	o.Log.Info("gradients are added up " + g.Order())
 	if !use {
 		return nil, end, nil
 	}

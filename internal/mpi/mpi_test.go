@@ -19,40 +19,39 @@ const rankEnv = "T2SDA_TEST_RANK"
 
 // parts are what ranks of tests do.
 var parts = map[string]func(w *World, g *ranks.Group) error{
-	"sums":         sums,
-	"sums by node": sumsByNode,
-	"dies": func(_ *World, g *ranks.Group) error {
-		if g.Rank() == 1 {
-			os.Exit(7) // without a word to the others
-		}
-		return g.Agree(nil)
-	},
-	"dies by node": func(_ *World, g *ranks.Group) error {
-		if g.Rank() == 3 {
+	"sums":             sums,
+	"sums by node":     sumsByNode,
+	"dies":             dies(1, agree),
+	"dies by node":     dies(3, add),
+	"gives up":         givesUp(1, agree),
+	"gives up by node": givesUp(3, add),
+}
+
+func agree(g *ranks.Group) error { return g.Agree(nil) }
+func add(g *ranks.Group) error   { return g.Add(make([]float32, 100)) }
+
+// dies is a rank that ends without a word to the others, which wait for it.
+func dies(rank int, wait func(g *ranks.Group) error) func(w *World, g *ranks.Group) error {
+	return func(_ *World, g *ranks.Group) error {
+		if g.Rank() == rank {
 			os.Exit(7)
 		}
-		return g.Add(make([]float32, 100))
-	},
-	"gives up by node": func(w *World, g *ranks.Group) error {
-		if g.Rank() == 3 {
+		return wait(g)
+	}
+}
+
+// givesUp is a rank that lets the others wait until they give up.
+func givesUp(rank int, wait func(g *ranks.Group) error) func(w *World, g *ranks.Group) error {
+	return func(w *World, g *ranks.Group) error {
+		if g.Rank() == rank {
 			time.Sleep(20 * time.Second) // until it is killed
 		}
 		time.AfterFunc(100*time.Millisecond, w.GiveUp)
-		err := g.Add(make([]float32, 100))
+		err := wait(g)
 		fmt.Println(err)
 		w.Abort(9)
 		return err
-	},
-	"gives up": func(w *World, g *ranks.Group) error {
-		if g.Rank() == 1 {
-			time.Sleep(20 * time.Second) // until it is killed
-		}
-		time.AfterFunc(100*time.Millisecond, w.GiveUp)
-		err := g.Agree(nil)
-		fmt.Println(err)
-		w.Abort(9)
-		return err
-	},
+	}
 }
 
 func TestMain(m *testing.M) {

@@ -89,17 +89,51 @@ func sameSums(g *ranks.Group, w ranks.Wire, e *engine.Engine, arena newArena, n,
 	return nil
 }
 
+// leaving counts the values that a rank sends to other nodes.
+type leaving struct {
+	ranks.Wire
+	nodes []string
+	rank  int
+	count int
+}
+
+func (w *leaving) Swap(send, receive []ranks.Part) error {
+	for _, p := range send {
+		if w.nodes[p.Rank] != w.nodes[w.rank] {
+			w.count += p.Len
+		}
+	}
+	return w.Wire.Swap(send, receive)
+}
+
 // TestExchange: ranks' sums have the bits of those that pass through the host, also where the
-// last ranks have nothing to add up and where there are several blocks.
+// last ranks have nothing to add up and where there are several blocks. Of n values 2·(N−1)/N·n
+// leave each of N nodes, and L times as many where ranks add up at once.
 func TestExchange(t *testing.T) {
 	library := standIn(t)
+	nodes := rankstest.Nodes
 	for _, k := range []struct {
-		size, n, part int
-		device        bool // memory is the engine's, else guarded
-	}{{1, 5, 64, false}, {2, 1, 64, true}, {3, 1000, 448, false}, {3, 1000, 64, true}, {4, 130, 64, false}} {
-		engines := onCPUs(t, k.size)
-		join := joiner(t, library, k.size, onHostStream)
-		errs := rankstest.Run(k.size, func(g *ranks.Group) (err error) {
+		nodes   []string
+		n, part int
+		device  bool // memory is the engine's, else guarded
+		times   int  // 2·(N−1)·n, so many values leave all nodes together
+	}{
+		{nodes(1, 1), 5, 64, false, 1},
+		{nodes(2, 2), 1, 64, true, 1},
+		{nodes(3, 3), 1000, 448, false, 1},
+		{nodes(3, 1), 1000, 64, true, 1},
+		{nodes(4, 2), 130, 64, false, 1},
+		{nodes(4, 2), 1000, 64, true, 1},
+		{nodes(8, 4), 3000, 64, false, 1},
+		{nodes(8, 2), 1, 64, true, 1},
+		{nodes(6, 2), 700, 64, false, 1},
+		{nodes(6, 3), 700, 64, false, 3},
+		{[]string{"a", "b", "a", "b"}, 700, 64, false, 2},
+	} {
+		size := len(k.nodes)
+		engines, left := onCPUs(t, size), make([]int, size)
+		join := joiner(t, library, size, onHostStream)
+		errs := rankstest.RunOn(k.nodes, func(g *ranks.Group) (err error) {
 			comm, err := join(g.Rank())
 			if err != nil {
 				return err
@@ -109,10 +143,21 @@ func TestExchange(t *testing.T) {
 			if k.device {
 				arena = arenasOf(e)
 			}
-			return sameSums(g, comm, e, arena, k.n, k.part)
+			w := &leaving{comm, k.nodes, g.Rank(), 0}
+			err = sameSums(g, w, e, arena, k.n, k.part)
+			left[g.Rank()] = w.count
+			return err
 		})
 		if err := errors.Join(errs...); err != nil {
 			t.Errorf("%+v: %v", k, err)
+		}
+		have := 0
+		for _, count := range left {
+			have += count
+		}
+		distinct := slices.Compact(slices.Sorted(slices.Values(k.nodes)))
+		if want := 2 * (len(distinct) - 1) * k.n * k.times; have != want {
+			t.Errorf("%+v: %d values leave nodes, want %d", k, have, want)
 		}
 	}
 }
@@ -128,7 +173,7 @@ func TestWire(t *testing.T) {
 	for _, k := range []struct {
 		size, micros int
 		arena        newArena // nil: the device's
-	}{{2, 4, nil}, {3, 3, guarded}} {
+	}{{2, 4, nil}, {3, 3, guarded}, {4, 8, guarded}} {
 		c := small()
 		c.Method, c.Train.Accumulate, c.Train.Batch, c.Runtime.State = method, k.micros, 1, "device"
 		engines := onCPUs(t, k.size)

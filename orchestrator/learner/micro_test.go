@@ -197,7 +197,8 @@ func TestRanksAreMicroBatches(t *testing.T) {
 }
 
 // TestShares: where each rank has as many micro-batches, a power of two of them, bits do
-// not depend on how many ranks there are; else the order of a few additions does.
+// not depend on how many ranks there are, four of which are of two nodes here; else the order
+// of a few additions does.
 func TestShares(t *testing.T) {
 	for _, k := range []struct {
 		micros, ranks int

@@ -12,11 +12,16 @@ import (
 // Run calls f once for each of n ranks, of which two are of a node, at the same time, and
 // returns their errors. A rank that returns while others wait for it makes those fail.
 func Run(n int, f func(g *ranks.Group) error) []error {
+	return RunOn(Nodes(n, 2), f)
+}
+
+// Nodes are those of n ranks of which each node has so many, one after the other.
+func Nodes(n, each int) []string {
 	nodes := make([]string, n)
 	for rank := range nodes {
-		nodes[rank] = fmt.Sprintf("node-%d", rank/2)
+		nodes[rank] = fmt.Sprintf("node-%d", rank/each)
 	}
-	return RunOn(nodes, f)
+	return nodes
 }
 
 // RunOn is [Run] for ranks of these nodes.
