@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 
+	"t2sda/internal/ranks"
 	"t2sda/internal/texttable"
 	"t2sda/orchestrator/learner"
 )
@@ -35,15 +36,30 @@ func (l Links) Ring(bytes int64) float64 {
 	return 2 * (r - 1) * (float64(bytes)/r/l.slowest() + l.Latency)
 }
 
-// TwoSteps is the time, s, of a sum in a fixed order, as [ranks.Group.Add] has it: each rank
-// sends a part to each other one and then the sum of its part, all ranks of a node through
-// the node's one link, so many bytes at a time.
-func (l Links) TwoSteps(bytes, block int64) float64 {
+// AtOnce is the time, s, of a sum in a fixed order that ranks make who are placed anyhow
+// ([ranks.Group.Add]): each sends a part to each other one and then the sum of its part, all
+// ranks of a node through the node's one link, so many bytes at a time.
+func (l Links) AtOnce(bytes, block int64) float64 {
 	r, k := float64(l.Ranks), float64(l.inside())
 	part := float64(bytes) / r
-	steps := float64((bytes + block - 1) / block)
-	return 2 * (max((k-1)*part/l.Inside, k*(r-k)*part/l.Between) + steps*(r-1)*l.Latency)
+	return 2 * (max((k-1)*part/l.Inside, k*(r-k)*part/l.Between) + steps(bytes, block)*(r-1)*l.Latency)
 }
+
+// ByNode is the time, s, of the same sum where the ranks of a node add up with each other first,
+// and then each its part with those of the other nodes. It is that of [Links.AtOnce] where they
+// do not.
+func (l Links) ByNode(bytes, block int64) float64 {
+	nodes, each := l.Ranks/l.inside(), l.inside()
+	if l.Ranks%each != 0 || !ranks.Nests(nodes, each) {
+		return l.AtOnce(bytes, block)
+	}
+	n, k := float64(nodes), float64(each)
+	transfers := (k-1)/k/l.Inside + (n-1)/n/l.Between
+	return 2 * (float64(bytes)*transfers + steps(bytes, block)*(k-1+n-1)*l.Latency)
+}
+
+// steps is how often so many bytes are added up.
+func steps(bytes, block int64) float64 { return float64((bytes + block - 1) / block) }
 
 // Gather is the time, s, until all ranks have what each tells, by a ring.
 func (l Links) Gather(each int64) float64 {
@@ -72,18 +88,24 @@ type Network struct {
 // Cost writes a table of what an iteration takes that computes for so many seconds, by
 // numbers of ranks and, where those are of several nodes, networks. Of l the ranks and the
 // link between nodes are the table's. Nothing is taken to overlap.
-func Cost(w io.Writer, t learner.Traffic, compute float64, l Links, ranks []int, networks []Network) error {
-	rows := [][]string{{"ranks", "between nodes", "gradients, ring", "gradients, two steps", "the rest", "iteration, ring", "efficiency", "two steps", "efficiency"}}
-	for _, l.Ranks = range ranks {
+func Cost(w io.Writer, t learner.Traffic, compute float64, l Links, sizes []int, networks []Network) error {
+	rows := [][]string{{"ranks", "between nodes", "gradients, ring", "by node", "at once", "the rest", "iteration, ring", "efficiency", "by node", "efficiency", "at once", "efficiency"}}
+	for _, l.Ranks = range sizes {
 		over := networks
 		if l.Ranks <= l.PerNode {
 			over = []Network{{"–", l.Inside}}
 		}
 		for _, n := range over {
 			l.Between = n.Between
-			ring, two, rest := l.Ring(t.Gradients), l.TwoSteps(t.Gradients, t.Block), l.Others(t)
-			row := []string{fmt.Sprint(l.Ranks), n.Name, seconds(ring), seconds(two), seconds(rest)}
-			for _, all := range []float64{compute + ring + rest, compute + two + rest} {
+			sums := []float64{l.Ring(t.Gradients), l.ByNode(t.Gradients, t.Block), l.AtOnce(t.Gradients, t.Block)}
+			rest := l.Others(t)
+			row := []string{fmt.Sprint(l.Ranks), n.Name}
+			for _, s := range sums {
+				row = append(row, seconds(s))
+			}
+			row = append(row, seconds(rest))
+			for _, s := range sums {
+				all := compute + s + rest
 				row = append(row, seconds(all), fmt.Sprintf("%.0f %%", 100*compute/all))
 			}
 			rows = append(rows, row)
