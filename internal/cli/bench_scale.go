@@ -107,7 +107,8 @@ func benchCostCommand() *cobra.Command {
 		Short: "Work out what an iteration takes on a cluster",
 		Long: `Work out what an iteration takes on a cluster, as a table in Markdown: seconds of
 computing, which you have measured, and of exchange, by what the configuration's ranks
-tell each other and what the links carry. Nothing is taken to overlap.`,
+tell each other and what the links carry. Nothing is taken to overlap. Gradients are summed up
+in three ways: by a ring, as ranks do who are placed node by node, and as others do, at once.`,
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd, args) },
 	}
 	addPreset(cmd, &f.preset, "gta5-cityscapes")
