@@ -21,6 +21,7 @@ const rankEnv = "T2SDA_TEST_RANK"
 var parts = map[string]func(w *World, g *ranks.Group) error{
 	"sums":             sums,
 	"sums by node":     sumsByNode,
+	"timed":            timed,
 	"dies":             dies(1, agree),
 	"dies by node":     dies(3, add),
 	"gives up":         givesUp(1, agree),
@@ -130,8 +131,35 @@ func sumsByNode(_ *World, g *ranks.Group) error {
 	return nil
 }
 
+// timed sums up by ranks of this machine and as if of two, in turn, and tells the medians.
+func timed(w *World, g *ranks.Group) error {
+	byNode, err := ranks.New(w, fmt.Sprint("node-", w.Rank()/2))
+	if err != nil {
+		return err
+	}
+	const rounds = 21
+	x := make([]float32, 84<<18) // 84 MiB
+	var seconds [2][]float64
+	for range rounds {
+		for i, g := range []*ranks.Group{g, byNode} {
+			begin := time.Now()
+			if err := g.Add(x); err != nil {
+				return err
+			}
+			seconds[i] = append(seconds[i], time.Since(begin).Seconds())
+		}
+	}
+	if g.Leads() {
+		for i := range seconds {
+			slices.Sort(seconds[i])
+		}
+		fmt.Println("seconds:", seconds[0][rounds/2], seconds[1][rounds/2])
+	}
+	return nil
+}
+
 // start runs a part on so many ranks and returns what they say.
-func start(t *testing.T, part string, size int) (string, error) {
+func start(t testing.TB, part string, size int) (string, error) {
 	t.Helper()
 	cmd := mpitest.Command(t, size, os.Args[0])
 	cmd.Env = append(cmd.Env, rankEnv+"="+part)
@@ -237,5 +265,19 @@ func TestWithout(t *testing.T) {
 	have := Without([]string{"HOME=/", "OMPI_COMM_WORLD_SIZE=2", "PMIX_RANK=1", "RANK=1", "OMPI_MCA_btl=tcp", "SLURM_STEP_NUM_TASKS=2"})
 	if want := []string{"HOME=/", "OMPI_MCA_btl=tcp"}; !slices.Equal(have, want) {
 		t.Errorf("%v, want %v", have, want)
+	}
+}
+
+// BenchmarkSum times sums of 84 MiB by four ranks of one machine: at once, and by node as if
+// there were two.
+func BenchmarkSum(b *testing.B) {
+	for b.Loop() {
+		text, err := start(b, "timed", 4)
+		var atOnce, byNode float64
+		if _, scanErr := fmt.Sscanf(text, "seconds: %g %g", &atOnce, &byNode); err != nil || scanErr != nil {
+			b.Fatalf("%v\n%s", err, text)
+		}
+		b.ReportMetric(1e3*atOnce, "ms-at-once")
+		b.ReportMetric(1e3*byNode, "ms-by-node")
 	}
 }

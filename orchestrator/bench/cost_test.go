@@ -24,7 +24,8 @@ func TestLinks(t *testing.T) {
 	nodes := Links{Ranks: 4, PerNode: 2, Inside: 100, Between: 10}
 	near("ring over nodes", nodes.Ring(800), 2*3*20)
 	near("at once over nodes", nodes.AtOnce(800, 800), 2*2*2*200/10.0) // of each of two ranks, to each of two others
-	near("by node", nodes.ByNode(800, 800), 2*(400/100.0+2*200/10.0)) // half of it to the other of the node; of two ranks a quarter each to the other node
+	// A half to the other rank of the node, and of both ranks a quarter to the other node.
+	near("by node", nodes.ByNode(800, 800), 2*(400/100.0+2*200/10.0))
 	near("by node, three nodes", Links{Ranks: 6, PerNode: 2, Inside: 100, Between: 10}.ByNode(1200, 1200), 2*(600/100.0+2*2*200/10.0))
 	for _, odd := range []Links{{Ranks: 6, PerNode: 3, Inside: 100, Between: 10}, {Ranks: 6, PerNode: 4, Inside: 100, Between: 10}} {
 		near("ranks that do not divide into nodes", odd.ByNode(1200, 1200), odd.AtOnce(1200, 1200))
