@@ -11,11 +11,12 @@ import (
 
 // OpenBytes is [Open] of a model of t2sda that is no file yet; name is for errors.
 func OpenBytes(e *engine.Engine, name string, model []byte) (*Predictor, error) {
-	s, err := e.NewSessionWith(name, model, Options{}.session())
+	session, whole := Options{}.session()
+	s, err := e.NewSessionWith(name, model, session)
 	if err != nil {
 		return nil, err
 	}
-	p, err := newPredictor(s, name, Options{})
+	p, err := newPredictor(s, name, Options{}, whole)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

@@ -29,6 +29,7 @@ type Predictor struct {
 	meta     Metadata
 	in       input
 	out      engine.IOInfo
+	whole    []int // the output's shape by the model, where that is run unenlarged
 	reading  reading
 	infer    Inference
 	verbatim bool // the input is an image as it is
@@ -47,11 +48,12 @@ func Open(e *engine.Engine, path string) (*Predictor, error) { return OpenWith(e
 // of any stride, scores of one channel or a label map. Close frees it. Errors name the file and
 // what is wrong with it.
 func OpenWith(e *engine.Engine, path string, o Options) (*Predictor, error) {
-	s, err := e.OpenModelWith(path, o.session())
+	session, whole := o.session()
+	s, err := e.OpenModelWith(path, session)
 	if err != nil {
 		return nil, err
 	}
-	p, err := newPredictor(s, path, o)
+	p, err := newPredictor(s, path, o, whole)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -60,9 +62,11 @@ func OpenWith(e *engine.Engine, path string, o Options) (*Predictor, error) {
 }
 
 // session returns what a session of the model is to compute: one output where it is known which
-// and, for images that take several runs, at the logits' own size, see [unenlarged].
-func (o Options) session() engine.SessionOptions {
-	s := engine.SessionOptions{Choose: chosen}
+// and, for images that take several runs, at the logits' own size, see [unenlarged]. When the
+// session is open, whole holds the shape that the model itself has for that output, -1 for a free
+// dimension; nil if it is run as it is.
+func (o Options) session() (s engine.SessionOptions, whole *[]int) {
+	s, whole = engine.SessionOptions{Choose: chosen}, new([]int)
 	if o.Output != "" {
 		s = engine.SessionOptions{Outputs: []string{o.Output}}
 	}
@@ -80,17 +84,21 @@ func (o Options) session() engine.SessionOptions {
 		if infer.direct() {
 			return nil
 		}
-		return unenlarged(model, output)
+		edited, dims := unenlarged(model, output)
+		*whole = dims
+		return edited
 	}
-	return s
+	return s, whole
 }
 
 // New serves a session of a model that t2sda exported. The session stays the
 // caller's to close, after the predictor.
-func New(s *engine.Session) (*Predictor, error) { return newPredictor(s, s.Name(), Options{}) }
+func New(s *engine.Session) (*Predictor, error) {
+	return newPredictor(s, s.Name(), Options{}, new([]int))
+}
 
-func newPredictor(s *engine.Session, name string, o Options) (*Predictor, error) {
-	p := &Predictor{session: s, name: name, infer: o.Inference, known: map[pad.Size]shapes{}, alike: map[company]bool{}}
+func newPredictor(s *engine.Session, name string, o Options, whole *[]int) (*Predictor, error) {
+	p := &Predictor{session: s, name: name, infer: o.Inference, whole: *whole, known: map[pad.Size]shapes{}, alike: map[company]bool{}}
 	if err := p.read(s, o.Form); err != nil {
 		return nil, fmt.Errorf("model %s: %w", name, err)
 	}
@@ -158,8 +166,12 @@ func (p *Predictor) readOutput(outputs []engine.IOInfo, f Form) (err error) {
 	default:
 		return fmt.Errorf("output %q holds %v, want logits, or a label map of whole numbers", p.out.Name, p.out.DType)
 	}
-	if p.out.IsStatic() {
-		_, err = p.reading.grid(p.out.Name, p.out.DType, p.out.Dims)
+	declared := p.out
+	if p.whole != nil {
+		declared.Dims, declared.Unranked = p.whole, false
+	}
+	if declared.IsStatic() {
+		_, err = p.reading.grid(declared.Name, declared.DType, declared.Dims)
 	}
 	return err
 }
@@ -234,7 +246,7 @@ func (m Metadata) fits(p *Predictor) error {
 		return fmt.Errorf("metadata output: kind %q is none of %s", m.Output.Kind, strings.Join(kinds, ", "))
 	}
 	channels := m.Output.Kind == OutputLogits || m.Output.Kind == OutputSoftmax
-	if (p.out.DType == engine.Float32) != channels || in.Width > 0 && !p.out.IsStatic() && !p.out.Unranked {
+	if (p.out.DType == engine.Float32) != channels || in.Width > 0 && !p.out.IsStatic() && p.whole == nil {
 		return fmt.Errorf("output %q holds %v of shape %s, want %s of a fixed shape by its metadata", p.out.Name, p.out.DType, engine.ShapeText(p.out.Dims), m.Output.Kind)
 	}
 	return nil

@@ -167,8 +167,12 @@ func (s *slot) search(ctx context.Context) error {
 }
 
 // cutShort reports whether the output lacks the input's last columns or rows: what
-// networks give that halve with rounding down and double again.
+// networks give that halve with rounding down and double again. Logits before their enlargement
+// may have any size.
 func (s *slot) cutShort() bool {
+	if s.p.whole != nil {
+		return false
+	}
 	g, err := s.p.reading.grid(s.p.out.Name, s.p.out.DType, s.out.Shape())
 	short := func(n, of int) bool { return n < of && 2*n > of }
 	return err == nil && (short(g.w, s.size.W) || short(g.h, s.size.H))
@@ -180,7 +184,9 @@ func (s *slot) logits() logitMap {
 	g, pix := s.grid, s.out.Floats()
 	switch {
 	case s.p.meta.Output.Kind == OutputSoftmax:
-		pix = s.logarithms(pix)
+		s.planar = sizedTo(s.planar, len(pix))
+		logarithms(s.planar, pix)
+		pix = s.planar
 	case g.kind == scores:
 		pix = s.twoChannels(pix)
 	case g.last:
@@ -214,13 +220,12 @@ func (s *slot) twoChannels(pix []float32) []float32 {
 // leastNormal is the least float32 of full precision.
 const leastNormal = 0x1p-126
 
-// logarithms turns probabilities into logits that they are the softmax of.
-func (s *slot) logarithms(p []float32) []float32 {
-	s.planar = sizedTo(s.planar, len(p))
-	for i, v := range p {
-		s.planar[i] = float32(math.Log(float64(max(v, leastNormal)))) // finite where a probability is 0
+// logarithms turns probabilities into logits that they are the softmax of, which may lie in the
+// same memory.
+func logarithms(dst, probabilities []float32) {
+	for i, v := range probabilities {
+		dst[i] = float32(math.Log(float64(max(v, leastNormal)))) // finite where a probability is 0
 	}
-	return s.planar
 }
 
 // sizedTo returns zeros or an earlier content, n of them.

@@ -103,7 +103,9 @@ func (t *tally) flush(v *view, m logitMap) {
 		return
 	}
 	if t.kind == logits {
-		t.pair.logarithms()
+		// Between positions the mean is interpolated by its logarithm: an image that looks like its
+		// mirror image gets the labels that it gets alone, which it would not otherwise.
+		logarithms(t.pair.pix, t.pair.pix)
 	}
 	t.sum(t.pair, false, 2)
 }
@@ -121,15 +123,6 @@ func (t *tally) sum(m logitMap, flip bool, n int) {
 	t.total.addView(m, flip, t.kind == logits, negligible, float32(n))
 	t.summed++
 	t.result = t.total
-}
-
-// logarithms makes logits of probabilities. Between the positions that they lie at, probabilities
-// are interpolated by them: an image that looks like its mirror image gets the labels that it
-// gets alone, which it would not where the mean itself were interpolated.
-func (m logitMap) logarithms() {
-	for i, v := range m.pix {
-		m.pix[i] = float32(math.Log(float64(max(v, leastNormal))))
-	}
 }
 
 // cleared returns a map of zeros, in m's memory where that is large enough.

@@ -25,7 +25,7 @@ func BenchmarkAddView(b *testing.B) {
 				}
 				clear(total.pix)
 				total.addView(view, false, true, rarest, 1)
-				total.logarithms()
+				logarithms(total.pix, total.pix)
 			}
 		})
 	}

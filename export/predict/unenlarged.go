@@ -2,24 +2,26 @@ package predict
 
 import (
 	"slices"
+	"strconv"
 
 	"t2sda/internal/onnxmodel"
 )
 
-// unenlarged returns the model without the last step of many networks, their logits' bilinear
-// enlargement to the image's size: its output of the first of the names has the logits' own size, and it has
-// no other. No name: the only one. It returns nil where the output is made otherwise, or the model
-// cannot be edited.
-func unenlarged(model []byte, names []string) []byte {
+// unenlarged returns the model without the last step of many networks, the bilinear enlargement of
+// their logits to the image's size, and the shape that its output has by itself, -1 for a free
+// dimension. The output is the first of the names, or without names the only one; what is returned
+// has no other, and this one at the logits' own size. It returns nil where the output is made
+// otherwise, or the model cannot be edited.
+func unenlarged(model []byte, names []string) (edited []byte, whole []int) {
 	m, err := onnxmodel.Parse(model)
 	if err != nil { // with weights beside it, for one
-		return nil
+		return nil, nil
 	}
 	outputs := slices.DeleteFunc(slices.Clone(m.Outputs), func(o onnxmodel.Info) bool {
 		return len(names) > 0 && o.Name != names[0]
 	})
 	if len(outputs) != 1 || len(m.Inputs) != 1 || !sameSides(m.Inputs[0].Axes(), outputs[0].Axes()) {
-		return nil
+		return nil, nil
 	}
 	output := outputs[0].Name
 	makers := m.Producers()
@@ -30,15 +32,22 @@ func unenlarged(model []byte, names []string) []byte {
 		}
 	}
 	if last == nil || !enlarges(last) {
-		return nil
+		return nil, nil
 	}
 	*last = onnxmodel.Node{Name: last.Name, Op: "Identity", Inputs: last.Inputs[:1], Outputs: last.Outputs}
 	m.Outputs = []onnxmodel.Info{{Name: output, Type: outputs[0].Type}}
 	m.Prune()
-	if model, err = m.Bytes(); err != nil {
-		return nil
+	if edited, err = m.Bytes(); err != nil {
+		return nil, nil
 	}
-	return model
+	for _, axis := range outputs[0].Axes() {
+		n, err := strconv.Atoi(axis)
+		if err != nil {
+			n = -1
+		}
+		whole = append(whole, n)
+	}
+	return edited, whole
 }
 
 // sameSides reports whether an image [N,3,H,W] or [N,H,W,3], with or without N, and maps

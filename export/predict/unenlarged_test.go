@@ -4,15 +4,15 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
+	"strings"
 	"testing"
 
+	"t2sda/export"
 	"t2sda/export/exporttest"
 	"t2sda/export/predict"
 	"t2sda/graphs/engine"
 	"t2sda/graphs/engine/enginetest"
 	"t2sda/graphs/engine/onnxtest"
-	"t2sda/internal/raster"
 )
 
 // enlarging is a model of three classes, whose logits are the means of 4 × 4 pixels' colours,
@@ -49,7 +49,7 @@ func TestUnenlarged(t *testing.T) {
 		{"corners", enlarging(copied, 1, full, "mode", "linear", "coordinate_transformation_mode", "align_corners"), false},
 		{"nearest", enlarging(copied, 1, full), false},
 		{"softmax", enlarging(func(m *onnxtest.Model) { m.Node("softmax", "Softmax", "large", "y", "axis", 1) }, 1, full, linear...), false},
-		{"sides unknown", enlarging(copied, 1, []int{-1, -1, -1, -1}, linear...), false},
+		{"free sides in the output alone", enlarging(copied, 1, []int{-1, -1, -1, -1}, linear...), false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "m.onnx")
@@ -82,25 +82,61 @@ func TestUnenlarged(t *testing.T) {
 	}
 }
 
-// TestOwnUnenlarged: models of t2sda's of a fixed size are run at their stride, in windows and
-// mirrored, from files and from memory, and say nothing else of a picture that is its own mirror
-// image.
+// TestOwnUnenlarged: a model of t2sda's of a fixed size is run at its stride in windows, from a
+// file and from memory. A window as large as the picture is a single run, whose labels are those of
+// the model with its enlargement, bit by bit; so it is what this program makes of the logits, too.
 func TestOwnUnenlarged(t *testing.T) {
 	e := enginetest.Open(t, engine.Options{})
 	o := exporttest.NanoOptions("segformer")
-	path := exporttest.Predictor(t, e, o, exporttest.RandomWeights(t, o.Arch)).Name()
-	img := exporttest.RandomImages(rand.New(rand.NewPCG(4, 2)), 1, o.Width, o.Height)[0]
-	p := exporttest.Open(t, e, path, predict.Options{Inference: predict.Inference{Flip: true}})
-	mirrored := raster.NewImage(img.W, img.H)
-	for i := range img.Pix {
-		mirrored.Pix[i] = img.Pix[i-i%img.W+img.W-1-i%img.W]
+	weights := exporttest.RandomWeights(t, o.Arch)
+	path := exporttest.Predictor(t, e, o, weights).Name()
+	r := rand.New(rand.NewPCG(4, 2))
+	img := exporttest.RandomImages(r, 1, o.Width, o.Height)[0]
+	whole := predictOf(t, exporttest.Open(t, e, path, predict.Options{}), img)
+	asWindow := predict.Inference{WindowWidth: o.Width, WindowHeight: o.Height, Width: o.Width, Height: o.Height}
+	p := exporttest.Open(t, e, path, predict.Options{Inference: asWindow})
+	wantLabels(t, predictOf(t, p, img), whole)
+	if stride := [2]int{o.Width / 4, o.Height / 4}; predict.Size(p) != stride {
+		t.Errorf("runs give %v positions, want %v", predict.Size(p), stride)
 	}
-	have, other := predictOf(t, p, img), predictOf(t, p, mirrored)
-	if predict.Size(p) != [2]int{o.Width / 4, o.Height / 4} {
-		t.Errorf("runs give %v positions", predict.Size(p))
+
+	large := exporttest.RandomImages(r, 1, 2*o.Width, o.Height)[0]
+	o.Windows = predict.Windows{Width: 2 * o.Width, Height: o.Height, Overlap: 0.5}
+	model, err := export.Build(o, weights)
+	if err != nil {
+		t.Fatal(err)
 	}
-	for i := 0; i < len(other.Pix); i += other.W {
-		slices.Reverse(other.Pix[i : i+other.W])
+	memory, err := predict.OpenBytes(e, "in memory", model)
+	if err != nil {
+		t.Fatal(err)
 	}
-	wantLabels(t, other, have)
+	defer func() {
+		if err := memory.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	asWindow.Width, asWindow.Overlap = o.Windows.Width, o.Windows.Overlap
+	p = exporttest.Open(t, e, path, predict.Options{Inference: asWindow})
+	wantLabels(t, predictOf(t, memory, large), predictOf(t, p, large))
+	if stride := [2]int{o.Width / 4, o.Height / 4}; predict.Size(memory) != stride {
+		t.Errorf("runs in memory give %v positions, want %v", predict.Size(memory), stride)
+	}
+}
+
+// TestUnenlargedIsChecked: what is wrong with a model's output is said when it is opened, by the
+// shape that the file has, whether or not it is run so.
+func TestUnenlargedIsChecked(t *testing.T) {
+	e := enginetest.Open(t, engine.Options{})
+	copied := func(m *onnxtest.Model) { m.Node("copy", "Identity", "large", "y") }
+	path := filepath.Join(t.TempDir(), "m.onnx")
+	if err := os.WriteFile(path, enlarging(copied, 1, []int{1, 3, 24, 32}, "mode", "linear"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, flip := range []bool{false, true} {
+		o := predict.Options{Form: predict.Form{Space: exporttest.FiveClasses()}, Inference: predict.Inference{Flip: flip}}
+		_, err := predict.OpenWith(e, path, o)
+		if err == nil || !strings.Contains(err.Error(), "[1,3,24,32]") {
+			t.Errorf("mirrored: %t: %v", flip, err)
+		}
+	}
 }

@@ -47,7 +47,7 @@ func byNode(nodes []string) (each int, why string) {
 		case counts[name] == 0:
 			names = append(names, name)
 		case nodes[rank-1] != name:
-			return 0, fmt.Sprintf("the ranks of %s do not follow one another (place them node by node: mpirun --map-by slot, srun --distribution=block)", name)
+			return 0, fmt.Sprintf("the ranks of %s do not follow one another (place them node by node: Open MPI's mpirun --map-by slot, MPICH's -ppn, srun --distribution=block)", name)
 		}
 		counts[name]++
 	}
@@ -59,7 +59,7 @@ func byNode(nodes []string) (each int, why string) {
 	}
 	switch {
 	case len(names) == 1:
-		return 0, "they are of one node"
+		return 0, "they are of one node, or of nodes with one host name"
 	case each == 1:
 		return 0, "each is of a node of its own"
 	case !Nests(len(names), each):

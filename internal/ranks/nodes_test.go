@@ -107,7 +107,7 @@ func TestOrder(t *testing.T) {
 		levels [][]int // of rank 1
 		want   string
 	}{
-		{on(2), [][]int{{0, 1}}, "by all ranks at once: they are of one node"},
+		{on(2), [][]int{{0, 1}}, "by all ranks at once: they are of one node, or of nodes with one host name"},
 		{on(1, 1, 1), [][]int{{0, 1, 2}}, "by all ranks at once: each is of a node of its own"},
 		{on(2, 2), [][]int{{0, 1}, {1, 3}}, "within each of 2 nodes first, by 2 ranks each, then between nodes"},
 		{on(2, 2, 2), [][]int{{0, 1}, {1, 3, 5}}, "within each of 3 nodes first, by 2 ranks each, then between nodes"},

@@ -161,15 +161,12 @@ func (l *Learner) reduceStage() stage {
 	}}
 }
 
-// sum replaces gradients by their sum over the ranks. Those that wait for a wire hear nothing
-// of an error.
+// sum replaces gradients by their sum over the ranks. Of an error in its midst others hear
+// nothing: they wait for a wire, for this rank's next values, or for those of its node.
 func (m *micros) sum(grads engine.Arena, n int) (err error) {
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("gradients: %w", err)
-		}
-		if err != nil && m.wired != nil {
-			err = m.ranks.Alone(err)
+			err = m.ranks.Alone(fmt.Errorf("gradients: %w", err))
 		}
 	}()
 	switch {
