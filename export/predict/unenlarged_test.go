@@ -18,7 +18,12 @@ import (
 // enlarging is a model of three classes, whose logits are the means of 4 × 4 pixels' colours,
 // enlarged by a Resize of those attributes and then by what last says.
 func enlarging(last func(m *onnxtest.Model), dtype int, dims []int, attrs ...any) []byte {
-	m := onnxtest.New().In("x", 1, 1, 3, 24, 32).Out("y", dtype, dims...)
+	return enlargingFrom([]int{1, 3, 24, 32}, last, dtype, dims, attrs...)
+}
+
+// enlargingFrom is enlarging for images of that shape.
+func enlargingFrom(image []int, last func(m *onnxtest.Model), dtype int, dims []int, attrs ...any) []byte {
+	m := onnxtest.New().In("x", 1, image...).Out("y", dtype, dims...)
 	m.Node("pool", "AveragePool", "x", "small", "kernel_shape", []int{4, 4}, "strides", []int{4, 4})
 	m.Floats("four", []float32{1, 1, 4, 4}, 4).Floats("none", nil, 0)
 	m.Node("enlarge", "Resize", "small none four", "large", attrs...)
@@ -49,6 +54,7 @@ func TestUnenlarged(t *testing.T) {
 		{"corners", enlarging(copied, 1, full, "mode", "linear", "coordinate_transformation_mode", "align_corners"), false},
 		{"nearest", enlarging(copied, 1, full), false},
 		{"softmax", enlarging(func(m *onnxtest.Model) { m.Node("softmax", "Softmax", "large", "y", "axis", 1) }, 1, full, linear...), false},
+		{"free sides of one name", enlargingFrom([]int{1, 3, -1, -1}, copied, 1, []int{1, 3, -1, -1}, linear...), true},
 		{"free sides in the output alone", enlarging(copied, 1, []int{-1, -1, -1, -1}, linear...), false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
