@@ -1,7 +1,6 @@
 package predict
 
 import (
-	"errors"
 	"fmt"
 
 	"t2sda/graphs/engine"
@@ -11,17 +10,7 @@ import (
 
 // OpenBytes is [Open] of a model of t2sda that is no file yet; name is for errors.
 func OpenBytes(e *engine.Engine, name string, model []byte) (*Predictor, error) {
-	session, whole := Options{}.session()
-	s, err := e.NewSessionWith(name, model, session)
-	if err != nil {
-		return nil, err
-	}
-	p, err := newPredictor(s, name, Options{}, whole)
-	if err != nil {
-		return nil, errors.Join(err, s.Close())
-	}
-	p.owned = true
-	return p, nil
+	return Options{}.open(name, func(s engine.SessionOptions) (*engine.Session, error) { return e.NewSessionWith(name, model, s) })
 }
 
 // Feed returns the image as what the model's session takes, as one run sees it, of several windows

@@ -48,12 +48,35 @@ func Open(e *engine.Engine, path string) (*Predictor, error) { return OpenWith(e
 // of any stride, scores of one channel or a label map. Close frees it. Errors name the file and
 // what is wrong with it.
 func OpenWith(e *engine.Engine, path string, o Options) (*Predictor, error) {
-	session, whole := o.session()
-	s, err := e.OpenModelWith(path, session)
+	return o.open(path, func(s engine.SessionOptions) (*engine.Session, error) { return e.OpenModelWith(path, s) })
+}
+
+// open opens a session of what it is to compute, one output where it is known which and, for images
+// that take several runs, at the logits' own size (see [unenlarged]), and serves it.
+func (o Options) open(name string, session func(engine.SessionOptions) (*engine.Session, error)) (*Predictor, error) {
+	computes := engine.SessionOptions{Choose: chosen}
+	if o.Output != "" {
+		computes = engine.SessionOptions{Outputs: []string{o.Output}}
+	}
+	var whole []int
+	computes.Edit = func(model []byte, props map[string]string) (edited []byte) {
+		infer, output := o.Inference, computes.Outputs
+		if len(output) == 0 {
+			output = chosen(props)
+		}
+		if meta, err := ParseMetadata(props); err == nil {
+			meta.Windows.apply(&infer, meta.Input)
+		}
+		if !infer.direct() {
+			edited, whole = unenlarged(model, output)
+		}
+		return edited
+	}
+	s, err := session(computes)
 	if err != nil {
 		return nil, err
 	}
-	p, err := newPredictor(s, path, o, whole)
+	p, err := newPredictor(s, name, o, whole)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
@@ -61,44 +84,14 @@ func OpenWith(e *engine.Engine, path string, o Options) (*Predictor, error) {
 	return p, nil
 }
 
-// session returns what a session of the model is to compute: one output where it is known which
-// and, for images that take several runs, at the logits' own size, see [unenlarged]. When the
-// session is open, whole holds the shape that the model itself has for that output, -1 for a free
-// dimension; nil if it is run as it is.
-func (o Options) session() (s engine.SessionOptions, whole *[]int) {
-	s, whole = engine.SessionOptions{Choose: chosen}, new([]int)
-	if o.Output != "" {
-		s = engine.SessionOptions{Outputs: []string{o.Output}}
-	}
-	s.Edit = func(model []byte, props map[string]string) []byte {
-		infer, output := o.Inference, s.Outputs
-		if len(output) == 0 {
-			output = chosen(props)
-		}
-		if meta, err := ParseMetadata(props); err == nil {
-			meta.Windows.apply(&infer, meta.Input)
-		}
-		if len(infer.Scales) == 0 {
-			infer.Scales = []float64{1}
-		}
-		if infer.direct() {
-			return nil
-		}
-		edited, dims := unenlarged(model, output)
-		*whole = dims
-		return edited
-	}
-	return s, whole
-}
-
 // New serves a session of a model that t2sda exported. The session stays the
 // caller's to close, after the predictor.
-func New(s *engine.Session) (*Predictor, error) {
-	return newPredictor(s, s.Name(), Options{}, new([]int))
-}
+func New(s *engine.Session) (*Predictor, error) { return newPredictor(s, s.Name(), Options{}, nil) }
 
-func newPredictor(s *engine.Session, name string, o Options, whole *[]int) (*Predictor, error) {
-	p := &Predictor{session: s, name: name, infer: o.Inference, whole: *whole, known: map[pad.Size]shapes{}, alike: map[company]bool{}}
+// newPredictor serves a session; whole is the shape that the model itself has for the output, -1 for
+// a free dimension, nil if it is run as it is.
+func newPredictor(s *engine.Session, name string, o Options, whole []int) (*Predictor, error) {
+	p := &Predictor{session: s, name: name, infer: o.Inference, whole: whole, known: map[pad.Size]shapes{}, alike: map[company]bool{}}
 	if err := p.read(s, o.Form); err != nil {
 		return nil, fmt.Errorf("model %s: %w", name, err)
 	}

@@ -102,7 +102,7 @@ func sizeText(w, h int) string {
 
 // direct reports whether an image is one run, whatever its size.
 func (o *Inference) direct() bool {
-	return o.WindowWidth == 0 && len(o.Scales) == 1 && !o.Flip
+	return o.WindowWidth == 0 && len(o.Scales) <= 1 && !o.Flip
 }
 
 // base returns the size that an image of w × h pixels is brought to at scale 1.

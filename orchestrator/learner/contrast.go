@@ -221,7 +221,7 @@ func newAnchors(l *Learner) (*anchors, error) {
 	var err error
 	a.Program, a.image, err = l.state.onImages(l.engine, "teacher/anchors", l.state.teacher, l.arch, nets.Teacher, size, func(p *program.Program, net *nets.Net, image *graphs.Value) {
 		features := net.Features(image)
-		a.grid = losses.Grid{N: features.Dim(0), D: features.Dim(1), H: features.Dim(2), W: features.Dim(3)}
+		a.grid = gridOf(features)
 		labels, memory := program.Input[int64](p, "labels", a.grid.N, a.grid.H, a.grid.W)
 		a.labels, a.sums = memory, program.Output[float32](p, "sums", losses.ClassSums(features, labels, l.arch.Classes))
 	})

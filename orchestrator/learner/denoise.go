@@ -202,7 +202,7 @@ func newDenoiser(l *Learner, t *denoiseTerm) (*denoiser, error) {
 		g := p.Graph()
 		features := net.Decode(net.Encode(net.Context(net.Normalize(image))))
 		logits := net.Classify(features)
-		d.grid = losses.Grid{N: features.Dim(0), D: features.Dim(1), H: features.Dim(2), W: features.Dim(3)}
+		d.grid = gridOf(features)
 		rows, rowMemory := program.Input[float32](p, "prototypes", l.arch.Classes, d.grid.D)
 		absent, absentMemory := program.Input[float32](p, "absent", l.arch.Classes)
 		d.rows, d.absent = rowMemory, absentMemory

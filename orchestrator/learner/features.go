@@ -7,6 +7,7 @@ import (
 
 	"t2sda/graphs"
 	"t2sda/graphs/engine"
+	"t2sda/graphs/nets"
 	"t2sda/graphs/program"
 	"t2sda/internal/finite"
 	"t2sda/losses"
@@ -21,7 +22,7 @@ type featureMap struct {
 
 // keep makes each run of p write v [N,D,h,w] to memory that outlives the run.
 func (s *state) keep(p *program.Program, v *graphs.Value) *featureMap {
-	m := &featureMap{Grid: losses.Grid{N: v.Dim(0), D: v.Dim(1), H: v.Dim(2), W: v.Dim(3)}}
+	m := &featureMap{Grid: gridOf(v)}
 	var err error
 	if m.Arena, err = s.arena(v.Shape().Size()); err != nil {
 		panic(&graphs.Error{Op: "features", Node: v.Name(), Message: err.Error()})
@@ -152,4 +153,18 @@ func (a *away) Close() error {
 		errs = append(errs, a.negatives.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// gridOf returns the grid of a map [N,D,H,W].
+func gridOf(v *graphs.Value) losses.Grid {
+	return losses.Grid{N: v.Dim(0), D: v.Dim(1), H: v.Dim(2), W: v.Dim(3)}
+}
+
+// featureGrid returns the grid of the projector's features of images.
+func featureGrid(arch nets.Arch, size imageBatch) (grid losses.Grid, err error) {
+	_, err = graphs.Build("features", func(g *graphs.Graph) {
+		image := g.Input("image", graphs.Float32, size.N, 3, size.H, size.W)
+		grid = gridOf(nets.New(g, arch, nets.Teacher, nil).Features(image))
+	})
+	return grid, err
 }

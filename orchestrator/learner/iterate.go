@@ -75,7 +75,8 @@ type iteration struct {
 	parts   []part            // what was learned from each
 	// running are batch statistics, micro-batch by micro-batch and run by run.
 	running []float32
-	noted   []*pass // of which they are
+	noted   []*pass  // of which they are
+	mixed   []*mixed // of micro-batches, as far as a term has asked for them
 }
 
 func always(*iteration) bool     { return true }

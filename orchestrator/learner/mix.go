@@ -17,26 +17,25 @@ import (
 // translations, pasted over target images, strongly augmented, with the teacher's
 // pseudo-labels and the weights they deserve (DACS, Tranheden et al., WACV 2021).
 type mixTerm struct {
-	l       *Learner
-	cfg     configs.Config
-	augment translate.StrongAugment
+	l   *Learner
+	cfg configs.Config
 
 	classWeights []float64 // of the batch; nil unless DRW acts on L_T
 }
 
 func mixStages(l *Learner) ([]stage, error) {
-	m := &mixTerm{l: l, cfg: l.cfg, augment: translate.DefaultStrongAugment()}
+	m := &mixTerm{l: l, cfg: l.cfg}
 	stages := []stage{{Stage{"mix", "loss on mixed target images, and its gradient"}, learn, adapting, m.learn}}
 	if l.cfg.Loss.DRW == string(losses.ReweightMix) {
 		m.classWeights = make([]float64, l.arch.Classes)
 		stages = append(stages, stage{planStage, plan, adapting, m.weigh})
 	}
-	return stages, m.augment.Validate()
+	return stages, nil
 }
 
 // learn adds the gradient of L_T.
 func (m *mixTerm) learn(ctx context.Context, i *iteration) error {
-	images, mix, err := m.mix(i.index, i.batch, m.l.target)
+	images, mix, err := m.mix(i)
 	if err != nil {
 		return err
 	}
@@ -53,12 +52,11 @@ func (m *mixTerm) learn(ctx context.Context, i *iteration) error {
 	return err
 }
 
-// mix draws iteration it's mixed images from the batch and from what the teacher
-// says of its target images, together with their labels and weights.
-func (m *mixTerm) mix(it int, b *datasets.Batch, t *teacher) ([]*raster.Image, *losses.Mix, error) {
-	mix := m.l.targetLabels(b, m.cfg.Loss.MixWeight)
+// mix returns the micro-batch's mixed images, together with their labels and weights.
+func (m *mixTerm) mix(i *iteration) ([]*raster.Image, *losses.Mix, error) {
+	mix := m.l.targetLabels(i.batch, m.cfg.Loss.MixWeight)
 	mix.ClassWeights = m.classWeights
-	x, err := m.l.classMix(m.augment, it, b, t.pseudo)
+	x, err := m.l.classMix(i, i.micro)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -73,9 +71,24 @@ type mixed struct {
 	pasted [][]bool // [B][H·W]
 }
 
-// classMix draws iteration it's mixed images from a batch and the pseudo-labels [B,H,W] of its
-// target images: the same ones each time.
-func (l *Learner) classMix(a translate.StrongAugment, it int, b *datasets.Batch, pseudo []uint8) (mixed, error) {
+// classMix returns a micro-batch's mixed images, drawn from the batch and from what the teacher says
+// of its target images when the first term asks for them.
+func (l *Learner) classMix(i *iteration, micro int) (mixed, error) {
+	if i.mixed == nil {
+		i.mixed = make([]*mixed, l.micros.mine)
+	}
+	if i.mixed[micro] == nil {
+		m, err := l.drawMix(i.index, i.batches[micro], l.target.of(micro).pseudo)
+		if err != nil {
+			return mixed{}, err
+		}
+		i.mixed[micro] = &m
+	}
+	return *i.mixed[micro], nil
+}
+
+// drawMix draws iteration it's mixed images of a batch with pseudo-labels [B,H,W].
+func (l *Learner) drawMix(it int, b *datasets.Batch, pseudo []uint8) (mixed, error) {
 	var m mixed
 	pasteFrom := b.Source
 	if l.cfg.MixDomain() == configs.DomainPseudo {
@@ -90,7 +103,7 @@ func (l *Learner) classMix(a translate.StrongAugment, it int, b *datasets.Batch,
 		}
 		m.images, m.labels, m.pasted = append(m.images, image), append(m.labels, labels.Pix...), append(m.pasted, pasted)
 	}
-	a.Draw(rng.New(l.cfg.Seed, it, "augment")).Apply(m.images...)
+	translate.DefaultStrongAugment().Draw(rng.New(l.cfg.Seed, it, "augment")).Apply(m.images...)
 	return m, nil
 }
 

@@ -9,9 +9,7 @@ import (
 	"t2sda/graphs/nets"
 	"t2sda/graphs/program"
 	"t2sda/internal/ranks"
-	"t2sda/internal/raster"
 	"t2sda/losses"
-	"t2sda/translate"
 )
 
 // regionsTerm is L_reg: what the student's projector makes of each region of a mixed target image
@@ -24,7 +22,6 @@ type regionsTerm struct {
 	cfg       configs.Regions
 	regions   losses.Regions
 	negatives losses.Negatives
-	augment   translate.StrongAugment
 	memory    *ring // nil: none
 
 	keys    []float32 // [A,R,D], the teacher's of all A images of the batch
@@ -32,9 +29,8 @@ type regionsTerm struct {
 	absent  []float32 // [B,memory+A·R]
 	weights []float32 // [B,R]
 
-	mixed   [][]*raster.Image // of each of this process's micro-batches
-	target  [][]bool          // [B·R] likewise: regions that are the target's
-	queries int               // of the batch
+	target  [][]bool // of each of this process's micro-batches [B·R]: regions that are the target's
+	queries int      // of the batch
 }
 
 func regionsStages(l *Learner) ([]stage, error) {
@@ -47,14 +43,14 @@ func regionsStages(l *Learner) ([]stage, error) {
 	if t.memory != nil {
 		stages = append(stages, stage{name, move, adapting, t.remember})
 	}
-	return stages, t.augment.Validate()
+	return stages, nil
 }
 
 // newRegions makes the term.
 func newRegions(l *Learner) (*regionsTerm, error) {
 	t := &regionsTerm{
-		l: l, cfg: l.cfg.ContrastsRegions(), regions: *l.regions, augment: translate.DefaultStrongAugment(),
-		mixed: make([][]*raster.Image, l.micros.mine), target: make([][]bool, l.micros.mine),
+		l: l, cfg: l.cfg.ContrastsRegions(), regions: *l.regions,
+		target: make([][]bool, l.micros.mine),
 	}
 	t.negatives = losses.Negatives{
 		Regions: t.regions.Count(), Memory: t.cfg.Memory,
@@ -126,11 +122,10 @@ func (t *regionsTerm) plan(_ context.Context, i *iteration) error {
 // target's.
 func (t *regionsTerm) mix(i *iteration, micro int) (count int64, err error) {
 	b, each := i.batches[micro], t.regions.Count()
-	x, err := t.l.classMix(t.augment, i.index, b, t.l.target.of(micro).pseudo)
+	x, err := t.l.classMix(i, micro)
 	if err != nil {
 		return 0, err
 	}
-	t.mixed[micro] = x.images
 	for n, rim := range t.l.rims(b) {
 		own := t.target[micro][n*each : (n+1)*each]
 		t.regions.Target(own, x.pasted[n], b.Target[n].W, rim, t.cfg.Share)
@@ -161,7 +156,11 @@ func (t *regionsTerm) learn(ctx context.Context, i *iteration) error {
 			}
 		}
 	}
-	fillImages(t.image, t.mixed[i.micro])
+	x, err := t.l.classMix(i, i.micro)
+	if err != nil {
+		return err
+	}
+	fillImages(t.image, x.images)
 	loss, err := t.run(ctx, t.l.noise(i, configs.TermRegions))
 	i.step.Losses[configs.TermRegions] = loss
 	return err
@@ -179,17 +178,13 @@ func (l *Learner) makeRegions() error {
 		return nil
 	}
 	crop, size := l.cfg.Data.Crop, l.cfg.Loss.Regions.Size
-	var h, w int // of the features
-	_, err := graphs.Build("regions", func(g *graphs.Graph) {
-		x := nets.New(g, l.arch, nets.Teacher, nil).Features(g.Input("image", graphs.Float32, 1, 3, crop.Height, crop.Width))
-		h, w = x.Dim(2), x.Dim(3)
-	})
+	grid, err := featureGrid(l.arch, l.crops())
 	if err != nil {
 		return err
 	}
 	dividing := func(size int) *losses.Regions {
 		r := &losses.Regions{Rows: crop.Height / size, Columns: crop.Width / size}
-		if crop.Height%size != 0 || crop.Width%size != 0 || !r.Divide(h, w) {
+		if crop.Height%size != 0 || crop.Width%size != 0 || !r.Divide(grid.H, grid.W) {
 			return nil
 		}
 		return r
@@ -204,7 +199,7 @@ func (l *Learner) makeRegions() error {
 		}
 	}
 	if len(fit) == 0 {
-		return fmt.Errorf("loss.regions.size: no regions divide both the crop of %d×%d px and the projector's %d×%d features of it: want another data.crop", crop.Width, crop.Height, w, h)
+		return fmt.Errorf("loss.regions.size: no regions divide both the crop of %d×%d px and the projector's %d×%d features of it: want another data.crop", crop.Width, crop.Height, grid.W, grid.H)
 	}
-	return fmt.Errorf("loss.regions.size: regions of %d×%[1]d px do not consist of whole cells of the projector's %d×%d features: want one of %v", size, w, h, fit)
+	return fmt.Errorf("loss.regions.size: regions of %d×%[1]d px do not consist of whole cells of the projector's %d×%d features: want one of %v", size, grid.W, grid.H, fit)
 }

@@ -96,7 +96,7 @@ func TestRegionsByHand(t *testing.T) {
 	if err := errors.Join(term.plan(t.Context(), i), term.learn(t.Context(), i)); err != nil {
 		t.Fatal(err)
 	}
-	queries, keys := look(term.mixed[0]), look(b.Target)
+	queries, keys := look(i.mixed[0].images), look(b.Target)
 	if !slices.Equal(keys, term.keys) {
 		t.Error("keys are others than the teacher's of the plain images")
 	}

@@ -72,7 +72,7 @@ func newAssessor(l *Learner) (*assessor, error) {
 		g := p.Graph()
 		features := net.Decode(net.Encode(net.Context(net.Normalize(image))))
 		logits := net.Classify(features)
-		a.grid, a.width = losses.Grid{N: 1, D: logits.Dim(1), H: logits.Dim(2), W: logits.Dim(3)}, features.Dim(1)
+		a.grid, a.width = gridOf(logits), features.Dim(1)
 		a.stride = a.size.H / a.grid.H
 		share := g.Softmax(logits, 1)
 		a.share = program.Output[float32](p, "probabilities", share)

@@ -45,16 +45,11 @@ func TrafficOf(cfg configs.Config, classes int) (t Traffic, err error) {
 	if err != nil || !cfg.UsesPull() {
 		return t, err
 	}
-	positions := 0
-	_, err = graphs.Build("features", func(g *graphs.Graph) {
-		image := g.Input("image", graphs.Float32, cfg.Train.Batch, 3, cfg.Data.Crop.Height, cfg.Data.Crop.Width)
-		f := nets.New(g, arch, nets.Teacher, nil).Features(image) // [N,D,h,w]
-		positions = f.Dim(0) * f.Dim(2) * f.Dim(3)
-	})
+	grid, err := featureGrid(arch, imageBatch{cfg.Train.Batch, cfg.Data.Crop.Height, cfg.Data.Crop.Width})
 	perClass := int64(arch.Classes) * int64(arch.ProjectorWidth)
 	// A label of the source, a label and a confidence of the target; sums of features; of 256
 	// labels how many there are and how sure of them the teacher is.
-	t.Told = int64(positions)*(1+1+float32s) + perClass*float64s + 2*256*float64s
+	t.Told = int64(grid.Positions())*(1+1+float32s) + perClass*float64s + 2*256*float64s
 	t.Drawn = perClass * int64(cfg.Loss.Pull.Negatives) * float32s
 	t.Meetings += pullMeetings
 	return t, err

@@ -161,7 +161,7 @@ func newViewer(l *Learner) (*viewer, error) {
 	v.views, v.image, err = l.state.onImages(l.engine, "teacher/views", l.state.teacher, l.arch, nets.Teacher, v.size, func(p *program.Program, net *nets.Net, image *graphs.Value) {
 		x := net.Normalize(image)
 		logits := net.Predict(x, net.Encode(net.Context(x)))
-		v.grid = losses.Grid{N: logits.Dim(0), D: logits.Dim(1), H: logits.Dim(2), W: logits.Dim(3)}
+		v.grid = gridOf(logits)
 		v.total = make([]float32, logits.Shape().Size())
 		if total, err = engine.NewTensor(v.total, logits.Shape()...); err != nil {
 			panic(&graphs.Error{Op: "views", Node: logits.Name(), Message: err.Error()})
