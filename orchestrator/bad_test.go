@@ -107,6 +107,16 @@ func truncate(t *testing.T, path string) {
 // resuming makes a test's run continue the newest one.
 func resuming(o *Options) { o.Resume = true }
 
+// resume goes on with a run to its end.
+func resume(t *testing.T, c configs.Config) {
+	t.Helper()
+	o := quiet()
+	resuming(&o)
+	if _, err := Run(t.Context(), c, o); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // stopAfter runs c until the meter prints the mark and expects an interrupted
 // run that says how to go on.
 func stopAfter(t *testing.T, c configs.Config, mark string, modify ...func(*Options)) {

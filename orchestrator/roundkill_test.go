@@ -77,11 +77,7 @@ func TestDeathInALaterRound(t *testing.T) {
 	if got := folders(t, dir); !slices.Equal(got, []string{"round_000004", "round_000008"}) {
 		t.Errorf("folders %v", got)
 	}
-	o := quiet()
-	o.Resume = true
-	if _, err := Run(t.Context(), c, o); err != nil {
-		t.Fatal(err)
-	}
+	resume(t, c)
 	sameEnd(t, "died", whole, dir)
 	if got := folders(t, dir); !slices.Equal(got, []string{"round_000010"}) {
 		t.Errorf("finished: folders %v", got)
@@ -99,11 +95,7 @@ func TestDeathBeforeACheckpoint(t *testing.T) {
 	c.Seed++
 	whole, _ := train(t, c)
 	c.Output = died
-	o := quiet()
-	o.Resume = true
-	if _, err := Run(t.Context(), c, o); err != nil {
-		t.Fatal(err)
-	}
+	resume(t, c)
 	sameEnd(t, "begun by another seed", whole, filepath.Join(died, c.Name))
 }
 

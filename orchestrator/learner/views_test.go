@@ -72,18 +72,25 @@ func TestWindow(t *testing.T) {
 	}
 }
 
-// TestOneView: of the images alone, labels and confidences are the teacher's own, but for the
-// order in which softmax and enlarging come.
-func TestOneView(t *testing.T) {
-	c := small()
-	c.Method, c.Loss.Views.Views = configs.SAC, 1
+// openViewer opens a learner and a viewer of its own.
+func openViewer(t *testing.T, c configs.Config) (*Learner, *viewer) {
+	t.Helper()
 	l := open(t, c, zap.NewNop())
-	b := batch(c, 0)
 	v, err := newViewer(l)
 	if err != nil {
 		t.Fatal(err)
 	}
 	l.own(v)
+	return l, v
+}
+
+// TestOneView: of the images alone, labels and confidences are the teacher's own, but for the
+// order in which softmax and enlarging come.
+func TestOneView(t *testing.T) {
+	c := small()
+	c.Method, c.Loss.Views.Views = configs.SAC, 1
+	l, v := openViewer(t, c)
+	b := batch(c, 0)
 	for _, flip := range []bool{false, true} {
 		all := window{h: cropSize, w: cropSize, flip: flip}
 		v.begin()
@@ -133,13 +140,8 @@ func TestOneView(t *testing.T) {
 func TestPriorOfRims(t *testing.T) {
 	c := small()
 	c.Method, c.Loss.IgnoreTop, c.Loss.IgnoreBottom = configs.SAC, 0, 0.5
-	l := open(t, c, zap.NewNop())
+	l, v := openViewer(t, c)
 	b := batch(c, 0)
-	v, err := newViewer(l)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l.own(v)
 	for n := range b.TargetRows {
 		b.TargetRows[n].From, b.TargetRows[n].Of = 0, cropSize
 	}
