@@ -1,10 +1,12 @@
 package sweep
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math"
 	"os"
 	"slices"
@@ -55,13 +57,17 @@ func (p *Plan) Run(ctx context.Context, o orchestrator.Options) (*Table, error) 
 // train trains those of the jobs that the store has no outcome of and puts theirs there.
 func (p *Plan) train(ctx context.Context, jobs []orchestrator.Job, known *store, o orchestrator.Options) error {
 	var open []orchestrator.Job
+	in := map[string]int{} // numbers of runs, by the file that they are in
 	for _, j := range jobs {
-		if !known.find(j.Config.Hash(), p.threads).settled(p.sweep.Subsets) {
+		e := known.find(j.Config.Hash(), p.threads)
+		if !e.settled(p.sweep.Subsets) {
 			open = append(open, j)
+			continue
 		}
+		in[p.source(e)]++
 	}
-	if n := len(jobs) - len(open); n > 0 {
-		fmt.Fprintf(o.Out, "%d of %d runs are in %s\n", n, len(jobs), p.path(".json"))
+	for _, path := range slices.Sorted(maps.Keys(in)) {
+		fmt.Fprintf(o.Out, "%d of %d runs are in %s\n", in[path], len(jobs), path)
 	}
 	results, err := orchestrator.TrainAll(ctx, open, p.atATime, o)
 	for i, r := range results {
@@ -171,7 +177,7 @@ func (p *Plan) list(s *store) (lines [][]string, open []string, seconds map[stri
 func (p *Plan) known(s *store, j orchestrator.Job) (e *Entry, where string, err error) {
 	stored := s.find(j.Config.Hash(), p.threads)
 	if stored.settled(p.sweep.Subsets) {
-		return stored, p.path(".json"), nil
+		return stored, p.source(stored), nil
 	}
 	out, err := orchestrator.Finished(j)
 	if err != nil || out == nil {
@@ -180,6 +186,9 @@ func (p *Plan) known(s *store, j orchestrator.Job) (e *Entry, where string, err 
 	made := p.entryOf(j, orchestrator.JobResult{Outcome: out})
 	return &made, j.Dir(), nil
 }
+
+// source is the file that a known run was read from.
+func (p *Plan) source(e *Entry) string { return cmp.Or(e.from, p.path(".json")) }
 
 // estimate is how long the open runs take by the mean of the known ones of their
 // methods, or of all where there is none of a method.

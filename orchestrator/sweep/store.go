@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"t2sda/export/score"
@@ -26,6 +27,8 @@ type Entry struct {
 	Subsets    map[string]score.Score `json:"subsets,omitempty"` // mIoU over those of the sweep, by name
 	Seconds    float64                `json:"seconds"`
 	Error      string                 `json:"error,omitempty"`
+
+	from string // the file that it was read from; empty: the sweep's own, or none
 }
 
 // store holds the outcomes of runs, of this sweep file's rows and of what it held
@@ -57,6 +60,52 @@ func readStore(path string) (*store, error) {
 	return &store{file.Runs}, nil
 }
 
+// read reads the runs of NAME.json, and from the tables beside it those of the sweep's rows and seeds that it
+// lacks: equal configurations are trained once for all of them. Means over the sweep's subsets are
+// worked out anew: a file may get subsets after its runs were trained.
+func (p *Plan) read() (*store, error) {
+	s, err := readStore(p.path(".json"))
+	if err != nil {
+		return nil, err
+	}
+	if err := p.readBeside(s); err != nil {
+		return nil, err
+	}
+	for _, seed := range s.seeds() {
+		for _, v := range p.variants {
+			if e := p.find(s, v, seed); e != nil {
+				p.addSubsets(e, v.Name)
+			}
+		}
+	}
+	return s, nil
+}
+
+// readBeside takes from other sweeps' tables in the folder. What is no table, or a damaged one, has
+// nothing to give: its runs are trained.
+func (p *Plan) readBeside(s *store) error {
+	files, err := os.ReadDir(p.out)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	for _, file := range files {
+		path := filepath.Join(p.out, file.Name())
+		if filepath.Ext(path) != ".json" || path == p.path(".json") {
+			continue
+		}
+		other, err := readStore(path)
+		if err != nil {
+			continue
+		}
+		for _, v := range p.variants {
+			for _, seed := range p.seeds {
+				s.borrow(other, path, v.Name, hash(v, seed), p.threads)
+			}
+		}
+	}
+	return nil
+}
+
 // find returns the run of a configuration, nil if there is none.
 func (s *store) find(hash string, threads int) *Entry {
 	i := slices.IndexFunc(s.runs, func(e Entry) bool { return e.Hash == hash && e.Threads == threads })
@@ -75,6 +124,18 @@ func (s *store) put(e Entry) {
 	case old.Error != "" || e.Error == "":
 		*old = e
 	}
+}
+
+// borrow adds the outcome of a run that another store has and this one lacks, under a row of this
+// sweep.
+func (s *store) borrow(from *store, path, row, hash string, threads int) {
+	e := from.find(hash, threads)
+	if e == nil || e.Error != "" || s.find(hash, threads).settled(nil) {
+		return
+	}
+	taken := *e
+	taken.Row, taken.Subsets, taken.from = row, nil, path
+	s.put(taken)
 }
 
 // seeds lists those of all runs, sorted.

@@ -38,23 +38,6 @@ func (p *Plan) findSubsets() error {
 	return nil
 }
 
-// read reads the runs of NAME.json, with their means over the sweep's subsets: a file may
-// get subsets after its runs were trained.
-func (p *Plan) read() (*store, error) {
-	s, err := readStore(p.path(".json"))
-	if err != nil || len(p.sweep.Subsets) == 0 {
-		return s, err
-	}
-	for _, seed := range s.seeds() {
-		for _, v := range p.variants {
-			if e := p.find(s, v, seed); e != nil {
-				p.addSubsets(e, v.Name)
-			}
-		}
-	}
-	return s, nil
-}
-
 // entryOf translates a job's result, with the means over the sweep's subsets.
 func (p *Plan) entryOf(j orchestrator.Job, r orchestrator.JobResult) Entry {
 	e := scoredEntry(j, r)

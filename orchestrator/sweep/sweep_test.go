@@ -20,6 +20,7 @@ import (
 
 	"t2sda/configs"
 	"t2sda/export/score"
+	"t2sda/internal/atomicfile"
 	"t2sda/orchestrator"
 )
 
@@ -183,6 +184,45 @@ func TestThreadsTellRunsApart(t *testing.T) {
 	}
 	if a, b := one.jobs[0].Dir(), two.jobs[0].Dir(); b != a+"-threads2" {
 		t.Errorf("have %s and %s", a, b)
+	}
+}
+
+// TestTablesBeside: what other sweeps' tables in the folder have of a sweep's runs is known to it, under its own
+// row's name, unless it failed there or had another number of threads; what the sweep has
+// itself counts first. Damaged tables and other files are passed over.
+func TestTablesBeside(t *testing.T) {
+	p := plan(t, load(t, byHand), Options{Out: t.TempDir()})
+	other := plan(t, load(t, strings.NewReplacer("name: s", "name: other", "name: base", "name: elsewhere", "baseline: base", "baseline: better").Replace(byHand)), Options{Out: p.out})
+	own, beside := &store{}, &store{}
+	p.put(t, own, "base", 1, 0.30, 10, "")
+	p.put(t, own, "better", 2, math.NaN(), 0, "no disk")
+	other.put(t, beside, "elsewhere", 1, 0.99, 10, "")
+	other.put(t, beside, "elsewhere", 2, 0.34, 10, "")
+	other.put(t, beside, "better", 1, math.NaN(), 0, "no memory")
+	other.put(t, beside, "better", 2, 0.36, 10, "")
+	beside.put(Entry{Seed: 1, Hash: hash(p.variants[2], 1), Threads: p.threads + 1, MIoU: 0.5})
+	if err := errors.Join(p.write(atomicfile.Disk{}, p.tabulate(own)), other.write(atomicfile.Disk{}, other.tabulate(beside))); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string]string{"damaged.json": `{"runs":[{"miou":2}]}`, "list.json": `[1]`, "no.json": `{`} {
+		if err := os.WriteFile(filepath.Join(p.out, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	known, err := p.read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := p.tabulate(known)
+	if have := fmt.Sprint(table.Rows[0].MIoU, table.Rows[1].MIoU, table.Rows[2].MIoU); have != "[– 36.00 –] [30.00 34.00 –] [– – –]" {
+		t.Errorf("have %s", have)
+	}
+	if e := known.find(hash(p.variants[1], 2), p.threads); e.Row != "base" {
+		t.Errorf("a run of another table stands under %q", e.Row)
+	}
+	var out bytes.Buffer
+	if err := p.Print(&out); err != nil || !strings.Contains(out.String(), "34.0 % in "+other.path(".json")) || !strings.Contains(out.String(), "30.0 % in "+p.path(".json")) || !strings.Contains(out.String(), "9 runs, 6 to be trained") {
+		t.Errorf("%v\n%s", err, out.String())
 	}
 }
 

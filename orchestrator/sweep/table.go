@@ -113,9 +113,14 @@ func (t *Table) furtherSubsets() []string { return t.Subsets[min(1, len(t.Subset
 
 // find returns what the store has of a row and seed.
 func (p *Plan) find(s *store, v configs.Variant, seed uint64) *Entry {
+	return s.find(hash(v, seed), p.threads)
+}
+
+// hash is that of a row's configuration with a seed.
+func hash(v configs.Variant, seed uint64) string {
 	c := v.Config
 	c.Seed = seed
-	return s.find(c.Hash(), p.threads)
+	return c.Hash()
 }
 
 // hold computes the differences to the baseline, and the gaps recovered.
