@@ -382,6 +382,8 @@ type CUDA struct {
 	ArenaExtendStrategy string `mapstructure:"arena_extend_strategy" yaml:"arena_extend_strategy"`
 	MemoryLimitMB       int64  `mapstructure:"memory_limit_mb" yaml:"memory_limit_mb"`     // 0: none
 	SharedArena         bool   `mapstructure:"shared_arena" yaml:"shared_arena,omitempty"` // one arena for all sessions
+	// Graph captures what networks tell the device to do and repeats it (CUDA graphs).
+	Graph bool `mapstructure:"graph" yaml:"graph,omitempty"`
 }
 
 // Default returns the paper's configuration: T2S-InfoNCE on the DAFormer

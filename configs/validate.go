@@ -260,6 +260,8 @@ func (c *Config) validateRuntime(v *validator) {
 	v.oneOf("runtime.cuda.conv_algo_search", r.CUDA.ConvAlgoSearch, "EXHAUSTIVE", "HEURISTIC", "DEFAULT")
 	v.oneOf("runtime.cuda.arena_extend_strategy", r.CUDA.ArenaExtendStrategy, "kNextPowerOfTwo", "kSameAsRequested")
 	v.check("runtime.cuda.memory_limit_mb", r.CUDA.MemoryLimitMB >= 0, "want ≥ 0, have %d", r.CUDA.MemoryLimitMB)
+	v.check("runtime.cuda.graph", !r.CUDA.Graph || r.State == "device", "what is captured reads the state on the device: set runtime.state=device, too")
+	v.check("runtime.cuda.graph", !r.CUDA.Graph || !r.CUDA.SharedArena, "sessions that are captured keep an arena each: not with runtime.cuda.shared_arena")
 }
 
 // validateSizes refuses numbers of which the products that memory is asked for would not

@@ -362,6 +362,7 @@ func EngineOptions(cfg configs.Config) engine.Options {
 		CUDA: engine.CUDAOptions{
 			TF32: cfg.AllowsTF32(), ConvAlgoSearch: r.CUDA.ConvAlgoSearch,
 			ArenaExtendStrategy: r.CUDA.ArenaExtendStrategy, MemoryLimit: r.CUDA.MemoryLimitMB << 20, SharedArena: r.CUDA.SharedArena,
+			Graph: r.CUDA.Graph,
 		},
 	}
 }
@@ -371,7 +372,11 @@ func logPlacement(log *zap.Logger, p engine.Placement) {
 	if p.OnCPU() {
 		return
 	}
-	log.Info("session", zap.String("name", p.Session), zap.String("nodes by provider", p.String()))
+	log.Info("session", zap.String("name", p.Session), zap.String("nodes by provider", p.String()), zap.Bool("captured", p.Captured))
+	if p.Uncaptured != "" {
+		log.Warn("the session's runs cannot be captured, it runs node by node (runtime.strict makes this an error)",
+			zap.String("session", p.Session), zap.String("why", p.Uncaptured))
+	}
 	if len(p.Fallback) > 0 {
 		log.Warn("operators that the device lacks run on the CPU, and their data cross at every run (runtime.strict makes this an error)",
 			zap.String("session", p.Session), zap.Strings("operators", p.Fallback))

@@ -21,6 +21,9 @@ type CUDAOptions struct {
 	// device, as they do on the CPU, so that sessions run in turn cost the memory of
 	// the largest, not of their sum.
 	SharedArena bool
+	// Graph captures the runs of sessions that are made for it, see [SessionOptions.Capture].
+	// Each needs an arena of its own.
+	Graph bool
 }
 
 func (c CUDAOptions) validate() error {
@@ -34,6 +37,9 @@ func (c CUDAOptions) validate() error {
 	}
 	if c.MemoryLimit < 0 {
 		return fmt.Errorf("cuda: memory limit %d is negative", c.MemoryLimit)
+	}
+	if c.Graph && c.SharedArena {
+		return errors.New("cuda: sessions whose runs are captured cannot share an arena")
 	}
 	return nil
 }
@@ -111,7 +117,7 @@ func (e *Engine) tryDevice(d device) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, options.Destroy()) }()
-	if err := e.appendDevice(options, d); err != nil {
+	if err := e.appendDevice(options, d, false); err != nil {
 		return err
 	}
 	session, err := ort.NewDynamicAdvancedSessionWithONNXData(oneNode("Relu", []int{1}, "x"), nil, nil, options)
@@ -122,8 +128,8 @@ func (e *Engine) tryDevice(d device) (err error) {
 }
 
 // appendDevice adds the device's execution provider to session options. The CPU
-// provider is always there, for nodes the device has no kernel for.
-func (e *Engine) appendDevice(options *ort.SessionOptions, d device) (err error) {
+// provider is always there, for nodes the device has no kernel for. capture makes runs be captured.
+func (e *Engine) appendDevice(options *ort.SessionOptions, d device, capture bool) (err error) {
 	if d.kind != "cuda" {
 		return nil
 	}
@@ -132,7 +138,11 @@ func (e *Engine) appendDevice(options *ort.SessionOptions, d device) (err error)
 		return err
 	}
 	defer func() { err = errors.Join(err, cuda.Destroy()) }()
-	if err := cuda.Update(e.options.CUDA.settings(d.ordinal)); err != nil {
+	settings := e.options.CUDA.settings(d.ordinal)
+	if capture {
+		settings["enable_cuda_graph"] = "1"
+	}
+	if err := cuda.Update(settings); err != nil {
 		return err
 	}
 	return options.AppendExecutionProviderCUDA(cuda)

@@ -104,10 +104,19 @@ func (a *DeviceArena) Host() []float32 { return nil }
 
 // View implements [Arena]. Sessions of the arena's engine can use the view.
 func (a *DeviceArena) View(offset int, dims ...int) (*Tensor, error) {
+	return a.ViewOf(Float32, offset, dims...)
+}
+
+// ViewOf is View as a tensor of another element type, which takes as many of the arena's values
+// as [DeviceValues] says.
+func (a *DeviceArena) ViewOf(t DType, offset int, dims ...int) (*Tensor, error) {
 	return view(a, dims, offset, func(n int) (storage, error) {
-		return residentFloats{a, offset, n}, within(offset, n, a.n)
+		return residentView{a, t, offset, n}, within(offset, DeviceValues(t, n), a.n)
 	})
 }
+
+// DeviceValues is the number of a [DeviceArena]'s values that n elements of a type take.
+func DeviceValues(t DType, n int) int { return (t.size()*n + 3) / 4 }
 
 // Read implements [Arena].
 func (a *DeviceArena) Read(dst []float32, offset int) error {
@@ -186,7 +195,7 @@ func (a *DeviceArena) withValues(part []float32, offset int, f func(host, device
 		return err
 	}
 	defer func() { err = errors.Join(err, host.Destroy()) }()
-	device, err := a.value(offset, []int{len(part)})
+	device, err := a.value(Float32, offset, []int{len(part)})
 	if err != nil {
 		return err
 	}
@@ -194,9 +203,9 @@ func (a *DeviceArena) withValues(part []float32, offset int, f func(host, device
 	return f(host, device)
 }
 
-// value makes ONNX Runtime's view of the values from offset on.
-func (a *DeviceArena) value(offset int, dims []int) (ort.Value, error) {
-	v, err := newResidentValue(a.engine.api, a.memory.info, a.base+uintptr(4*offset), dims)
+// value makes ONNX Runtime's view of the memory from the value at offset on.
+func (a *DeviceArena) value(t DType, offset int, dims []int) (ort.Value, error) {
+	v, err := newResidentValue(a.engine.api, a.memory.info, t, a.base+uintptr(4*offset), dims)
 	if err != nil {
 		return nil, err
 	}
@@ -221,25 +230,28 @@ func (a *DeviceArena) enter() error { return nil }
 
 func (a *DeviceArena) leave() error { return nil }
 
-// residentFloats is the storage of a view of a device arena.
-type residentFloats struct {
+// residentView is the storage of a view of a device arena.
+type residentView struct {
 	arena     *DeviceArena
+	t         DType
 	offset, n int
 }
 
-func (residentFloats) dtype() DType { return Float32 }
+func (v residentView) dtype() DType { return v.t }
 
-func (v residentFloats) len() int { return v.n }
+func (v residentView) len() int { return v.n }
 
-func (v residentFloats) bytes() int { return 4 * v.n }
+func (v residentView) bytes() int { return v.t.size() * v.n }
 
-func (v residentFloats) address() uintptr { return v.arena.base + uintptr(4*v.offset) }
+func (v residentView) address() uintptr { return v.arena.base + uintptr(4*v.offset) }
 
-func (residentFloats) pin(*runtime.Pinner) {}
+func (residentView) pin(*runtime.Pinner) {}
 
-func (v residentFloats) value(dims []int) (ort.Value, error) { return v.arena.value(v.offset, dims) }
+func (v residentView) value(dims []int) (ort.Value, error) {
+	return v.arena.value(v.t, v.offset, dims)
+}
 
 // load has nothing to do: a resident scalar is no copy.
-func (residentFloats) load(ort.Value) {}
+func (residentView) load(ort.Value) {}
 
-func (residentFloats) resident() bool { return true }
+func (residentView) resident() bool { return true }

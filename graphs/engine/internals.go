@@ -36,12 +36,12 @@ type residentValue struct {
 }
 
 // newResidentValue makes the value that a run takes; the memory must outlive it.
-func newResidentValue(a *api, info apiMemoryInfo, address uintptr, dims []int) (*residentValue, error) {
+func newResidentValue(a *api, info apiMemoryInfo, dtype DType, address uintptr, dims []int) (*residentValue, error) {
 	t := reflect.TypeFor[ort.ValueInternalData]()
 	if t.NumField() != 1 || t.Field(0).Name != "ortValue" || t.Field(0).Type.Kind() != reflect.Pointer {
 		return nil, errInternals
 	}
-	handle, err := a.tensor(info, address, dims)
+	handle, err := a.tensor(info, dtype, address, dims)
 	if err != nil {
 		return nil, err
 	}

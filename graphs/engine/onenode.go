@@ -20,10 +20,28 @@ func oneNode(op string, dims []int, inputs ...string) []byte {
 	graph = protofield.AppendBytes(graph, 1, node)
 	graph = protofield.AppendBytes(graph, 2, []byte(op))
 	for _, in := range inputs {
-		graph = protofield.AppendBytes(graph, 11, floatInfo(in, dims))
+		graph = protofield.AppendBytes(graph, 11, tensorInfo(in, Float32, dims))
 	}
-	graph = protofield.AppendBytes(graph, 12, floatInfo("y", dims))
+	return modelOf(protofield.AppendBytes(graph, 12, tensorInfo("y", Float32, dims)))
+}
 
+// identities serialises a model that gives each of its inputs "x0", "x1", …, of those types and
+// shapes, as "y0", "y1", ….
+func identities(tensors []*Tensor) []byte {
+	graph := protofield.AppendBytes(nil, 2, []byte("copies"))
+	for i, t := range tensors {
+		x, y := fmt.Sprint("x", i), fmt.Sprint("y", i)
+		node := protofield.AppendBytes(protofield.AppendBytes(nil, 1, []byte(x)), 2, []byte(y))
+		node = protofield.AppendBytes(node, 3, fmt.Appendf(nil, "Identity_%d", i))
+		graph = protofield.AppendBytes(graph, 1, protofield.AppendBytes(node, 4, []byte("Identity")))
+		graph = protofield.AppendBytes(graph, 11, tensorInfo(x, t.DType(), t.dims))
+		graph = protofield.AppendBytes(graph, 12, tensorInfo(y, t.DType(), t.dims))
+	}
+	return modelOf(graph)
+}
+
+// modelOf is a model of a GraphProto.
+func modelOf(graph []byte) []byte {
 	const irVersion, opset = 8, 17
 	opsetID := protofield.AppendVarint(protofield.AppendBytes(nil, 1, nil), 2, opset)
 	model := protofield.AppendVarint(nil, 1, irVersion)
@@ -31,8 +49,8 @@ func oneNode(op string, dims []int, inputs ...string) []byte {
 	return protofield.AppendBytes(model, 8, opsetID)
 }
 
-// floatInfo is a ValueInfoProto of a float32 tensor. Free dimensions are one.
-func floatInfo(name string, dims []int) []byte {
+// tensorInfo is a ValueInfoProto of a tensor. Free dimensions are one.
+func tensorInfo(name string, t DType, dims []int) []byte {
 	var shape []byte
 	for _, d := range dims {
 		dim := protofield.AppendVarint(nil, 1, uint64(d))
@@ -41,7 +59,7 @@ func floatInfo(name string, dims []int) []byte {
 		}
 		shape = protofield.AppendBytes(shape, 1, dim)
 	}
-	tensor := protofield.AppendVarint(nil, 1, uint64(Float32))
+	tensor := protofield.AppendVarint(nil, 1, uint64(t))
 	tensor = protofield.AppendBytes(tensor, 2, shape)
 	info := protofield.AppendBytes(nil, 1, []byte(name))
 	return protofield.AppendBytes(info, 2, protofield.AppendBytes(nil, 1, tensor))

@@ -28,9 +28,8 @@ static void *api_alloc(const t2sda_api *a, void *allocator, size_t bytes, uintpt
 static void *api_free(const t2sda_api *a, void *allocator, uintptr_t memory) {
 	return a->AllocatorFree(allocator, (void *)memory);
 }
-static void *api_tensor(const t2sda_api *a, void *info, uintptr_t data, size_t bytes, int64_t *shape, size_t dims, void **out) {
-	const int float32 = 1; // ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT
-	return a->CreateTensorWithDataAsOrtValue(info, (void *)data, bytes, shape, dims, float32, out);
+static void *api_tensor(const t2sda_api *a, void *info, uintptr_t data, size_t bytes, int64_t *shape, size_t dims, int type, void **out) {
+	return a->CreateTensorWithDataAsOrtValue(info, (void *)data, bytes, shape, dims, type, out);
 }
 static void api_release_value(const t2sda_api *a, void *value) { a->ReleaseValue(value); }
 static void *api_subgraphs(const t2sda_api *a, void *session, const void *const **out, size_t *n) {
@@ -141,14 +140,15 @@ func (a *api) free(m apiAllocator, address uintptr) error {
 	return a.check(C.api_free(a.table, unsafe.Pointer(m), C.uintptr_t(address)))
 }
 
-// tensor makes a value over float32 memory at an address, without a copy.
-func (a *api) tensor(i apiMemoryInfo, address uintptr, dims []int) (apiValue, error) {
+// tensor makes a value over memory at an address, without a copy. ONNX Runtime numbers element
+// types as ONNX does.
+func (a *api) tensor(i apiMemoryInfo, t DType, address uintptr, dims []int) (apiValue, error) {
 	shape, n := make([]C.int64_t, len(dims)+1), 1 // one more, so that it has a first element
 	for k, d := range dims {
 		shape[k], n = C.int64_t(d), n*d
 	}
 	var out unsafe.Pointer
-	err := a.check(C.api_tensor(a.table, unsafe.Pointer(i), C.uintptr_t(address), C.size_t(4*n), &shape[0], C.size_t(len(dims)), &out))
+	err := a.check(C.api_tensor(a.table, unsafe.Pointer(i), C.uintptr_t(address), C.size_t(t.size()*n), &shape[0], C.size_t(len(dims)), C.int(t), &out))
 	return apiValue(out), err
 }
 

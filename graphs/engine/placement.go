@@ -15,6 +15,9 @@ type Placement struct {
 	// for want of a kernel there: their data cross twice at every run. Operators that
 	// compute shapes are not among them, which the runtime keeps on the CPU on purpose.
 	Fallback []string // sorted, each once
+	// Captured reports whether runs are captured, and Uncaptured why not, where that was asked for.
+	Captured   bool
+	Uncaptured string
 }
 
 // String writes "CUDAExecutionProvider 310, CPUExecutionProvider 2".
@@ -62,8 +65,9 @@ func newPlacement(session string, nodes []assigned, own bool) Placement {
 // keepsPlacements reports whether sessions are to note which provider got which node.
 func (e *Engine) keepsPlacements() bool { return e.options.Placed != nil || e.options.Strict }
 
-// place tells the engine's owner where the session's nodes run, or refuses them.
-func (s *Session) place() error {
+// place tells the engine's owner where the session's nodes run, or refuses them. uncaptured is why
+// runs are not captured, where that was asked for.
+func (s *Session) place(uncaptured error) error {
 	e := s.engine
 	handle, err := handleOf(s.session)
 	if err != nil {
@@ -74,6 +78,9 @@ func (s *Session) place() error {
 		return fmt.Errorf("which provider runs which node: %w", err)
 	}
 	p := newPlacement(s.name, nodes, e.HasOwnMemory())
+	if p.Captured = s.Captured(); uncaptured != nil {
+		p.Uncaptured = uncaptured.Error()
+	}
 	if e.options.Placed != nil {
 		e.options.Placed(p)
 	}

@@ -12,6 +12,8 @@ import (
 	"sync"
 
 	ort "github.com/yalue/onnxruntime_go"
+
+	"t2sda/internal/osthread"
 )
 
 // SessionOptions override the engine's options for one session; zero values keep them.
@@ -26,6 +28,10 @@ type SessionOptions struct {
 	// Edit returns the model, all of it in one piece, that is run in the place of the one that was
 	// read, whose metadata it is given; nil: that one itself. Nil: no other.
 	Edit func(model []byte, metadata map[string]string) []byte
+	// Capture lets runs be captured, if the engine does that, and the device can. The session then
+	// has one binding, of tensors that all lie in the device's memory, and changes those that it
+	// has in place several times within its first run. See [Session.Captured].
+	Capture bool
 }
 
 // Session is a model made ready to run on an engine's device. Its methods may be
@@ -42,8 +48,12 @@ type Session struct {
 	session *ort.DynamicAdvancedSession
 	closed  bool
 
+	thread *osthread.Thread // that captured runs are on; nil: they are not captured
+	begun  bool             // the first of them; the thread's
+
 	bindingsMu  sync.Mutex
 	bindings    map[*Binding]struct{}
+	bound       bool // ever
 	profileFile string
 }
 
@@ -122,26 +132,46 @@ func (e *Engine) newSession(name string, model []byte, path string, o SessionOpt
 	if e.options.ProfilePrefix != "" {
 		s.profilePrefix = e.newProfilePrefix(name)
 	}
-	options, err := e.sessionOptions(o, s.profilePrefix)
-	if err != nil {
-		return nil, err
+	var uncaptured error
+	if o.Capture = o.Capture && e.Captures(); o.Capture {
+		uncaptured, err = s.createCaptured(model, path, o)
+	} else {
+		err = s.createWith(model, path, o)
 	}
-	defer func() { err = errors.Join(err, options.Destroy()) }()
-	if s.session, err = s.create(model, path, options); err != nil {
+	if err != nil {
 		return nil, fmt.Errorf("ONNX Runtime does not accept the model: %w", err)
 	}
 	if s.metadata, err = metadata(s.session); err != nil {
-		return nil, errors.Join(fmt.Errorf("metadata: %w", err), s.session.Destroy())
+		return nil, errors.Join(fmt.Errorf("metadata: %w", err), s.destroy())
 	}
 	if e.keepsPlacements() {
-		if err := s.place(); err != nil {
-			return nil, errors.Join(err, s.session.Destroy())
+		if err := s.place(uncaptured); err != nil {
+			return nil, errors.Join(err, s.destroy())
 		}
 	}
 	e.sessionsMu.Lock()
 	defer e.sessionsMu.Unlock()
 	e.sessions[s] = struct{}{}
 	return s, nil
+}
+
+// createWith is create with options.
+func (s *Session) createWith(model []byte, path string, o SessionOptions) (err error) {
+	options, err := s.engine.sessionOptions(o, s.profilePrefix)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, options.Destroy()) }()
+	s.session, err = s.create(model, path, options)
+	return err
+}
+
+// destroy frees what ONNX Runtime has of the session.
+func (s *Session) destroy() error {
+	if s.thread != nil {
+		s.thread.Close()
+	}
+	return s.session.Destroy()
 }
 
 // create hands the model to ONNX Runtime: as its file, beside which its weights may
@@ -210,7 +240,7 @@ func (e *Engine) sessionOptions(o SessionOptions, profilePrefix string) (_ *ort.
 		options.SetIntraOpNumThreads(threads),
 		options.SetGraphOptimizationLevel(level),
 		options.SetLogSeverityLevel(ort.LoggingLevelFatal),
-		e.appendDevice(options, e.device),
+		e.appendDevice(options, e.device, o.Capture),
 	}
 	if e.keepsPlacements() {
 		steps = append(steps, options.AddSessionConfigEntry(recordAssignment, "1"))
@@ -264,7 +294,7 @@ func (s *Session) Close() error {
 		return nil
 	}
 	s.closed = true
-	errs := []error{s.session.Destroy()}
+	errs := []error{s.destroy()}
 	s.mu.Unlock()
 
 	for _, b := range s.openBindings() {

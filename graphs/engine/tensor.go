@@ -33,6 +33,11 @@ func (d DType) String() string {
 	return fmt.Sprintf("dtype(%d)", int(d))
 }
 
+// size is the number of bytes of an element, 0 for types that tensors cannot hold.
+func (d DType) size() int {
+	return map[DType]int{Float32: 4, Uint8: 1, Int32: 4, Int64: 8, Bool: 1}[d]
+}
+
 // Element is the set of Go types that tensors can hold.
 type Element interface {
 	float32 | int64 | int32 | uint8 | bool
@@ -84,6 +89,14 @@ func crossing(tensors []*Tensor) (bytes int64) {
 	}
 	return bytes
 }
+
+// Same reports whether two tensors are exactly the same memory.
+func (t *Tensor) Same(o *Tensor) bool {
+	return t.data.address() == o.data.address() && t.data.bytes() == o.data.bytes() && t.data.resident() == o.data.resident()
+}
+
+// Resident reports whether the tensor lies in a device's memory.
+func (t *Tensor) Resident() bool { return t.data.resident() }
 
 // Shape returns a copy of the tensor's dimensions, empty for a scalar.
 func (t *Tensor) Shape() []int { return slices.Clone(t.dims) }

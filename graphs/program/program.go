@@ -21,9 +21,11 @@ type Program struct {
 	precision       Precision // of products
 	inputs, outputs map[string]*engine.Tensor
 	held            []string // parameters, see [Program.Hold]
+	capture         bool     // see [Program.Capture]
 
-	session *engine.Session
-	binding *engine.Binding
+	session  *engine.Session
+	binding  *engine.Binding
+	captured *captured // in the place of binding; nil where runs are not captured
 }
 
 // Params gives the memory of a trainable parameter, by name and shape, usually a
@@ -86,7 +88,11 @@ func (p *Program) open(e *engine.Engine) error {
 	if err != nil {
 		return err
 	}
-	if p.session, err = e.NewSession(p.graph.Name(), model); err != nil {
+	if p.session, err = e.NewSessionWith(p.graph.Name(), model, engine.SessionOptions{Capture: p.capture}); err != nil {
+		return err
+	}
+	if p.session.Captured() {
+		p.captured, err = capture(e, p.session, p.inputs, p.outputs)
 		return err
 	}
 	p.binding, err = p.session.Bind(p.inputs, p.outputs)
@@ -95,10 +101,15 @@ func (p *Program) open(e *engine.Engine) error {
 
 // Run runs the session on the memory. When ctx ends meanwhile, the outputs are
 // undefined, see [engine.Binding.Run].
-func (p *Program) Run(ctx context.Context) error { return p.binding.Run(ctx) }
+func (p *Program) Run(ctx context.Context) error {
+	if p.captured != nil {
+		return p.captured.run(ctx)
+	}
+	return p.binding.Run(ctx)
+}
 
 // Over returns a run of the program's session over other memory, by the names under which the
-// program has declared what it is in place of. It ends with the program.
+// program has declared what it is in place of. It ends with the program, whose runs are not captured.
 func (p *Program) Over(memory map[string]*engine.Tensor) (*engine.Binding, error) {
 	other := func(declared map[string]*engine.Tensor) map[string]*engine.Tensor {
 		out := maps.Clone(declared)
@@ -115,6 +126,9 @@ func (p *Program) Over(memory map[string]*engine.Tensor) (*engine.Binding, error
 // Close frees the session. The memory stays usable.
 func (p *Program) Close() error {
 	var errs []error
+	if p.captured != nil {
+		errs = append(errs, p.captured.Close())
+	}
 	if p.binding != nil {
 		errs = append(errs, p.binding.Close())
 	}

@@ -35,13 +35,19 @@ func arena(t *testing.T) (*engine.HostArena, Params) {
 // TestRun: Σ x·a·b with x int64, twice; gradients add up where they lie, and the
 // parameters are read where they lie.
 func TestRun(t *testing.T) {
+	t.Run("bound", func(t *testing.T) { testRun(t, engine.Options{}) })
+	t.Run("captured", func(t *testing.T) { testRun(t, engine.Options{CUDA: engine.CUDAOptions{Graph: true}}) })
+}
+
+func testRun(t *testing.T, o engine.Options) {
 	params, views := arena(t)
 	grads, gradViews := arena(t)
 	copy(params.Host(), []float32{1, 2, 3, 4})
 	var x []int64
 	var loss, scaled []float32
 	weights := []float32{1, 10}
-	p, err := New(enginetest.Open(t, engine.Options{}), "sum", views, func(p *Program) {
+	p, err := New(enginetest.Open(t, o), "sum", views, func(p *Program) {
+		p.Capture()
 		g := p.Graph()
 		in, memory := Input[int64](p, "x", 2)
 		x = memory
@@ -56,6 +62,9 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.Close()
+	if p.session.Captured() != o.CUDA.Graph {
+		t.Errorf("captured: %v", p.session.Captured())
+	}
 	copy(x, []int64{5, 7})
 	if err := p.Run(t.Context()); err != nil {
 		t.Fatal(err)

@@ -95,7 +95,9 @@ type Result struct {
 	HostPeak   float64            `json:"peak_host_mib"`
 	Nodes      map[string]int     `json:"nodes"` // by provider, of all sessions
 	Fallback   []string           `json:"fallback,omitempty"`
-	Losses     map[string]float64 `json:"losses"` // of the last iteration
+	Captured   int                `json:"captured,omitempty"`   // sessions whose runs are captured
+	Uncaptured map[string]string  `json:"uncaptured,omitempty"` // why not, by session
+	Losses     map[string]float64 `json:"losses"`               // of the last iteration
 }
 
 // whole is the name of an iteration's time among those of its stages.
@@ -110,7 +112,7 @@ func Measure(ctx context.Context, r Row, most time.Duration, told func(seconds f
 	}
 	m := &measurement{cfg: cfg, res: Result{
 		Row: r, Encoder: cfg.Model.Encoder, Head: cfg.Model.Head, Batch: cfg.Train.Batch, State: cfg.Runtime.State,
-		Crop: cropOf(cfg), Nodes: map[string]int{},
+		Crop: cropOf(cfg), Nodes: map[string]int{}, Uncaptured: map[string]string{},
 	}}
 	defer func() { err = errors.Join(err, m.close()) }()
 	if err := m.open(); err != nil {
@@ -168,6 +170,12 @@ func (m *measurement) placed(p engine.Placement) {
 	m.res.Fallback = append(m.res.Fallback, p.Fallback...)
 	slices.Sort(m.res.Fallback)
 	m.res.Fallback = slices.Compact(m.res.Fallback)
+	if p.Captured {
+		m.res.Captured++
+	}
+	if p.Uncaptured != "" {
+		m.res.Uncaptured[p.Session] = p.Uncaptured
+	}
 }
 
 func (m *measurement) iterate(ctx context.Context, it int) (iteration, error) {

@@ -22,9 +22,14 @@ func small(settings ...string) Row {
 }
 
 func TestMeasure(t *testing.T) {
+	t.Run("node by node", func(t *testing.T) { testMeasure(t) })
+	t.Run("captured", func(t *testing.T) { testMeasure(t, "runtime.cuda.graph=true") })
+}
+
+func testMeasure(t *testing.T, settings ...string) {
 	enginetest.Isolate(t)
 	var told []float64
-	r, err := Measure(t.Context(), small("runtime.state=device"), time.Nanosecond, func(s float64) { told = append(told, s) })
+	r, err := Measure(t.Context(), small(append(settings, "runtime.state=device")...), time.Nanosecond, func(s float64) { told = append(told, s) })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,6 +47,9 @@ func TestMeasure(t *testing.T) {
 	}
 	if r.State != "device" || r.Encoder != "mit_b0" || r.Head != "segformer" || r.Crop != "64×64" || r.Batch != 1 || r.HostPeak < 50 || r.HostPeak > 5000 {
 		t.Errorf("the row is %+v", r)
+	}
+	if captured := len(settings) > 0; r.Captured > 0 != captured || len(r.Uncaptured) > 0 || r.Outside > 80 {
+		t.Errorf("captured are %d, not %v; %g %% outside", r.Captured, r.Uncaptured, r.Outside)
 	}
 	if r.ToDevice == 0 || r.FromDevice == 0 || len(r.Nodes) == 0 || len(r.Losses) != 3 {
 		t.Errorf("the row is %+v", r)

@@ -77,8 +77,8 @@ func TestWrongDevice(t *testing.T) {
 	if text, err := json.Marshal(c); err != nil || !strings.Contains(string(text), `"Erf":"+Inf"`) {
 		t.Errorf("as JSON: %s, %v", text, err)
 	}
-	if m["training"].Status != Pass {
-		t.Errorf("training: %+v", m["training"])
+	if c := m["training"]; c.Status != Pass || !strings.Contains(c.Detail, "with networks captured losses differ by ") {
+		t.Errorf("training: %+v", c)
 	}
 }
 
@@ -140,14 +140,16 @@ func TestTrainingDiffers(t *testing.T) {
 	text, ok, figures := x.compare(want, "device", func() (trained, error) {
 		return trained{losses: []map[string]float64{{"a": math.Inf(1)}}}, nil
 	})
-	if ok || !strings.Contains(text, "state on the device: losses differ by +Inf") || figures["largest_difference"] != "+Inf" {
+	if ok || !strings.Contains(text, "with the state on the device losses differ by +Inf") || figures["largest_difference"] != "+Inf" {
 		t.Errorf("%q, %v, %v", text, ok, figures)
 	}
 	if text, ok, _ := x.compare(want, "host", func() (trained, error) { return trained{}, errors.New("stuck") }); ok || text != "with the state on the host: stuck" {
 		t.Errorf("%q, %v", text, ok)
 	}
-	if _, ok, _ := x.compare(want, "host", func() (trained, error) { return want, nil }); !ok {
-		t.Error("equal losses are not accepted")
+	got := want
+	got.uncaptured = []string{"a: it has a loop", "b: it has two"}
+	if text, ok, _ := x.compare(want, "captured", func() (trained, error) { return got, nil }); !ok || text != "with networks captured losses differ by 0 (2 of them cannot be: a: it has a loop)" {
+		t.Errorf("equal losses: %q, %v", text, ok)
 	}
 }
 

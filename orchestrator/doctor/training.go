@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"math"
@@ -29,10 +30,22 @@ type trained struct {
 	losses   []map[string]float64
 	toDevice int64 // bytes in the last iteration
 	back     int64
+
+	uncaptured []string // sessions that were to be captured, and why they cannot be
+}
+
+// trainings are those that are held against the CPU's with the state on the host.
+var trainings = []struct {
+	name, state string
+	graph       bool // networks are captured
+}{
+	{"device", "device", false},
+	{"captured", "device", true},
+	{"host", "host", false},
 }
 
 // training trains the embedded run's network on small crops, on the CPU with the state on
-// the host and on the device with the state on either side.
+// the host and on the device with the state on either side, and with its networks captured.
 func (x *examination) training(ctx context.Context) Check {
 	if err := x.need(); err != nil {
 		return failed(err)
@@ -51,15 +64,19 @@ func (x *examination) training(ctx context.Context) Check {
 	if err != nil {
 		return failed(err)
 	}
-	states := []string{"device", "host"}
-	if !x.engine.HasOwnMemory() {
-		states = states[:1] // the other one is what it is compared with
-	}
 	values := map[string]any{"iterations": iterations, "last": want.losses[iterations-1]}
 	var said, wrong []string
-	for _, state := range states {
-		text, ok, figures := x.compare(want, state, func() (trained, error) { return x.train(ctx, x.engine, cfg, state, batches) })
-		values[state] = figures
+	for _, k := range trainings {
+		if k.state == "host" && !x.engine.HasOwnMemory() {
+			continue // it is what is compared with
+		}
+		text, ok, figures := x.compare(want, k.name, func() (trained, error) {
+			if k.graph {
+				return x.trainCaptured(ctx, cfg, batches)
+			}
+			return x.train(ctx, x.engine, cfg, k.state, batches)
+		})
+		values[k.name] = figures
 		if ok {
 			said = append(said, text)
 		} else {
@@ -72,16 +89,44 @@ func (x *examination) training(ctx context.Context) Check {
 	return pass("%d iterations of streets %s as on the CPU with the state on the host; %s (allowed: %s)", iterations, x.onDevice(), some(said), x.allowed()).with(values)
 }
 
-// compare holds a training with the state somewhere against what is wanted.
-func (x *examination) compare(want trained, state string, train func() (trained, error)) (text string, ok bool, figures map[string]any) {
+// trainCaptured trains on another engine of the device, that captures networks, with the state there.
+func (x *examination) trainCaptured(ctx context.Context, cfg configs.Config, batches []*datasets.Batch) (got trained, err error) {
+	var uncaptured []string
+	e, err := x.open(func(o *engine.Options) {
+		o.Device, o.CUDA.Graph = x.engine.Info().Device, true
+		o.Placed = func(p engine.Placement) {
+			if p.Uncaptured != "" {
+				uncaptured = append(uncaptured, p.Session+": "+p.Uncaptured)
+			}
+		}
+	})
+	if err != nil {
+		return got, err
+	}
+	defer func() { err = errors.Join(err, e.Close()) }()
+	got, err = x.train(ctx, e, cfg, "device", batches)
+	got.uncaptured = uncaptured
+	return got, err
+}
+
+// compare holds a training, by its name in trainings, against what is wanted.
+func (x *examination) compare(want trained, name string, train func() (trained, error)) (text string, ok bool, figures map[string]any) {
+	where := "the state on the " + name
+	if name == "captured" {
+		where = "networks captured"
+	}
 	got, err := train()
 	if err != nil {
-		return fmt.Sprintf("with the state on the %s: %v", state, err), false, map[string]any{"error": err.Error()}
+		return fmt.Sprintf("with %s: %v", where, err), false, map[string]any{"error": err.Error()}
 	}
 	first, worst := differences(want.losses, got.losses)
-	return fmt.Sprintf("state on the %s: losses differ by %.2g", state, worst), x.acceptable(first, worst), map[string]any{
-		"first_difference": number(first), "largest_difference": number(worst), "h2d": got.toDevice, "d2h": got.back,
+	text = fmt.Sprintf("with %s losses differ by %.2g", where, worst)
+	figures = map[string]any{"first_difference": number(first), "largest_difference": number(worst), "h2d": got.toDevice, "d2h": got.back}
+	if len(got.uncaptured) > 0 {
+		text += fmt.Sprintf(" (%d of them cannot be: %s)", len(got.uncaptured), got.uncaptured[0])
+		figures["uncaptured"] = got.uncaptured
 	}
+	return text, x.acceptable(first, worst), figures
 }
 
 func (x *examination) acceptable(first, worst float64) bool {

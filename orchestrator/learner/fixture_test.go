@@ -54,7 +54,7 @@ func openIn(t testing.TB, c configs.Config, log *zap.Logger, arena newArena) *Le
 		}
 		o.Initial = have
 	}
-	l, err := New(enginetest.Open(t, engine.Options{IntraOpThreads: 1}), o)
+	l, err := New(enginetest.Open(t, engine.Options{IntraOpThreads: 1, CUDA: engine.CUDAOptions{Graph: c.Runtime.CUDA.Graph}}), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,11 +25,15 @@ func guarded(n int) (engine.Arena, error) {
 }
 
 // memories opens c's learner with its state where only sessions touch it: in guarded
-// memory, and in the device's.
+// memory, and in the device's, where networks may be captured, too.
 var memories = map[string]func(t testing.TB, c configs.Config) *Learner{
 	"guarded": func(t testing.TB, c configs.Config) *Learner { return openIn(t, c, zap.NewNop(), guarded) },
 	"device": func(t testing.TB, c configs.Config) *Learner {
 		c.Runtime.State = "device"
+		return open(t, c, zap.NewNop())
+	},
+	"captured": func(t testing.TB, c configs.Config) *Learner {
+		c.Runtime.State, c.Runtime.CUDA.Graph = "device", true
 		return open(t, c, zap.NewNop())
 	},
 }
@@ -107,10 +111,15 @@ func testResident(t *testing.T, c configs.Config, openThere func(t testing.TB, c
 func TestResidentLosses(t *testing.T) {
 	c := small()
 	c.Train.Iterations = 50
-	host, resident := onHostMemory(t, c), memories["device"](t, c)
+	host, resident, captured := onHostMemory(t, c), memories["device"](t, c), memories["captured"](t, c)
 	for i := range c.Train.Iterations {
 		copyState(t, resident, host)
-		compareLosses(t, i, train(t, resident, i, i+1)[0], train(t, host, i, i+1)[0])
+		copyState(t, captured, host)
+		want, have, there := train(t, host, i, i+1)[0], train(t, resident, i, i+1)[0], train(t, captured, i, i+1)[0]
+		compareLosses(t, i, have, want)
+		if !nearLosses(there.Losses, have.Losses) || !near(there.GradNorm, have.GradNorm) {
+			t.Errorf("iteration %d: captured, it has %v and the norm %g; run node by node %v and %g", i, there.Losses, there.GradNorm, have.Losses, have.GradNorm)
+		}
 	}
 }
 

@@ -44,6 +44,7 @@ type batchStat struct {
 func (s *state) onImages(e *engine.Engine, name string, a engine.Arena, arch nets.Arch, m nets.Mode, size imageBatch, build func(p *program.Program, net *nets.Net, image *graphs.Value)) (opened *program.Program, pixels []float32, err error) {
 	opened, err = program.New(e, name, s.views(a), func(p *program.Program) {
 		p.Narrow(s.precision)
+		p.Capture()
 		net := nets.New(p.Graph(), arch, m, nil)
 		image, memory := program.Input[float32](p, "image", size.N, 3, size.H, size.W)
 		pixels = memory
