@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"t2sda/internal/nvidia"
 	"t2sda/orchestrator/bench"
 )
 
@@ -36,7 +37,8 @@ func benchCommand() *cobra.Command {
 
 First the machine is checked (t2sda doctor). Then iterations of method t2s on 2 + 2
 crops of 512×512 are timed: MiT-B0 with the SegFormer head, MiT-B5 with DAFormer's,
-ResNet-101 with DeepLabV2's, with the state on the device and on the host. --networks
+ResNet-101 with DeepLabV2's, with the state on the device, the same with its networks
+captured (runtime.cuda.graph, on GPUs), and with the state on the host. --networks
 hrda,mic are MiT-B5 with two resolutions on crops of 1024×1024, the second with masked
 images: minutes an iteration on a CPU. Every --with
 "key=value …" is measured in addition to them; settings given as arguments hold for
@@ -53,7 +55,7 @@ of kind peer compare the student's supervised term with PyTorch's.`,
 	cmd.Flags().DurationVar(&f.budget, "budget", 9*time.Minute, "time for everything; what does not fit is left out")
 	cmd.Flags().StringSliceVar(&f.networks, "networks", bench.Networks(), "networks to measure")
 	cmd.Flags().StringArrayVar(&f.with, "with", nil, "measure these settings too, key=value separated by spaces; may be given several times")
-	cmd.Flags().StringSliceVar(&f.states, "states", []string{"device", "host"}, "where the state lies (runtime.state)")
+	cmd.Flags().StringSliceVar(&f.states, "states", []string{"device", captured, "host"}, "where the state lies (runtime.state), and captured: on the device, with runtime.cuda.graph; without a GPU device and host unless said otherwise")
 	cmd.Flags().BoolVar(&f.doctor, "doctor", true, "check the machine first")
 	cmd.Flags().BoolVar(&f.peerOnly, "peer-only", false, "only compare with PyTorch, see "+bench.PeerEnv)
 	cmd.AddCommand(benchRowCommand(), benchScaleCommand(), benchCostCommand())
@@ -62,6 +64,9 @@ of kind peer compare the student's supervised term with PyTorch's.`,
 
 // run plans the rows and measures them.
 func (f *benchFlags) run(cmd *cobra.Command, settings []string) error {
+	if !cmd.Flags().Changed("states") && !f.mayCapture() {
+		f.states = []string{"device", "host"}
+	}
 	rows, err := f.rows(settings)
 	if err != nil {
 		return usageError{err}
@@ -86,8 +91,25 @@ func (f *benchFlags) run(cmd *cobra.Command, settings []string) error {
 	return bench.Run(cmd.Context(), o)
 }
 
+// mayCapture reports whether networks may be captured on the device.
+func (f *benchFlags) mayCapture() bool {
+	driver, err := nvidia.Look()
+	return f.device.options.Device != "cpu" && err == nil && len(driver.GPUs) > 0
+}
+
 // stateKey begins the setting that every row has.
 const stateKey = "runtime.state="
+
+// captured stands among the places of the state for the device, with networks captured.
+const captured = "captured"
+
+// stateSettings are those of a place of the state.
+func stateSettings(state string) []string {
+	if state == captured {
+		return []string{stateKey + "device", "runtime.cuda.graph=true"}
+	}
+	return []string{stateKey + state}
+}
 
 // rows lists what is measured: the plain rows of all networks, with the state in the first
 // of its places before the next, then each --with, and last the comparisons with PyTorch.
@@ -97,7 +119,7 @@ func (f *benchFlags) rows(settings []string) (rows []bench.Row, err error) {
 	case f.budget <= 0:
 		return nil, errors.New("--budget: want a time, such as 9m")
 	case len(f.states) == 0:
-		return nil, errors.New("--states: want device, host or both")
+		return nil, errors.New("--states: want some of device, captured, host")
 	}
 	variants := [][]string{nil}
 	for _, w := range f.with {
@@ -108,7 +130,7 @@ func (f *benchFlags) rows(settings []string) (rows []bench.Row, err error) {
 		all, states := f.split(slices.Concat(f.common(), settings, variant))
 		for k, state := range states {
 			for _, n := range f.networks {
-				r := bench.Row{Network: n, Settings: append(slices.Clone(all), stateKey+state)}
+				r := bench.Row{Network: n, Settings: append(slices.Clone(all), stateSettings(state)...)}
 				rows = append(rows, r)
 				if r.Peer = true; k == 0 && bench.PeerPython() != "" {
 					peers = append(peers, r)

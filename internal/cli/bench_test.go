@@ -9,12 +9,12 @@ import (
 	"t2sda/orchestrator/bench"
 )
 
-// TestBenchCommand measures two rows of a small network in processes of their own.
+// TestBenchCommand measures three rows of a small network in processes of their own.
 func TestBenchCommand(t *testing.T) {
 	enginetest.Isolate(t)
 	t.Setenv(childEnv, "1")
 	t.Setenv(bench.PeerEnv, "")
-	code, out, errs := call(t, "bench", "--networks", "mit_b0", "--doctor=false", "--device", "cpu", "--threads", "1", "--budget", "5m", "--states", "host",
+	code, out, errs := call(t, "bench", "--networks", "mit_b0", "--doctor=false", "--device", "cpu", "--threads", "1", "--budget", "5m", "--states", "host,captured",
 		"--with", "method=source-only runtime.state=device", "data.crop.width=64", "data.crop.height=64", "train.batch=1", "model.head_width=16", "model.projector_width=16")
 	if code != exitOK {
 		t.Fatalf("exit code %d\n%s%s", code, out, errs)
@@ -33,7 +33,8 @@ func TestBenchCommand(t *testing.T) {
 			rows = append(rows, line.Result)
 		}
 	}
-	if len(rows) != 2 || rows[0].State != "host" || rows[1].State != "device" || rows[0].Seconds["pull"] <= 0 || rows[1].Seconds["pull"] != 0 {
+	if len(rows) != 3 || rows[0].State != "host" || rows[0].Seconds["pull"] <= 0 || rows[0].Captured != 0 ||
+		rows[1].State != "device" || rows[1].Captured != 4 || rows[2].State != "device" || rows[2].Seconds["pull"] != 0 || rows[2].Captured != 0 {
 		t.Errorf("the rows are %+v\n%s", rows, out)
 	}
 	if !strings.HasPrefix(lines[0], `{"kind":"plan"`) || !strings.HasPrefix(lines[len(lines)-1], `{"kind":"end"`) {
@@ -45,6 +46,7 @@ func TestBenchMistakes(t *testing.T) {
 	t.Setenv(bench.PeerEnv, "")
 	fail(t, exitUsage, `"vgg": one of`, "bench", "--networks", "vgg")
 	fail(t, exitUsage, "nothing", "bench", "--with", "runtime.nothing=1")
+	fail(t, exitUsage, "runtime.state: want one of host, device", "bench", "--states", "moon")
 	fail(t, exitUsage, "--budget", "bench", "--budget", "0s")
 	fail(t, exitUsage, "names no Python", "bench", "--peer-only")
 	fail(t, exitUsage, "start it as mpirun -np 2", "bench", "scale")
