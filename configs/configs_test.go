@@ -488,7 +488,7 @@ func TestBadConfigurations(t *testing.T) {
 		{"stem", "extends: streets\nmodel: {stem: wide}", `line 2: model.stem: want one of deep, plain, have "wide"`},
 		{"batch norm", "extends: streets\nmodel: {encoder_bn: off}", `model.encoder_bn: want one of batch, frozen, have "off"`},
 		{"a captured state of the host", "extends: streets\nruntime: {cuda: {graph: true}}", `runtime.cuda.graph: what is captured reads the state on the device: set runtime.state=device, too`},
-		{"captured, one arena", "extends: streets\nruntime: {state: device, cuda: {graph: true, shared_arena: true}}", `runtime.cuda.graph: sessions that are captured keep an arena each`},
+		{"captured, one arena", "extends: streets\nruntime: {state: device, cuda: {graph: true, shared_arena: true}}", `runtime.cuda.graph: what is captured keeps an arena of its own: set runtime.cuda.shared_arena=false`},
 		{"recomputation", "extends: streets\ntrain: {recompute: all}", `train.recompute: want one of none, blocks, have "all"`},
 		{"accumulation", "extends: streets\ntrain: {accumulate: -1}", "line 2: train.accumulate: want at least 0, have -1"},
 		{"accumulation for a discriminator", "extends: streets\nmethod: fada\ntrain: {accumulate: 2}", "line 3: train.accumulate: term class-adversarial takes no batches of several micro-batches, hence one process: want 1, and a larger train.batch, have 2"},

@@ -261,7 +261,7 @@ func (c *Config) validateRuntime(v *validator) {
 	v.oneOf("runtime.cuda.arena_extend_strategy", r.CUDA.ArenaExtendStrategy, "kNextPowerOfTwo", "kSameAsRequested")
 	v.check("runtime.cuda.memory_limit_mb", r.CUDA.MemoryLimitMB >= 0, "want ≥ 0, have %d", r.CUDA.MemoryLimitMB)
 	v.check("runtime.cuda.graph", !r.CUDA.Graph || r.State == "device", "what is captured reads the state on the device: set runtime.state=device, too")
-	v.check("runtime.cuda.graph", !r.CUDA.Graph || !r.CUDA.SharedArena, "sessions that are captured keep an arena each: not with runtime.cuda.shared_arena")
+	v.check("runtime.cuda.graph", !r.CUDA.Graph || !r.CUDA.SharedArena, "what is captured keeps an arena of its own: set runtime.cuda.shared_arena=false")
 }
 
 // validateSizes refuses numbers of which the products that memory is asked for would not

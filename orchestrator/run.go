@@ -369,7 +369,10 @@ func EngineOptions(cfg configs.Config) engine.Options {
 
 // logPlacement tells which providers run a session's nodes, where that can be asked.
 func logPlacement(log *zap.Logger, p engine.Placement) {
-	if p.OnCPU() {
+	if p.OnCPU() && p.Captured {
+		log.Warn("runtime.cuda.graph: the CPU captures nothing, and only does all that goes with it, which takes time", zap.String("session", p.Session))
+	}
+	if p.OnCPU() && p.Uncaptured == "" {
 		return
 	}
 	log.Info("session", zap.String("name", p.Session), zap.String("nodes by provider", p.String()), zap.Bool("captured", p.Captured))

@@ -62,8 +62,10 @@ func (s *Session) bind(inputs, outputs map[string]*Tensor, free bool) (_ *Bindin
 	if err := checkOverlap(s, b.inputs, b.outputs); err != nil {
 		return nil, err
 	}
-	if err := s.fixed(b); err != nil {
-		return nil, err
+	if s.Captured() {
+		if err := s.reserve(b); err != nil {
+			return nil, err
+		}
 	}
 	s.mu.RLock() // the library stays loaded and the session open meanwhile
 	defer s.mu.RUnlock()
@@ -78,26 +80,8 @@ func (s *Session) bind(inputs, outputs map[string]*Tensor, free bool) (_ *Bindin
 	b.in, b.out = crossing(b.inputs), crossing(b.outputs)
 	s.bindingsMu.Lock()
 	defer s.bindingsMu.Unlock()
-	s.bindings[b], s.bound = struct{}{}, true
+	s.bindings[b] = struct{}{}
 	return b, nil
-}
-
-// fixed tells why a captured session cannot have the tensors.
-func (s *Session) fixed(b *Binding) error {
-	if !s.Captured() {
-		return nil
-	}
-	s.bindingsMu.Lock()
-	defer s.bindingsMu.Unlock()
-	if s.bound {
-		return errCapturedOnce
-	}
-	for _, t := range slices.Concat(b.inputs, b.outputs) {
-		if t == nil || !t.Resident() {
-			return errors.New("it is captured: all tensors must lie in the device's memory")
-		}
-	}
-	return nil
 }
 
 var (

@@ -1,7 +1,10 @@
 package engine
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"slices"
 
 	ort "github.com/yalue/onnxruntime_go"
 
@@ -20,15 +23,26 @@ import (
 //   - What was taken down belongs to the thread of the operating system that did it. Another
 //     one would begin anew.
 //   - Activations stay where they are between runs, so that no other session may have their memory.
-
-// Captures reports whether sessions that want it are captured. On the CPU they do all that
-// follows from it, but for the capture, so that whoever asks for it is tested there.
-func (e *Engine) Captures() bool { return e.options.CUDA.Graph }
+//   - While something is taken down nothing else of the process may allocate memory of the device, or
+//     wait for it: the first run waits for the engine's other calls, and they for it.
+//
+// On the CPU sessions do all that follows from it, but for the capture, so that whoever asks for it is
+// tested there.
 
 // Captured reports whether the session is captured.
 func (s *Session) Captured() bool { return s.thread != nil }
 
-var errCapturedOnce = errors.New("it is captured, and has had its one binding")
+var (
+	errCapturedOnce = errors.New("it is captured, and has had its one binding")
+	errCapturedHost = errors.New("it is captured: all tensors must lie in the device's memory")
+)
+
+// outsideOfCaptures calls f, which calls the device, while nothing is captured.
+func (e *Engine) outsideOfCaptures(f func() error) error {
+	e.capturing.RLock()
+	defer e.capturing.RUnlock()
+	return f()
+}
 
 // createCaptured creates the session with its runs captured, and without where the device cannot
 // do that, which is why. Engines that are strict want no session without.
@@ -37,26 +51,53 @@ func (s *Session) createCaptured(model []byte, path string, o SessionOptions) (w
 		s.thread = osthread.New()
 		return nil, nil
 	}
-	if s.engine.options.Strict {
-		return nil, why
+	if s.engine.options.Strict || OutOfMemory(why) {
+		return nil, fmt.Errorf("with its runs captured (runtime.cuda.graph): %w", why)
 	}
 	o.Capture = false
 	return why, s.createWith(model, path, o)
 }
 
-// callCaptured runs a captured session where it was captured.
-func (s *Session) callCaptured(in, out []ort.Value) (err error) {
+// callCaptured runs a captured session where it was captured. Who counts the time that is spent in
+// calls by ctx ([context.AfterFunc]) is told of this one, which is not cancelled: that would end in
+// the midst of the capture, or not at all.
+func (s *Session) callCaptured(ctx context.Context, in, out []ort.Value) (err error) {
+	defer context.AfterFunc(ctx, func() {})()
 	s.thread.Call(func() {
+		if s.begun {
+			err = s.engine.outsideOfCaptures(func() error { return s.session.Run(in, out) })
+			return
+		}
+		s.engine.capturing.Lock()
+		defer s.engine.capturing.Unlock()
 		times := 1
-		if s.engine.device.kind == "cpu" && !s.begun {
+		if s.engine.device.kind == "cpu" {
 			times = capturedRuns
 		}
-		s.begun = true
 		for range times {
-			err = errors.Join(err, s.session.Run(in, out))
+			if err = s.session.Run(in, out); err != nil {
+				return
+			}
 		}
+		s.begun = true
 	})
 	return err
+}
+
+// reserve gives a captured session its one binding, or tells why it cannot be that.
+func (s *Session) reserve(b *Binding) error {
+	for _, t := range slices.Concat(b.inputs, b.outputs) {
+		if t == nil || !t.Resident() {
+			return errCapturedHost
+		}
+	}
+	s.bindingsMu.Lock()
+	defer s.bindingsMu.Unlock()
+	if s.reserved {
+		return errCapturedOnce
+	}
+	s.reserved = true
+	return nil
 }
 
 // capturedRuns is how often the CPU computes within the first run, in the place of CUDA's provider:

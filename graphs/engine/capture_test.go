@@ -82,16 +82,30 @@ func same[T engine.Element](t *testing.T, want, have *engine.Tensor, _ T) {
 // TestViewOf: a view of another type needs as many of the arena's values as its bytes fill.
 func TestViewOf(t *testing.T) {
 	a := deviceArena(t, enginetest.Open(t, engine.Options{}), 4)
+	const (
+		outside = "outside of the arena of 4 values"
+		float16 = engine.DType(10)
+	)
 	for _, c := range []struct {
 		t         engine.DType
 		offset, n int
-		fits      bool
+		want      string
 	}{
-		{engine.Uint8, 0, 16, true}, {engine.Uint8, 0, 17, false}, {engine.Uint8, 3, 4, true}, {engine.Uint8, 3, 5, false},
-		{engine.Int64, 0, 2, true}, {engine.Int64, 1, 2, false}, {engine.Bool, 2, 8, true}, {engine.Int32, 1, 4, false},
+		{engine.Uint8, 0, 16, ""},
+		{engine.Uint8, 0, 17, outside},
+		{engine.Uint8, 3, 4, ""},
+		{engine.Uint8, 3, 5, outside},
+		{engine.Uint8, -1, 1, outside},
+		{engine.Int64, 0, 2, ""},
+		{engine.Int64, 2, 2, outside},
+		{engine.Int64, 1, 1, "int64 begins at multiples of 2 values"},
+		{engine.Bool, 2, 8, ""},
+		{engine.Int32, 1, 4, outside},
+		{float16, 0, 1, "element type float16 is not supported"},
 	} {
-		if _, err := a.ViewOf(c.t, c.offset, c.n); (err == nil) != c.fits {
-			t.Errorf("%d × %v at %d: %v", c.n, c.t, c.offset, err)
+		_, err := a.ViewOf(c.t, c.offset, c.n)
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%d × %v at %d: %v, want %q", c.n, c.t, c.offset, err, c.want)
 		}
 	}
 }
@@ -155,18 +169,54 @@ func TestCaptured(t *testing.T) {
 				t.Errorf("run %d: %v (%v), want %g times the first", i, have, err, factor)
 			}
 		}
-		ended, end := context.WithCancel(t.Context())
-		end()
-		if err := b.Run(ended); !errors.Is(err, context.Canceled) {
+		ctx := &ending{Context: t.Context(), done: make(chan struct{})}
+		before, after := make([]float32, 2), make([]float32, 2)
+		if err := a.Read(before, 0); err != nil {
+			t.Fatal(err)
+		}
+		err = b.Run(ctx)
+		if failed := a.Read(after, 0); failed != nil {
+			t.Fatal(failed)
+		}
+		if captures && (err != nil || after[0] != 2*before[0]) || ctx.calls != 1 {
+			t.Errorf("a context that ends while it runs, which is told of %d calls: %v, %v after %v", ctx.calls, err, after, before)
+		}
+		if err := b.Run(ctx); !errors.Is(err, context.Canceled) {
 			t.Errorf("after the end: %v", err)
 		}
 	}
 }
 
+// ending is a context that ends when a call to ONNX Runtime begins.
+type ending struct {
+	context.Context
+	done  chan struct{}
+	calls int
+}
+
+func (c *ending) Done() <-chan struct{} { return c.done }
+
+func (c *ending) Err() error {
+	select {
+	case <-c.done:
+		return context.Canceled
+	default:
+		return nil
+	}
+}
+
+// AfterFunc is what context.AfterFunc calls.
+func (c *ending) AfterFunc(f func()) (stop func() bool) {
+	c.calls++
+	close(c.done)
+	go f()
+	return func() bool { return false }
+}
+
 // TestCapturedOptions: what is captured shares no arena.
 func TestCapturedOptions(t *testing.T) {
 	_, err := engine.Open(engine.Options{CUDA: engine.CUDAOptions{Graph: true, SharedArena: true}})
-	if err == nil || !strings.Contains(err.Error(), "cannot share an arena") {
+	if err == nil || !strings.Contains(err.Error(), "cannot share one") {
 		t.Errorf("have %v", err)
 	}
 }

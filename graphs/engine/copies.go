@@ -15,17 +15,11 @@ type Copies struct {
 
 // NewCopies makes what copies each of from to the tensor of to at the same place, which has its
 // type and shape.
-func (e *Engine) NewCopies(name string, from, to []*Tensor) (_ *Copies, err error) {
+func (e *Engine) NewCopies(name string, from, to []*Tensor) (*Copies, error) {
 	if len(from) != len(to) {
 		return nil, fmt.Errorf("copies %s: from %d tensors to %d", name, len(from), len(to))
 	}
-	c := &Copies{}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, c.Close())
-		}
-	}()
-	c.session, err = e.NewSessionWith(name, identities(from), SessionOptions{IntraOpThreads: 1, OptimizationLevel: OptimizeNone})
+	session, err := e.NewSessionWith(name, identities(from), SessionOptions{IntraOpThreads: 1, OptimizationLevel: OptimizeNone})
 	if err != nil {
 		return nil, err
 	}
@@ -33,8 +27,11 @@ func (e *Engine) NewCopies(name string, from, to []*Tensor) (_ *Copies, err erro
 	for i := range from {
 		inputs[fmt.Sprint("x", i)], outputs[fmt.Sprint("y", i)] = from[i], to[i]
 	}
-	c.binding, err = c.session.Bind(inputs, outputs)
-	return c, err
+	binding, err := session.Bind(inputs, outputs)
+	if err != nil {
+		return nil, errors.Join(err, session.Close())
+	}
+	return &Copies{session, binding}, nil
 }
 
 // Run copies.
@@ -47,7 +44,7 @@ func (c *Copies) Run(ctx context.Context) error {
 
 // Close lets go of the tensors.
 func (c *Copies) Close() error {
-	if c == nil || c.session == nil {
+	if c == nil {
 		return nil
 	}
 	return c.session.Close() // with its binding

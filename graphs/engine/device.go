@@ -39,7 +39,7 @@ func (c CUDAOptions) validate() error {
 		return fmt.Errorf("cuda: memory limit %d is negative", c.MemoryLimit)
 	}
 	if c.Graph && c.SharedArena {
-		return errors.New("cuda: sessions whose runs are captured cannot share an arena")
+		return errors.New("cuda: what is captured keeps an arena of its own, and cannot share one")
 	}
 	return nil
 }

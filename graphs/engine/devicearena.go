@@ -61,7 +61,11 @@ func (e *Engine) allocate(n int) (_ *DeviceArena, err error) {
 		}
 	}
 	a := &DeviceArena{engine: e, memory: e.memory, n: n}
-	if a.base, err = e.api.alloc(e.memory.allocator, 4*n); err != nil {
+	err = e.outsideOfCaptures(func() (err error) {
+		a.base, err = e.api.alloc(e.memory.allocator, 4*n)
+		return err
+	})
+	if err != nil {
 		return nil, err
 	}
 	a.give = a.free
@@ -74,7 +78,7 @@ func (a *DeviceArena) free() error {
 	a.engine.arenasMu.Lock()
 	defer a.engine.arenasMu.Unlock()
 	delete(a.engine.arenas, a)
-	return a.engine.api.free(a.memory.allocator, a.base)
+	return a.engine.outsideOfCaptures(func() error { return a.engine.api.free(a.memory.allocator, a.base) })
 }
 
 // closeArenas closes what arenas there still are, and lets go of the device's memory.
@@ -107,16 +111,27 @@ func (a *DeviceArena) View(offset int, dims ...int) (*Tensor, error) {
 	return a.ViewOf(Float32, offset, dims...)
 }
 
+// DeviceAlign is where tensors on a device should begin, in values: 256 bytes, as its own
+// allocators have it. cuDNN's convolutions refuse weights that begin elsewhere than at 16.
+const DeviceAlign = 64
+
 // ViewOf is View as a tensor of another element type, which takes as many of the arena's values
-// as [DeviceValues] says.
+// as [DeviceValues] says, and begins at a multiple of its size.
 func (a *DeviceArena) ViewOf(t DType, offset int, dims ...int) (*Tensor, error) {
+	bytes := t.elementSize()
+	if bytes == 0 {
+		return nil, unsupported(t)
+	}
+	if 4*offset%bytes != 0 {
+		return nil, fmt.Errorf("view %v at %d: %v begins at multiples of %d values", dims, offset, t, bytes/4)
+	}
 	return view(a, dims, offset, func(n int) (storage, error) {
 		return residentView{a, t, offset, n}, within(offset, DeviceValues(t, n), a.n)
 	})
 }
 
 // DeviceValues is the number of a [DeviceArena]'s values that n elements of a type take.
-func DeviceValues(t DType, n int) int { return (t.size()*n + 3) / 4 }
+func DeviceValues(t DType, n int) int { return (t.elementSize()*n + 3) / 4 }
 
 // Read implements [Arena].
 func (a *DeviceArena) Read(dst []float32, offset int) error {
@@ -178,11 +193,15 @@ func chunks(host []float32, offset int, f func(part []float32, offset int) error
 }
 
 func (a *DeviceArena) copyIn(part []float32, offset int) error {
-	return a.withValues(part, offset, func(host, device ort.Value) error { return a.memory.copy(host, device) })
+	return a.withValues(part, offset, func(host, device ort.Value) error { return a.copy(host, device) })
 }
 
 func (a *DeviceArena) copyOut(part []float32, offset int) error {
-	return a.withValues(part, offset, func(host, device ort.Value) error { return a.memory.copy(device, host) })
+	return a.withValues(part, offset, func(host, device ort.Value) error { return a.copy(device, host) })
+}
+
+func (a *DeviceArena) copy(from, to ort.Value) error {
+	return a.engine.outsideOfCaptures(func() error { return a.memory.copy(from, to) })
 }
 
 // withValues calls f with values over host memory and over as much of the arena.
@@ -241,7 +260,7 @@ func (v residentView) dtype() DType { return v.t }
 
 func (v residentView) len() int { return v.n }
 
-func (v residentView) bytes() int { return v.t.size() * v.n }
+func (v residentView) bytes() int { return v.t.elementSize() * v.n }
 
 func (v residentView) address() uintptr { return v.arena.base + uintptr(4*v.offset) }
 

@@ -92,6 +92,8 @@ type Engine struct {
 	arenas   map[*DeviceArena]struct{}
 	memory   *deviceMemory // nil before the first arena
 
+	capturing sync.RWMutex // held while a session is captured, and for reading during other calls to the device
+
 	kernelsMu sync.Mutex
 	kernels   map[[2]string]string // why the device does not run an operator of a kind; empty: it does
 }

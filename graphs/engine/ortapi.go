@@ -148,7 +148,7 @@ func (a *api) tensor(i apiMemoryInfo, t DType, address uintptr, dims []int) (api
 		shape[k], n = C.int64_t(d), n*d
 	}
 	var out unsafe.Pointer
-	err := a.check(C.api_tensor(a.table, unsafe.Pointer(i), C.uintptr_t(address), C.size_t(t.size()*n), &shape[0], C.size_t(len(dims)), C.int(t), &out))
+	err := a.check(C.api_tensor(a.table, unsafe.Pointer(i), C.uintptr_t(address), C.size_t(t.elementSize()*n), &shape[0], C.size_t(len(dims)), C.int(t), &out))
 	return apiValue(out), err
 }
 

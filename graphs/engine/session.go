@@ -49,11 +49,11 @@ type Session struct {
 	closed  bool
 
 	thread *osthread.Thread // that captured runs are on; nil: they are not captured
-	begun  bool             // the first of them; the thread's
+	begun  bool             // whether the first of them is done; only the thread looks at it
 
 	bindingsMu  sync.Mutex
 	bindings    map[*Binding]struct{}
-	bound       bool // ever
+	reserved    bool // whether a captured session has had its binding
 	profileFile string
 }
 
@@ -133,7 +133,7 @@ func (e *Engine) newSession(name string, model []byte, path string, o SessionOpt
 		s.profilePrefix = e.newProfilePrefix(name)
 	}
 	var uncaptured error
-	if o.Capture = o.Capture && e.Captures(); o.Capture {
+	if o.Capture = o.Capture && e.options.CUDA.Graph && len(s.inputs) > 0; o.Capture {
 		uncaptured, err = s.createCaptured(model, path, o)
 	} else {
 		err = s.createWith(model, path, o)
@@ -157,32 +157,44 @@ func (e *Engine) newSession(name string, model []byte, path string, o SessionOpt
 
 // createWith is create with options.
 func (s *Session) createWith(model []byte, path string, o SessionOptions) (err error) {
+	s.engine.capturing.RLock()
+	defer s.engine.capturing.RUnlock()
 	options, err := s.engine.sessionOptions(o, s.profilePrefix)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, options.Destroy()) }()
 	s.session, err = s.create(model, path, options)
+	if failed := options.Destroy(); failed != nil && err == nil {
+		err = errors.Join(failed, s.session.Destroy())
+	}
 	return err
 }
 
-// destroy frees what ONNX Runtime has of the session.
-func (s *Session) destroy() error {
-	if s.thread != nil {
-		s.thread.Close()
+// destroy frees what ONNX Runtime has of the session, on the thread that it has something of.
+func (s *Session) destroy() (err error) {
+	if s.thread == nil {
+		return s.session.Destroy()
 	}
-	return s.session.Destroy()
+	s.thread.Call(func() { err = s.session.Destroy() })
+	s.thread.Close()
+	return err
 }
 
 // create hands the model to ONNX Runtime: as its file, beside which its weights may
 // lie, or from memory where it had to be changed. From here on inputs and outputs
 // have the types of the tensors that they take.
-func (s *Session) create(model []byte, path string, options *ort.SessionOptions) (*ort.DynamicAdvancedSession, error) {
+func (s *Session) create(model []byte, path string, options *ort.SessionOptions) (_ *ort.DynamicAdvancedSession, err error) {
 	model, c, err := widened(model, s.inputs, s.outputs)
 	if err != nil {
 		return nil, err
 	}
-	in, out := widen(s.inputs, c.in), widen(s.outputs, c.out)
+	inputs, outputs := cloneInfos(s.inputs), cloneInfos(s.outputs)
+	in, out := widen(inputs, c.in), widen(outputs, c.out)
+	defer func() {
+		if err == nil {
+			s.inputs, s.outputs = inputs, outputs
+		}
+	}()
 	if path != "" && c.none() {
 		return ort.NewDynamicAdvancedSession(path, in, out, options)
 	}
@@ -232,8 +244,12 @@ func (e *Engine) sessionOptions(o SessionOptions, profilePrefix string) (_ *ort.
 	if e.options.AllowSpinning {
 		spinning = "1"
 	}
+	shared := "1"
+	if o.Capture && e.HasOwnMemory() {
+		shared = "0" // whatever the process shares on the device
+	}
 	steps := []error{
-		options.AddSessionConfigEntry("session.use_env_allocators", "1"),
+		options.AddSessionConfigEntry("session.use_env_allocators", shared),
 		options.AddSessionConfigEntry("session.intra_op.allow_spinning", spinning),
 		options.SetMemPattern(false),
 		options.SetExecutionMode(ort.ExecutionModeSequential),

@@ -33,9 +33,17 @@ func (d DType) String() string {
 	return fmt.Sprintf("dtype(%d)", int(d))
 }
 
-// size is the number of bytes of an element, 0 for types that tensors cannot hold.
-func (d DType) size() int {
-	return map[DType]int{Float32: 4, Uint8: 1, Int32: 4, Int64: 8, Bool: 1}[d]
+// elementSize is the number of bytes of an element, 0 for types that tensors cannot hold.
+func (d DType) elementSize() int {
+	switch d {
+	case Uint8, Bool:
+		return 1
+	case Float32, Int32:
+		return 4
+	case Int64:
+		return 8
+	}
+	return 0
 }
 
 // Element is the set of Go types that tensors can hold.
@@ -90,7 +98,7 @@ func crossing(tensors []*Tensor) (bytes int64) {
 	return bytes
 }
 
-// Same reports whether two tensors are exactly the same memory.
+// Same reports whether two tensors are exactly the same memory, of whatever shape and element type.
 func (t *Tensor) Same(o *Tensor) bool {
 	return t.data.address() == o.data.address() && t.data.bytes() == o.data.bytes() && t.data.resident() == o.data.resident()
 }

@@ -3,6 +3,7 @@ package program
 import (
 	"context"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -13,134 +14,107 @@ import (
 // [engine.Session.Captured]: all of its memory is the device's, at places that never change. What
 // is the host's is copied there before a run, and back after it.
 type captured struct {
+	engine  *engine.Engine
+	name    string
 	arena   *engine.DeviceArena // of what is the host's; nil for nothing
 	in, out *engine.Copies      // nil for nothing
 	binding *engine.Binding
-
-	// The first run changes tensors in place several times: they are kept meanwhile. After it all
-	// of it is nil.
-	kept          *engine.DeviceArena
-	keep, restore *engine.Copies
-	begun         bool
-}
-
-// deviceAlign is where tensors begin in an arena, in values of 4 bytes: 256 bytes, as the device's
-// own allocators have it.
-const deviceAlign = 64
-
-// staging lays tensors out in an arena.
-type staging struct {
-	tensors, places []*engine.Tensor // the place of each in the arena
-}
-
-// stage allocates memory of the device's for tensors.
-func stage(e *engine.Engine, tensors []*engine.Tensor) (a *engine.DeviceArena, s staging, err error) {
-	var offsets []int
-	end := 0
-	for _, t := range tensors {
-		end = (end + deviceAlign - 1) / deviceAlign * deviceAlign
-		offsets = append(offsets, end)
-		end += engine.DeviceValues(t.DType(), t.Len())
-	}
-	if end == 0 {
-		return nil, s, nil
-	}
-	if a, err = e.NewDeviceArena(end); err != nil {
-		return nil, s, err
-	}
-	for i, t := range tensors {
-		place, err := a.ViewOf(t.DType(), offsets[i], t.Shape()...)
-		if err != nil {
-			return nil, s, errors.Join(err, a.Close())
-		}
-		s.tensors, s.places = append(s.tensors, t), append(s.places, place)
-	}
-	return a, s, nil
-}
-
-// of returns a tensor's place, itself if it has none.
-func (s staging) of(t *engine.Tensor) *engine.Tensor {
-	if i := slices.IndexFunc(s.tensors, t.Same); i >= 0 {
-		return s.places[i]
-	}
-	return t
-}
-
-// copies is what copies tensors to their places, or back; nil for none.
-func (s staging) copies(e *engine.Engine, name string, tensors []*engine.Tensor, back bool) (*engine.Copies, error) {
-	if len(tensors) == 0 {
-		return nil, nil
-	}
-	var places []*engine.Tensor
-	for _, t := range tensors {
-		places = append(places, s.of(t))
-	}
-	if back {
-		return e.NewCopies(name, places, tensors)
-	}
-	return e.NewCopies(name, tensors, places)
+	inPlace []*engine.Tensor // what the session reads and writes there; nil once it has run
+	begun   bool
 }
 
 // capture ties a captured session to memory: the device's where it lies, and places on the
 // device for the host's.
-func capture(e *engine.Engine, session *engine.Session, inputs, outputs map[string]*engine.Tensor) (_ *captured, err error) {
-	c := &captured{}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, c.Close())
-		}
-	}()
-	in, out := distinct(inputs), distinct(outputs)
+func capture(e *engine.Engine, session *engine.Session, inputs, outputs map[string]*engine.Tensor) (*captured, error) {
+	c := &captured{engine: e, name: session.Name()}
+	if err := c.bind(session, inputs, outputs); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+func (c *captured) bind(session *engine.Session, inputs, outputs map[string]*engine.Tensor) (err error) {
+	in, out := tensors(inputs), tensors(outputs)
 	onHost := func(t *engine.Tensor) bool { return !t.Resident() }
-	var s, kept staging
-	if c.arena, s, err = stage(e, unique(slices.Concat(filter(in, onHost), filter(out, onHost)))); err != nil {
-		return nil, err
+	hostIn, hostOut := filter(in, onHost), filter(out, onHost)
+	var places map[*engine.Tensor]*engine.Tensor
+	if c.arena, places, err = stage(c.engine, slices.Concat(hostIn, hostOut)); err != nil {
+		return err
 	}
-	name := session.Name()
-	if c.in, err = s.copies(e, name+"/in", filter(in, onHost), false); err != nil {
-		return nil, err
-	}
-	if c.out, err = s.copies(e, name+"/out", filter(out, onHost), true); err != nil {
-		return nil, err
-	}
-	place := func(declared map[string]*engine.Tensor) map[string]*engine.Tensor {
-		placed := maps.Clone(declared)
-		for name, t := range placed {
-			placed[name] = s.of(t)
+	at := func(t *engine.Tensor) *engine.Tensor {
+		if place, ok := places[t]; ok {
+			return place
 		}
-		return placed
+		return t
 	}
-	if c.binding, err = session.Bind(place(inputs), place(outputs)); err != nil {
-		return nil, err
+	once := distinct(hostIn)
+	if c.in, err = copies(c.engine, c.name+"/in", once, each(once, at)); err != nil {
+		return err
 	}
-	var inPlace []*engine.Tensor
-	for _, t := range in {
-		if slices.ContainsFunc(out, t.Same) {
-			inPlace = append(inPlace, s.of(t))
+	if c.out, err = copies(c.engine, c.name+"/out", each(hostOut, at), hostOut); err != nil {
+		return err
+	}
+	placed := func(declared map[string]*engine.Tensor) map[string]*engine.Tensor {
+		all := maps.Clone(declared)
+		for name, t := range all {
+			all[name] = at(t)
 		}
+		return all
 	}
-	if c.kept, kept, err = stage(e, inPlace); err != nil {
-		return nil, err
+	if c.binding, err = session.Bind(placed(inputs), placed(outputs)); err != nil {
+		return err
 	}
-	if c.keep, err = kept.copies(e, name+"/keep", inPlace, false); err != nil {
-		return nil, err
-	}
-	c.restore, err = kept.copies(e, name+"/restore", inPlace, true)
-	return c, err
+	c.inPlace = each(distinct(filter(in, func(t *engine.Tensor) bool { return slices.ContainsFunc(out, t.Same) })), at)
+	return nil
 }
 
-// distinct lists tensors in the order of their names, each memory once.
-func distinct(named map[string]*engine.Tensor) []*engine.Tensor {
-	var all []*engine.Tensor
+// stage allocates memory of the device's for tensors, and returns the place of each there, one
+// place for those that are the same memory.
+func stage(e *engine.Engine, all []*engine.Tensor) (a *engine.DeviceArena, places map[*engine.Tensor]*engine.Tensor, err error) {
+	if len(all) == 0 {
+		return nil, nil, nil
+	}
+	memories := distinct(all)
+	offsets := make([]int, len(memories))
+	end := 0
+	for i, t := range memories {
+		offsets[i] = end
+		end += (engine.DeviceValues(t.DType(), t.Len()) + engine.DeviceAlign - 1) / engine.DeviceAlign * engine.DeviceAlign
+	}
+	if a, err = e.NewDeviceArena(max(end, 1)); err != nil { // there may be empty tensors alone
+		return nil, nil, err
+	}
+	places = map[*engine.Tensor]*engine.Tensor{}
+	for _, t := range all {
+		offset := offsets[slices.IndexFunc(memories, t.Same)]
+		if places[t], err = a.ViewOf(t.DType(), offset, t.Shape()...); err != nil {
+			return nil, nil, errors.Join(err, a.Close())
+		}
+	}
+	return a, places, nil
+}
+
+// copies is what copies tensors, nil for none.
+func copies(e *engine.Engine, name string, from, to []*engine.Tensor) (*engine.Copies, error) {
+	if len(from) == 0 {
+		return nil, nil
+	}
+	return e.NewCopies(name, from, to)
+}
+
+// tensors lists those that have names, in the order of these, each once.
+func tensors(named map[string]*engine.Tensor) (all []*engine.Tensor) {
 	for _, name := range slices.Sorted(maps.Keys(named)) {
-		all = append(all, named[name])
+		if t := named[name]; !slices.Contains(all, t) {
+			all = append(all, t)
+		}
 	}
-	return unique(all)
+	return all
 }
 
-// unique leaves out what is the memory of a tensor before it.
-func unique(tensors []*engine.Tensor) (out []*engine.Tensor) {
-	for _, t := range tensors {
+// distinct leaves out tensors that are the memory of one before them.
+func distinct(all []*engine.Tensor) (out []*engine.Tensor) {
+	for _, t := range all {
 		if !slices.ContainsFunc(out, t.Same) {
 			out = append(out, t)
 		}
@@ -148,11 +122,18 @@ func unique(tensors []*engine.Tensor) (out []*engine.Tensor) {
 	return out
 }
 
-func filter(tensors []*engine.Tensor, want func(*engine.Tensor) bool) (out []*engine.Tensor) {
-	for _, t := range tensors {
+func filter(all []*engine.Tensor, want func(*engine.Tensor) bool) (out []*engine.Tensor) {
+	for _, t := range all {
 		if want(t) {
 			out = append(out, t)
 		}
+	}
+	return out
+}
+
+func each(all []*engine.Tensor, f func(*engine.Tensor) *engine.Tensor) (out []*engine.Tensor) {
+	for _, t := range all {
+		out = append(out, f(t))
 	}
 	return out
 }
@@ -164,7 +145,7 @@ func (c *captured) run(ctx context.Context) error {
 	}
 	if !c.begun {
 		if err := c.begin(context.WithoutCancel(ctx)); err != nil {
-			return err
+			return fmt.Errorf("its first run, which is captured as a CUDA graph (runtime.cuda.graph=false does without): %w", err)
 		}
 	}
 	if err := c.binding.Run(ctx); err != nil {
@@ -173,31 +154,39 @@ func (c *captured) run(ctx context.Context) error {
 	return c.out.Run(ctx)
 }
 
-// begin captures the session, and leaves the memory that it changes in place as it was.
-func (c *captured) begin(ctx context.Context) error {
-	if err := c.keep.Run(ctx); err != nil {
+// begin captures the session, and leaves the memory that it changes in place, which the first run
+// changes several times, as it was.
+func (c *captured) begin(ctx context.Context) (err error) {
+	kept, places, err := stage(c.engine, c.inPlace)
+	if err != nil {
 		return err
 	}
-	if err := errors.Join(c.binding.Run(ctx), c.restore.Run(ctx)); err != nil {
+	if kept != nil {
+		defer func() { err = errors.Join(err, kept.Close()) }()
+	}
+	there := each(c.inPlace, func(t *engine.Tensor) *engine.Tensor { return places[t] })
+	if err := c.copyOnce(ctx, "/keep", c.inPlace, there); err != nil {
 		return err
 	}
-	c.begun = true
-	return c.forget()
+	if err := errors.Join(c.binding.Run(ctx), c.copyOnce(ctx, "/restore", there, c.inPlace)); err != nil {
+		return err
+	}
+	c.begun, c.inPlace = true, nil
+	return nil
 }
 
-// forget frees what the first run alone needed.
-func (c *captured) forget() error {
-	err := errors.Join(c.keep.Close(), c.restore.Close())
-	if c.kept != nil {
-		err = errors.Join(err, c.kept.Close())
+// copyOnce copies tensors.
+func (c *captured) copyOnce(ctx context.Context, name string, from, to []*engine.Tensor) error {
+	k, err := copies(c.engine, c.name+name, from, to)
+	if err != nil {
+		return err
 	}
-	c.keep, c.restore, c.kept = nil, nil, nil
-	return err
+	return errors.Join(k.Run(ctx), k.Close())
 }
 
 // Close lets go of the memory.
 func (c *captured) Close() error {
-	errs := []error{c.forget(), c.in.Close(), c.out.Close()}
+	errs := []error{c.in.Close(), c.out.Close()}
 	if c.binding != nil {
 		errs = append(errs, c.binding.Close())
 	}
@@ -207,6 +196,6 @@ func (c *captured) Close() error {
 	return errors.Join(errs...)
 }
 
-// Capture lets the program's runs be captured where the engine does that ([engine.Options.CUDA]):
-// for networks, whose many small nodes a device waits for otherwise.
+// Capture lets the program's runs be captured where the engine does that (runtime.cuda.graph): for
+// networks, whose many small nodes a device waits for otherwise. [Program.Over] is not for such programs.
 func (p *Program) Capture() { p.capture = true }

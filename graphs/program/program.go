@@ -109,8 +109,12 @@ func (p *Program) Run(ctx context.Context) error {
 }
 
 // Over returns a run of the program's session over other memory, by the names under which the
-// program has declared what it is in place of. It ends with the program, whose runs are not captured.
+// program has declared what it is in place of. It ends with the program. Of a program whose runs are
+// captured there is none.
 func (p *Program) Over(memory map[string]*engine.Tensor) (*engine.Binding, error) {
+	if p.captured != nil {
+		return nil, fmt.Errorf("%s: its runs are captured, over the memory that it has", p.graph.Name())
+	}
 	other := func(declared map[string]*engine.Tensor) map[string]*engine.Tensor {
 		out := maps.Clone(declared)
 		for name := range out {

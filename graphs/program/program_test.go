@@ -75,6 +75,13 @@ func testRun(t *testing.T, o engine.Options) {
 	if want := []float32{15, 280, 5, 140}; !slices.Equal(grads.Host(), want) {
 		t.Errorf("gradients %v, want %v", grads.Host(), want)
 	}
+	if over, err := p.Over(nil); (err != nil) != o.CUDA.Graph {
+		t.Errorf("over other memory: %v", err)
+	} else if err == nil {
+		if err := over.Close(); err != nil {
+			t.Error(err)
+		}
+	}
 	weights[1], params.Host()[0] = 0, 2
 	if err := p.Run(t.Context()); err != nil {
 		t.Fatal(err)

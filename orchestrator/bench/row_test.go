@@ -48,8 +48,8 @@ func testMeasure(t *testing.T, settings ...string) {
 	if r.State != "device" || r.Encoder != "mit_b0" || r.Head != "segformer" || r.Crop != "64×64" || r.Batch != 1 || r.HostPeak < 50 || r.HostPeak > 5000 {
 		t.Errorf("the row is %+v", r)
 	}
-	if captured := len(settings) > 0; r.Captured > 0 != captured || len(r.Uncaptured) > 0 || r.Outside > 80 {
-		t.Errorf("captured are %d, not %v; %g %% outside", r.Captured, r.Uncaptured, r.Outside)
+	if captured := len(settings) > 0; r.Captured > 0 != captured || len(r.Uncaptured) > 0 {
+		t.Errorf("captured are %d, not %v", r.Captured, r.Uncaptured)
 	}
 	if r.ToDevice == 0 || r.FromDevice == 0 || len(r.Nodes) == 0 || len(r.Losses) != 3 {
 		t.Errorf("the row is %+v", r)

@@ -137,18 +137,18 @@ func TestPlacement(t *testing.T) {
 func TestTrainingDiffers(t *testing.T) {
 	x := &examination{engine: enginetest.Open(t, engine.Options{})}
 	want := trained{losses: []map[string]float64{{"a": 2}}}
-	text, ok, figures := x.compare(want, "device", func() (trained, error) {
+	text, ok, figures := x.compare(want, trainings[0], func() (trained, error) {
 		return trained{losses: []map[string]float64{{"a": math.Inf(1)}}}, nil
 	})
 	if ok || !strings.Contains(text, "with the state on the device losses differ by +Inf") || figures["largest_difference"] != "+Inf" {
 		t.Errorf("%q, %v, %v", text, ok, figures)
 	}
-	if text, ok, _ := x.compare(want, "host", func() (trained, error) { return trained{}, errors.New("stuck") }); ok || text != "with the state on the host: stuck" {
+	if text, ok, _ := x.compare(want, trainings[2], func() (trained, error) { return trained{}, errors.New("stuck") }); ok || text != "with the state on the host: stuck" {
 		t.Errorf("%q, %v", text, ok)
 	}
 	got := want
 	got.uncaptured = []string{"a: it has a loop", "b: it has two"}
-	if text, ok, _ := x.compare(want, "captured", func() (trained, error) { return got, nil }); !ok || text != "with networks captured losses differ by 0 (2 of them cannot be: a: it has a loop)" {
+	if text, ok, _ := x.compare(want, trainings[1], func() (trained, error) { return got, nil }); !ok || text != "with networks captured losses differ by 0 (2 sessions cannot be captured, the first is a: it has a loop)" {
 		t.Errorf("equal losses: %q, %v", text, ok)
 	}
 }

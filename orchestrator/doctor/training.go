@@ -7,10 +7,12 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"strings"
 
 	"t2sda/configs"
 	"t2sda/datasets"
 	"t2sda/graphs/engine"
+	"t2sda/internal/plural"
 	"t2sda/orchestrator/learner"
 	"t2sda/orchestrator/trial"
 )
@@ -35,13 +37,17 @@ type trained struct {
 }
 
 // trainings are those that are held against the CPU's with the state on the host.
-var trainings = []struct {
+var trainings = []training{
+	{name: "device", state: "device", where: "the state on the device", instead: "runtime.state=host"},
+	{name: "captured", state: "device", graph: true, where: "networks captured", instead: "runtime.cuda.graph=false"},
+	{name: "host", state: "host", where: "the state on the host", instead: "runtime.state=device"},
+}
+
+type training struct {
 	name, state string
-	graph       bool // networks are captured
-}{
-	{"device", "device", false},
-	{"captured", "device", true},
-	{"host", "host", false},
+	graph       bool   // networks are captured
+	where       string // as it is told
+	instead     string // setting that does without
 }
 
 // training trains the embedded run's network on small crops, on the CPU with the state on
@@ -65,14 +71,14 @@ func (x *examination) training(ctx context.Context) Check {
 		return failed(err)
 	}
 	values := map[string]any{"iterations": iterations, "last": want.losses[iterations-1]}
-	var said, wrong []string
+	var said, wrong, instead []string
 	for _, k := range trainings {
 		if k.state == "host" && !x.engine.HasOwnMemory() {
 			continue // it is what is compared with
 		}
-		text, ok, figures := x.compare(want, k.name, func() (trained, error) {
+		text, ok, figures := x.compare(want, k, func() (trained, error) {
 			if k.graph {
-				return x.trainCaptured(ctx, cfg, batches)
+				return x.trainCaptured(ctx, cfg, k.state, batches)
 			}
 			return x.train(ctx, x.engine, cfg, k.state, batches)
 		})
@@ -80,21 +86,26 @@ func (x *examination) training(ctx context.Context) Check {
 		if ok {
 			said = append(said, text)
 		} else {
-			wrong = append(wrong, text)
+			wrong, instead = append(wrong, text), append(instead, k.instead)
 		}
 	}
 	if len(wrong) > 0 {
-		return fail("do not train there: choose --device cpu, or the other runtime.state", "%d iterations of streets %s: %s (allowed: %s)", iterations, x.onDevice(), some(append(wrong, said...)), x.allowed()).with(values)
+		return fail("do not train so: set "+strings.Join(instead, " or ")+", or choose --device cpu", "%d iterations of streets %s: %s (allowed: %s)", iterations, x.onDevice(), some(append(wrong, said...)), x.allowed()).with(values)
 	}
 	return pass("%d iterations of streets %s as on the CPU with the state on the host; %s (allowed: %s)", iterations, x.onDevice(), some(said), x.allowed()).with(values)
 }
 
-// trainCaptured trains on another engine of the device, that captures networks, with the state there.
-func (x *examination) trainCaptured(ctx context.Context, cfg configs.Config, batches []*datasets.Batch) (got trained, err error) {
+// trainCaptured trains on another engine of the device, that captures networks.
+func (x *examination) trainCaptured(ctx context.Context, cfg configs.Config, state string, batches []*datasets.Batch) (got trained, err error) {
 	var uncaptured []string
+	count := 0
 	e, err := x.open(func(o *engine.Options) {
 		o.Device, o.CUDA.Graph = x.engine.Info().Device, true
 		o.Placed = func(p engine.Placement) {
+			x.placements = append(x.placements, p)
+			if p.Captured {
+				count++
+			}
 			if p.Uncaptured != "" {
 				uncaptured = append(uncaptured, p.Session+": "+p.Uncaptured)
 			}
@@ -104,26 +115,24 @@ func (x *examination) trainCaptured(ctx context.Context, cfg configs.Config, bat
 		return got, err
 	}
 	defer func() { err = errors.Join(err, e.Close()) }()
-	got, err = x.train(ctx, e, cfg, "device", batches)
-	got.uncaptured = uncaptured
+	got, err = x.train(ctx, e, cfg, state, batches)
+	if got.uncaptured = uncaptured; err == nil && count == 0 {
+		return got, errors.New("no network is captured: " + strings.Join(uncaptured, "; "))
+	}
 	return got, err
 }
 
-// compare holds a training, by its name in trainings, against what is wanted.
-func (x *examination) compare(want trained, name string, train func() (trained, error)) (text string, ok bool, figures map[string]any) {
-	where := "the state on the " + name
-	if name == "captured" {
-		where = "networks captured"
-	}
+// compare holds a training against what is wanted.
+func (x *examination) compare(want trained, k training, train func() (trained, error)) (text string, ok bool, figures map[string]any) {
 	got, err := train()
 	if err != nil {
-		return fmt.Sprintf("with %s: %v", where, err), false, map[string]any{"error": err.Error()}
+		return fmt.Sprintf("with %s: %v", k.where, err), false, map[string]any{"error": err.Error()}
 	}
 	first, worst := differences(want.losses, got.losses)
-	text = fmt.Sprintf("with %s losses differ by %.2g", where, worst)
+	text = fmt.Sprintf("with %s losses differ by %.2g", k.where, worst)
 	figures = map[string]any{"first_difference": number(first), "largest_difference": number(worst), "h2d": got.toDevice, "d2h": got.back}
 	if len(got.uncaptured) > 0 {
-		text += fmt.Sprintf(" (%d of them cannot be: %s)", len(got.uncaptured), got.uncaptured[0])
+		text += fmt.Sprintf(" (%s cannot be captured, the first is %s)", plural.Of(len(got.uncaptured), "session", "sessions"), got.uncaptured[0])
 		figures["uncaptured"] = got.uncaptured
 	}
 	return text, x.acceptable(first, worst), figures

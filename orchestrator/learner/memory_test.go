@@ -58,7 +58,9 @@ func TestResidentState(t *testing.T) {
 	}
 	two := keeping()
 	two.Method, two.Model.HRDA, two.Loss.Mask.Block = configs.SelfTraining+"+mask", smallHRDA().Model.HRDA, 16
-	t.Run("guarded/HRDA", func(t *testing.T) { testResident(t, two, memories["guarded"]) })
+	for _, name := range []string{"guarded", "captured"} {
+		t.Run(name+"/HRDA", func(t *testing.T) { testResident(t, two, memories[name]) })
+	}
 }
 
 func testResident(t *testing.T, c configs.Config, openThere func(t testing.TB, c configs.Config) *Learner) {
@@ -117,6 +119,9 @@ func TestResidentLosses(t *testing.T) {
 		copyState(t, captured, host)
 		want, have, there := train(t, host, i, i+1)[0], train(t, resident, i, i+1)[0], train(t, captured, i, i+1)[0]
 		compareLosses(t, i, have, want)
+		if there.ToDevice != have.ToDevice || there.FromDevice != have.FromDevice {
+			t.Errorf("iteration %d: captured, %d bytes go to the device and %d back; run node by node %d and %d", i, there.ToDevice, there.FromDevice, have.ToDevice, have.FromDevice)
+		}
 		if !nearLosses(there.Losses, have.Losses) || !near(there.GradNorm, have.GradNorm) {
 			t.Errorf("iteration %d: captured, it has %v and the norm %g; run node by node %v and %g", i, there.Losses, there.GradNorm, have.Losses, have.GradNorm)
 		}
@@ -160,6 +165,7 @@ func TestFamiliesElsewhere(t *testing.T) {
 	for name, c := range map[string]configs.Config{"views": views, "cluster": clustering(), "associate": associating(), "regions": regional()} {
 		t.Run(name, func(t *testing.T) { testResident(t, c, memories["guarded"]) })
 	}
+	t.Run("captured", func(t *testing.T) { testResident(t, views, memories["captured"]) })
 }
 
 // compareLosses compares an iteration from one state in memory that is not the host's with
@@ -345,7 +351,7 @@ func TestAlignment(t *testing.T) {
 	lora := small()
 	lora.Model.EncoderTrain, lora.Model.LoRA.Rank = configs.TrainLoRA, 3
 	for _, c := range []configs.Config{small(), lora} {
-		for name, align := range map[string]int{"device": deviceAlign, "guarded": deviceAlign, "host": 1} {
+		for name, align := range map[string]int{"device": engine.DeviceAlign, "guarded": engine.DeviceAlign, "host": 1} {
 			open := memories[name]
 			if name == "host" {
 				open = onHostMemory

@@ -65,7 +65,7 @@ func onDevice(e *engine.Engine) newArena {
 
 // newState allocates the state for arch and draws initial weights from seed.
 //
-// Tensors in an arena that the host may not touch begin at multiples of [deviceAlign]; what
+// Tensors in an arena that the host may not touch begin at multiples of [engine.DeviceAlign]; what
 // lies between them is 0 and stays so.
 func newState(arch nets.Arch, withTeacher bool, c configs.Train, seed uint64, arena newArena) (*state, error) {
 	specs, err := arch.Params()
@@ -115,17 +115,13 @@ func newParameters(who string, specs []nets.ParamSpec, withTeacher bool, c confi
 	return s, nil
 }
 
-// deviceAlign is where tensors on a device may begin, in values: 256 bytes, as its own
-// allocators have it. cuDNN's convolutions refuse weights that begin elsewhere than at 16.
-const deviceAlign = 64
-
 // alignment is that of tensors in arenas of this kind: none where they are the host's.
 func alignment(arena newArena) (int, error) {
 	a, err := arena(1)
 	if err != nil {
 		return 0, err
 	}
-	align := deviceAlign
+	align := engine.DeviceAlign
 	if a.Host() != nil {
 		align = 1
 	}

@@ -57,17 +57,18 @@ func (p *Plan) Run(ctx context.Context, o orchestrator.Options) (*Table, error) 
 // train trains those of the jobs that the store has no outcome of and puts theirs there.
 func (p *Plan) train(ctx context.Context, jobs []orchestrator.Job, known *store, o orchestrator.Options) error {
 	var open []orchestrator.Job
-	in := map[string]int{} // numbers of runs, by the file that they are in
+	perFile := map[string]int{}
 	for _, j := range jobs {
 		e := known.find(j.Config.Hash(), p.threads)
 		if !e.settled(p.sweep.Subsets) {
 			open = append(open, j)
 			continue
 		}
-		in[p.source(e)]++
+		perFile[p.source(e)]++
 	}
-	for _, path := range slices.Sorted(maps.Keys(in)) {
-		fmt.Fprintf(o.Out, "%d of %d runs are in %s\n", in[path], len(jobs), path)
+	known.tellPassed(o.Out)
+	for _, path := range slices.Sorted(maps.Keys(perFile)) {
+		fmt.Fprintf(o.Out, "%d of %d runs are in %s\n", perFile[path], len(jobs), path)
 	}
 	results, err := orchestrator.TrainAll(ctx, open, p.atATime, o)
 	for i, r := range results {
@@ -128,6 +129,7 @@ func (p *Plan) Print(w io.Writer) error {
 	if err != nil {
 		return err
 	}
+	known.tellPassed(w)
 	if err := texttable.Write(w, lines[:1], lines[1:]); err != nil {
 		return err
 	}
@@ -185,6 +187,13 @@ func (p *Plan) known(s *store, j orchestrator.Job) (e *Entry, where string, err 
 	}
 	made := p.entryOf(j, orchestrator.JobResult{Outcome: out})
 	return &made, j.Dir(), nil
+}
+
+// tellPassed names the tables that were passed over.
+func (s *store) tellPassed(w io.Writer) {
+	for _, err := range s.passed {
+		fmt.Fprintf(w, "passed over, what it knows is trained again: %v\n", err)
+	}
 }
 
 // source is the file that a known run was read from.

@@ -28,12 +28,15 @@ type Entry struct {
 	Seconds    float64                `json:"seconds"`
 	Error      string                 `json:"error,omitempty"`
 
-	from string // the file that it was read from; empty: the sweep's own, or none
+	from string // the other sweep's file that it was read from; empty for the sweep's own. It is not written
 }
 
-// store holds the outcomes of runs, of this sweep file's rows and of what it held
-// before.
-type store struct{ runs []Entry }
+// store holds the outcomes of runs: of this sweep file's rows, from wherever they are known, and of
+// what its table held before.
+type store struct {
+	runs   []Entry
+	passed []error // about tables beside it that cannot be read, and are passed over
+}
 
 // readStore reads the runs of NAME.json; a file that is not there holds none.
 func readStore(path string) (*store, error) {
@@ -57,7 +60,7 @@ func readStore(path string) (*store, error) {
 			}
 		}
 	}
-	return &store{file.Runs}, nil
+	return &store{runs: file.Runs}, nil
 }
 
 // read reads the runs of NAME.json, and from the tables beside it those of the sweep's rows and seeds that it
@@ -95,15 +98,32 @@ func (p *Plan) readBeside(s *store) error {
 		}
 		other, err := readStore(path)
 		if err != nil {
+			s.passed = append(s.passed, err)
 			continue
 		}
-		for _, v := range p.variants {
-			for _, seed := range p.seeds {
-				s.borrow(other, path, v.Name, hash(v, seed), p.threads)
-			}
+		for _, j := range p.jobs {
+			p.borrow(s, other, path, j)
 		}
 	}
 	return nil
+}
+
+// borrow adds the outcome of a job that another store has and this one lacks, under the job's row.
+func (p *Plan) borrow(s, from *store, path string, j orchestrator.Job) {
+	e := from.find(j.Config.Hash(), p.threads)
+	if e == nil {
+		return
+	}
+	taken := *e
+	taken.Row, taken.Subsets, taken.from = j.Row, nil, path
+	p.addSubsets(&taken, j.Row)
+	present := s.find(taken.Hash, p.threads)
+	if present != nil {
+		p.addSubsets(present, j.Row)
+	}
+	if taken.settled(p.sweep.Subsets) && !present.settled(p.sweep.Subsets) {
+		s.put(taken)
+	}
 }
 
 // find returns the run of a configuration, nil if there is none.
@@ -124,18 +144,6 @@ func (s *store) put(e Entry) {
 	case old.Error != "" || e.Error == "":
 		*old = e
 	}
-}
-
-// borrow adds the outcome of a run that another store has and this one lacks, under a row of this
-// sweep.
-func (s *store) borrow(from *store, path, row, hash string, threads int) {
-	e := from.find(hash, threads)
-	if e == nil || e.Error != "" || s.find(hash, threads).settled(nil) {
-		return
-	}
-	taken := *e
-	taken.Row, taken.Subsets, taken.from = row, nil, path
-	s.put(taken)
 }
 
 // seeds lists those of all runs, sorted.

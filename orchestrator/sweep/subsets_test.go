@@ -145,6 +145,32 @@ func TestRunsWithoutASubset(t *testing.T) {
 	}
 }
 
+// TestSubsetsBeside: where a run's own figures lack a class of a subset, those of another table count.
+func TestSubsetsBeside(t *testing.T) {
+	p := plan(t, load(t, overSubsets), Options{Out: t.TempDir(), Seeds: []uint{1}})
+	whole := scored(t)
+	lacking := scored(t)
+	lacking.Classes = lacking.Classes[1:]
+	for name, r := range map[string]*score.Result{p.path(".json"): lacking, p.path("-beside.json"): whole} {
+		s := &store{}
+		s.put(p.entryOf(p.jobs[0], orchestrator.JobResult{Outcome: &orchestrator.Outcome{Result: r, Seconds: 10}}))
+		text, err := json.Marshal(p.tabulate(s))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, text, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	known, err := p.read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := known.find(p.jobs[0].Config.Hash(), p.threads); !e.settled(p.sweep.Subsets) || len(e.IoU) != len(whole.Classes) || e.from != p.path("-beside.json") || len(known.runs) != 1 {
+		t.Errorf("have %+v", e)
+	}
+}
+
 // TestFailuresKeepFigures: an entry with figures outlives a run of it that fails; what
 // failed is replaced.
 func TestFailuresKeepFigures(t *testing.T) {

@@ -200,7 +200,8 @@ func TestTablesBeside(t *testing.T) {
 	other.put(t, beside, "elsewhere", 2, 0.34, 10, "")
 	other.put(t, beside, "better", 1, math.NaN(), 0, "no memory")
 	other.put(t, beside, "better", 2, 0.36, 10, "")
-	beside.put(Entry{Seed: 1, Hash: hash(p.variants[2], 1), Threads: p.threads + 1, MIoU: 0.5})
+	gone := p.job(p.variants[2], 1)
+	beside.put(Entry{Seed: 1, Hash: gone.Config.Hash(), Threads: p.threads + 1, MIoU: 0.5})
 	if err := errors.Join(p.write(atomicfile.Disk{}, p.tabulate(own)), other.write(atomicfile.Disk{}, other.tabulate(beside))); err != nil {
 		t.Fatal(err)
 	}
@@ -217,11 +218,12 @@ func TestTablesBeside(t *testing.T) {
 	if have := fmt.Sprint(table.Rows[0].MIoU, table.Rows[1].MIoU, table.Rows[2].MIoU); have != "[– 36.00 –] [30.00 34.00 –] [– – –]" {
 		t.Errorf("have %s", have)
 	}
-	if e := known.find(hash(p.variants[1], 2), p.threads); e.Row != "base" {
+	if e := p.find(known, p.variants[1], 2); e.Row != "base" {
 		t.Errorf("a run of another table stands under %q", e.Row)
 	}
 	var out bytes.Buffer
-	if err := p.Print(&out); err != nil || !strings.Contains(out.String(), "34.0 % in "+other.path(".json")) || !strings.Contains(out.String(), "30.0 % in "+p.path(".json")) || !strings.Contains(out.String(), "9 runs, 6 to be trained") {
+	if err := p.Print(&out); err != nil || !strings.Contains(out.String(), "34.0 % in "+other.path(".json")) || !strings.Contains(out.String(), "30.0 % in "+p.path(".json")) || !strings.Contains(out.String(), "9 runs, 6 to be trained") ||
+		strings.Count(out.String(), "passed over, ") != 3 || !strings.Contains(out.String(), "trained again: "+filepath.Join(p.out, "no.json")) {
 		t.Errorf("%v\n%s", err, out.String())
 	}
 }
@@ -343,7 +345,7 @@ rows:
 
 	// Elsewhere, with the table's files only: nothing but seed 2 is trained.
 	t.Chdir(t.TempDir())
-	if err := os.WriteFile("s.json", []byte(kept), 0o644); err != nil {
+	if err := os.WriteFile("before.json", []byte(kept), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	out.Reset()
@@ -359,12 +361,16 @@ rows:
 	if runs, err := filepath.Glob(filepath.Join(dir, "runs", "*", "config.yaml")); err != nil || len(runs) != 1 || !strings.Contains(runs[0], "source-only-seed2-") {
 		t.Errorf("run directories %v, %v", runs, err)
 	}
-	if !strings.Contains(out.String(), "1 of 2 runs are in s.json") || !strings.Contains(out.String(), "[1/1] a, seed 2: target mIoU") {
+	if !strings.Contains(out.String(), "1 of 2 runs are in before.json") || !strings.Contains(out.String(), "[1/1] a, seed 2: target mIoU") {
 		t.Errorf("printed\n%s", out.String())
 	}
 	a, same := table.Rows[0], table.Rows[1]
-	if fmt.Sprint(a.MIoU) != fmt.Sprint(same.MIoU) || math.IsNaN(float64(a.MIoU[0]+a.MIoU[1])) || same.Difference != 0 || len(table.Runs) != 3 {
+	if fmt.Sprint(a.MIoU) != fmt.Sprint(same.MIoU) || math.IsNaN(float64(a.MIoU[0]+a.MIoU[1])) || same.Difference != 0 || len(table.Runs) != 2 {
 		t.Errorf("have %+v", table)
+	}
+	out.Reset()
+	if _, err := plan(t, s, o).Run(t.Context(), quiet(&out)); err != nil || !strings.Contains(out.String(), "2 of 2 runs are in s.json") {
+		t.Errorf("once more: %v\n%s", err, out.String())
 	}
 	checkInterrupt(t)
 }

@@ -113,14 +113,9 @@ func (t *Table) furtherSubsets() []string { return t.Subsets[min(1, len(t.Subset
 
 // find returns what the store has of a row and seed.
 func (p *Plan) find(s *store, v configs.Variant, seed uint64) *Entry {
-	return s.find(hash(v, seed), p.threads)
-}
-
-// hash is that of a row's configuration with a seed.
-func hash(v configs.Variant, seed uint64) string {
 	c := v.Config
 	c.Seed = seed
-	return c.Hash()
+	return s.find(c.Hash(), p.threads)
 }
 
 // hold computes the differences to the baseline, and the gaps recovered.
