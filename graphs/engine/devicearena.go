@@ -115,6 +115,9 @@ func (a *DeviceArena) View(offset int, dims ...int) (*Tensor, error) {
 // allocators have it. cuDNN's convolutions refuse weights that begin elsewhere than at 16.
 const DeviceAlign = 64
 
+// Aligned rounds an offset up to a multiple.
+func Aligned(offset, align int) int { return (offset + align - 1) / align * align }
+
 // ViewOf is View as a tensor of another element type, which takes as many of the arena's values
 // as [DeviceValues] says, and begins at a multiple of its size.
 func (a *DeviceArena) ViewOf(t DType, offset int, dims ...int) (*Tensor, error) {

@@ -10,19 +10,22 @@ import (
 // shape dims (negative ones are free), and the output "y" of the same shape. Probing a device and
 // measuring the machine need no more than that.
 func oneNode(op string, dims []int, inputs ...string) []byte {
-	var node, graph []byte
-	for _, in := range inputs {
-		node = protofield.AppendBytes(node, 1, []byte(in))
-	}
-	node = protofield.AppendBytes(node, 2, []byte("y"))
-	node = protofield.AppendBytes(node, 3, fmt.Appendf(nil, "%s_1", op))
-	node = protofield.AppendBytes(node, 4, []byte(op))
-	graph = protofield.AppendBytes(graph, 1, node)
+	graph := protofield.AppendBytes(nil, 1, node(op, op+"_1", "y", inputs...))
 	graph = protofield.AppendBytes(graph, 2, []byte(op))
 	for _, in := range inputs {
 		graph = protofield.AppendBytes(graph, 11, tensorInfo(in, Float32, dims))
 	}
 	return modelOf(protofield.AppendBytes(graph, 12, tensorInfo("y", Float32, dims)))
+}
+
+// node is a NodeProto of one output, without attributes.
+func node(op, name, output string, inputs ...string) (n []byte) {
+	for _, in := range inputs {
+		n = protofield.AppendBytes(n, 1, []byte(in))
+	}
+	n = protofield.AppendBytes(n, 2, []byte(output))
+	n = protofield.AppendBytes(n, 3, []byte(name))
+	return protofield.AppendBytes(n, 4, []byte(op))
 }
 
 // identities serialises a model that gives each of its inputs "x0", "x1", …, of those types and
@@ -31,9 +34,7 @@ func identities(tensors []*Tensor) []byte {
 	graph := protofield.AppendBytes(nil, 2, []byte("copies"))
 	for i, t := range tensors {
 		x, y := fmt.Sprint("x", i), fmt.Sprint("y", i)
-		node := protofield.AppendBytes(protofield.AppendBytes(nil, 1, []byte(x)), 2, []byte(y))
-		node = protofield.AppendBytes(node, 3, fmt.Appendf(nil, "Identity_%d", i))
-		graph = protofield.AppendBytes(graph, 1, protofield.AppendBytes(node, 4, []byte("Identity")))
+		graph = protofield.AppendBytes(graph, 1, node("Identity", fmt.Sprint("Identity_", i), y, x))
 		graph = protofield.AppendBytes(graph, 11, tensorInfo(x, t.DType(), t.dims))
 		graph = protofield.AppendBytes(graph, 12, tensorInfo(y, t.DType(), t.dims))
 	}

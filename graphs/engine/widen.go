@@ -123,17 +123,13 @@ func widenedInfo(info []byte, to DType) ([]byte, error) {
 // castNode is a NodeProto: to = Cast(from).
 func castNode(from, to string, t DType) []byte {
 	const (
-		nodeInput, nodeOutput, nodeName, nodeOp, nodeAttribute = 1, 2, 3, 4, 5
-		attributeName, attributeInt, attributeType, typeInt    = 1, 3, 20, 2
+		nodeAttribute                                       = 5
+		attributeName, attributeInt, attributeType, typeInt = 1, 3, 20, 2
 	)
 	a := protofield.AppendBytes(nil, attributeName, []byte("to"))
 	a = protofield.AppendVarint(a, attributeInt, uint64(t))
 	a = protofield.AppendVarint(a, attributeType, typeInt)
-	n := protofield.AppendBytes(nil, nodeInput, []byte(from))
-	n = protofield.AppendBytes(n, nodeOutput, []byte(to))
-	n = protofield.AppendBytes(n, nodeName, []byte(from+castSuffix))
-	n = protofield.AppendBytes(n, nodeOp, []byte("Cast"))
-	return protofield.AppendBytes(n, nodeAttribute, a)
+	return protofield.AppendBytes(node("Cast", from+castSuffix, to, from), nodeAttribute, a)
 }
 
 func appendNode(b, node []byte) []byte { return protofield.AppendBytes(b, graphNode, node) }

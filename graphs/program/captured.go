@@ -79,7 +79,7 @@ func stage(e *engine.Engine, all []*engine.Tensor) (a *engine.DeviceArena, place
 	end := 0
 	for i, t := range memories {
 		offsets[i] = end
-		end += (engine.DeviceValues(t.DType(), t.Len()) + engine.DeviceAlign - 1) / engine.DeviceAlign * engine.DeviceAlign
+		end += engine.Aligned(engine.DeviceValues(t.DType(), t.Len()), engine.DeviceAlign)
 	}
 	if a, err = e.NewDeviceArena(max(end, 1)); err != nil { // there may be empty tensors alone
 		return nil, nil, err
@@ -102,12 +102,10 @@ func copies(e *engine.Engine, name string, from, to []*engine.Tensor) (*engine.C
 	return e.NewCopies(name, from, to)
 }
 
-// tensors lists those that have names, in the order of these, each once.
+// tensors lists those that have names, in the order of these.
 func tensors(named map[string]*engine.Tensor) (all []*engine.Tensor) {
 	for _, name := range slices.Sorted(maps.Keys(named)) {
-		if t := named[name]; !slices.Contains(all, t) {
-			all = append(all, t)
-		}
+		all = append(all, named[name])
 	}
 	return all
 }
@@ -138,8 +136,8 @@ func each(all []*engine.Tensor, f func(*engine.Tensor) *engine.Tensor) (out []*e
 	return out
 }
 
-// run runs the session on the memory, and captures it first.
-func (c *captured) run(ctx context.Context) error {
+// Run runs the session on the memory, and captures it first.
+func (c *captured) Run(ctx context.Context) error {
 	if err := c.in.Run(ctx); err != nil {
 		return err
 	}

@@ -23,9 +23,14 @@ type Program struct {
 	held            []string // parameters, see [Program.Hold]
 	capture         bool     // see [Program.Capture]
 
-	session  *engine.Session
-	binding  *engine.Binding
-	captured *captured // in the place of binding; nil where runs are not captured
+	session *engine.Session
+	memory  run // of the session on the memory; nil until it is opened
+}
+
+// run is a session tied to memory.
+type run interface {
+	Run(ctx context.Context) error
+	Close() error
 }
 
 // Params gives the memory of a trainable parameter, by name and shape, usually a
@@ -91,28 +96,28 @@ func (p *Program) open(e *engine.Engine) error {
 	if p.session, err = e.NewSessionWith(p.graph.Name(), model, engine.SessionOptions{Capture: p.capture}); err != nil {
 		return err
 	}
+	var memory run
 	if p.session.Captured() {
-		p.captured, err = capture(e, p.session, p.inputs, p.outputs)
+		memory, err = capture(e, p.session, p.inputs, p.outputs)
+	} else {
+		memory, err = p.session.Bind(p.inputs, p.outputs)
+	}
+	if err != nil {
 		return err
 	}
-	p.binding, err = p.session.Bind(p.inputs, p.outputs)
-	return err
+	p.memory = memory
+	return nil
 }
 
 // Run runs the session on the memory. When ctx ends meanwhile, the outputs are
 // undefined, see [engine.Binding.Run].
-func (p *Program) Run(ctx context.Context) error {
-	if p.captured != nil {
-		return p.captured.run(ctx)
-	}
-	return p.binding.Run(ctx)
-}
+func (p *Program) Run(ctx context.Context) error { return p.memory.Run(ctx) }
 
 // Over returns a run of the program's session over other memory, by the names under which the
 // program has declared what it is in place of. It ends with the program. Of a program whose runs are
 // captured there is none.
 func (p *Program) Over(memory map[string]*engine.Tensor) (*engine.Binding, error) {
-	if p.captured != nil {
+	if p.session.Captured() {
 		return nil, fmt.Errorf("%s: its runs are captured, over the memory that it has", p.graph.Name())
 	}
 	other := func(declared map[string]*engine.Tensor) map[string]*engine.Tensor {
@@ -130,11 +135,8 @@ func (p *Program) Over(memory map[string]*engine.Tensor) (*engine.Binding, error
 // Close frees the session. The memory stays usable.
 func (p *Program) Close() error {
 	var errs []error
-	if p.captured != nil {
-		errs = append(errs, p.captured.Close())
-	}
-	if p.binding != nil {
-		errs = append(errs, p.binding.Close())
+	if p.memory != nil {
+		errs = append(errs, p.memory.Close())
 	}
 	if p.session != nil {
 		errs = append(errs, p.session.Close())

@@ -28,7 +28,7 @@ func newBase(arch nets.Arch, seed uint64, arena newArena, align int) (base, erro
 	}
 	b, size := base{specs: specs, offsets: map[string]int{}}, 0
 	for _, p := range specs {
-		size = aligned(size, align)
+		size = engine.Aligned(size, align)
 		b.offsets[p.Name] = size
 		size += p.Shape.Size()
 	}

@@ -40,7 +40,7 @@ type sumLevel struct {
 func newDeviceSum(e *engine.Engine, g *ranks.Group, w ranks.Wire, n int, arena newArena) (_ *deviceSum, err error) {
 	size := g.Size()
 	blocks := (n + mostSwapped - 1) / mostSwapped
-	x := &deviceSum{wire: w, part: aligned((n+blocks*size-1)/(blocks*size), engine.DeviceAlign)}
+	x := &deviceSum{wire: w, part: engine.Aligned((n+blocks*size-1)/(blocks*size), engine.DeviceAlign)}
 	if x.parts, err = arena(size * x.part); err != nil {
 		return nil, fmt.Errorf("memory for the gradients of ranks: %w", err)
 	}

@@ -101,7 +101,7 @@ func newParameters(who string, specs []nets.ParamSpec, withTeacher bool, c confi
 	}
 	for i, p := range specs {
 		s.index[p.Name] = i
-		s.size = aligned(s.size, align)
+		s.size = engine.Aligned(s.size, align)
 		s.offsets = append(s.offsets, s.size)
 		s.size += p.Shape.Size()
 		s.addSpan(s.size, p, c)
@@ -127,9 +127,6 @@ func alignment(arena newArena) (int, error) {
 	}
 	return align, a.Close()
 }
-
-// aligned rounds an offset up.
-func aligned(offset, align int) int { return (offset + align - 1) / align * align }
 
 // addBuffers makes the running statistics.
 func (s *state) addBuffers(arch nets.Arch) error {

@@ -63,7 +63,7 @@ func readStore(path string) (*store, error) {
 	return &store{runs: file.Runs}, nil
 }
 
-// read reads the runs of NAME.json, and from the tables beside it those of the sweep's rows and seeds that it
+// read reads the runs of NAME.json, and from the tables beside it those of the sweep's jobs that it
 // lacks: equal configurations are trained once for all of them. Means over the sweep's subsets are
 // worked out anew: a file may get subsets after its runs were trained.
 func (p *Plan) read() (*store, error) {
@@ -71,22 +71,30 @@ func (p *Plan) read() (*store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := p.readBeside(s); err != nil {
-		return nil, err
-	}
-	for _, seed := range s.seeds() {
-		for _, v := range p.variants {
-			if e := p.find(s, v, seed); e != nil {
-				p.addSubsets(e, v.Name)
+	if len(p.sweep.Subsets) > 0 {
+		for _, seed := range s.seeds() {
+			for _, v := range p.variants {
+				if e := p.find(s, v, seed); e != nil {
+					p.addSubsets(e, v.Name)
+				}
 			}
 		}
 	}
-	return s, nil
+	return s, p.readBeside(s)
 }
 
-// readBeside takes from other sweeps' tables in the folder. What is no table, or a damaged one, has
-// nothing to give: its runs are trained.
+// readBeside takes what is still missing from other sweeps' tables in the folder. What is no table,
+// or a damaged one, has nothing to give: its runs are trained.
 func (p *Plan) readBeside(s *store) error {
+	missing := map[string]string{} // rows, by the hash of their job
+	for _, j := range p.jobs {
+		if hash := j.Config.Hash(); !s.find(hash, p.threads).settled(p.sweep.Subsets) {
+			missing[hash] = j.Row
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
 	files, err := os.ReadDir(p.out)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -101,29 +109,19 @@ func (p *Plan) readBeside(s *store) error {
 			s.passed = append(s.passed, err)
 			continue
 		}
-		for _, j := range p.jobs {
-			p.borrow(s, other, path, j)
+		for _, e := range other.runs {
+			row, ok := missing[e.Hash]
+			if !ok || e.Threads != p.threads {
+				continue
+			}
+			e.Row, e.Subsets, e.from = row, nil, path
+			if p.addSubsets(&e, row); e.settled(p.sweep.Subsets) {
+				s.put(e)
+				delete(missing, e.Hash)
+			}
 		}
 	}
 	return nil
-}
-
-// borrow adds the outcome of a job that another store has and this one lacks, under the job's row.
-func (p *Plan) borrow(s, from *store, path string, j orchestrator.Job) {
-	e := from.find(j.Config.Hash(), p.threads)
-	if e == nil {
-		return
-	}
-	taken := *e
-	taken.Row, taken.Subsets, taken.from = j.Row, nil, path
-	p.addSubsets(&taken, j.Row)
-	present := s.find(taken.Hash, p.threads)
-	if present != nil {
-		p.addSubsets(present, j.Row)
-	}
-	if taken.settled(p.sweep.Subsets) && !present.settled(p.sweep.Subsets) {
-		s.put(taken)
-	}
 }
 
 // find returns the run of a configuration, nil if there is none.
