@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"go.uber.org/zap"
 	"gonum.org/v1/gonum/stat"
 
 	"t2sda/configs"
@@ -88,11 +89,21 @@ func Compare(ctx context.Context, cfg configs.Config, c CompareOptions, o Option
 	atATime, threads := Seats(c.Jobs, cfg.Runtime.Threads)
 	cfg.Runtime.Threads = threads
 	jobs := c.jobs(cfg, dir)
-	results, missing := TrainAll(ctx, jobs, atATime, o)
-	if missing != nil && complete(results) == 0 {
-		return nil, missing
+	results, stopped := TrainAll(ctx, jobs, atATime, func(results []JobResult) {
+		if err := c.tabulate(cfg, jobs, results).write(o.Disk, dir); err != nil {
+			o.Log.Warn("the table so far cannot be written", zap.Error(err)) // the whole one may be
+		}
+	}, o)
+	if stopped != nil && complete(results) == 0 {
+		return nil, stopped
 	}
-	table := &Comparison{Name: cfg.Name, Iterations: cfg.Train.Iterations, Threads: threads, Seeds: c.Seeds}
+	table := c.tabulate(cfg, jobs, results)
+	return table, errors.Join(stopped, table.write(o.Disk, dir), table.print(o.Out), failures(jobs, results))
+}
+
+// tabulate makes the table of what the jobs have reached.
+func (c CompareOptions) tabulate(cfg configs.Config, jobs []Job, results []JobResult) *Comparison {
+	table := &Comparison{Name: cfg.Name, Iterations: cfg.Train.Iterations, Threads: cfg.Runtime.Threads, Seeds: c.Seeds}
 	for _, method := range c.Methods {
 		row := MethodRow{Method: method, IoU: map[string][]score.Score{}}
 		for i, j := range jobs {
@@ -102,12 +113,11 @@ func Compare(ctx context.Context, cfg configs.Config, c CompareOptions, o Option
 		}
 		table.Rows = append(table.Rows, row)
 	}
-	failed := failures(jobs, results)
-	if failed != nil {
+	if failed := failures(jobs, results); failed != nil {
 		table.Failures = strings.Split(failed.Error(), "\n")
 	}
 	table.finish()
-	return table, errors.Join(missing, table.write(o.Disk, dir), table.print(o.Out), failed)
+	return table
 }
 
 // jobs lists the comparison's runs, seed by seed, so that what an interrupted

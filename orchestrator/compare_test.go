@@ -100,8 +100,8 @@ func compareConfig(root, output string) configs.Config {
 	return c
 }
 
-// TestCompare interrupts a comparison in its second half; the same call then
-// continues, trains no run twice and writes the table.
+// TestCompare interrupts a comparison in its second half; the table has its first half then.
+// The same call continues, trains no run twice and completes the table.
 func TestCompare(t *testing.T) {
 	enginetest.Isolate(t)
 	inChildren(t)
@@ -114,15 +114,30 @@ func TestCompare(t *testing.T) {
 	third := filepath.Join(dir, "source-only-seed9")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	meanwhile := make(chan string, 1)
 	go func() {
 		for ctx.Err() == nil && iterations(third) < 3 {
 			time.Sleep(time.Millisecond)
 		}
+		text, _ := os.ReadFile(filepath.Join(dir, compareMarkdown))
+		meanwhile <- string(text)
 		cancel()
 	}()
-	_, err := Compare(ctx, c, o, quiet())
+	half, err := Compare(ctx, c, o, quiet())
 	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "2 of 4 runs complete") || !strings.Contains(err.Error(), "the same command continues") {
 		t.Fatal(err)
+	}
+	if len(half.Failures) > 0 || math.IsNaN(float64(half.Rows[1].Mean)) {
+		t.Errorf("after the interrupt: %+v", half)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, compareMarkdown))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{<-meanwhile, string(text)} {
+		if text != half.Markdown() {
+			t.Errorf("the table of half of the runs:\n%s\nwant\n%s", text, half.Markdown())
+		}
 	}
 	saved, err := checkpoints(third, lastPrefix)
 	if err != nil || len(saved) != 1 {
@@ -149,7 +164,7 @@ func TestCompare(t *testing.T) {
 	if g := table.Rows[1].Gap; table.Rows[0].Mean != table.Rows[1].Mean && (g == nil || *g != 1) {
 		t.Errorf("the oracle recovers %v of the gap", g)
 	}
-	text, err := os.ReadFile(filepath.Join(dir, "compare.md"))
+	text, err = os.ReadFile(filepath.Join(dir, compareMarkdown))
 	if err != nil || string(text) != table.Markdown() || !strings.Contains(out.String(), "gap recovered") {
 		t.Errorf("%v: table %s\nprinted %s", err, text, out.String())
 	}

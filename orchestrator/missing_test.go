@@ -98,7 +98,7 @@ func TestMissingData(t *testing.T) {
 	jobs := []Job{{"a", c}, {"b", c}}
 	jobs[0].Config.Name, jobs[1].Config.Name = "a", "b"
 	leaveOutcome(t, jobs[0])
-	results, err := TrainAll(t.Context(), jobs, 1, quiet())
+	results, err := TrainAll(t.Context(), jobs, 1, nil, quiet())
 	if missing := new(MissingError); !errors.As(err, &missing) || !strings.Contains(err.Error(), "(1 run, the first: b, seed 1)") {
 		t.Fatalf("have %v", err)
 	}

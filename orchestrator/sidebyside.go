@@ -7,6 +7,7 @@ import (
 	"io"
 	"path/filepath"
 	"runtime"
+	"sync"
 
 	"golang.org/x/sync/errgroup"
 
@@ -57,11 +58,15 @@ func Seats(jobs, threads int) (atATime, each int) {
 // time: one that fails leaves the others alone, and its result says why. Runs
 // that are complete are read back, others continue from their last checkpoint.
 // It returns an error when nothing could be trained at all, and the context's
-// error, after every run under way has saved a checkpoint, when ctx ends. With a
-// [MissingError] the results of runs that are complete come, too, and the others' are
-// empty; with any other error there are none. The results are in the jobs' order; no two
-// jobs may have one directory.
-func TrainAll(ctx context.Context, jobs []Job, atATime int, o Options) ([]JobResult, error) {
+// error, after every run under way has saved a checkpoint, when ctx ends. With that one
+// and with a [MissingError] the results of runs that are complete come, too, and those of
+// runs without an outcome are empty; with any other error there are none. The results are
+// in the jobs' order; no two jobs may have one directory.
+//
+// Whenever a run has ended and others have not, soFar is called with the results until
+// then, by one run at a time: so tables of hours grow, and outlive the process. It must not
+// keep the slice; nil is not called.
+func TrainAll(ctx context.Context, jobs []Job, atATime int, soFar func([]JobResult), o Options) ([]JobResult, error) {
 	results := make([]JobResult, len(jobs))
 	var open []int
 	var waiting []Job
@@ -87,19 +92,32 @@ func TrainAll(ctx context.Context, jobs []Job, atATime int, o Options) ([]JobRes
 	defer m.stop()
 	group := errgroup.Group{}
 	group.SetLimit(atATime)
+	var mu sync.Mutex // over results and left
+	left := len(open)
 	for _, i := range open {
 		group.Go(func() error {
-			if ctx.Err() == nil {
-				m.started(jobs[i])
-				results[i] = trainChild(ctx, jobs[i], o)
-				m.ended(jobs[i], results[i], ctx.Err() != nil)
+			if ctx.Err() != nil {
+				return nil
+			}
+			m.started(jobs[i])
+			r := trainChild(ctx, jobs[i], o)
+			interrupted := ctx.Err() != nil
+			m.ended(jobs[i], r, interrupted)
+			if interrupted && r.Err != nil {
+				return nil // it has not failed: it goes on another time
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			results[i] = r
+			if left--; soFar != nil && left > 0 {
+				soFar(results)
 			}
 			return nil
 		})
 	}
 	_ = group.Wait() // failures are results
 	if err := ctx.Err(); err != nil {
-		return nil, interrupt.Explain(err, "stopped with %d of %d runs complete; what was trained is saved, the same command continues", complete(results), len(jobs))
+		return results, interrupt.Explain(err, "stopped with %d of %d runs complete; what was trained is saved, the same command continues", complete(results), len(jobs))
 	}
 	return results, nil
 }

@@ -73,7 +73,7 @@ func TestOneFails(t *testing.T) {
 	var out bytes.Buffer
 	o := quiet()
 	o.Out = &out
-	results, err := TrainAll(t.Context(), jobs, 2, o)
+	results, err := TrainAll(t.Context(), jobs, 2, nil, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func TestOneFails(t *testing.T) {
 	}
 	// A program that cannot be started is no reason to stop either.
 	o.Executable = filepath.Join(root, "none")
-	results, err = TrainAll(t.Context(), jobs[1:], 1, o)
+	results, err = TrainAll(t.Context(), jobs[1:], 1, nil, o)
 	if err != nil || results[0].Err == nil || !errors.Is(results[0].Err, os.ErrNotExist) || results[1].Err != nil {
 		t.Errorf("%+v, %v", results, err)
 	}
@@ -110,7 +110,7 @@ func TestSideBySideEqualsAlone(t *testing.T) {
 	c.Runtime.Threads, c.Train.EvalEvery = 1, 0
 	jobs := []Job{{"a", c}, {"b", c}}
 	jobs[0].Config.Name, jobs[1].Config.Name = "a", "b"
-	if results, err := TrainAll(t.Context(), jobs, 2, quiet()); err != nil || failures(jobs, results) != nil {
+	if results, err := TrainAll(t.Context(), jobs, 2, nil, quiet()); err != nil || failures(jobs, results) != nil {
 		t.Fatal(err, failures(jobs, results))
 	}
 	alone, _ := train(t, c)

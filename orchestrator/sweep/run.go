@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"go.uber.org/zap"
+
 	"t2sda/internal/atomicfile"
 	"t2sda/internal/plural"
 	"t2sda/internal/raster"
@@ -21,9 +23,9 @@ import (
 )
 
 // Run trains what was asked for and is not known yet, prints the table and
-// writes NAME.json, NAME.md and NAME.png. Runs that fail are holes in the table,
-// and an error at the end. Where data is missing, nothing is trained and what is known is
-// tabulated. Of a shard, no table is made.
+// writes NAME.json, NAME.md and NAME.png, after every run and at the end. Runs that fail are
+// holes in the table, and an error at the end. Where data is missing, nothing is trained and
+// what is known is tabulated, as it is after an interrupt. Of a shard, no table is made.
 func (p *Plan) Run(ctx context.Context, o orchestrator.Options) (*Table, error) {
 	if p.shard.Of > 0 {
 		return nil, p.trainShard(ctx, o)
@@ -46,16 +48,21 @@ func (p *Plan) Run(ctx context.Context, o orchestrator.Options) (*Table, error) 
 			return nil, err
 		}
 	}
-	err = p.train(ctx, p.jobs, known, o)
-	if missing := new(orchestrator.MissingError); err != nil && (!errors.As(err, &missing) || len(known.runs) == 0) {
+	err = p.train(ctx, p.jobs, known, func() {
+		if err := p.write(o.Disk, p.tabulate(known)); err != nil {
+			o.Log.Warn("the table so far cannot be written", zap.Error(err)) // the whole one may be
+		}
+	}, o)
+	if missing := new(orchestrator.MissingError); err != nil && (ctx.Err() == nil && !errors.As(err, &missing) || len(known.runs) == 0) {
 		return nil, err
 	}
 	t := p.tabulate(known)
 	return t, errors.Join(err, p.write(o.Disk, t), t.print(o.Out), p.failed(known))
 }
 
-// train trains those of the jobs that the store has no outcome of and puts theirs there.
-func (p *Plan) train(ctx context.Context, jobs []orchestrator.Job, known *store, o orchestrator.Options) error {
+// train trains those of the jobs that the store has no outcome of and puts theirs there. While
+// runs are still to come, more is called, if not nil, whenever there is one more.
+func (p *Plan) train(ctx context.Context, jobs []orchestrator.Job, known *store, more func(), o orchestrator.Options) error {
 	var open []orchestrator.Job
 	perFile := map[string]int{}
 	for _, j := range jobs {
@@ -70,12 +77,21 @@ func (p *Plan) train(ctx context.Context, jobs []orchestrator.Job, known *store,
 	for _, path := range slices.Sorted(maps.Keys(perFile)) {
 		fmt.Fprintf(o.Out, "%d of %d runs are in %s\n", perFile[path], len(jobs), path)
 	}
-	results, err := orchestrator.TrainAll(ctx, open, p.atATime, o)
-	for i, r := range results {
-		if r.Outcome != nil || r.Err != nil {
-			known.put(p.entryOf(open[i], r))
+	before := slices.Clone(known.runs)
+	put := func(results []orchestrator.JobResult) {
+		known.runs = slices.Clone(before) // the file's order is the jobs', not that of their ends
+		for i, r := range results {
+			if r.Outcome != nil || r.Err != nil {
+				known.put(p.entryOf(open[i], r))
+			}
 		}
 	}
+	results, err := orchestrator.TrainAll(ctx, open, p.atATime, func(results []orchestrator.JobResult) {
+		if put(results); more != nil {
+			more()
+		}
+	}, o)
+	put(results)
 	return err
 }
 

@@ -54,7 +54,7 @@ func (p *Plan) trainShard(ctx context.Context, o orchestrator.Options) error {
 	}
 	jobs := p.shard.of(p.jobs)
 	fmt.Fprintf(o.Out, "shard %d of %d: %d of %s\n", p.shard.Number, p.shard.Of, len(jobs), plural.Of(len(p.jobs), "run", "runs"))
-	if err := p.train(ctx, jobs, known, o); err != nil {
+	if err := p.train(ctx, jobs, known, nil, o); err != nil {
 		return err
 	}
 	var failed []error

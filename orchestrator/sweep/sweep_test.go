@@ -398,34 +398,43 @@ func checkFiles(t *testing.T, dir string) {
 	}
 }
 
-// checkInterrupt stops a run and continues it by the same call.
+// checkInterrupt stops a run and continues it by the same call. The run before it is in the
+// table by then, and the one that was stopped is not called a failure.
 func checkInterrupt(t *testing.T) {
-	s := load(t, "name: long\nseeds: [1]\n"+tiny+"  train.iterations: 60\nrows: [{name: a}]\n")
+	s := load(t, "name: long\nseeds: [1]\n"+tiny+"rows: [{name: short, set: {train.iterations: 2}}, {name: long, set: {train.iterations: 60}}]\n")
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	p := plan(t, s, Options{})
-	events := filepath.Join(p.jobs[0].Dir(), "events.jsonl")
+	p := plan(t, s, Options{Jobs: 1})
+	events := filepath.Join(p.jobs[1].Dir(), "events.jsonl")
+	meanwhile := make(chan *store, 1)
 	go func() {
 		for ctx.Err() == nil {
 			if text, _ := os.ReadFile(events); bytes.Count(text, []byte("\n")) > 2 {
+				known, _ := readStore(p.path(".json"))
+				meanwhile <- known
 				cancel()
 			}
 			time.Sleep(time.Millisecond)
 		}
 	}()
 	var out bytes.Buffer
-	if _, err := p.Run(ctx, quiet(&out)); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "the same command continues") {
+	table, err := p.Run(ctx, quiet(&out))
+	if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "stopped with 1 of 2 runs complete; what was trained is saved, the same command continues") {
 		t.Fatalf("have %v", err)
 	}
-	if _, err := os.Stat(p.path(".json")); err == nil {
-		t.Error("an interrupted sweep wrote its table")
+	if known := <-meanwhile; known == nil || len(known.runs) != 1 || known.runs[0].Row != "short" {
+		t.Errorf("beside the second run the table had %+v", known)
 	}
-	if saved, err := filepath.Glob(filepath.Join(p.jobs[0].Dir(), "checkpoints", "iter_*")); err != nil || len(saved) != 1 {
+	if table == nil || math.IsNaN(float64(table.Rows[0].Mean)) || !math.IsNaN(float64(table.Rows[1].Mean)) || len(table.Failures) > 0 {
+		t.Errorf("after the interrupt: %+v", table)
+	}
+	if saved, err := filepath.Glob(filepath.Join(p.jobs[1].Dir(), "checkpoints", "iter_*")); err != nil || len(saved) != 1 {
 		t.Errorf("the interrupt left %v, %v", saved, err)
 	}
-	table, err := p.Run(t.Context(), quiet(&out))
-	if err != nil || math.IsNaN(float64(table.Rows[0].Mean)) {
-		t.Errorf("%+v, %v", table, err)
+	out.Reset()
+	table, err = p.Run(t.Context(), quiet(&out))
+	if err != nil || math.IsNaN(float64(table.Rows[1].Mean)) || !strings.Contains(out.String(), "1 of 2 runs are in runs/sweeps/long.json") {
+		t.Errorf("%+v, %v\n%s", table, err, out.String())
 	}
 }
 
