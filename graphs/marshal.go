@@ -28,6 +28,13 @@ func (g *Graph) Marshal() ([]byte, error) { return g.MarshalAs(Opset) }
 // MarshalAs is Marshal for another version of the operator set, from [Opset] to [LastOpset]. Of an
 // older one the error names the operator that it lacks.
 func (g *Graph) MarshalAs(opset int) ([]byte, error) {
+	return g.marshal(opset, func(g *Graph, live map[*Value]bool) []*Node {
+		return slices.DeleteFunc(slices.Clone(g.nodes), func(n *Node) bool { return !n.isLive(live) })
+	})
+}
+
+// marshal encodes the nodes that list returns of those that are live, in its order.
+func (g *Graph) marshal(opset int, list func(g *Graph, live map[*Value]bool) []*Node) ([]byte, error) {
 	if len(g.outputs) == 0 {
 		return nil, fmt.Errorf("marshalling %q: the graph has no outputs", g.name)
 	}
@@ -45,14 +52,14 @@ func (g *Graph) MarshalAs(opset int) ([]byte, error) {
 	if size > 2*maxModel {
 		return nil, fmt.Errorf("marshalling %q: constants exceed 2 GiB", g.name)
 	}
-	graph, custom := g.graphProto(opset, live)
+	graph, domains := g.graphProto(opset, list(g, live), live)
 	m := make([]byte, 0, len(graph)+4096)
 	m = appendInt(m, 1, irVersion(opset))
 	m = appendString(m, 2, "t2sda")
 	m = appendBytes(m, 7, graph)
 	m = appendBytes(m, 8, appendInt(nil, 2, opset))
-	if custom {
-		m = appendBytes(m, 8, appendInt(appendString(nil, 1, microsoft), 2, 1))
+	for _, domain := range slices.Sorted(maps.Keys(domains)) {
+		m = appendBytes(m, 8, appendInt(appendString(nil, 1, domain), 2, 1))
 	}
 	for _, k := range slices.Sorted(maps.Keys(g.meta)) {
 		m = appendBytes(m, 14, appendString(appendString(nil, 1, k), 2, g.meta[k]))
@@ -82,12 +89,13 @@ func (g *Graph) live() map[*Value]bool {
 	return live
 }
 
-// graphProto encodes the GraphProto and reports whether a node uses the com.microsoft domain.
-func (g *Graph) graphProto(opset int, live map[*Value]bool) (p []byte, custom bool) {
-	for _, n := range g.nodes {
-		if n.isLive(live) {
-			p = appendBytes(p, 1, nodeProto(g.as(opset, n), live))
-			custom = custom || n.domain == microsoft
+// graphProto encodes the GraphProto and returns the domains of its nodes besides ONNX's own.
+func (g *Graph) graphProto(opset int, nodes []*Node, live map[*Value]bool) (p []byte, domains map[string]bool) {
+	domains = map[string]bool{}
+	for _, n := range nodes {
+		p = appendBytes(p, 1, nodeProto(g.as(opset, n), live))
+		if n.domain != "" {
+			domains[n.domain] = true
 		}
 	}
 	p = appendString(p, 2, g.name)
@@ -102,7 +110,14 @@ func (g *Graph) graphProto(opset int, live map[*Value]bool) (p []byte, custom bo
 	for _, o := range g.outputs {
 		p = appendBytes(p, 12, valueInfo(o.Value))
 	}
-	return p, custom
+	for _, n := range nodes {
+		if n.domain == NativeDomain { // ONNX Runtime cannot infer the shapes of its results
+			for _, v := range n.outputs {
+				p = appendBytes(p, 13, valueInfo(v))
+			}
+		}
+	}
+	return p, domains
 }
 
 func nodeProto(n *Node, live map[*Value]bool) (p []byte) {

@@ -35,6 +35,8 @@ type Options struct {
 	// Vet is asked before a model file is handed to ONNX Runtime, where a malformed
 	// one may abort the process, with the device in use; its error refuses the file. Nil: all are taken.
 	Vet func(path string, model []byte, device string) error
+	// Stock makes do with ONNX Runtime's operators, see [Engine.Native].
+	Stock bool
 	// Placed is told of every new session which providers run its nodes. Nil: nobody
 	// asks.
 	Placed func(Placement)
@@ -95,6 +97,7 @@ type Engine struct {
 	capturing sync.RWMutex // held while a session is captured, and for reading during other calls to the device
 
 	kernelsMu sync.Mutex
+	native    apiDomain            // of our own operators; nil where there are none
 	kernels   map[[2]string]string // why the device does not run an operator of a kind; empty: it does
 }
 
@@ -142,6 +145,9 @@ func Open(o Options) (*Engine, error) {
 	e := &Engine{options: o, file: file, api: api, sessions: map[*Session]struct{}{}, arenas: map[*DeviceArena]struct{}{}, kernels: map[[2]string]string{}}
 	if e.device, err = e.choose(request); err == nil {
 		err = e.shareDeviceArena()
+	}
+	if err == nil && e.Native() {
+		e.native, err = e.api.domain(nativeDomain)
 	}
 	if err != nil {
 		return nil, errors.Join(err, releaseEnvironment())
@@ -202,6 +208,9 @@ func (e *Engine) Close() error {
 		errs = append(errs, s.Close())
 	}
 	errs = append(errs, e.closeArenas())
+	if e.native != nil {
+		e.api.releaseDomain(e.native)
+	}
 	return errors.Join(append(errs, releaseEnvironment())...)
 }
 

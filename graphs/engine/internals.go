@@ -27,6 +27,15 @@ func handleOf(s *ort.DynamicAdvancedSession) (apiSession, error) {
 	return apiSession(handle.UnsafePointer()), nil
 }
 
+// optionsOf returns the OrtSessionOptions.
+func optionsOf(o *ort.SessionOptions) (apiOptions, error) {
+	handle := reflect.ValueOf(o).Elem().FieldByName("o")
+	if !handle.IsValid() || handle.Kind() != reflect.Pointer {
+		return nil, errInternals
+	}
+	return apiOptions(handle.UnsafePointer()), nil
+}
+
 // residentValue is a value over a device's memory. onnxruntime_go asks the values of
 // a run for nothing but GetInternals, so that the embedded interface stays nil.
 type residentValue struct {

@@ -1,9 +1,11 @@
 package engine
 
 /*
-#cgo LDFLAGS: -ldl
+#cgo CFLAGS: -O3
+#cgo LDFLAGS: -ldl -lm
 #include <dlfcn.h>
 #include <stdlib.h>
+#include "native.h"
 #include "ortapi.h"
 
 // Go calls no function pointers; these call the table's.
@@ -45,6 +47,15 @@ static void *api_node(const t2sda_api *a, const void *const *nodes, size_t i, co
 	void *status = a->EpAssignedNode_GetName(nodes[i], name);
 	return status ? status : a->EpAssignedNode_GetOperatorType(nodes[i], op);
 }
+// api_domain makes the domain of our operators.
+static void *api_domain(const t2sda_api *a, const char *name, void **out) {
+	const t2sda_op *const ops[] = {t2sda_elementwise(), t2sda_layer_norm(), t2sda_scatter_labels()};
+	void *status = a->CreateCustomOpDomain(name, out);
+	for (size_t k = 0; k < sizeof ops / sizeof *ops && !status; k++) status = a->CustomOpDomain_Add(*out, ops[k]);
+	return status;
+}
+static void api_release_domain(const t2sda_api *a, void *domain) { a->ReleaseCustomOpDomain(domain); }
+static void *api_add_domain(const t2sda_api *a, void *options, void *domain) { return a->AddCustomOpDomain(options, domain); }
 */
 import "C"
 
@@ -66,6 +77,8 @@ type (
 	apiMemoryInfo unsafe.Pointer
 	apiAllocator  unsafe.Pointer
 	apiValue      unsafe.Pointer
+	apiDomain     unsafe.Pointer
+	apiOptions    unsafe.Pointer
 )
 
 // openAPI finds the API in a library that is loaded already.
@@ -153,6 +166,22 @@ func (a *api) tensor(i apiMemoryInfo, t DType, address uintptr, dims []int) (api
 }
 
 func (a *api) releaseValue(v apiValue) { C.api_release_value(a.table, unsafe.Pointer(v)) }
+
+// domain makes the domain of our operators, which must outlive the sessions that it is added to.
+func (a *api) domain(name string) (apiDomain, error) {
+	text := C.CString(name)
+	defer C.free(unsafe.Pointer(text))
+	var out unsafe.Pointer
+	err := a.check(C.api_domain(a.table, text, &out))
+	return apiDomain(out), err
+}
+
+func (a *api) releaseDomain(d apiDomain) { C.api_release_domain(a.table, unsafe.Pointer(d)) }
+
+// addDomain lets sessions of those options have the domain's operators.
+func (a *api) addDomain(o apiOptions, d apiDomain) error {
+	return a.check(C.api_add_domain(a.table, unsafe.Pointer(o), unsafe.Pointer(d)))
+}
 
 // assigned is a node and the execution provider that runs it.
 type assigned struct{ provider, name, op string }

@@ -32,6 +32,8 @@ type SessionOptions struct {
 	// has one binding, of tensors that all lie in the device's memory, and changes those that it
 	// has in place several times within its first run. See [Session.Captured].
 	Capture bool
+	// Native lets the model have operators of our own; the engine must have them, see [Engine.Native].
+	Native bool
 }
 
 // Session is a model made ready to run on an engine's device. Its methods may be
@@ -257,6 +259,9 @@ func (e *Engine) sessionOptions(o SessionOptions, profilePrefix string) (_ *ort.
 		options.SetGraphOptimizationLevel(level),
 		options.SetLogSeverityLevel(ort.LoggingLevelFatal),
 		e.appendDevice(options, e.device, o.Capture),
+	}
+	if o.Native {
+		steps = append(steps, e.addNative(options))
 	}
 	if e.keepsPlacements() {
 		steps = append(steps, options.AddSessionConfigEntry(recordAssignment, "1"))

@@ -89,11 +89,15 @@ func (p *Program) Narrow(to Precision) { p.precision = to }
 // error that names it.
 func (p *Program) open(e *engine.Engine) error {
 	p.precision.apply(p.graph)
-	model, err := p.graph.Marshal()
+	marshal := p.graph.Marshal
+	if e.Native() {
+		marshal = p.graph.MarshalNative
+	}
+	model, err := marshal()
 	if err != nil {
 		return err
 	}
-	if p.session, err = e.NewSessionWith(p.graph.Name(), model, engine.SessionOptions{Capture: p.capture}); err != nil {
+	if p.session, err = e.NewSessionWith(p.graph.Name(), model, engine.SessionOptions{Capture: p.capture, Native: e.Native()}); err != nil {
 		return err
 	}
 	var memory run

@@ -34,7 +34,7 @@ import (
 //	x-forward  forward and backward over forward alone
 //	%GEMM      the term's GFLOP/s (products and convolutions) over the product's
 func BenchmarkStudentTerm(b *testing.B) {
-	t := newStudentTerm(b)
+	t := newStudentTerm(b, engine.Options{})
 	forward := t.forward(b)
 	var ratio, share, rate, machine []float64
 	round := func() {
@@ -60,6 +60,23 @@ func BenchmarkStudentTerm(b *testing.B) {
 	b.ReportMetric(t.gflop, "GFLOP")
 }
 
+// BenchmarkNative times the same term with the program's own kernels and with ONNX Runtime's alone,
+// one after the other:
+//
+//	x-stock  the former's time over the latter's
+func BenchmarkNative(b *testing.B) {
+	native, stock := newStudentTerm(b, engine.Options{}), newStudentTerm(b, engine.Options{Stock: true})
+	var ratio, have, want []float64
+	for b.Loop() {
+		x, y := seconds(b, native.Program), seconds(b, stock.Program)
+		ratio, have, want = append(ratio, x/y), append(have, x), append(want, y)
+	}
+	b.ReportMetric(0, "ns/op") // a round mixes two things
+	b.ReportMetric(median(ratio), "x-stock")
+	b.ReportMetric(median(have), "s")
+	b.ReportMetric(median(want), "s-stock")
+}
+
 func seconds(b *testing.B, run *program.Program) float64 {
 	start := time.Now()
 	if err := run.Run(b.Context()); err != nil {
@@ -82,11 +99,11 @@ type studentTerm struct {
 	gflop  float64 // of a run
 }
 
-func newStudentTerm(b *testing.B) *studentTerm {
+func newStudentTerm(b *testing.B, o engine.Options) *studentTerm {
 	b.Helper()
 	c := configs.Default()
 	c.Method, c.Model.Encoder, c.Model.Head = configs.SourceOnly, "mit_b0", "segformer"
-	t := &studentTerm{engine: enginetest.Open(b, engine.Options{}), arch: Arch(c, 19), size: imageBatch{N: 2, H: 512, W: 512}}
+	t := &studentTerm{engine: enginetest.Open(b, o), arch: Arch(c, 19), size: imageBatch{N: 2, H: 512, W: 512}}
 	var err error
 	if t.state, err = newState(t.arch, false, c.Train, 1, onHost); err != nil {
 		b.Fatal(err)
@@ -246,7 +263,7 @@ func BenchmarkPaperMemory(b *testing.B) {
 func BenchmarkPeakMemory(b *testing.B) {
 	b.Run("term", func(b *testing.B) {
 		peaktest.Report(b, func() { enginetest.Isolate(b) }, func() {
-			t := newStudentTerm(b)
+			t := newStudentTerm(b, engine.Options{})
 			for range 2 {
 				seconds(b, t.Program)
 			}

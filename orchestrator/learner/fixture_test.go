@@ -46,6 +46,12 @@ func open(t testing.TB, c configs.Config, log *zap.Logger) *Learner {
 // openIn is open with another memory.
 func openIn(t testing.TB, c configs.Config, log *zap.Logger, arena newArena) *Learner {
 	t.Helper()
+	return openOn(t, enginetest.Open(t, engine.Options{IntraOpThreads: 1, CUDA: engine.CUDAOptions{Graph: c.Runtime.CUDA.Graph}}), c, log, arena)
+}
+
+// openOn is openIn on a certain engine.
+func openOn(t testing.TB, e *engine.Engine, c configs.Config, log *zap.Logger, arena newArena) *Learner {
+	t.Helper()
 	o := Options{Config: c, Space: shapesSpace(), Source: c.Model.Init, Log: log, Arena: arena}
 	if c.Model.Init != "" {
 		have, _, err := weights.LoadPretrained(c.Model.Init)
@@ -54,7 +60,7 @@ func openIn(t testing.TB, c configs.Config, log *zap.Logger, arena newArena) *Le
 		}
 		o.Initial = have
 	}
-	l, err := New(enginetest.Open(t, engine.Options{IntraOpThreads: 1, CUDA: engine.CUDAOptions{Graph: c.Runtime.CUDA.Graph}}), o)
+	l, err := New(e, o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,6 +26,16 @@ func New() *Model {
 // Node adds a node; ins and outs are names divided by blanks, attrs alternate
 // names and values: int, []int or string.
 func (m *Model) Node(name, op, ins, outs string, attrs ...any) *Model {
+	return m.node("", name, op, ins, outs, attrs)
+}
+
+// NodeOf is Node with an operator of another domain, of version 1.
+func (m *Model) NodeOf(domain, name, op, ins, outs string, attrs ...any) *Model {
+	m.opsets = appendBytes(m.opsets, 8, appendVarint(appendBytes(nil, 1, []byte(domain)), 2, 1))
+	return m.node(domain, name, op, ins, outs, attrs)
+}
+
+func (m *Model) node(domain, name, op, ins, outs string, attrs []any) *Model {
 	var n []byte
 	for _, in := range strings.Fields(ins) {
 		n = appendBytes(n, 1, []byte(in))
@@ -37,6 +47,9 @@ func (m *Model) Node(name, op, ins, outs string, attrs ...any) *Model {
 	n = appendBytes(n, 4, []byte(op))
 	for i := 0; i < len(attrs); i += 2 {
 		n = appendBytes(n, 5, attribute(attrs[i].(string), attrs[i+1]))
+	}
+	if domain != "" {
+		n = appendBytes(n, 7, []byte(domain))
 	}
 	m.graph = appendBytes(m.graph, 1, n)
 	return m

@@ -1,0 +1,129 @@
+// Operators of our own, for ONNX Runtime's CPU provider: what graphs.MarshalNative writes in the
+// place of ONNX's. They give the same bits.
+#ifndef T2SDA_NATIVE_H
+#define T2SDA_NATIVE_H
+
+#include "ortapi.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+// The operators, for CustomOpDomain_Add.
+const t2sda_op *t2sda_elementwise(void);
+const t2sda_op *t2sda_layer_norm(void);
+const t2sda_op *t2sda_scatter_labels(void);
+
+#define T2SDA_FUSED_REGISTERS 24
+#define T2SDA_FUSED_SLOTS 64
+#define T2SDA_FUSED_RANK 8
+
+// A product and a sum are two roundings, as they are in ONNX Runtime.
+#if defined(__clang__)
+#pragma STDC FP_CONTRACT OFF
+#elif defined(__GNUC__)
+#pragma GCC optimize("fp-contract=off")
+#endif
+
+#define ALWAYS static inline __attribute__((always_inline))
+
+// NATIVE_TASK makes f_task(), which returns f(data, number) compiled for the widest vectors that
+// the processor has.
+#if defined(__x86_64__)
+#define NATIVE_TASK(f, type)                                                                           \
+  static void f##_any(void *data, size_t number) { f((type)data, (int64_t)number); }                   \
+  __attribute__((target("avx2"))) static void f##_avx2(void *data, size_t number) { f((type)data, (int64_t)number); } \
+  __attribute__((target("avx512f"))) static void f##_avx512(void *data, size_t number) { f((type)data, (int64_t)number); } \
+  static t2sda_part *f##_task(void) {                                                                  \
+    if (__builtin_cpu_supports("avx512f")) return f##_avx512;                                          \
+    return __builtin_cpu_supports("avx2") ? f##_avx2 : f##_any;                                        \
+  }
+#else
+#define NATIVE_TASK(f, type)                                                          \
+  static void f##_any(void *data, size_t number) { f((type)data, (int64_t)number); }  \
+  static t2sda_part *f##_task(void) { return f##_any; }
+#endif
+
+// One vector of the widest kind there is; the compiler makes several of narrower ones. Memory of
+// tensors is aligned to floats only.
+enum { LANES = 16 };
+typedef float vector __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
+
+enum { NATIVE_RANK = 16, NATIVE_LISTS = 5 };
+
+typedef struct {
+  int rank;
+  int64_t size, dims[NATIVE_RANK];
+} native_shape;
+
+// The attributes of a node, all of them lists of integers.
+typedef struct {
+  int64_t *of[NATIVE_LISTS];
+  size_t n[NATIVE_LISTS];
+} native_lists;
+
+// native_product is 0 where a dimension is not positive or the product has no place in an int64.
+static inline int64_t native_product(const int64_t *dims, int rank) {
+  int64_t n = 1;
+  for (int d = 0; d < rank; d++) {
+    if (dims[d] < 1 || n > INT64_MAX / dims[d]) return 0;
+    n *= dims[d];
+  }
+  return n;
+}
+
+// native_shapes reads shapes, each after its rank, and returns how many; -1 where they are none.
+static inline int native_shapes(const int64_t *at, size_t n, native_shape *out, int most) {
+  int k = 0;
+  for (const int64_t *end = at + n; at < end; k++) {
+    const int64_t rank = *at++;
+    if (k == most || rank < 0 || rank > NATIVE_RANK || rank > end - at) return -1;
+    out[k].rank = (int)rank;
+    memcpy(out[k].dims, at, rank * sizeof *at);
+    at += rank;
+    if (!(out[k].size = native_product(out[k].dims, out[k].rank))) return -1;
+  }
+  return k;
+}
+
+static inline void native_free(native_lists *l) {
+  for (int k = 0; k < NATIVE_LISTS; k++) free(l->of[k]);
+}
+
+// native_read reads the attributes of those names.
+static inline void *native_read(const t2sda_api *api, const void *info, const char *const *names, int n, native_lists *l) {
+  memset(l, 0, sizeof *l);
+  for (int k = 0; k < n; k++) {
+    void *status = api->KernelInfoGetAttributeArray_int64(info, names[k], NULL, &l->n[k]);
+    if (!status && !(l->of[k] = calloc(l->n[k] + 1, sizeof *l->of[k]))) status = api->CreateStatus(1, "out of memory");
+    if (!status) status = api->KernelInfoGetAttributeArray_int64(info, names[k], l->of[k], &l->n[k]);
+    if (status) return status;
+  }
+  return NULL;
+}
+
+static inline void *native_operand(const t2sda_api *api, void *context, size_t k, const void **out) {
+  const void *value;
+  void *status = api->KernelContext_GetInput(context, k, &value);
+  return status ? status : api->GetTensorMutableData((void *)value, (void **)out);
+}
+
+static inline void *native_result(const t2sda_api *api, void *context, size_t k, const native_shape *s, float **out) {
+  void *value;
+  void *status = api->KernelContext_GetOutput(context, k, s->dims, s->rank, &value);
+  return status ? status : api->GetTensorMutableData(value, (void **)out);
+}
+
+// native_share gives the session's threads the parts of a run.
+static inline void *native_share(const t2sda_api *api, void *context, t2sda_part *f, size_t parts, void *run) {
+  if (parts > 1) return api->KernelContext_ParallelFor(context, f, parts, 0, run);
+  f(run, 0);
+  return NULL;
+}
+
+// What the operators answer alike.
+static inline const char *native_provider(const t2sda_op *op) { return "CPUExecutionProvider"; }
+static inline int native_float32(const t2sda_op *op, size_t index) { return 1; }
+static inline int native_required(const t2sda_op *op, size_t index) { return 0; }
+static inline int native_memory(const t2sda_op *op, size_t index) { return 0; }
+
+#endif

@@ -1,0 +1,125 @@
+#include "native.h"
+
+#include <math.h>
+
+// LayerNormalization over the last axis. ONNX Runtime takes mean and variance by Welford's method (B. P.
+// Welford, "Note on a Method for Calculating Corrected Sums of Squares and Products", 1962), element
+// by element, and waits for each quotient before the next; here the rows of a vector go side by side,
+// each in that order.
+enum { PART = 8 * LANES };
+
+typedef struct {
+  const t2sda_api *api;
+  int64_t rows, length;
+  float epsilon;
+  native_shape result[3];
+} norm;
+
+typedef struct {
+  const norm *norm;
+  const float *x, *scale, *bias;
+  float *y, *mean, *inverse;
+} run;
+
+// moments returns the mean of rows, and the sum of the squares of what they differ from it.
+ALWAYS void moments(const float *x, int64_t length, int rows, float *mean, float *squares) {
+  vector m = {0}, q = {0};
+  for (int64_t from = 0; from < length; from += LANES) {
+    const int columns = length - from < LANES ? (int)(length - from) : LANES;
+    float tile[LANES][LANES]; // a column of each row
+    for (int r = 0; r < LANES; r++)
+      for (int c = 0; c < columns; c++) tile[c][r] = x[(r < rows ? r : 0) * length + from + c];
+    for (int c = 0; c < columns; c++) {
+      const vector v = *(const vector *)tile[c], d = v - m;
+      m += d / (float)(from + c + 1);
+      q += d * (v - m);
+    }
+  }
+  *(vector *)mean = m;
+  *(vector *)squares = q;
+}
+
+ALWAYS void part(const run *u, int64_t number) {
+  const norm *g = u->norm;
+  const int64_t n = g->length, end = (number + 1) * PART < g->rows ? (number + 1) * PART : g->rows;
+  for (int64_t row = number * PART; row < end; row += LANES) {
+    const int rows = end - row < LANES ? (int)(end - row) : LANES;
+    float mean[LANES], squares[LANES];
+    moments(u->x + row * n, n, rows, mean, squares);
+    for (int r = 0; r < rows; r++) {
+      const float *x = u->x + (row + r) * n;
+      float *y = u->y + (row + r) * n;
+      const float m = mean[r], d = sqrtf(squares[r] / (float)n + g->epsilon);
+      for (int64_t i = 0; i < n; i++) y[i] = (x[i] - m) / d * u->scale[i] + u->bias[i];
+      u->mean[row + r] = m;
+      u->inverse[row + r] = 1 / d;
+    }
+  }
+}
+
+NATIVE_TASK(part, const run *)
+
+static void *compute(void *kernel, void *context) {
+  const norm *g = kernel;
+  run u = {.norm = g};
+  const float **const operands[] = {&u.x, &u.scale, &u.bias};
+  float **const results[] = {&u.y, &u.mean, &u.inverse};
+  void *status = NULL;
+  for (int k = 0; k < 3 && !status; k++) status = native_operand(g->api, context, k, (const void **)operands[k]);
+  for (int k = 0; k < 3 && !status; k++) status = native_result(g->api, context, k, g->result + k, results[k]);
+  return status ? status : native_share(g->api, context, part_task(), (g->rows + PART - 1) / PART, &u);
+}
+
+static void destroy(void *kernel) { free(kernel); }
+
+enum { SIZES, RESULTS, LISTS };
+static const char *const names[LISTS] = {"sizes", "results"};
+
+// parse takes rows, length of a row, bits of epsilon, and the shapes of the results.
+static int parse(norm *g, const native_lists *l) {
+  if (l->n[SIZES] != 3 || native_shapes(l->of[RESULTS], l->n[RESULTS], g->result, 3) != 3) return 0;
+  const int32_t bits = (int32_t)l->of[SIZES][2];
+  g->rows = l->of[SIZES][0];
+  g->length = l->of[SIZES][1];
+  memcpy(&g->epsilon, &bits, sizeof bits);
+  return g->length > 0 && g->result[0].size / g->length == g->rows && g->result[0].size % g->length == 0 &&
+         g->result[1].size == g->rows && g->result[2].size == g->rows;
+}
+
+static void *create(const t2sda_op *op, const t2sda_api *api, const void *info, void **kernel) {
+  (void)op;
+  norm *g = calloc(1, sizeof *g);
+  if (!g) return api->CreateStatus(1, "out of memory");
+  g->api = api;
+  native_lists l;
+  void *status = native_read(api, info, names, LISTS, &l);
+  if (!status && !parse(g, &l)) status = api->CreateStatus(1, "LayerNormalization: its attributes fit no rows");
+  native_free(&l);
+  if (status)
+    destroy(g);
+  else
+    *kernel = g;
+  return status;
+}
+
+static const char *name(const t2sda_op *op) { return "LayerNormalization"; }
+static size_t three(const t2sda_op *op) { return 3; }
+
+const t2sda_op *t2sda_layer_norm(void) {
+  static const t2sda_op op = {
+      .version = T2SDA_API_VERSION,
+      .GetName = name,
+      .GetExecutionProviderType = native_provider,
+      .GetInputType = native_float32,
+      .GetInputTypeCount = three,
+      .GetOutputType = native_float32,
+      .GetOutputTypeCount = three,
+      .KernelDestroy = destroy,
+      .GetInputCharacteristic = native_required,
+      .GetOutputCharacteristic = native_required,
+      .GetInputMemoryType = native_memory,
+      .CreateKernelV2 = create,
+      .KernelComputeV2 = compute,
+  };
+  return &op;
+}

@@ -1,0 +1,99 @@
+#include "native.h"
+
+// ScatterLabels: ScatterElements' sum into zeros of one value for each place of the other axes, along
+// an axis of classes. ONNX Runtime does it on one thread, after it has copied the zeros.
+typedef struct {
+  const t2sda_api *api;
+  int64_t outer, classes, inner;
+  native_shape result;
+} scatter;
+
+typedef struct {
+  const scatter *scatter;
+  const int64_t *labels;
+  const float *values;
+  float *y;
+  int bad; // whether a label was no class; only ever set
+} run;
+
+// part writes the places of one class.
+ALWAYS void part(run *u, int64_t number) {
+  const scatter *g = u->scatter;
+  const int64_t class = number % g->classes, from = number / g->classes * g->inner;
+  const int64_t *labels = u->labels + from;
+  const float *values = u->values + from;
+  float *y = u->y + number * g->inner;
+  for (int64_t i = 0; i < g->inner; i++) y[i] = labels[i] == class || labels[i] + g->classes == class ? 0.0f + values[i] : 0.0f;
+  if (class == 0) {
+    int bad = 0;
+    for (int64_t i = 0; i < g->inner; i++) bad |= labels[i] < -g->classes || labels[i] >= g->classes;
+    if (bad) u->bad = 1;
+  }
+}
+
+NATIVE_TASK(part, run *)
+
+static void *compute(void *kernel, void *context) {
+  const scatter *g = kernel;
+  run u = {.scatter = g};
+  void *status = native_operand(g->api, context, 0, (const void **)&u.labels);
+  if (!status) status = native_operand(g->api, context, 1, (const void **)&u.values);
+  if (!status) status = native_result(g->api, context, 0, &g->result, &u.y);
+  if (!status) status = native_share(g->api, context, part_task(), g->outer * g->classes, &u);
+  if (!status && u.bad) status = g->api->CreateStatus(2, "ScatterLabels: an index is out of range");
+  return status;
+}
+
+static void destroy(void *kernel) { free(kernel); }
+
+enum { SIZES, RESULTS, LISTS };
+static const char *const names[LISTS] = {"sizes", "results"};
+
+// parse takes the sizes before, of and after the axis, and the shape of the result.
+static int parse(scatter *g, const native_lists *l) {
+  if (l->n[SIZES] != 3 || native_shapes(l->of[RESULTS], l->n[RESULTS], &g->result, 1) != 1) return 0;
+  g->outer = l->of[SIZES][0];
+  g->classes = l->of[SIZES][1];
+  g->inner = l->of[SIZES][2];
+  return native_product(l->of[SIZES], 3) == g->result.size;
+}
+
+static void *create(const t2sda_op *op, const t2sda_api *api, const void *info, void **kernel) {
+  (void)op;
+  scatter *g = calloc(1, sizeof *g);
+  if (!g) return api->CreateStatus(1, "out of memory");
+  g->api = api;
+  native_lists l;
+  void *status = native_read(api, info, names, LISTS, &l);
+  if (!status && !parse(g, &l)) status = api->CreateStatus(1, "ScatterLabels: its attributes fit no axis of classes");
+  native_free(&l);
+  if (status)
+    destroy(g);
+  else
+    *kernel = g;
+  return status;
+}
+
+static const char *name(const t2sda_op *op) { return "ScatterLabels"; }
+static int types(const t2sda_op *op, size_t index) { return index == 0 ? 7 : 1; } // int64, float
+static size_t one(const t2sda_op *op) { return 1; }
+static size_t two(const t2sda_op *op) { return 2; }
+
+const t2sda_op *t2sda_scatter_labels(void) {
+  static const t2sda_op op = {
+      .version = T2SDA_API_VERSION,
+      .GetName = name,
+      .GetExecutionProviderType = native_provider,
+      .GetInputType = types,
+      .GetInputTypeCount = two,
+      .GetOutputType = native_float32,
+      .GetOutputTypeCount = one,
+      .KernelDestroy = destroy,
+      .GetInputCharacteristic = native_required,
+      .GetOutputCharacteristic = native_required,
+      .GetInputMemoryType = native_memory,
+      .CreateKernelV2 = create,
+      .KernelComputeV2 = compute,
+  };
+  return &op;
+}

@@ -1,0 +1,105 @@
+package graphs
+
+import (
+	"math"
+	"slices"
+)
+
+// Native operators. Some of ONNX's are slow in ONNX Runtime's CPU provider: the engine brings kernels
+// of our own for them, which give the same bits. Graphs know nothing of it until they are marshalled
+// for that provider.
+
+// NativeDomain is the domain of the operators that [Graph.MarshalNative] writes. What they do is said
+// by attributes that are lists of integers: sizes, and the shapes of all results.
+const NativeDomain = "t2sda"
+
+// MarshalNative is [Graph.Marshal] with operators of the domain [NativeDomain] where there are such:
+//
+//   - Elementwise: a group of element-wise operators
+//   - LayerNormalization: that over the last axis
+//   - ScatterLabels: the gradient of values that were picked by labels
+//
+// Graphs with free sizes have none: kernels know the shapes beforehand.
+func (g *Graph) MarshalNative() ([]byte, error) {
+	if g.free {
+		return g.Marshal()
+	}
+	return g.marshal(Opset, func(g *Graph, live map[*Value]bool) []*Node {
+		output := map[*Value]bool{}
+		for _, o := range g.outputs {
+			output[o.Value] = true
+		}
+		nodes := g.fuse(live, output)
+		for i, n := range nodes {
+			switch n.op {
+			case "LayerNormalization":
+				nodes[i] = nativeNorm(n, live)
+			case "ScatterElements":
+				nodes[i] = nativeScatter(n)
+			}
+		}
+		return needed(nodes, output)
+	})
+}
+
+// nativeNode is n as an operator of ours, of which all results are there.
+func nativeNode(n *Node, op string, in []*Value, sizes ...int) *Node {
+	return &Node{
+		op: op, domain: NativeDomain, name: n.name, inputs: in, outputs: n.outputs, optional: len(n.outputs),
+		attrs: []Attr{{"sizes", sizes}, {"results", shapesOf(n.outputs)}},
+	}
+}
+
+// nativeNorm: rows, their length, the bits of epsilon. That of a sum ONNX Runtime fuses with it, unless
+// mean and variance are read, and rounds otherwise then.
+func nativeNorm(n *Node, live map[*Value]bool) *Node {
+	if from := n.inputs[0].node; from != nil && from.op == "Add" && !live[n.outputs[1]] && !live[n.outputs[2]] {
+		return n
+	}
+	d := n.inputs[0].Dim(-1)
+	return nativeNode(n, n.op, n.inputs, n.outputs[0].shape.Size()/d, d, int(math.Float32bits(n.Float("epsilon"))))
+}
+
+// nativeScatter: elements before, along and after the axis. Of what is not the sum into zeros of one
+// value each there is no operator.
+func nativeScatter(n *Node) *Node {
+	data, idx, axis := n.inputs[0], n.inputs[1], n.Int("axis")
+	one := data.shape.Clone()
+	one[axis] = 1
+	zeros := data.node != nil && data.node.op == "Expand" && data.node.inputs[0].isScalarConst(0)
+	if !zeros || n.Text("reduction") != "add" || data.dtype != Float32 || idx.dtype != Int64 || !idx.shape.Equal(one) {
+		return n
+	}
+	s := data.shape
+	return nativeNode(n, "ScatterLabels", n.inputs[1:], s[:axis].Size(), s[axis], s[axis+1:].Size())
+}
+
+// shapesOf lists the shapes of values, each after its rank.
+func shapesOf(values []*Value) (list []int) {
+	for _, v := range values {
+		list = append(append(list, len(v.shape)), v.shape...)
+	}
+	return list
+}
+
+// needed leaves out the nodes that no output depends on.
+func needed(nodes []*Node, output map[*Value]bool) []*Node {
+	live := map[*Value]bool{}
+	for v := range output {
+		live[v] = true
+	}
+	var out []*Node
+	for _, n := range slices.Backward(nodes) {
+		if !slices.ContainsFunc(n.outputs, func(v *Value) bool { return live[v] }) {
+			continue
+		}
+		for _, v := range n.inputs {
+			if v != nil {
+				live[v] = true
+			}
+		}
+		out = append(out, n)
+	}
+	slices.Reverse(out)
+	return out
+}

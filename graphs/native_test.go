@@ -1,0 +1,247 @@
+package graphs_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"t2sda/graphs"
+	"t2sda/graphs/cases"
+	"t2sda/graphs/engine"
+	"t2sda/graphs/engine/enginetest"
+	"t2sda/internal/rng"
+)
+
+// onCPU returns an engine on the CPU, where operators of ours are.
+func onCPU(t *testing.T, threads int) *engine.Engine {
+	t.Helper()
+	return enginetest.Open(t, engine.Options{Device: "cpu", IntraOpThreads: threads})
+}
+
+// runBoth runs a graph with ONNX's operators alone and with ours, and compares all outputs bit by
+// bit. It returns those, and how many nodes of ours there were.
+func runBoth(t *testing.T, e *engine.Engine, g *graphs.Graph, inputs map[string][]float64) (out map[string]*engine.Tensor, ours int) {
+	t.Helper()
+	stock, err := g.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	native, err := g.MarshalNative()
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := map[string]*engine.Tensor{}
+	for _, v := range g.Inputs() {
+		if in[v.Name()], err = cases.Tensor(inputs[v.Name()], v.DType(), v.Shape()...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	run := func(model []byte, o engine.SessionOptions) map[string]*engine.Tensor {
+		t.Helper()
+		s, err := e.NewSessionWith(g.Name(), model, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		out, err := s.Run(t.Context(), in)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
+	}
+	want := run(stock, engine.SessionOptions{})
+	out = run(native, engine.SessionOptions{Native: true})
+	for name, x := range want {
+		a, err := cases.Values(x)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := cases.Values(out[name])
+		if err != nil {
+			t.Fatal(err)
+		}
+		for i := range a {
+			if math.Float32bits(float32(a[i])) != math.Float32bits(float32(b[i])) && !(math.IsNaN(a[i]) && math.IsNaN(b[i])) {
+				t.Fatalf("%s: %s[%d] is %v, by ONNX's operators %v", g.Name(), name, i, b[i], a[i])
+			}
+		}
+	}
+	return out, strings.Count(string(native), graphs.NativeDomain) - 1 // the last is the domain's version
+}
+
+// draw draws a graph's inputs: normal numbers, and labels 0 and 1.
+func draw(g *graphs.Graph, r *rand.Rand) map[string][]float64 {
+	in := map[string][]float64{}
+	for _, v := range g.Inputs() {
+		data := make([]float64, v.Shape().Size())
+		for i := range data {
+			if v.DType() == graphs.Float32 {
+				data[i] = float64(float32(r.NormFloat64()))
+			} else {
+				data[i] = float64(r.IntN(2))
+			}
+		}
+		in[v.Name()] = data
+	}
+	return in
+}
+
+// TestNativeCases: every operator and its gradient are the same to the bit.
+func TestNativeCases(t *testing.T) {
+	e := onCPU(t, 1)
+	ours := 0
+	for _, c := range cases.All() {
+		g, err := c.Graph()
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, n := runBoth(t, e, g, c.Inputs(rng.New(1, 0, c.Name())))
+		ours += n
+	}
+	if ours < 40 {
+		t.Errorf("only %d nodes are ours", ours)
+	}
+}
+
+// TestNativeGroups: graphs of random element-wise operators, broadcast from all sides, with
+// Reshapes between, and with products and maxima in the way that no group may be closed around.
+func TestNativeGroups(t *testing.T) {
+	e := onCPU(t, 2)
+	ours := 0
+	for seed := range 100 {
+		r := rng.New(uint64(seed), 0, "groups")
+		g, err := graphs.Build(fmt.Sprint("groups ", seed), func(g *graphs.Graph) { randomGroups(g, r) })
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, n := runBoth(t, e, g, draw(g, r))
+		ours += n
+	}
+	if ours < 100 {
+		t.Errorf("only %d nodes are ours", ours)
+	}
+}
+
+// randomGroups fills a graph; every third value is an output.
+func randomGroups(g *graphs.Graph, r *rand.Rand) {
+	full := graphs.Shape{1 + r.IntN(3), 1 + r.IntN(40), 1 + r.IntN(9), 1 + r.IntN(200)}
+	values := []*graphs.Value{g.Input("x", graphs.Float32, full...), g.Input("y", graphs.Float32, full...)}
+	for i := range 4 { // operands that are broadcast, now and then with fewer axes
+		s := full.Clone()
+		for k := range s {
+			if r.IntN(2) == 0 {
+				s[k] = 1
+			}
+		}
+		for len(s) > 0 && s[0] == 1 && r.IntN(2) == 0 {
+			s = s[1:]
+		}
+		values = append(values, g.Input(fmt.Sprint("small", i), graphs.Float32, s...))
+	}
+	values = append(values, g.Scalar(1.7), g.Scalar(-0.25))
+	pick := func() *graphs.Value { return values[r.IntN(len(values))] }
+	for range 6 + r.IntN(30) {
+		a, b := pick(), pick()
+		var v *graphs.Value
+		switch r.IntN(12) {
+		case 0, 1:
+			v = g.Add(a, b)
+		case 2, 3:
+			v = g.Sub(a, b)
+		case 4, 5:
+			v = g.Mul(a, b)
+		case 6:
+			v = g.Div(a, b)
+		case 7:
+			v = g.Neg(a)
+		case 8:
+			v = g.HardSigmoid(a, 0.3, 0.4)
+		case 9: // a group must not be closed around this
+			v = g.Max(a, b)
+		case 10: // nor around a sum, which all of it waits for
+			v = g.Add(b, g.ReduceSum(a, nil, false))
+		case 11:
+			v = g.Reshape(g.Mul(g.Reshape(a, -1), g.Scalar(3)), a.Shape()...)
+		}
+		if _, ints := v.Constant(); ints == nil {
+			values = append(values, v)
+		}
+	}
+	for i, v := range values {
+		if i%3 == 0 || i == len(values)-1 {
+			g.Output(fmt.Sprint("out", i), v)
+		}
+	}
+}
+
+// TestNativeNorm: rows and lengths that fill no vector, rows of one value, and rows that overflow.
+func TestNativeNorm(t *testing.T) {
+	for _, threads := range []int{1, 2} {
+		e := onCPU(t, threads)
+		for _, s := range []graphs.Shape{{1}, {1, 1}, {3, 5}, {16, 16}, {17, 33}, {2, 150, 64}, {3, 1, 7, 160}} {
+			g, err := graphs.Build("norm", func(g *graphs.Graph) {
+				x, d := g.Input("x", graphs.Float32, s...), s[len(s)-1]
+				n := g.LayerNormalization(x, g.Param("scale", d), g.Param("bias", d), 1e-5)
+				flat := g.LayerNormalization(g.Mul(x, g.Scalar(0)), g.Param("scale2", d), g.Param("bias2", d), 1e-5)
+				huge := g.LayerNormalization(g.Mul(x, g.Scalar(3e38)), g.Param("scale3", d), g.Param("bias3", d), 1e-5)
+				loss := g.ReduceSum(g.Mul(g.Add(n, flat), g.Input("cotangent", graphs.Float32, s...)), nil, false)
+				g.Output("n", n)
+				g.Output("flat", flat)
+				g.Output("huge", huge)
+				g.Output("grad", graphs.Gradients(loss, x)[0])
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, ours := runBoth(t, e, g, draw(g, rng.New(1, 0, "norm"))); ours < 3 {
+				t.Errorf("%v: %d nodes are ours", s, ours)
+			}
+		}
+	}
+}
+
+// TestNativeScatter: the gradient of what labels pick, along every axis; a label that is no class is an
+// error in both.
+func TestNativeScatter(t *testing.T) {
+	e := onCPU(t, 2)
+	for axis := range 3 {
+		s := graphs.Shape{3, 4, 50}
+		one := s.Clone()
+		one[axis] = 1
+		g, err := graphs.Build("scatter", func(g *graphs.Graph) {
+			x := g.Input("x", graphs.Float32, s...)
+			picked := g.GatherElements(x, g.Input("labels", graphs.Int64, one...), axis)
+			loss := g.ReduceSum(g.Mul(picked, g.Input("cotangent", graphs.Float32, one...)), nil, false)
+			g.Output("grad", graphs.Gradients(loss, x)[0])
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, ours := runBoth(t, e, g, draw(g, rng.New(1, 0, "scatter"))); ours < 1 {
+			t.Errorf("axis %d: %d nodes are ours", axis, ours)
+		}
+		model, err := g.MarshalNative()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, label := range []int64{-3, -1, 2, 4, -5} {
+			s, err := e.NewSessionWith("scatter", model, engine.SessionOptions{Native: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			labels := make([]int64, one.Size())
+			labels[len(labels)-1] = label
+			_, err = s.Run(t.Context(), map[string]*engine.Tensor{
+				"x": enginetest.Tensor(t, make([]float32, 600), 3, 4, 50), "labels": enginetest.Tensor(t, labels, one...),
+				"cotangent": enginetest.Tensor(t, make([]float32, one.Size()), one...),
+			})
+			n := int64([]int{3, 4, 50}[axis])
+			if bad := label < -n || label >= n; bad != (err != nil) {
+				t.Errorf("axis %d, label %d: have %v", axis, label, err)
+			}
+			s.Close()
+		}
+	}
+}
