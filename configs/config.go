@@ -355,7 +355,7 @@ type Runtime struct {
 	Device   string `mapstructure:"device" yaml:"device"`   // cpu | cuda[:n] | auto
 	Threads  int    `mapstructure:"threads" yaml:"threads"` // 0: one per core
 	Spinning bool   `mapstructure:"spinning" yaml:"spinning"`
-	Stock    bool   `mapstructure:"stock" yaml:"stock,omitempty"`   // on the CPU, ONNX Runtime's kernels alone, not those that this program has for it; the bits are the same
+	Stock    bool   `mapstructure:"stock" yaml:"stock,omitempty"`   // on the CPU (x86-64), ONNX Runtime's kernels alone, not those that this program has for it; the bits are the same
 	Profile  string `mapstructure:"profile" yaml:"profile"`         // prefix of ONNX Runtime profiles; empty: none
 	State    string `mapstructure:"state" yaml:"state,omitempty"`   // where parameters, gradients and moments lie: host | device
 	Strict   bool   `mapstructure:"strict" yaml:"strict,omitempty"` // an operator that CUDA would leave to the CPU is an error, not a warning

@@ -17,6 +17,8 @@ import (
 const (
 	fusedRegisters = 24 // blocks between operands and results
 	fusedSlots     = 64 // registers, operands and results
+	fusedRank      = 8  // dimensions that operands are described by
+	fusedMembers   = 64 // nodes; the kernel takes any number, but each attempt to join looks at all
 )
 
 // Codes of instructions: what the kernel does with a block.
@@ -41,6 +43,8 @@ type fusion struct {
 	output  map[*Value]bool
 	group   []int   // of a node: a number that it shares with the others of its group
 	members [][]int // by number of group, in order; nil for what is part of another group now
+	reads   [][]int // of a node: the nodes of its operands, through Reshapes
+	able    []bool  // of a node: whether it may be part of a group
 	seen    []int   // by number of group: the last search that came there
 	search  int
 	moved   map[*Value]bool // what ONNX Runtime may move a Transpose through
@@ -65,8 +69,19 @@ func (g *Graph) fuse(live, output map[*Value]bool) []*Node {
 	}
 	f.seen = make([]int, len(f.nodes))
 	f.followTransposes()
+	f.reads, f.able = make([][]int, len(f.nodes)), make([]bool, len(f.nodes))
 	for i, n := range f.nodes {
-		if f.takes(n) {
+		f.able[i] = f.takes(n)
+		for _, v := range n.inputs {
+			if v != nil {
+				if v = flat(v); v.node != nil {
+					f.reads[i] = append(f.reads[i], f.index[v.node])
+				}
+			}
+		}
+	}
+	for i := range f.nodes {
+		if f.able[i] {
 			f.join(i)
 		}
 	}
@@ -77,56 +92,79 @@ func (g *Graph) fuse(live, output map[*Value]bool) []*Node {
 // caller may have given it an input's memory.
 func (f *fusion) takes(n *Node) bool {
 	_, ok := fusible[n.op]
-	if !ok || n.outputs[0].dtype != Float32 || f.output[n.outputs[0]] || len(n.outputs[0].shape) > maxFusedRank {
+	if !ok || n.outputs[0].dtype != Float32 || f.output[n.outputs[0]] || len(n.outputs[0].shape) > fusedRank {
 		return false
 	}
 	return !f.moved[n.outputs[0]] && !f.fusedElsewhere(n)
 }
 
-// followTransposes finds the results of element-wise operators that ONNX Runtime may compute before a
-// Transpose of an operand instead of after it. Sums that come later are taken in another order then,
-// so that these nodes are left to it, too.
+// followTransposes finds the values that ONNX Runtime may compute before a Transpose of an operand
+// instead of after it: all that come of it but through operators that need an order of axes. Sums are
+// taken in another order then, so that these nodes are left to it, too.
 func (f *fusion) followTransposes() {
 	f.moved = map[*Value]bool{}
 	for _, n := range f.nodes {
-		_, ok := fusible[n.op]
-		if n.op == "Transpose" || ok && slices.ContainsFunc(n.inputs, func(v *Value) bool { return f.moved[v] }) {
-			f.moved[n.outputs[0]] = true
+		if n.op != "Transpose" && (slices.Contains(fixedAxes, n.op) || !slices.ContainsFunc(n.inputs, func(v *Value) bool { return f.moved[v] })) {
+			continue
+		}
+		for _, v := range n.outputs {
+			f.moved[v] = true
 		}
 	}
 }
 
-// maxFusedRank bounds the dimensions that operands are described by.
-const maxFusedRank = 8
+// fixedAxes are the operators that no Transpose is moved through.
+var fixedAxes = []string{"Conv", "ConvTranspose", "FusedMatMul", "Gather", "GatherElements", "Gelu", "Gemm", "LayerNormalization", "MatMul", "Reshape", "ScatterElements", "ScatterND"}
 
-// fusedElsewhere reports whether ONNX Runtime may make one operator of n and a neighbour: sums after
-// convolutions and products, factors about products, what is multiplied by its sigmoid, biases before GELU, sums
-// before a norm, quotients of 1.
+// fusedElsewhere reports whether ONNX Runtime may make one operator of n and a neighbour: sums and
+// activations after convolutions and products, factors about products, what is multiplied by its
+// sigmoid or by a quotient of 1, biases before GELU, sums before a norm.
 func (f *fusion) fusedElsewhere(n *Node) bool {
-	scalar := slices.ContainsFunc(n.inputs, func(v *Value) bool { return v.data != nil && v.shape.Size() == 1 })
+	factor := isFactor(n)
 	for _, v := range n.inputs {
-		by := ""
-		if v.node != nil {
-			by = v.node.op
+		if v.node == nil {
+			continue
 		}
-		switch {
-		case n.op == "Add" && (by == "Conv" || by == "MatMul" || by == "ConvTranspose"),
-			scalar && (n.op == "Mul" || n.op == "Div") && (by == "MatMul" || by == "FusedMatMul"),
-			n.op == "Mul" && by == "Sigmoid":
+		switch by := v.node.op; {
+		case (n.op == "Add" || n.op == "HardSigmoid") && slices.Contains(productOps, by),
+			factor && slices.Contains(productOps, scaled(v)),
+			n.op == "Mul" && (by == "Sigmoid" || by == "Div" && isOne(v.node.inputs[0])):
 			return true
 		}
 	}
-	if n.op == "Div" && n.inputs[0].isScalarConst(1) {
+	if n.op == "Div" && isOne(n.inputs[0]) {
 		return true
 	}
-	for _, r := range f.readers[n.outputs[0]] {
-		switch {
-		case scalar && (r.op == "MatMul" || r.op == "FusedMatMul"),
-			n.op == "Add" && (r.op == "Gelu" || r.op == "LayerNormalization"):
-			return true
+	return slices.ContainsFunc(f.readers[n.outputs[0]], func(r *Node) bool {
+		return factor && f.scales(r) || n.op == "Add" && (r.op == "Gelu" || r.op == "LayerNormalization")
+	})
+}
+
+// isFactor reports whether n multiplies by a constant, or divides by it.
+func isFactor(n *Node) bool {
+	return (n.op == "Mul" || n.op == "Div") && slices.ContainsFunc(n.inputs, func(v *Value) bool { return v.data != nil && v.shape.Size() == 1 })
+}
+
+func isOne(v *Value) bool { return v.data != nil && len(v.data.floats) == 1 && v.data.floats[0] == 1 }
+
+// scaled returns the operator of which v is the result but for constant factors.
+func scaled(v *Value) string {
+	for v.node != nil && isFactor(v.node) {
+		k := 0
+		if v.node.inputs[0].data != nil {
+			k = 1
 		}
+		v = v.node.inputs[k]
 	}
-	return false
+	if v.node == nil {
+		return ""
+	}
+	return v.node.op
+}
+
+// scales reports whether r is a product, or a constant factor before one.
+func (f *fusion) scales(r *Node) bool {
+	return slices.Contains(productOps, r.op) || isFactor(r) && slices.ContainsFunc(f.readers[r.outputs[0]], f.scales)
 }
 
 // flat returns what v is made of by Reshapes alone.
@@ -140,14 +178,12 @@ func flat(v *Value) *Value {
 // join puts node i into the groups of the operands that are as large as it, as far as no way leads
 // out of the group and back.
 func (f *fusion) join(i int) {
-	n := f.nodes[i]
-	for _, v := range n.inputs {
-		v = flat(v)
-		if v.node == nil || v.shape.Size() != n.outputs[0].shape.Size() || !f.takes(v.node) {
+	size := f.nodes[i].outputs[0].shape.Size()
+	for _, k := range f.reads[i] {
+		if !f.able[k] || f.nodes[k].outputs[0].shape.Size() != size {
 			continue
 		}
-		a, b := f.group[f.index[v.node]], f.group[i]
-		if a != b && f.fits(a, b) {
+		if a, b := f.group[k], f.group[i]; a != b && f.fits(a, b) {
 			for _, k := range f.members[b] {
 				f.group[k] = a
 			}
@@ -162,49 +198,44 @@ func (f *fusion) join(i int) {
 // one of their nodes through others to one of theirs.
 func (f *fusion) fits(a, b int) bool {
 	members := slices.Concat(f.members[a], f.members[b])
+	if len(members) > fusedMembers {
+		return false
+	}
 	slices.Sort(members)
 	if _, ok := f.plan(members); !ok {
 		return false
 	}
 	f.search++
+	f.seen[a], f.seen[b] = f.search, f.search
 	var open []int
-	push := func(i int) { // what a member reads through others
-		for _, v := range f.nodes[i].inputs {
-			if v == nil {
-				continue
-			}
-			v = flat(v)
-			if v.node == nil {
-				continue
-			}
-			if k := f.group[f.index[v.node]]; f.seen[k] != f.search {
-				f.seen[k] = f.search
-				open = append(open, k)
-			}
+	for _, i := range members {
+		for _, k := range f.reads[i] {
+			open = f.visit(open, f.group[k])
 		}
 	}
-	f.seen[a], f.seen[b] = f.search, f.search
-	for _, i := range members {
-		push(i)
-	}
 	for len(open) > 0 {
-		k := open[len(open)-1]
+		last := open[len(open)-1]
 		open = open[:len(open)-1]
-		for _, i := range f.members[k] {
-			for _, v := range f.nodes[i].inputs {
-				if v == nil {
-					continue
+		for _, i := range f.members[last] {
+			for _, k := range f.reads[i] {
+				to := f.group[k]
+				if to == a || to == b {
+					return false
 				}
-				if v = flat(v); v.node != nil {
-					if to := f.group[f.index[v.node]]; to == a || to == b {
-						return false
-					}
-				}
+				open = f.visit(open, to)
 			}
-			push(i)
 		}
 	}
 	return true
+}
+
+// visit adds a group to those that a search has to look at, once.
+func (f *fusion) visit(open []int, group int) []int {
+	if f.seen[group] == f.search {
+		return open
+	}
+	f.seen[group] = f.search
+	return append(open, group)
 }
 
 // fused is a group as one operator: what its attributes say.

@@ -60,17 +60,19 @@ func nativeNorm(n *Node, live map[*Value]bool) *Node {
 	return nativeNode(n, n.op, n.inputs, n.outputs[0].shape.Size()/d, d, int(math.Float32bits(n.Float("epsilon"))))
 }
 
+// leastInner is how many elements after the axis make a task of one class worth it.
+const leastInner = 256
+
 // nativeScatter: elements before, along and after the axis. Of what is not the sum into zeros of one
 // value each there is no operator.
 func nativeScatter(n *Node) *Node {
 	data, idx, axis := n.inputs[0], n.inputs[1], n.Int("axis")
-	one := data.shape.Clone()
+	s, one := data.shape, data.shape.Clone()
 	one[axis] = 1
 	zeros := data.node != nil && data.node.op == "Expand" && data.node.inputs[0].isScalarConst(0)
-	if !zeros || n.Text("reduction") != "add" || data.dtype != Float32 || idx.dtype != Int64 || !idx.shape.Equal(one) {
+	if !zeros || s[axis+1:].Size() < leastInner || n.Text("reduction") != "add" || data.dtype != Float32 || idx.dtype != Int64 || !idx.shape.Equal(one) {
 		return n
 	}
-	s := data.shape
 	return nativeNode(n, "ScatterLabels", n.inputs[1:], s[:axis].Size(), s[axis], s[axis+1:].Size())
 }
 

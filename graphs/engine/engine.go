@@ -79,6 +79,7 @@ type Engine struct {
 	file    string
 	api     *api
 	device  device
+	native  apiDomain // of our own operators; nil where there are none
 
 	profiles              atomic.Int64 // numbers the profiles of sessions
 	crossedIn, crossedOut atomic.Int64 // bytes to and from the device
@@ -97,7 +98,6 @@ type Engine struct {
 	capturing sync.RWMutex // held while a session is captured, and for reading during other calls to the device
 
 	kernelsMu sync.Mutex
-	native    apiDomain            // of our own operators; nil where there are none
 	kernels   map[[2]string]string // why the device does not run an operator of a kind; empty: it does
 }
 

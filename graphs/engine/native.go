@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"runtime"
 
 	ort "github.com/yalue/onnxruntime_go"
 )
@@ -10,8 +11,12 @@ import (
 // this program (native*.c).
 const nativeDomain = "t2sda"
 
-// Native reports whether sessions may have operators of our own: on the CPU.
-func (e *Engine) Native() bool { return !e.HasOwnMemory() && !e.options.Stock }
+// Native reports whether sessions may have operators of our own: on the CPU, if it is an x86-64. That
+// they give ONNX Runtime's bits rests on its kernels there, which make two roundings of a product and
+// a sum; elsewhere they may make one.
+func (e *Engine) Native() bool {
+	return !e.HasOwnMemory() && !e.options.Stock && runtime.GOARCH == "amd64"
+}
 
 // addNative lets sessions of those options have the operators.
 func (e *Engine) addNative(o *ort.SessionOptions) error {

@@ -131,12 +131,14 @@ ALWAYS void chunk(const run *r, int64_t number) {
   float registers[T2SDA_FUSED_REGISTERS][STRIP] __attribute__((aligned(64)));
   float *slot[T2SDA_FUSED_SLOTS];
   place places[T2SDA_FUSED_SLOTS];
-  const int operands = g->registers, results = operands + g->operands, slots = results + g->results;
+  const int operands = g->registers, results = operands + g->operands;
   const int64_t begin = number * CHUNK, end = begin + CHUNK < g->space ? begin + CHUNK : g->space;
   for (int k = 0; k < g->registers; k++) slot[k] = registers[k];
   for (int k = 0; k < g->operands; k++) {
-    slot[operands + k] = (float *)r->operand[k] + begin; // read only, and only if it is as large as the results
-    if (g->operand[k].broadcast) places[k] = place_of(g->operand + k, begin);
+    if (g->operand[k].broadcast)
+      places[k] = place_of(g->operand + k, begin);
+    else
+      slot[operands + k] = (float *)r->operand[k] + begin; // read only
   }
   for (int k = 0; k < g->results; k++) slot[results + k] = r->result[k] + begin;
   for (int k = 0; k < g->onces; k++) {
@@ -157,7 +159,9 @@ ALWAYS void chunk(const run *r, int64_t number) {
         execute(i->op, slot[i->to], slot[i->a], slot[i->b], n);
       }
     }
-    for (int k = operands; k < slots; k++) slot[k] += STRIP;
+    for (int k = 0; k < g->operands; k++)
+      if (!g->operand[k].broadcast) slot[operands + k] += n;
+    for (int k = 0; k < g->results; k++) slot[results + k] += n;
   }
 }
 
@@ -192,8 +196,8 @@ static int readable(const group *g, int op, int slot, int64_t slots) {
   return broadcast == (op == FILL);
 }
 
-// parse takes what the attributes say; it returns whether that can be run: a slot or an operand that
-// is not there would be memory of others.
+// parse takes what the attributes say; it returns whether that can be run: slots, registers and
+// operands have to be there. That operands have the sizes that it says is for who wrote the model.
 static int parse(group *g, const native_lists *l) {
   if (l->n[SIZES] != 2 || l->n[ONCE] % 3 || l->n[CODE] % 4) return 0;
   g->space = l->of[SIZES][0];
@@ -209,7 +213,10 @@ static int parse(group *g, const native_lists *l) {
     memcpy(o->steps, at + rank, rank * sizeof *at);
     at += 2 * rank;
     if (native_product(o->dims, o->rank) != g->space) return 0;
-    for (int d = 0; d < o->rank; d++) o->broadcast |= o->steps[d] == 0;
+    for (int d = 0; d < o->rank; d++) {
+      o->broadcast |= o->steps[d] == 0;
+      if (o->steps[d] < 0 || o->steps[d] > g->space) return 0;
+    }
   }
   g->results = native_shapes(l->of[RESULTS], l->n[RESULTS], g->result, T2SDA_FUSED_SLOTS);
   for (int k = 0; k < g->results; k++)
@@ -226,7 +233,7 @@ static int parse(group *g, const native_lists *l) {
   for (const once *o = onces; o < onces + g->onces; o++)
     if (o->to < 0 || o->to >= registers || o->operand < -1 || o->operand >= g->operands) return 0;
   for (const instruction *i = g->code; i < g->code + g->instructions; i++) {
-    const int written = i->to >= 0 && (i->to < registers || i->to >= results && i->to < slots);
+    const int written = i->to >= 0 && (i->to < registers || (i->op != FILL && i->to >= results && i->to < slots));
     const int read = readable(g, i->op, i->a, slots) && readable(g, i->op, i->b, slots);
     const int known = i->op >= ADD && i->op <= FILL;
     if (!written || !read || !known) return 0;
@@ -255,17 +262,11 @@ static void *create(const t2sda_op *op, const t2sda_api *api, const void *info, 
 // ONNX Runtime may give the first result the memory of the first operand: the last instruction
 // writes that result, and an instruction reads before it writes.
 static size_t may_inplace(int **operands, int **results) {
-  *operands = calloc(1, sizeof **operands);
-  *results = calloc(1, sizeof **results);
-  if (*operands && *results) return 1;
-  free(*operands);
-  free(*results);
-  return 0;
+  static int first = 0;
+  *operands = *results = &first;
+  return 1;
 }
-static void release_inplace(int *operands, int *results) {
-  free(operands);
-  free(results);
-}
+static void release_inplace(int *operands, int *results) {}
 
 static const char *name(const t2sda_op *op) { return "Elementwise"; }
 static size_t one(const t2sda_op *op) { return 1; }

@@ -23,11 +23,11 @@ ALWAYS void part(run *u, int64_t number) {
   const int64_t *labels = u->labels + from;
   const float *values = u->values + from;
   float *y = u->y + number * g->inner;
-  for (int64_t i = 0; i < g->inner; i++) y[i] = labels[i] == class || labels[i] + g->classes == class ? 0.0f + values[i] : 0.0f;
+  for (int64_t i = 0; i < g->inner; i++) y[i] = labels[i] == class || labels[i] == class - g->classes ? 0.0f + values[i] : 0.0f;
   if (class == 0) {
     int bad = 0;
     for (int64_t i = 0; i < g->inner; i++) bad |= labels[i] < -g->classes || labels[i] >= g->classes;
-    if (bad) u->bad = 1;
+    if (bad) __atomic_store_n(&u->bad, 1, __ATOMIC_RELAXED);
   }
 }
 

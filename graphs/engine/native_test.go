@@ -2,6 +2,7 @@ package engine
 
 import (
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -9,10 +10,13 @@ import (
 	"t2sda/graphs/engine/onnxtest"
 )
 
-// TestNativeAttributes: a kernel is not made of attributes that would have it read or write memory of
-// others, and there is none for sessions that did not ask.
+// TestNativeAttributes: a kernel is not made of attributes that name what is not there, and there is
+// none for sessions that did not ask.
 func TestNativeAttributes(t *testing.T) {
 	const floatType, int64Type = 1, 7
+	if runtime.GOARCH != "amd64" {
+		t.Skip("kernels of our own are for x86-64")
+	}
 	e := open(t, Options{Device: "cpu", IntraOpThreads: 1})
 	sum := map[string][]int{ // y = x + b for x [2,3] and b [3], whose strip is filled
 		"sizes": {6, 1}, "operands": {1, 6, 1, 2, 2, 3, 0, 1}, "results": {2, 2, 3}, "once": {}, "code": {6, 0, 2, 2, 0, 3, 1, 0},
@@ -24,10 +28,10 @@ func TestNativeAttributes(t *testing.T) {
 	}{
 		{"Elementwise", "x b", "y", sum, map[string][][]int{
 			"sizes":    {{}, {6}, {0, 1}, {5, 1}, {6, 25}, {6, -1}, {6, 0}},
-			"operands": {{1}, {9, 6, 1}, {-1}, {1, 6, 1, 2, 2, 0, 0, 1}, {1, 7, 1, 2, 2, 3, 0, 1}, {1, 6, 1}, slices.Repeat([]int{1, 6, 1}, 65)},
+			"operands": {{1}, {9, 6, 1}, {-1}, {1, 6, 1, 2, 2, 0, 0, 1}, {1, 7, 1, 2, 2, 3, 0, 1}, {1, 6, 1, 2, 2, 3, 1 << 40, 0}, {1, 6, -1, 2, 2, 3, 0, 1}, {1, 6, 1}, slices.Repeat([]int{1, 6, 1}, 65)},
 			"results":  {{}, {2, 2}, {2, 2, 4}, {-1}, {17}, {2, -2, -3}, {2, 1 << 62, 6}},
 			"once":     {{1}, {1, -1, 0}, {-1, -1, 0}, {0, 2, 0}, {0, -2, 0}},
-			"code":     {{6, 0, 2, 2, 0, 3, 1}, {7, 0, 2, 2}, {-1, 0, 1, 1}, {0, 3, 1, 2}, {6, 0, 1, 1}, {0, 1, 1, 1}, {0, 4, 1, 1}, {0, -1, 1, 1}, {0, 3, 4, 1}, {0, 3, 1, -1}},
+			"code":     {{6, 0, 2, 2, 0, 3, 1}, {7, 0, 2, 2}, {6, 3, 2, 2}, {-1, 0, 1, 1}, {0, 3, 1, 2}, {6, 0, 1, 1}, {0, 1, 1, 1}, {0, 4, 1, 1}, {0, -1, 1, 1}, {0, 3, 4, 1}, {0, 3, 1, -1}},
 		}},
 		{"LayerNormalization", "x b c", "y m r", map[string][]int{"sizes": {2, 3, 0}, "results": {2, 2, 3, 1, 2, 1, 2}}, map[string][][]int{
 			"sizes": {{2, 3}, {3, 2, 0}, {2, 0, 0}, {2, 4, 0}}, "results": {{2, 2, 3}, {2, 2, 3, 1, 2, 1, 3}, {2, 2, 3, 1, 2, 1, 2, 1, 2}},

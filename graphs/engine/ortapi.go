@@ -51,7 +51,9 @@ static void *api_node(const t2sda_api *a, const void *const *nodes, size_t i, co
 static void *api_domain(const t2sda_api *a, const char *name, void **out) {
 	const t2sda_op *const ops[] = {t2sda_elementwise(), t2sda_layer_norm(), t2sda_scatter_labels()};
 	void *status = a->CreateCustomOpDomain(name, out);
+	if (status) return status;
 	for (size_t k = 0; k < sizeof ops / sizeof *ops && !status; k++) status = a->CustomOpDomain_Add(*out, ops[k]);
+	if (status) a->ReleaseCustomOpDomain(*out);
 	return status;
 }
 static void api_release_domain(const t2sda_api *a, void *domain) { a->ReleaseCustomOpDomain(domain); }
@@ -172,8 +174,10 @@ func (a *api) domain(name string) (apiDomain, error) {
 	text := C.CString(name)
 	defer C.free(unsafe.Pointer(text))
 	var out unsafe.Pointer
-	err := a.check(C.api_domain(a.table, text, &out))
-	return apiDomain(out), err
+	if err := a.check(C.api_domain(a.table, text, &out)); err != nil {
+		return nil, err
+	}
+	return apiDomain(out), nil
 }
 
 func (a *api) releaseDomain(d apiDomain) { C.api_release_domain(a.table, unsafe.Pointer(d)) }
