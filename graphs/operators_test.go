@@ -29,7 +29,7 @@ func inputsOf(c cases.Case, r *rand.Rand) map[string]graphtest.Array {
 // operators returns the builders of Graph that are ONNX operators, by reflection: all methods but
 // these.
 func operators() (ops []string) {
-	others := []string{"Block", "Continue", "Detach", "Exact", "ExpandTo", "Floats", "Fold", "Free", "Input", "Inputs", "Ints", "Marshal", "MarshalAs", "Name", "Narrow", "Nodes", "Number", "Output", "Outputs", "Param", "Params", "Range", "ReshapeTo", "ResizeTo", "Round", "Scalar", "SetMetadata", "SizeOf", "SliceTo", "WithScope"}
+	others := []string{"Block", "Continue", "Detach", "Exact", "ExpandTo", "Floats", "Fold", "Free", "Input", "Inputs", "Ints", "Marshal", "MarshalAs", "MarshalNative", "Name", "Narrow", "Nodes", "Number", "Output", "Outputs", "Param", "Params", "Range", "ReshapeTo", "ResizeTo", "Round", "Scalar", "SetMetadata", "SizeOf", "SliceTo", "WithScope"}
 	t := reflect.TypeFor[*graphs.Graph]()
 	for i := range t.NumMethod() {
 		if name := t.Method(i).Name; !slices.Contains(others, name) {
