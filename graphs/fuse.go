@@ -6,22 +6,22 @@ import (
 )
 
 // Fusion of element-wise operators. A chain of them reads and writes its tensors once each at every
-// link; as one operator it goes through memory once, a block of elements at a time, with what lies
+// link; as one operator it goes through memory once, a strip of elements at a time, with what lies
 // between the links in the cache. ONNX Runtime has no such operator for its CPU provider, so this is
 // one of ours ([Graph.MarshalNative]).
 //
-// A group is made of nodes whose results have equally many elements, so that block after block of
+// A group is made of nodes whose results have equally many elements, so that strip after strip of
 // all of them belongs together. Reshape, which moves nothing, is looked through.
 
 // Limits of a group that the kernel knows, too.
 const (
-	fusedRegisters = 24 // blocks between operands and results
+	fusedRegisters = 24 // strips between operands and results
 	fusedSlots     = 64 // registers, operands and results
 	fusedRank      = 8  // dimensions that operands are described by
 	fusedMembers   = 64 // nodes; the kernel takes any number, but each attempt to join looks at all
 )
 
-// Codes of instructions: what the kernel does with a block.
+// Codes of instructions: what the kernel does with a strip.
 const (
 	fusedAdd = iota
 	fusedSub
@@ -29,7 +29,7 @@ const (
 	fusedDiv
 	fusedNeg
 	fusedClamp01 // max(0, min(1, a))
-	fusedFill    // the block's elements of a smaller operand
+	fusedFill    // the strip's elements of a smaller operand
 )
 
 // fusible are the operators that groups consist of: those for which every processor rounds alike.
@@ -37,7 +37,7 @@ var fusible = map[string]int{"Add": fusedAdd, "Sub": fusedSub, "Mul": fusedMul, 
 
 // fusion finds the groups of a graph and puts nodes into them.
 type fusion struct {
-	nodes   []*Node // that are live, in order
+	nodes   []*Node // in order
 	index   map[*Node]int
 	readers map[*Value][]*Node
 	output  map[*Value]bool
@@ -50,27 +50,26 @@ type fusion struct {
 	moved   map[*Value]bool // what ONNX Runtime may move a Transpose through
 }
 
-// fuse returns the live nodes with groups of them replaced, in topological order. Some may not be
-// needed any more: Reshapes that were looked through.
-func (g *Graph) fuse(live, output map[*Value]bool) []*Node {
-	f := &fusion{index: map[*Node]int{}, readers: map[*Value][]*Node{}, output: output}
-	for _, n := range g.nodes {
-		if !n.isLive(live) {
-			continue
-		}
-		f.index[n] = len(f.nodes)
-		f.group, f.members = append(f.group, len(f.nodes)), append(f.members, []int{len(f.nodes)})
-		f.nodes = append(f.nodes, n)
+// fuse returns the nodes, which are all needed, with groups of them replaced, in topological order.
+// Some may not be needed any more: Reshapes that were looked through.
+func (g *Graph) fuse(nodes []*Node) []*Node {
+	f := &fusion{nodes: nodes, index: map[*Node]int{}, readers: map[*Value][]*Node{}, output: map[*Value]bool{}}
+	for _, o := range g.outputs {
+		f.output[o.Value] = true
+	}
+	for i, n := range nodes {
+		f.index[n] = i
+		f.group, f.members = append(f.group, i), append(f.members, []int{i})
 		for _, v := range n.inputs {
 			if v != nil {
 				f.readers[v] = append(f.readers[v], n)
 			}
 		}
 	}
-	f.seen = make([]int, len(f.nodes))
+	f.seen = make([]int, len(nodes))
 	f.followTransposes()
-	f.reads, f.able = make([][]int, len(f.nodes)), make([]bool, len(f.nodes))
-	for i, n := range f.nodes {
+	f.reads, f.able = make([][]int, len(nodes)), make([]bool, len(nodes))
+	for i, n := range nodes {
 		f.able[i] = f.takes(n)
 		for _, v := range n.inputs {
 			if v != nil {
@@ -80,7 +79,7 @@ func (g *Graph) fuse(live, output map[*Value]bool) []*Node {
 			}
 		}
 	}
-	for i := range f.nodes {
+	for i := range nodes {
 		if f.able[i] {
 			f.join(i)
 		}
@@ -245,7 +244,7 @@ type fused struct {
 	results   []*Value
 	patterns  [][]int // of operands: dimensions and steps, one after the other, see pattern
 	registers int
-	once      []int // register, operand or −1, bits of a constant: filled before the first block
+	once      []int // register, operand or −1, bits of a constant: filled before the first strip
 	code      []int // operation, slots of its result and its two operands
 }
 
@@ -384,8 +383,7 @@ func (w *writer) register() int {
 		w.free = w.free[:k]
 		return r
 	}
-	w.registers++
-	return w.registers - 1
+	return w.kept()
 }
 
 // release counts a use of what is computed inside.

@@ -27,22 +27,22 @@ func (g *Graph) Marshal() ([]byte, error) { return g.MarshalAs(Opset) }
 
 // MarshalAs is Marshal for another version of the operator set, from [Opset] to [LastOpset]. Of an
 // older one the error names the operator that it lacks.
-func (g *Graph) MarshalAs(opset int) ([]byte, error) {
-	return g.marshal(opset, func(g *Graph, live map[*Value]bool) []*Node {
-		return slices.DeleteFunc(slices.Clone(g.nodes), func(n *Node) bool { return !n.isLive(live) })
-	})
-}
+func (g *Graph) MarshalAs(opset int) ([]byte, error) { return g.marshal(opset, nil) }
 
-// marshal encodes the nodes that list returns of those that are live, in its order.
-func (g *Graph) marshal(opset int, list func(g *Graph, live map[*Value]bool) []*Node) ([]byte, error) {
+// marshal encodes the nodes that the outputs need, or those that rewrite, if it is not nil, puts in
+// their place.
+func (g *Graph) marshal(opset int, rewrite func(nodes []*Node, live map[*Value]bool) []*Node) ([]byte, error) {
 	if len(g.outputs) == 0 {
 		return nil, fmt.Errorf("marshalling %q: the graph has no outputs", g.name)
 	}
-	live := g.live()
-	if err := g.checkOpset(opset, live); err != nil {
+	nodes, live := g.needed(g.nodes)
+	if err := checkOpset(opset, nodes); err != nil {
 		return nil, fmt.Errorf("marshalling %q: %w", g.name, err)
 	}
-	live = g.adapt(opset, live)
+	if rewrite != nil {
+		nodes, live = g.needed(rewrite(nodes, live))
+	}
+	g.adapt(opset, nodes, live)
 	size := 0
 	for _, c := range g.consts {
 		if live[c] {
@@ -52,7 +52,7 @@ func (g *Graph) marshal(opset int, list func(g *Graph, live map[*Value]bool) []*
 	if size > 2*maxModel {
 		return nil, fmt.Errorf("marshalling %q: constants exceed 2 GiB", g.name)
 	}
-	graph, domains := g.graphProto(opset, list(g, live), live)
+	graph, domains := g.graphProto(opset, nodes, live)
 	m := make([]byte, 0, len(graph)+4096)
 	m = appendInt(m, 1, irVersion(opset))
 	m = appendString(m, 2, "t2sda")
@@ -72,11 +72,18 @@ func (g *Graph) marshal(opset int, list func(g *Graph, live map[*Value]bool) []*
 
 // live returns the values that the outputs depend on, the outputs included.
 func (g *Graph) live() map[*Value]bool {
-	live := map[*Value]bool{}
+	_, live := g.needed(g.nodes)
+	return live
+}
+
+// needed returns those of nodes, in topological order, that the outputs depend on, and the values that
+// they do, the outputs included.
+func (g *Graph) needed(nodes []*Node) (kept []*Node, live map[*Value]bool) {
+	live = map[*Value]bool{}
 	for _, o := range g.outputs {
 		live[o.Value] = true
 	}
-	for _, n := range slices.Backward(g.nodes) {
+	for _, n := range slices.Backward(nodes) {
 		if !n.isLive(live) {
 			continue
 		}
@@ -85,8 +92,10 @@ func (g *Graph) live() map[*Value]bool {
 				live[v] = true
 			}
 		}
+		kept = append(kept, n)
 	}
-	return live
+	slices.Reverse(kept)
+	return kept, live
 }
 
 // graphProto encodes the GraphProto and returns the domains of its nodes besides ONNX's own.

@@ -1,9 +1,6 @@
 package graphs
 
-import (
-	"math"
-	"slices"
-)
+import "math"
 
 // Native operators. Some of ONNX's are slow in ONNX Runtime's CPU provider: the engine brings kernels
 // of our own for them, which give the same bits. Graphs know nothing of it until they are marshalled
@@ -24,12 +21,8 @@ func (g *Graph) MarshalNative() ([]byte, error) {
 	if g.free {
 		return g.Marshal()
 	}
-	return g.marshal(Opset, func(g *Graph, live map[*Value]bool) []*Node {
-		output := map[*Value]bool{}
-		for _, o := range g.outputs {
-			output[o.Value] = true
-		}
-		nodes := g.fuse(live, output)
+	return g.marshal(Opset, func(nodes []*Node, live map[*Value]bool) []*Node {
+		nodes = g.fuse(nodes)
 		for i, n := range nodes {
 			switch n.op {
 			case "LayerNormalization":
@@ -38,7 +31,7 @@ func (g *Graph) MarshalNative() ([]byte, error) {
 				nodes[i] = nativeScatter(n)
 			}
 		}
-		return needed(nodes, output)
+		return nodes
 	})
 }
 
@@ -82,26 +75,4 @@ func shapesOf(values []*Value) (list []int) {
 		list = append(append(list, len(v.shape)), v.shape...)
 	}
 	return list
-}
-
-// needed leaves out the nodes that no output depends on.
-func needed(nodes []*Node, output map[*Value]bool) []*Node {
-	live := map[*Value]bool{}
-	for v := range output {
-		live[v] = true
-	}
-	var out []*Node
-	for _, n := range slices.Backward(nodes) {
-		if !slices.ContainsFunc(n.outputs, func(v *Value) bool { return live[v] }) {
-			continue
-		}
-		for _, v := range n.inputs {
-			if v != nil {
-				live[v] = true
-			}
-		}
-		out = append(out, n)
-	}
-	slices.Reverse(out)
-	return out
 }

@@ -32,10 +32,10 @@ func irVersion(opset int) int {
 	return 11
 }
 
-// checkOpset returns an error unless all operators that are needed are in the version.
-func (g *Graph) checkOpset(opset int, live map[*Value]bool) error {
-	for _, n := range g.nodes {
-		if came := since[n.op]; opset < came && n.domain == "" && n.isLive(live) {
+// checkOpset returns an error unless all operators of the nodes are in the version.
+func checkOpset(opset int, nodes []*Node) error {
+	for _, n := range nodes {
+		if came := since[n.op]; opset < came && n.domain == "" {
 			return fmt.Errorf("opset %d has no %s (node %s), which came with opset %d: take %d to %d", opset, n.op, n.name, came, Opset, LastOpset)
 		}
 	}
@@ -47,17 +47,16 @@ func (g *Graph) checkOpset(opset int, live map[*Value]bool) error {
 
 // isLive reports whether one of the node's results is, and no constant in its place.
 func (n *Node) isLive(live map[*Value]bool) bool {
-	return slices.ContainsFunc(n.outputs, func(v *Value) bool { return live[v] && v.node == n })
+	return slices.ContainsFunc(n.outputs, func(v *Value) bool { return live[v] && v.data == nil })
 }
 
-// adapt makes the constants that [Graph.as] needs, and returns what is live with them.
-func (g *Graph) adapt(opset int, live map[*Value]bool) map[*Value]bool {
-	for _, n := range g.nodes {
-		if m := g.as(opset, n); m != n && n.isLive(live) {
+// adapt makes the constants that [Graph.as] needs, and adds them to what is live.
+func (g *Graph) adapt(opset int, nodes []*Node, live map[*Value]bool) {
+	for _, n := range nodes {
+		if m := g.as(opset, n); m != n {
 			live[m.inputs[1]] = true
 		}
 	}
-	return live
 }
 
 // as returns the node as the version has it.

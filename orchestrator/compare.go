@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 
-	"go.uber.org/zap"
 	"gonum.org/v1/gonum/stat"
 
 	"t2sda/configs"
@@ -89,10 +88,8 @@ func Compare(ctx context.Context, cfg configs.Config, c CompareOptions, o Option
 	atATime, threads := Seats(c.Jobs, cfg.Runtime.Threads)
 	cfg.Runtime.Threads = threads
 	jobs := c.jobs(cfg, dir)
-	results, stopped := TrainAll(ctx, jobs, atATime, func(results []JobResult) {
-		if err := c.tabulate(cfg, jobs, results).write(o.Disk, dir); err != nil {
-			o.Log.Warn("the table so far cannot be written", zap.Error(err)) // the whole one may be
-		}
+	results, stopped := TrainAll(ctx, jobs, atATime, func(results []JobResult) error {
+		return c.tabulate(cfg, jobs, results).write(o.Disk, dir)
 	}, o)
 	if stopped != nil && complete(results) == 0 {
 		return nil, stopped

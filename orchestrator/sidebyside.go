@@ -9,6 +9,7 @@ import (
 	"runtime"
 	"sync"
 
+	"go.uber.org/zap"
 	"golang.org/x/sync/errgroup"
 
 	"t2sda/configs"
@@ -65,8 +66,9 @@ func Seats(jobs, threads int) (atATime, each int) {
 //
 // Whenever a run has ended and others have not, soFar is called with the results until
 // then, by one run at a time: so tables of hours grow, and outlive the process. It must not
-// keep the slice; nil is not called.
-func TrainAll(ctx context.Context, jobs []Job, atATime int, soFar func([]JobResult), o Options) ([]JobResult, error) {
+// keep the slice; its error is a warning, since the whole table is still to come. Nil is not
+// called.
+func TrainAll(ctx context.Context, jobs []Job, atATime int, soFar func([]JobResult) error, o Options) ([]JobResult, error) {
 	results := make([]JobResult, len(jobs))
 	var open []int
 	var waiting []Job
@@ -109,8 +111,11 @@ func TrainAll(ctx context.Context, jobs []Job, atATime int, soFar func([]JobResu
 			mu.Lock()
 			defer mu.Unlock()
 			results[i] = r
-			if left--; soFar != nil && left > 0 {
-				soFar(results)
+			if left--; soFar == nil || left == 0 {
+				return nil
+			}
+			if err := soFar(results); err != nil {
+				o.Log.Warn("the table so far cannot be written", zap.Error(err))
 			}
 			return nil
 		})

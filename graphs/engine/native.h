@@ -48,17 +48,20 @@ const t2sda_op *t2sda_scatter_labels(void);
 enum { LANES = 16 };
 typedef float vector __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 
-enum { NATIVE_RANK = 16, NATIVE_LISTS = 5 };
+enum { NATIVE_RANK = 16 };
 
 typedef struct {
   int rank;
   int64_t size, dims[NATIVE_RANK];
 } native_shape;
 
-// The attributes of a node, all of them lists of integers.
+// The attributes of a node, all of them lists of integers. Only Elementwise has more than the first
+// two.
+enum { SIZES, RESULTS, FEW_LISTS, OPERANDS = FEW_LISTS, ONCE, CODE, ALL_LISTS };
+
 typedef struct {
-  int64_t *of[NATIVE_LISTS];
-  size_t n[NATIVE_LISTS];
+  int64_t *of[ALL_LISTS];
+  size_t n[ALL_LISTS];
 } native_lists;
 
 // native_product is 0 where a dimension is not positive or the product has no place in an int64.
@@ -85,20 +88,34 @@ static inline int native_shapes(const int64_t *at, size_t n, native_shape *out, 
   return k;
 }
 
-static inline void native_free(native_lists *l) {
-  for (int k = 0; k < NATIVE_LISTS; k++) free(l->of[k]);
-}
-
-// native_read reads the attributes of those names.
-static inline void *native_read(const t2sda_api *api, const void *info, const char *const *names, int n, native_lists *l) {
-  memset(l, 0, sizeof *l);
-  for (int k = 0; k < n; k++) {
+// native_read reads the first lists.
+static inline void *native_read(const t2sda_api *api, const void *info, int lists, native_lists *l) {
+  static const char *const names[ALL_LISTS] = {"sizes", "results", "operands", "once", "code"};
+  for (int k = 0; k < lists; k++) {
     void *status = api->KernelInfoGetAttributeArray_int64(info, names[k], NULL, &l->n[k]);
     if (!status && !(l->of[k] = calloc(l->n[k] + 1, sizeof *l->of[k]))) status = api->CreateStatus(1, "out of memory");
     if (!status) status = api->KernelInfoGetAttributeArray_int64(info, names[k], l->of[k], &l->n[k]);
     if (status) return status;
   }
   return NULL;
+}
+
+// native_create makes a kernel of so many bytes, zeros, which parse fills by the first lists; it may
+// keep some, and sets them to NULL. Where it returns 0, unfit is the error.
+static inline void *native_create(const t2sda_api *api, const void *info, size_t bytes, int lists,
+                                  int (*parse)(void *kernel, const t2sda_api *api, native_lists *l), void (*destroy)(void *),
+                                  const char *unfit, void **kernel) {
+  void *k = calloc(1, bytes);
+  if (!k) return api->CreateStatus(1, "out of memory");
+  native_lists l = {0};
+  void *status = native_read(api, info, lists, &l);
+  if (!status && !parse(k, api, &l)) status = api->CreateStatus(1, unfit);
+  for (int i = 0; i < lists; i++) free(l.of[i]);
+  if (status)
+    destroy(k);
+  else
+    *kernel = k;
+  return status;
 }
 
 static inline void *native_operand(const t2sda_api *api, void *context, size_t k, const void **out) {
@@ -125,5 +142,10 @@ static inline const char *native_provider(const t2sda_op *op) { return "CPUExecu
 static inline int native_float32(const t2sda_op *op, size_t index) { return 1; }
 static inline int native_required(const t2sda_op *op, size_t index) { return 0; }
 static inline int native_memory(const t2sda_op *op, size_t index) { return 0; }
+
+// NATIVE_OP is what the functions of the same names in every file are to an operator.
+#define NATIVE_OP                                                                                       \
+  .version = T2SDA_API_VERSION, .GetName = name, .GetExecutionProviderType = native_provider,           \
+  .GetInputMemoryType = native_memory, .CreateKernelV2 = create, .KernelComputeV2 = compute, .KernelDestroy = destroy
 
 #endif

@@ -185,9 +185,6 @@ static void destroy(void *kernel) {
   free(g);
 }
 
-enum { SIZES, OPERANDS, RESULTS, ONCE, CODE, LISTS };
-static const char *const names[LISTS] = {"sizes", "operands", "results", "once", "code"};
-
 // readable reports whether there is a whole strip in a slot, or, for a fill, a smaller operand.
 static int readable(const group *g, int op, int slot, int64_t slots) {
   const int k = slot - g->registers;
@@ -198,7 +195,9 @@ static int readable(const group *g, int op, int slot, int64_t slots) {
 
 // parse takes what the attributes say; it returns whether that can be run: slots, registers and
 // operands have to be there. That operands have the sizes that it says is for who wrote the model.
-static int parse(group *g, const native_lists *l) {
+static int parse(void *kernel, const t2sda_api *api, native_lists *l) {
+  group *g = kernel;
+  g->api = api;
   if (l->n[SIZES] != 2 || l->n[ONCE] % 3 || l->n[CODE] % 4) return 0;
   g->space = l->of[SIZES][0];
   const int64_t registers = l->of[SIZES][1];
@@ -226,11 +225,12 @@ static int parse(group *g, const native_lists *l) {
   if (slots > T2SDA_FUSED_SLOTS) return 0;
   g->onces = (int)(l->n[ONCE] / 3);
   g->instructions = (int)(l->n[CODE] / 4);
-  const once *const onces = (const once *)l->of[ONCE];
+  g->once = (const once *)l->of[ONCE];
+  l->of[ONCE] = NULL; // the group keeps that
   g->code = calloc(g->instructions + 1, sizeof *g->code);
   if (!g->code) return 0;
   for (size_t k = 0; k < l->n[CODE]; k++) ((int32_t *)g->code)[k] = (int32_t)l->of[CODE][k];
-  for (const once *o = onces; o < onces + g->onces; o++)
+  for (const once *o = g->once; o < g->once + g->onces; o++)
     if (o->to < 0 || o->to >= registers || o->operand < -1 || o->operand >= g->operands) return 0;
   for (const instruction *i = g->code; i < g->code + g->instructions; i++) {
     const int written = i->to >= 0 && (i->to < registers || (i->op != FILL && i->to >= results && i->to < slots));
@@ -242,21 +242,7 @@ static int parse(group *g, const native_lists *l) {
 }
 
 static void *create(const t2sda_op *op, const t2sda_api *api, const void *info, void **kernel) {
-  (void)op;
-  group *g = calloc(1, sizeof *g);
-  if (!g) return api->CreateStatus(1, "out of memory");
-  g->api = api;
-  native_lists l;
-  void *status = native_read(api, info, names, LISTS, &l);
-  if (!status && !parse(g, &l)) status = api->CreateStatus(1, "Elementwise: its attributes fit no group of operators");
-  g->once = (const once *)l.of[ONCE];
-  l.of[ONCE] = NULL; // the group keeps that
-  native_free(&l);
-  if (status)
-    destroy(g);
-  else
-    *kernel = g;
-  return status;
+  return native_create(api, info, sizeof(group), ALL_LISTS, parse, destroy, "Elementwise: its attributes fit no group of operators", kernel);
 }
 
 // ONNX Runtime may give the first result the memory of the first operand: the last instruction
@@ -277,23 +263,17 @@ static int of_one_type(const t2sda_op *op) { return 1; }
 
 const t2sda_op *t2sda_elementwise(void) {
   static const t2sda_op op = {
-      .version = T2SDA_API_VERSION,
-      .GetName = name,
-      .GetExecutionProviderType = native_provider,
+      NATIVE_OP,
       .GetInputType = native_float32,
       .GetInputTypeCount = one,
       .GetOutputType = native_float32,
       .GetOutputTypeCount = one,
-      .KernelDestroy = destroy,
       .GetInputCharacteristic = variadic,
       .GetOutputCharacteristic = variadic,
-      .GetInputMemoryType = native_memory,
       .GetVariadicInputMinArity = at_least_none,
       .GetVariadicInputHomogeneity = of_one_type,
       .GetVariadicOutputMinArity = at_least_one,
       .GetVariadicOutputHomogeneity = of_one_type,
-      .CreateKernelV2 = create,
-      .KernelComputeV2 = compute,
       .GetMayInplace = may_inplace,
       .ReleaseMayInplace = release_inplace,
   };

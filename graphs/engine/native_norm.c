@@ -72,11 +72,10 @@ static void *compute(void *kernel, void *context) {
 
 static void destroy(void *kernel) { free(kernel); }
 
-enum { SIZES, RESULTS, LISTS };
-static const char *const names[LISTS] = {"sizes", "results"};
-
 // parse takes rows, length of a row, bits of epsilon, and the shapes of the results.
-static int parse(norm *g, const native_lists *l) {
+static int parse(void *kernel, const t2sda_api *api, native_lists *l) {
+  norm *g = kernel;
+  g->api = api;
   if (l->n[SIZES] != 3 || native_shapes(l->of[RESULTS], l->n[RESULTS], g->result, 3) != 3) return 0;
   const int32_t bits = (int32_t)l->of[SIZES][2];
   g->rows = l->of[SIZES][0];
@@ -87,19 +86,7 @@ static int parse(norm *g, const native_lists *l) {
 }
 
 static void *create(const t2sda_op *op, const t2sda_api *api, const void *info, void **kernel) {
-  (void)op;
-  norm *g = calloc(1, sizeof *g);
-  if (!g) return api->CreateStatus(1, "out of memory");
-  g->api = api;
-  native_lists l;
-  void *status = native_read(api, info, names, LISTS, &l);
-  if (!status && !parse(g, &l)) status = api->CreateStatus(1, "LayerNormalization: its attributes fit no rows");
-  native_free(&l);
-  if (status)
-    destroy(g);
-  else
-    *kernel = g;
-  return status;
+  return native_create(api, info, sizeof(norm), FEW_LISTS, parse, destroy, "LayerNormalization: its attributes fit no rows", kernel);
 }
 
 static const char *name(const t2sda_op *op) { return "LayerNormalization"; }
@@ -107,19 +94,13 @@ static size_t three(const t2sda_op *op) { return 3; }
 
 const t2sda_op *t2sda_layer_norm(void) {
   static const t2sda_op op = {
-      .version = T2SDA_API_VERSION,
-      .GetName = name,
-      .GetExecutionProviderType = native_provider,
+      NATIVE_OP,
       .GetInputType = native_float32,
       .GetInputTypeCount = three,
       .GetOutputType = native_float32,
       .GetOutputTypeCount = three,
-      .KernelDestroy = destroy,
       .GetInputCharacteristic = native_required,
       .GetOutputCharacteristic = native_required,
-      .GetInputMemoryType = native_memory,
-      .CreateKernelV2 = create,
-      .KernelComputeV2 = compute,
   };
   return &op;
 }

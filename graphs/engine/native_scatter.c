@@ -46,11 +46,10 @@ static void *compute(void *kernel, void *context) {
 
 static void destroy(void *kernel) { free(kernel); }
 
-enum { SIZES, RESULTS, LISTS };
-static const char *const names[LISTS] = {"sizes", "results"};
-
 // parse takes the sizes before, of and after the axis, and the shape of the result.
-static int parse(scatter *g, const native_lists *l) {
+static int parse(void *kernel, const t2sda_api *api, native_lists *l) {
+  scatter *g = kernel;
+  g->api = api;
   if (l->n[SIZES] != 3 || native_shapes(l->of[RESULTS], l->n[RESULTS], &g->result, 1) != 1) return 0;
   g->outer = l->of[SIZES][0];
   g->classes = l->of[SIZES][1];
@@ -59,19 +58,7 @@ static int parse(scatter *g, const native_lists *l) {
 }
 
 static void *create(const t2sda_op *op, const t2sda_api *api, const void *info, void **kernel) {
-  (void)op;
-  scatter *g = calloc(1, sizeof *g);
-  if (!g) return api->CreateStatus(1, "out of memory");
-  g->api = api;
-  native_lists l;
-  void *status = native_read(api, info, names, LISTS, &l);
-  if (!status && !parse(g, &l)) status = api->CreateStatus(1, "ScatterLabels: its attributes fit no axis of classes");
-  native_free(&l);
-  if (status)
-    destroy(g);
-  else
-    *kernel = g;
-  return status;
+  return native_create(api, info, sizeof(scatter), FEW_LISTS, parse, destroy, "ScatterLabels: its attributes fit no axis of classes", kernel);
 }
 
 static const char *name(const t2sda_op *op) { return "ScatterLabels"; }
@@ -81,19 +68,13 @@ static size_t two(const t2sda_op *op) { return 2; }
 
 const t2sda_op *t2sda_scatter_labels(void) {
   static const t2sda_op op = {
-      .version = T2SDA_API_VERSION,
-      .GetName = name,
-      .GetExecutionProviderType = native_provider,
+      NATIVE_OP,
       .GetInputType = types,
       .GetInputTypeCount = two,
       .GetOutputType = native_float32,
       .GetOutputTypeCount = one,
-      .KernelDestroy = destroy,
       .GetInputCharacteristic = native_required,
       .GetOutputCharacteristic = native_required,
-      .GetInputMemoryType = native_memory,
-      .CreateKernelV2 = create,
-      .KernelComputeV2 = compute,
   };
   return &op;
 }

@@ -89,15 +89,15 @@ func (p *Program) Narrow(to Precision) { p.precision = to }
 // error that names it.
 func (p *Program) open(e *engine.Engine) error {
 	p.precision.apply(p.graph)
-	marshal := p.graph.Marshal
-	if e.Native() {
+	o, marshal := engine.SessionOptions{Capture: p.capture, Native: e.Native()}, p.graph.Marshal
+	if o.Native {
 		marshal = p.graph.MarshalNative
 	}
 	model, err := marshal()
 	if err != nil {
 		return err
 	}
-	if p.session, err = e.NewSessionWith(p.graph.Name(), model, engine.SessionOptions{Capture: p.capture, Native: e.Native()}); err != nil {
+	if p.session, err = e.NewSessionWith(p.graph.Name(), model, o); err != nil {
 		return err
 	}
 	var memory run

@@ -13,8 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"go.uber.org/zap"
-
 	"t2sda/internal/atomicfile"
 	"t2sda/internal/plural"
 	"t2sda/internal/raster"
@@ -48,11 +46,7 @@ func (p *Plan) Run(ctx context.Context, o orchestrator.Options) (*Table, error) 
 			return nil, err
 		}
 	}
-	err = p.train(ctx, p.jobs, known, func() {
-		if err := p.write(o.Disk, p.tabulate(known)); err != nil {
-			o.Log.Warn("the table so far cannot be written", zap.Error(err)) // the whole one may be
-		}
-	}, o)
+	err = p.train(ctx, p.jobs, known, func() error { return p.write(o.Disk, p.tabulate(known)) }, o)
 	if missing := new(orchestrator.MissingError); err != nil && (ctx.Err() == nil && !errors.As(err, &missing) || len(known.runs) == 0) {
 		return nil, err
 	}
@@ -61,8 +55,8 @@ func (p *Plan) Run(ctx context.Context, o orchestrator.Options) (*Table, error) 
 }
 
 // train trains those of the jobs that the store has no outcome of and puts theirs there. While
-// runs are still to come, more is called, if not nil, whenever there is one more.
-func (p *Plan) train(ctx context.Context, jobs []orchestrator.Job, known *store, more func(), o orchestrator.Options) error {
+// runs are still to come, write is called, if not nil, whenever there is one more.
+func (p *Plan) train(ctx context.Context, jobs []orchestrator.Job, known *store, write func() error, o orchestrator.Options) error {
 	var open []orchestrator.Job
 	perFile := map[string]int{}
 	for _, j := range jobs {
@@ -86,10 +80,11 @@ func (p *Plan) train(ctx context.Context, jobs []orchestrator.Job, known *store,
 			}
 		}
 	}
-	results, err := orchestrator.TrainAll(ctx, open, p.atATime, func(results []orchestrator.JobResult) {
-		if put(results); more != nil {
-			more()
+	results, err := orchestrator.TrainAll(ctx, open, p.atATime, func(results []orchestrator.JobResult) error {
+		if put(results); write != nil {
+			return write()
 		}
+		return nil
 	}, o)
 	put(results)
 	return err
