@@ -167,7 +167,7 @@ func (t *studentTerm) count(b *testing.B) {
 func (t *studentTerm) bind(b *testing.B) *engine.Binding {
 	b.Helper()
 	g := t.build(b, true)
-	s := enginetest.Session(b, enginetest.Open(b, engine.Options{ExactArena: t.recompute}), g)
+	s := enginetest.NativeSession(b, enginetest.Open(b, engine.Options{ExactArena: t.recompute}), g)
 	specs, err := t.arch.Params()
 	if err != nil {
 		b.Fatal(err)

@@ -76,11 +76,25 @@ func Open(t testing.TB, o engine.Options) *engine.Engine {
 // Session returns a session of the graph that is closed when the test ends.
 func Session(t testing.TB, e *engine.Engine, g *graphs.Graph) *engine.Session {
 	t.Helper()
-	model, err := g.Marshal()
+	return session(t, e, g, g.Marshal, engine.SessionOptions{})
+}
+
+// NativeSession is Session with the engine's own operators, where it has some: what programs have.
+func NativeSession(t testing.TB, e *engine.Engine, g *graphs.Graph) *engine.Session {
+	t.Helper()
+	if !e.Native() {
+		return Session(t, e, g)
+	}
+	return session(t, e, g, g.MarshalNative, engine.SessionOptions{Native: true})
+}
+
+func session(t testing.TB, e *engine.Engine, g *graphs.Graph, marshal func() ([]byte, error), o engine.SessionOptions) *engine.Session {
+	t.Helper()
+	model, err := marshal()
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := e.NewSession(g.Name(), model)
+	s, err := e.NewSessionWith(g.Name(), model, o)
 	if err != nil {
 		t.Fatal(err)
 	}
