@@ -102,6 +102,7 @@ func BenchmarkDepthwiseWeightGrad(b *testing.B) {
 		b.Run(c.name, func(b *testing.B) {
 			benchmark(b, [][]int{c.x, c.w, c.y},
 				variant{"forward", func(g *graphs.Graph, v []*graphs.Value) *graphs.Value { return g.Conv(v[0], v[1], nil, c.a) }},
+				variant{"forward-native", func(g *graphs.Graph, v []*graphs.Value) *graphs.Value { return g.Conv(v[0], v[1], nil, c.a) }},
 				variant{"input", func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
 					return gradient(g, v[0], v[2], func(x *graphs.Value) *graphs.Value { return g.Conv(x, v[1], nil, c.a) })
 				}},

@@ -50,9 +50,8 @@ type fusion struct {
 	moved   map[*Value]bool // what ONNX Runtime may move a Transpose through
 }
 
-// fuse returns the nodes, which are all needed, with groups of them replaced, in topological order.
-// Some may not be needed any more: Reshapes that were looked through.
-func (g *Graph) fuse(nodes []*Node) []*Node {
+// newFusion looks at the nodes, which are all needed.
+func (g *Graph) newFusion(nodes []*Node) *fusion {
 	f := &fusion{nodes: nodes, index: map[*Node]int{}, readers: map[*Value][]*Node{}, output: map[*Value]bool{}}
 	for _, o := range g.outputs {
 		f.output[o.Value] = true
@@ -66,10 +65,16 @@ func (g *Graph) fuse(nodes []*Node) []*Node {
 			}
 		}
 	}
-	f.seen = make([]int, len(nodes))
 	f.followTransposes()
-	f.reads, f.able = make([][]int, len(nodes)), make([]bool, len(nodes))
-	for i, n := range nodes {
+	return f
+}
+
+// fuse returns the nodes with groups of them replaced, in topological order. Some may not be needed any
+// more: Reshapes that were looked through.
+func (f *fusion) fuse() []*Node {
+	f.seen = make([]int, len(f.nodes))
+	f.reads, f.able = make([][]int, len(f.nodes)), make([]bool, len(f.nodes))
+	for i, n := range f.nodes {
 		f.able[i] = f.takes(n)
 		for _, v := range n.inputs {
 			if v != nil {
@@ -79,7 +84,7 @@ func (g *Graph) fuse(nodes []*Node) []*Node {
 			}
 		}
 	}
-	for i := range nodes {
+	for i := range f.nodes {
 		if f.able[i] {
 			f.join(i)
 		}

@@ -15,6 +15,8 @@ const NativeDomain = "t2sda"
 //   - Elementwise: a group of element-wise operators
 //   - LayerNormalization: that over the last axis
 //   - ScatterLabels: the gradient of values that were picked by labels
+//   - DepthwiseConv: a convolution of every channel by itself
+//   - ResizeLinear: bilinear Resize
 //
 // Graphs with free sizes have none: kernels know the shapes beforehand.
 func (g *Graph) MarshalNative() ([]byte, error) {
@@ -22,13 +24,23 @@ func (g *Graph) MarshalNative() ([]byte, error) {
 		return g.Marshal()
 	}
 	return g.marshal(Opset, func(nodes []*Node, live map[*Value]bool) []*Node {
-		nodes = g.fuse(nodes)
+		f := g.newFusion(nodes)
+		nodes = f.fuse()
+		known, activated := g.constant(), activatedValues(nodes)
 		for i, n := range nodes {
 			switch n.op {
 			case "LayerNormalization":
 				nodes[i] = nativeNorm(n, live)
 			case "ScatterElements":
 				nodes[i] = nativeScatter(n)
+			case "Resize":
+				if n.Text("mode") == "linear" && !f.moved[n.inputs[0]] {
+					nodes[i] = nativeNode(n, "ResizeLinear", n.inputs[:1], n.inputs[0].shape[2], n.inputs[0].shape[3])
+				}
+			case "Conv":
+				if !activated[n.outputs[0]] && !known[n.inputs[1]] { // constant weights it lays out as it likes
+					nodes[i] = nativeConv(n)
+				}
 			}
 		}
 		return nodes
@@ -67,6 +79,58 @@ func nativeScatter(n *Node) *Node {
 		return n
 	}
 	return nativeNode(n, "ScatterLabels", n.inputs[1:], s[:axis].Size(), s[axis], s[axis+1:].Size())
+}
+
+// activatedValues are those that ONNX Runtime, where a convolution computes them, may compute together with
+// what is added to them or applied to them, and rounds otherwise then.
+func activatedValues(nodes []*Node) map[*Value]bool {
+	out := map[*Value]bool{}
+	for _, n := range nodes {
+		switch n.op {
+		case "Add", "Clip", "HardSigmoid", "LeakyRelu", "Max", "Min", "Relu", "Sigmoid", "Tanh":
+			for _, v := range n.inputs {
+				out[v] = true
+			}
+		}
+	}
+	return out
+}
+
+// mostTaps is how many taps the kernel takes.
+const mostTaps = 49
+
+// nativeConv: height and width, the convolution's attributes. There is an operator for maps that each have
+// a kernel of their own, but where ONNX Runtime multiplies with the map itself, or cuts it into pieces of
+// which one would be a single element: it adds up in another order then.
+func nativeConv(n *Node) *Node {
+	x, w, out, a := n.inputs[0].shape, n.inputs[1].shape, n.outputs[0].shape, convAttrs(n)
+	kernel, size := [2]int{w[2], w[3]}, out[2]*out[3]
+	count := w[2] * w[3]
+	if a.Group == 1 || a.Group != w[0] || w[1] != 1 || count == 1 || count > mostTaps || size%pieceOf(size, count) == 1 {
+		return n
+	}
+	plain := a.Strides == [2]int{1, 1} && a.Dilations == [2]int{1, 1} && a.Pads == [4]int{}
+	if plain && (kernel[1] == x[3] || kernel == [2]int{x[2], 1}) {
+		return n
+	}
+	return nativeNode(n, "DepthwiseConv", n.inputs, x[2], x[3], kernel[0], kernel[1],
+		a.Strides[0], a.Strides[1], a.Dilations[0], a.Dilations[1], a.Pads[0], a.Pads[1])
+}
+
+// pieceOf returns how many elements of a map ONNX Runtime computes at once with that many taps
+// (MlasConvOperation).
+func pieceOf(size, taps int) int {
+	piece, products := 128, 128
+	if size >= taps {
+		for products/2 >= taps {
+			piece, products = 2*piece, products/2
+		}
+		return piece
+	}
+	for piece > 16 && piece/2 >= size {
+		piece /= 2
+	}
+	return piece
 }
 
 // shapesOf lists the shapes of values, each after its rank.

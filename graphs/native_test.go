@@ -1,9 +1,11 @@
 package graphs_test
 
 import (
+	"bytes"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -265,6 +267,115 @@ func TestNativeScatter(t *testing.T) {
 				t.Errorf("axis %d, label %d: have %v", axis, label, err)
 			}
 			session.Close()
+		}
+	}
+}
+
+// TestNativeConv: kernels, strides, dilations and pads of all kinds, values that overflow and that are not
+// finite, and what ONNX Runtime computes otherwise and is left to it.
+func TestNativeConv(t *testing.T) {
+	type kind struct {
+		x     graphs.Shape
+		k     [2]int
+		a     graphs.ConvAttrs
+		bias  bool
+		stock bool
+	}
+	kinds := []kind{
+		{x: graphs.Shape{2, 3, 16, 16}, k: [2]int{3, 3}, a: graphs.ConvAttrs{Pads: [4]int{1, 1, 1, 1}}, bias: true},
+		{x: graphs.Shape{1, 40, 2, 2}, k: [2]int{3, 3}, a: graphs.ConvAttrs{Pads: [4]int{1, 1, 1, 1}}},
+		{x: graphs.Shape{2, 2, 1, 1}, k: [2]int{3, 3}, a: graphs.ConvAttrs{Pads: [4]int{1, 1, 1, 1}}, stock: true},
+		{x: graphs.Shape{1, 2, 25, 41}, k: [2]int{3, 3}, a: graphs.ConvAttrs{Pads: [4]int{1, 1, 1, 1}}, stock: true}, // 1025 elements
+		{x: graphs.Shape{1, 4, 5, 8}, k: [2]int{3, 8}, stock: true},
+		{x: graphs.Shape{1, 4, 3, 8}, k: [2]int{3, 1}, stock: true},
+		{x: graphs.Shape{2, 4, 9, 9}, k: [2]int{8, 8}, a: graphs.ConvAttrs{Pads: [4]int{1, 1, 1, 1}}, stock: true},
+		{x: graphs.Shape{2, 3, 4, 4}, k: [2]int{3, 3}, a: graphs.ConvAttrs{Strides: [2]int{5, 5}, Pads: [4]int{4, 5, 0, 1}}, bias: true}, // some windows see nothing but zeros
+		{x: graphs.Shape{2, 3, 1, 4}, k: [2]int{2, 2}, a: graphs.ConvAttrs{Strides: [2]int{7, 7}, Pads: [4]int{2, 2, 0, 0}}, stock: true},
+		{x: graphs.Shape{1, 3, 1, 20}, k: [2]int{2, 2}, a: graphs.ConvAttrs{Strides: [2]int{7, 1}, Pads: [4]int{2, 2, 0, 0}}},
+		{x: graphs.Shape{2, 1, 16, 16}, k: [2]int{3, 3}, a: graphs.ConvAttrs{Pads: [4]int{1, 1, 1, 1}}, stock: true},
+	}
+	r := rng.New(1, 0, "convolutions")
+	for range 60 {
+		c := kind{x: graphs.Shape{1 + r.IntN(2), 2 + r.IntN(5), 1 + r.IntN(40), 1 + r.IntN(70)}, bias: r.IntN(2) == 0}
+		c.k = [2]int{1 + r.IntN(7), 1 + r.IntN(7)}
+		c.a = graphs.ConvAttrs{Strides: [2]int{1 + r.IntN(3), 1 + r.IntN(3)}, Dilations: [2]int{1 + r.IntN(3), 1 + r.IntN(3)}}
+		for i := range 2 { // pads as large as the kernel's reach or larger, and then so large that it fits
+			reach := c.a.Dilations[i] * (c.k[i] - 1)
+			c.a.Pads[i], c.a.Pads[i+2] = r.IntN(reach+2), r.IntN(reach+2)
+			c.a.Pads[i+2] = max(c.a.Pads[i+2], reach+1-c.x[2+i]-c.a.Pads[i])
+		}
+		kinds = append(kinds, c)
+	}
+	for _, threads := range []int{1, 2} {
+		e := onCPU(t, threads)
+		for i, c := range kinds {
+			var out graphs.Shape
+			g, err := graphs.Build(fmt.Sprint("conv ", i), func(g *graphs.Graph) {
+				channels := c.x[1]
+				a := c.a
+				a.Group = channels
+				x, w := g.Input("x", graphs.Float32, c.x...), g.Input("w", graphs.Float32, channels, 1, c.k[0], c.k[1])
+				var b *graphs.Value
+				if c.bias {
+					b = g.Input("b", graphs.Float32, channels)
+				}
+				y := g.Conv(x, w, b, a)
+				out = y.Shape()
+				g.Output("y", y)
+				g.Output("huge", g.Conv(g.Mul(x, g.Scalar(3e38)), w, b, a))
+				g.Output("infinite", g.Conv(x, g.Div(w, g.Scalar(0)), b, a))
+				g.Output("zero", g.Div(g.Scalar(1), g.Conv(g.Mul(x, g.Scalar(0)), w, nil, a))) // the sign of a zero shows
+				loss := g.ReduceSum(g.Mul(y, g.Input("cotangent", graphs.Float32, y.Shape()...)), nil, false)
+				for k, d := range graphs.Gradients(loss, x, w) {
+					g.Output(fmt.Sprint("grad", k), d)
+				}
+			})
+			if err != nil {
+				t.Fatal(i, c, err)
+			}
+			_, ours := runBoth(t, e, g, draw(g, rng.New(1, 0, "conv")))
+			if stock := c.stock || c.k == [2]int{1, 1} || out[2]*out[3] == 1; !stock && ours < 4 {
+				t.Errorf("%d %+v: only %d nodes are ours", i, c, ours)
+			}
+		}
+	}
+}
+
+// TestNativeResize: sizes that are multiples, parts and neither, of one row or column, and values that
+// overflow; a map that a Transpose may be moved through is left to ONNX Runtime.
+func TestNativeResize(t *testing.T) {
+	r := rng.New(1, 0, "sizes")
+	for _, threads := range []int{1, 2} {
+		e := onCPU(t, threads)
+		for i := range 60 {
+			s := graphs.Shape{1 + r.IntN(3), 1 + r.IntN(5), 1 + r.IntN(30), 1 + r.IntN(40)}
+			h, w := 1+r.IntN(70), 1+r.IntN(70)
+			if i%3 == 0 {
+				h, w = s[2]*(1+r.IntN(8)), s[3]*(1+r.IntN(8))
+			}
+			g, err := graphs.Build(fmt.Sprint("resize ", i), func(g *graphs.Graph) {
+				x := g.Input("x", graphs.Float32, s...)
+				g.Output("y", g.Resize(g.Mul(x, g.Scalar(1)), h, w, "linear"))
+				g.Output("huge", g.Resize(g.Mul(x, g.Scalar(3e38)), h, w, "linear"))
+				g.Output("nearest", g.Resize(g.Mul(x, g.Scalar(2)), h, w, "nearest"))
+				moved := g.Resize(g.Transpose(g.Mul(x, g.Scalar(3)), 0, 3, 1, 2), h, w, "linear")
+				g.Output("moved", g.ReduceSum(g.Exp(g.Transpose(moved, 0, 2, 3, 1)), []int{1}, false))
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			least, most := 2, 2
+			if slices.Contains(s[1:], 1) {
+				most = 3 // that Transpose may be none
+			}
+			if s[2] == h && s[3] == w {
+				least, most = 0, 0
+			}
+			runBoth(t, e, g, draw(g, rng.New(1, 0, "resize")))
+			model, err := g.MarshalNative()
+			if n := bytes.Count(model, []byte("ResizeLinear")); err != nil || n < least || n > most {
+				t.Errorf("%v to %d×%d: %v, %d nodes are ours, want %d to %d", s, h, w, err, n, least, most)
+			}
 		}
 	}
 }

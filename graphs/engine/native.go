@@ -2,7 +2,6 @@ package engine
 
 import (
 	"errors"
-	"runtime"
 
 	ort "github.com/yalue/onnxruntime_go"
 )
@@ -11,11 +10,11 @@ import (
 // this program (native*.c).
 const nativeDomain = "t2sda"
 
-// Native reports whether sessions may have operators of our own: on the CPU, if it is an x86-64. That
-// they give ONNX Runtime's bits rests on its kernels there, which make two roundings of a product and
-// a sum; elsewhere they may make one.
+// Native reports whether sessions may have operators of our own: on the CPU, if it is an x86-64 with
+// AVX. That they give ONNX Runtime's bits rests on its kernels there, which make two roundings of a
+// product and a sum; elsewhere they may make one, or add up in another order.
 func (e *Engine) Native() bool {
-	return !e.HasOwnMemory() && !e.options.Stock && runtime.GOARCH == "amd64"
+	return !e.HasOwnMemory() && !e.options.Stock && hasAVX()
 }
 
 // addNative lets sessions of those options have the operators.

@@ -12,6 +12,8 @@
 const t2sda_op *t2sda_elementwise(void);
 const t2sda_op *t2sda_layer_norm(void);
 const t2sda_op *t2sda_scatter_labels(void);
+const t2sda_op *t2sda_depthwise_conv(void);
+const t2sda_op *t2sda_resize_linear(void);
 
 #define T2SDA_FUSED_REGISTERS 24
 #define T2SDA_FUSED_SLOTS 64
@@ -129,6 +131,9 @@ static inline void *native_result(const t2sda_api *api, void *context, size_t k,
   void *status = api->KernelContext_GetOutput(context, k, s->dims, s->rank, &value);
   return status ? status : api->GetTensorMutableData(value, (void **)out);
 }
+
+// native_group is how many maps of that size make a part of a run.
+static inline int64_t native_group(int64_t size) { return size < 32768 ? 32768 / size : 1; }
 
 // native_share gives the session's threads the parts of a run.
 static inline void *native_share(const t2sda_api *api, void *context, t2sda_part *f, size_t parts, void *run) {

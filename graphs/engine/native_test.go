@@ -39,6 +39,16 @@ func TestNativeAttributes(t *testing.T) {
 		{"ScatterLabels", "l v", "y", map[string][]int{"sizes": {1, 2, 3}, "results": {2, 2, 3}}, map[string][][]int{
 			"sizes": {{1, 2}, {1, 3, 3}, {0, 2, 3}, {-1, -2, 3}}, "results": {{2, 2, 2}, {}},
 		}},
+		{"DepthwiseConv", "m k", "y", map[string][]int{"sizes": {4, 5, 3, 3, 1, 1, 1, 1, 1, 1}, "results": {4, 1, 2, 4, 5}}, map[string][][]int{
+			"sizes": {
+				{}, {4, 5, 3, 3, 1, 1, 1, 1, 1}, {0, 5, 3, 3, 1, 1, 1, 1, 1, 1}, {4, 5, 8, 8, 1, 1, 1, 1, 1, 1}, {4, 5, 3, 3, 0, 1, 1, 1, 1, 1},
+				{4, 5, 3, 3, 1, 1, 1, 0, 1, 1}, {4, 5, 3, 3, 1, 1, 1, 1, -1, 1}, {4, 5, 3, 3, 1, 1, 1 << 23, 1 << 23, 1, 1}, {1 << 30, 5, 3, 3, 1, 1, 1, 1, 1, 1},
+			},
+			"results": {{3, 2, 4, 5}, {4, 1, 2, 4, 0}, {}},
+		}},
+		{"ResizeLinear", "m", "y", map[string][]int{"sizes": {4, 5}, "results": {4, 1, 2, 8, 8}}, map[string][][]int{
+			"sizes": {{4}, {0, 5}, {4, -1}, {4, 1 << 30}}, "results": {{3, 2, 8, 8}, {4, 1, 2, 1 << 30, 8}, {4, 1, 2, 0, 8}},
+		}},
 	}
 	for _, k := range kinds {
 		model := func(attrs map[string][]int) []byte {
@@ -53,6 +63,10 @@ func TestNativeAttributes(t *testing.T) {
 					m.In(in, int64Type, 1, 3)
 				case "x":
 					m.In(in, floatType, 2, 3)
+				case "m":
+					m.In(in, floatType, 1, 2, 4, 5)
+				case "k":
+					m.In(in, floatType, 2, 1, 3, 3)
 				default:
 					m.In(in, floatType, 3)
 				}

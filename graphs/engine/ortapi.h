@@ -37,7 +37,9 @@ struct t2sda_api {
   t2sda_skip(68, 75);
   void *(*AllocatorAlloc)(void *allocator, size_t bytes, void **out);
   void *(*AllocatorFree)(void *allocator, void *memory);
-  t2sda_skip(76, 90);
+  t2sda_skip(76, 88);
+  void *(*KernelContext_GetInputCount)(const void *context, size_t *out);
+  t2sda_skip(88, 90);
   void *(*KernelContext_GetInput)(const void *context, size_t index, const void **out);
   void *(*KernelContext_GetOutput)(void *context, size_t index, const int64_t *dims, size_t rank, void **out);
   t2sda_skip(91, 93);

@@ -1,0 +1,165 @@
+#include "native.h"
+
+// DepthwiseConv: a convolution of every channel with a kernel of its own. ONNX Runtime copies each map
+// once per tap and multiplies a row with that matrix. Its order of sums is kept (MLAS, the kernel of one row):
+// products of four taps are added up, then what came before them; the rest by two and one.
+enum { MOST_TAPS = 49 };
+
+typedef struct {
+  const t2sda_api *api;
+  int64_t channels, height, width, rows, columns; // of the input; of the results
+  int64_t kernel[2], stride[2], dilation[2], before[2];
+  int64_t padded, phase, line; // rows of a padded map; elements of a phase of a row, and of a row
+  int64_t group;               // maps to a part
+  int taps;
+  int64_t offset[MOST_TAPS]; // of a tap in the padded map
+  native_shape result;
+} conv;
+
+typedef struct {
+  const conv *conv;
+  const float *x, *w, *bias;
+  float *y;
+  int failed; // no memory; only ever set
+} run;
+
+// pad copies a map into its place among zeros. A row is as many phases as the stride has, so that what
+// neighbours multiply with one tap lies side by side.
+ALWAYS void pad(const conv *g, const float *x, float *to) {
+  const int64_t s = g->stride[1], left = g->before[1];
+  for (int64_t i = 0; i < g->height && i + g->before[0] < g->padded; i++, x += g->width) {
+    float *row = to + (i + g->before[0]) * g->line;
+    for (int64_t first = 0; first < s && first < g->width; first++) {
+      const int64_t place = (first + left) / s, room = g->phase - place; // of a phase, which may end before it
+      const int64_t there = (g->width - first + s - 1) / s, n = there < room ? there : room;
+      if (n <= 0) continue;
+      float *phase = row + (first + left) % s * g->phase + place;
+      if (s == 1)
+        memcpy(phase, x, n * sizeof *x);
+      else
+        for (int64_t k = 0; k < n; k++) phase[k] = x[first + k * s];
+    }
+  }
+}
+
+#define TAP(k) (*(const vector *)(x + offset[k]) * w[k])
+
+// taps computes n results side by side.
+ALWAYS void taps(const float *x, const int64_t *offset, const float *w, const float *bias, float *y, int64_t n, int count) {
+  vector sum = {0}; // where it is added, −0 becomes 0
+  int k = 0;
+  for (; k + 4 <= count; k += 4) sum = TAP(k) + TAP(k + 1) + TAP(k + 2) + TAP(k + 3) + sum;
+  if (count & 2) sum = TAP(k) + TAP(k + 1) + sum, k += 2;
+  if (count & 1) sum = TAP(k) + sum;
+  if (bias) sum += *bias;
+  if (n == LANES)
+    *(vector *)y = sum;
+  else
+    memcpy(y, &sum, n * sizeof *y);
+}
+
+// map computes the results of a padded map. It has offsets and weights to itself: what it writes cannot
+// change them, so they stay in registers.
+ALWAYS void map(const conv *g, const float *x, const float *weights, const float *bias, float *y, int count) {
+  int64_t offset[MOST_TAPS];
+  float w[MOST_TAPS], b = bias ? *bias : 0;
+  for (int k = 0; k < count; k++) offset[k] = g->offset[k], w[k] = weights[k];
+  const int64_t rows = g->rows, columns = g->columns, step = g->stride[0] * g->line;
+  for (int64_t row = 0; row < rows; row++, x += step, y += columns) {
+    int64_t i = 0;
+    for (; i + LANES <= columns; i += LANES) taps(x + i, offset, w, bias ? &b : NULL, y + i, LANES, count);
+    if (i < columns) taps(x + i, offset, w, bias ? &b : NULL, y + i, columns - i, count);
+  }
+}
+
+ALWAYS void part(run *u, int64_t number) {
+  const conv *g = u->conv;
+  const int64_t size = g->result.size / (g->rows * g->columns); // maps
+  const int64_t end = (number + 1) * g->group < size ? (number + 1) * g->group : size;
+  float *padded = calloc(g->padded * g->line + LANES, sizeof *padded); // a last vector reads beyond
+  if (!padded) {
+    __atomic_store_n(&u->failed, 1, __ATOMIC_RELAXED);
+    return;
+  }
+  for (int64_t m = number * g->group; m < end; m++) {
+    const int64_t c = m % g->channels;
+    const float *w = u->w + c * g->taps, *bias = u->bias ? u->bias + c : NULL;
+    float *y = u->y + m * g->rows * g->columns;
+    pad(g, u->x + m * g->height * g->width, padded);
+    if (g->taps == 9)
+      map(g, padded, w, bias, y, 9);
+    else
+      map(g, padded, w, bias, y, g->taps);
+  }
+  free(padded);
+}
+
+NATIVE_TASK(part, run *)
+
+static void *compute(void *kernel, void *context) {
+  const conv *g = kernel;
+  run u = {.conv = g};
+  size_t operands;
+  void *status = g->api->KernelContext_GetInputCount(context, &operands);
+  if (!status) status = native_operand(g->api, context, 0, (const void **)&u.x);
+  if (!status) status = native_operand(g->api, context, 1, (const void **)&u.w);
+  if (!status && operands > 2) status = native_operand(g->api, context, 2, (const void **)&u.bias);
+  if (!status) status = native_result(g->api, context, 0, &g->result, &u.y);
+  const int64_t maps = g->result.size / (g->rows * g->columns);
+  if (!status) status = native_share(g->api, context, part_task(), (maps + g->group - 1) / g->group, &u);
+  if (!status && u.failed) status = g->api->CreateStatus(1, "out of memory");
+  return status;
+}
+
+static void destroy(void *kernel) { free(kernel); }
+
+// parse takes height and width of the input; kernel, strides, dilations and zeros before, vertical and
+// horizontal; and the shape of the result.
+static int parse(void *kernel, const t2sda_api *api, native_lists *l) {
+  conv *g = kernel;
+  const int64_t *s = l->of[SIZES], most = 1 << 24;
+  g->api = api;
+  if (l->n[SIZES] != 10 || native_shapes(l->of[RESULTS], l->n[RESULTS], &g->result, 1) != 1 || g->result.rank != 4) return 0;
+  for (int k = 0; k < 10; k++)
+    if (s[k] < (k < 8 ? 1 : 0) || s[k] > most) return 0;
+  g->height = s[0], g->width = s[1];
+  memcpy(g->kernel, s + 2, sizeof g->kernel);
+  memcpy(g->stride, s + 4, sizeof g->stride);
+  memcpy(g->dilation, s + 6, sizeof g->dilation);
+  memcpy(g->before, s + 8, sizeof g->before);
+  g->channels = g->result.dims[1], g->rows = g->result.dims[2], g->columns = g->result.dims[3];
+  if (g->kernel[0] * g->kernel[1] > MOST_TAPS || g->rows > most || g->columns > most) return 0;
+  g->taps = (int)(g->kernel[0] * g->kernel[1]);
+  g->padded = (g->rows - 1) * g->stride[0] + (g->kernel[0] - 1) * g->dilation[0] + 1;
+  g->phase = g->columns + (g->kernel[1] - 1) * g->dilation[1] / g->stride[1];
+  if (g->padded > most || g->phase > most || g->padded * g->phase > INT64_C(1) << 40) return 0;
+  g->line = g->phase * g->stride[1];
+  for (int k = 0; k < g->taps; k++) {
+    const int64_t column = k % g->kernel[1] * g->dilation[1];
+    g->offset[k] = k / g->kernel[1] * g->dilation[0] * g->line + column % g->stride[1] * g->phase + column / g->stride[1];
+  }
+  g->group = native_group(g->rows * g->columns);
+  return 1;
+}
+
+static void *create(const t2sda_op *op, const t2sda_api *api, const void *info, void **kernel) {
+  return native_create(api, info, sizeof(conv), FEW_LISTS, parse, destroy, "DepthwiseConv: its attributes fit no convolution", kernel);
+}
+
+static const char *name(const t2sda_op *op) { return "DepthwiseConv"; }
+static size_t one(const t2sda_op *op) { return 1; }
+static size_t three(const t2sda_op *op) { return 3; }
+static int bias_optional(const t2sda_op *op, size_t index) { return index == 2; }
+
+const t2sda_op *t2sda_depthwise_conv(void) {
+  static const t2sda_op op = {
+      NATIVE_OP,
+      .GetInputType = native_float32,
+      .GetInputTypeCount = three,
+      .GetOutputType = native_float32,
+      .GetOutputTypeCount = one,
+      .GetInputCharacteristic = bias_optional,
+      .GetOutputCharacteristic = native_required,
+  };
+  return &op;
+}
