@@ -3,7 +3,6 @@ package graphs_test
 import (
 	"context"
 	"math"
-	"strings"
 	"testing"
 	"time"
 
@@ -13,11 +12,11 @@ import (
 	"t2sda/graphs/engine"
 )
 
-// variant is one of several graphs that compute the same, with operators of our own where its name says
-// "native".
+// variant is one of several graphs that compute the same.
 type variant struct {
-	name  string
-	build func(g *graphs.Graph, v []*graphs.Value) *graphs.Value
+	name   string
+	build  func(g *graphs.Graph, v []*graphs.Value) *graphs.Value
+	native bool // with operators of our own
 }
 
 // benchmark runs the variants in turns on float operands of the given shapes, on all cores, and
@@ -64,7 +63,7 @@ func (v variant) bind(b *testing.B, e *engine.Engine, shapes [][]int) *engine.Bi
 		b.Fatal(err)
 	}
 	session := enginetest.Session
-	if strings.Contains(v.name, "native") {
+	if v.native {
 		session = enginetest.NativeSession
 	}
 	s := session(b, e, g)

@@ -1,6 +1,7 @@
 package graphs_test
 
 import (
+	"fmt"
 	"testing"
 
 	"t2sda/graphs"
@@ -34,15 +35,15 @@ func BenchmarkConvWeightGrad(b *testing.B) {
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			benchmark(b, [][]int{c.x, c.w, c.y},
-				variant{"forward", func(g *graphs.Graph, v []*graphs.Value) *graphs.Value { return g.Conv(v[0], v[1], nil, c.a) }},
-				variant{"input", func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
+				variant{name: "forward", build: func(g *graphs.Graph, v []*graphs.Value) *graphs.Value { return g.Conv(v[0], v[1], nil, c.a) }},
+				variant{name: "input", build: func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
 					return gradient(g, v[0], v[2], func(x *graphs.Value) *graphs.Value { return g.Conv(x, v[1], nil, c.a) })
 				}},
-				variant{"weight", func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
+				variant{name: "weight", build: func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
 					return gradient(g, v[1], v[2], func(w *graphs.Value) *graphs.Value { return g.Conv(v[0], w, nil, c.a) })
 				}},
-				variant{"channels-first", func(g *graphs.Graph, v []*graphs.Value) *graphs.Value { return c.channelsFirst(g, v[0], v[2]) }},
-				variant{"as-kernel", func(g *graphs.Graph, v []*graphs.Value) *graphs.Value { return c.asKernel(g, v[0], v[2]) }},
+				variant{name: "channels-first", build: func(g *graphs.Graph, v []*graphs.Value) *graphs.Value { return c.channelsFirst(g, v[0], v[2]) }},
+				variant{name: "as-kernel", build: func(g *graphs.Graph, v []*graphs.Value) *graphs.Value { return c.asKernel(g, v[0], v[2]) }},
 			)
 		})
 	}
@@ -101,32 +102,42 @@ func BenchmarkDepthwiseWeightGrad(b *testing.B) {
 		}
 		b.Run(c.name, func(b *testing.B) {
 			benchmark(b, [][]int{c.x, c.w, c.y},
-				variant{"forward", func(g *graphs.Graph, v []*graphs.Value) *graphs.Value { return g.Conv(v[0], v[1], nil, c.a) }},
-				variant{"forward-native", func(g *graphs.Graph, v []*graphs.Value) *graphs.Value { return g.Conv(v[0], v[1], nil, c.a) }},
-				variant{"input", func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
+				variant{name: "forward", build: func(g *graphs.Graph, v []*graphs.Value) *graphs.Value { return g.Conv(v[0], v[1], nil, c.a) }},
+				variant{name: "forward-native", build: func(g *graphs.Graph, v []*graphs.Value) *graphs.Value { return g.Conv(v[0], v[1], nil, c.a) }, native: true},
+				variant{name: "input", build: func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
 					return gradient(g, v[0], v[2], func(x *graphs.Value) *graphs.Value { return g.Conv(x, v[1], nil, c.a) })
 				}},
-				variant{"weight", func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
+				variant{name: "weight", build: func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
 					return gradient(g, v[1], v[2], func(w *graphs.Value) *graphs.Value { return g.Conv(v[0], w, nil, c.a) })
 				}},
-				variant{"dots", func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
+				variant{name: "dots", build: func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
 					dy := g.Reshape(v[2], n, ch, 1, h*w)
 					return perTap(g, v[0], func(seen *graphs.Value) *graphs.Value {
 						return g.FusedMatMul(dy, g.Reshape(seen, n, ch, 1, h*w), false, true, 1)
 					})
 				}},
-				variant{"sums", func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
+				variant{name: "sums", build: func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
 					return perTap(g, v[0], func(seen *graphs.Value) *graphs.Value {
 						return g.ReduceSum(g.Mul(seen, v[2]), []int{2, 3}, false)
 					})
 				}},
-				variant{"grouped", func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
+				variant{name: "grouped", build: func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
 					a := graphs.ConvAttrs{Group: n * ch, Dilations: c.a.Strides, Pads: c.a.Pads}
 					d := g.Conv(g.Reshape(v[0], 1, n*ch, c.x[2], c.x[3]), g.Reshape(v[2], n*ch, 1, h, w), nil, a)
 					d = g.Slice(d, []int{0, 0}, []int{3, 3}, []int{2, 3}, nil)
 					return g.Reshape(g.ReduceSum(g.Reshape(d, n, ch, 9), []int{0}, false), c.w...)
 				}},
 			)
+		})
+	}
+}
+
+// BenchmarkResize is bilinear enlargement as a SegFormer head has it, by ONNX Runtime and by ours.
+func BenchmarkResize(b *testing.B) {
+	for _, size := range []int{16, 32, 64} {
+		enlarge := func(g *graphs.Graph, v []*graphs.Value) *graphs.Value { return g.Resize(v[0], 128, 128, "linear") }
+		b.Run(fmt.Sprint("256at", size), func(b *testing.B) {
+			benchmark(b, [][]int{{2, 256, size, size}}, variant{name: "forward", build: enlarge}, variant{name: "forward-native", build: enlarge, native: true})
 		})
 	}
 }

@@ -47,12 +47,14 @@ type fusion struct {
 	able    []bool  // of a node: whether it may be part of a group
 	seen    []int   // by number of group: the last search that came there
 	search  int
-	moved   map[*Value]bool // what ONNX Runtime may move a Transpose through
+	known   map[*Value]bool // constants, and what depends on nothing else
+	moved   map[*Value]bool // see followLayouts
+	summed  map[*Value]bool // what an Add reads, see origin
 }
 
 // newFusion looks at the nodes, which are all needed.
 func (g *Graph) newFusion(nodes []*Node) *fusion {
-	f := &fusion{nodes: nodes, index: map[*Node]int{}, readers: map[*Value][]*Node{}, output: map[*Value]bool{}}
+	f := &fusion{nodes: nodes, index: map[*Node]int{}, readers: map[*Value][]*Node{}, output: map[*Value]bool{}, known: g.constant(), summed: map[*Value]bool{}}
 	for _, o := range g.outputs {
 		f.output[o.Value] = true
 	}
@@ -63,9 +65,12 @@ func (g *Graph) newFusion(nodes []*Node) *fusion {
 			if v != nil {
 				f.readers[v] = append(f.readers[v], n)
 			}
+			if n.op == "Add" {
+				f.summed[origin(v)] = true
+			}
 		}
 	}
-	f.followTransposes()
+	f.followLayouts()
 	return f
 }
 
@@ -102,14 +107,18 @@ func (f *fusion) takes(n *Node) bool {
 	return !f.moved[n.outputs[0]] && !f.fusedElsewhere(n)
 }
 
-// followTransposes finds the values that ONNX Runtime may compute before a Transpose of an operand
-// instead of after it: all that come of it but through operators that need an order of axes. Sums are
-// taken in another order then, so that these nodes are left to it, too.
-func (f *fusion) followTransposes() {
+// followLayouts finds the values that ONNX Runtime may compute in another layout: before a Transpose of
+// an operand instead of after it, or in blocks of channels, which it uses after convolutions with
+// constant weights. They are all that come of it but through operators that need an order of axes. Sums
+// are taken in another order then, so that these nodes are left to it, too.
+func (f *fusion) followLayouts() {
 	f.moved = map[*Value]bool{}
 	for _, n := range f.nodes {
-		if n.op != "Transpose" && (slices.Contains(fixedAxes, n.op) || !slices.ContainsFunc(n.inputs, func(v *Value) bool { return f.moved[v] })) {
-			continue
+		if begins := n.op == "Transpose" || n.op == "Conv" && f.known[n.inputs[1]]; !begins {
+			fixed := slices.Contains(fixedAxes, n.op) || n.op == "Reshape" && !keepsAxes(n)
+			if fixed || !slices.ContainsFunc(n.inputs, func(v *Value) bool { return f.moved[v] }) {
+				continue
+			}
 		}
 		for _, v := range n.outputs {
 			f.moved[v] = true
@@ -117,8 +126,22 @@ func (f *fusion) followTransposes() {
 	}
 }
 
-// fixedAxes are the operators that no Transpose is moved through.
-var fixedAxes = []string{"Conv", "ConvTranspose", "FusedMatMul", "Gather", "GatherElements", "Gelu", "Gemm", "LayerNormalization", "MatMul", "Reshape", "ScatterElements", "ScatterND"}
+// keepsAxes reports whether a Reshape moves axes of one element alone, which for ONNX Runtime is a
+// Transpose.
+func keepsAxes(n *Node) bool {
+	long := func(v *Value) (axes []int) {
+		for _, d := range v.shape {
+			if d != 1 {
+				axes = append(axes, d)
+			}
+		}
+		return axes
+	}
+	return slices.Equal(long(n.inputs[0]), long(n.outputs[0]))
+}
+
+// fixedAxes are the operators that no Transpose is moved through, but for most Reshapes.
+var fixedAxes = []string{"Conv", "ConvTranspose", "FusedMatMul", "Gather", "GatherElements", "Gelu", "Gemm", "LayerNormalization", "MatMul", "ScatterElements", "ScatterND"}
 
 // fusedElsewhere reports whether ONNX Runtime may make one operator of n and a neighbour: sums and
 // activations after convolutions and products, factors about products, what is multiplied by its
@@ -129,10 +152,10 @@ func (f *fusion) fusedElsewhere(n *Node) bool {
 		if v.node == nil {
 			continue
 		}
-		switch by := v.node.op; {
-		case (n.op == "Add" || n.op == "HardSigmoid") && slices.Contains(productOps, by),
-			factor && slices.Contains(productOps, scaled(v)),
-			n.op == "Mul" && (by == "Sigmoid" || by == "Div" && isOne(v.node.inputs[0])):
+		if from := origin(v).node; from != nil && slices.Contains(productOps, from.op) && (n.op == "Add" || n.op == "HardSigmoid" || factor) {
+			return true
+		}
+		if by := v.node.op; n.op == "Mul" && (by == "Sigmoid" || by == "Div" && isOne(v.node.inputs[0])) {
 			return true
 		}
 	}
@@ -151,19 +174,33 @@ func isFactor(n *Node) bool {
 
 func isOne(v *Value) bool { return v.data != nil && len(v.data.floats) == 1 && v.data.floats[0] == 1 }
 
-// scaled returns the operator of which v is the result but for constant factors.
-func scaled(v *Value) string {
-	for v.node != nil && isFactor(v.node) {
-		k := 0
-		if v.node.inputs[0].data != nil {
-			k = 1
+// origin returns what v is but for what ONNX Runtime may leave out, merge with it or move behind it:
+// operators that do nothing or move axes, and those with a constant of one element.
+func origin(v *Value) *Value {
+	for v.node != nil {
+		n, k := v.node, 0
+		switch n.op {
+		case "Identity", "Transpose":
+		case "Cast":
+			if n.inputs[0].dtype != v.dtype {
+				return v
+			}
+		case "Reshape":
+			if !keepsAxes(n) {
+				return v
+			}
+		case "Add", "Sub", "Mul", "Div":
+			single := func(v *Value) bool { return v.data != nil && v.shape.Size() == 1 }
+			if k = slices.IndexFunc(n.inputs, single); k < 0 {
+				return v
+			}
+			k = 1 - k
+		default:
+			return v
 		}
-		v = v.node.inputs[k]
+		v = n.inputs[k]
 	}
-	if v.node == nil {
-		return ""
-	}
-	return v.node.op
+	return v
 }
 
 // scales reports whether r is a product, or a constant factor before one.

@@ -1,6 +1,9 @@
 package graphs
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // Native operators. Some of ONNX's are slow in ONNX Runtime's CPU provider: the engine brings kernels
 // of our own for them, which give the same bits. Graphs know nothing of it until they are marshalled
@@ -26,21 +29,16 @@ func (g *Graph) MarshalNative() ([]byte, error) {
 	return g.marshal(Opset, func(nodes []*Node, live map[*Value]bool) []*Node {
 		f := g.newFusion(nodes)
 		nodes = f.fuse()
-		known, activated := g.constant(), activatedValues(nodes)
 		for i, n := range nodes {
 			switch n.op {
 			case "LayerNormalization":
 				nodes[i] = nativeNorm(n, live)
 			case "ScatterElements":
 				nodes[i] = nativeScatter(n)
-			case "Resize":
-				if n.Text("mode") == "linear" && !f.moved[n.inputs[0]] {
-					nodes[i] = nativeNode(n, "ResizeLinear", n.inputs[:1], n.inputs[0].shape[2], n.inputs[0].shape[3])
-				}
 			case "Conv":
-				if !activated[n.outputs[0]] && !known[n.inputs[1]] { // constant weights it lays out as it likes
-					nodes[i] = nativeConv(n)
-				}
+				nodes[i] = f.nativeConv(n)
+			case "Resize":
+				nodes[i] = f.nativeResize(n)
 			}
 		}
 		return nodes
@@ -81,56 +79,42 @@ func nativeScatter(n *Node) *Node {
 	return nativeNode(n, "ScatterLabels", n.inputs[1:], s[:axis].Size(), s[axis], s[axis+1:].Size())
 }
 
-// activatedValues are those that ONNX Runtime, where a convolution computes them, may compute together with
-// what is added to them or applied to them, and rounds otherwise then.
-func activatedValues(nodes []*Node) map[*Value]bool {
-	out := map[*Value]bool{}
-	for _, n := range nodes {
-		switch n.op {
-		case "Add", "Clip", "HardSigmoid", "LeakyRelu", "Max", "Min", "Relu", "Sigmoid", "Tanh":
-			for _, v := range n.inputs {
-				out[v] = true
-			}
-		}
-	}
-	return out
-}
-
-// mostTaps is how many taps the kernel takes.
-const mostTaps = 49
+// Limits of convolutions and enlargements that the kernels know, too.
+const (
+	mostTaps = 49 // 7×7
+	mostSide = 1 << 24
+)
 
 // nativeConv: height and width, the convolution's attributes. There is an operator for maps that each have
-// a kernel of their own, but where ONNX Runtime multiplies with the map itself, or cuts it into pieces of
-// which one would be a single element: it adds up in another order then.
-func nativeConv(n *Node) *Node {
+// a kernel of their own, but where ONNX Runtime adds up in another order: with weights that are constant,
+// which it lays out otherwise, with another map added to what comes out, or if a map is the matrix of its
+// product as it is (MlasConvPrepare).
+func (f *fusion) nativeConv(n *Node) *Node {
 	x, w, out, a := n.inputs[0].shape, n.inputs[1].shape, n.outputs[0].shape, convAttrs(n)
-	kernel, size := [2]int{w[2], w[3]}, out[2]*out[3]
-	count := w[2] * w[3]
-	if a.Group == 1 || a.Group != w[0] || w[1] != 1 || count == 1 || count > mostTaps || size%pieceOf(size, count) == 1 {
+	kernel, taps := [2]int{w[2], w[3]}, w[2]*w[3]
+	if a.Group == 1 || a.Group != w[0] || w[1] != 1 || taps == 1 || taps > mostTaps || n.inputs[0].dtype != Float32 {
 		return n
 	}
 	plain := a.Strides == [2]int{1, 1} && a.Dilations == [2]int{1, 1} && a.Pads == [4]int{}
-	if plain && (kernel[1] == x[3] || kernel == [2]int{x[2], 1}) {
+	if f.known[n.inputs[1]] || f.summed[n.outputs[0]] || plain && (kernel[1] == x[3] || kernel == [2]int{x[2], 1}) {
 		return n
 	}
-	return nativeNode(n, "DepthwiseConv", n.inputs, x[2], x[3], kernel[0], kernel[1],
-		a.Strides[0], a.Strides[1], a.Dilations[0], a.Dilations[1], a.Pads[0], a.Pads[1])
+	sizes := []int{x[2], x[3], kernel[0], kernel[1], a.Strides[0], a.Strides[1], a.Dilations[0], a.Dilations[1], a.Pads[0], a.Pads[1]}
+	reach := (out[2]*a.Strides[0] + kernel[0]*a.Dilations[0]) * (out[3]*a.Strides[1] + kernel[1]*a.Dilations[1])
+	if slices.Min(sizes) < 0 || max(slices.Max(sizes), reach) > mostSide {
+		return n
+	}
+	return nativeNode(n, "DepthwiseConv", n.inputs, sizes...)
 }
 
-// pieceOf returns how many elements of a map ONNX Runtime computes at once with that many taps
-// (MlasConvOperation).
-func pieceOf(size, taps int) int {
-	piece, products := 128, 128
-	if size >= taps {
-		for products/2 >= taps {
-			piece, products = 2*piece, products/2
-		}
-		return piece
+// nativeResize: height and width. There is an operator for bilinear sampling, but where ONNX Runtime may
+// compute it in another layout, by which it rounds otherwise.
+func (f *fusion) nativeResize(n *Node) *Node {
+	x, s := n.inputs[0], n.outputs[0].shape
+	if n.Text("mode") != "linear" || f.moved[x] || x.dtype != Float32 || max(x.shape[2], x.shape[3], s[2], s[3]) > mostSide {
+		return n
 	}
-	for piece > 16 && piece/2 >= size {
-		piece /= 2
-	}
-	return piece
+	return nativeNode(n, "ResizeLinear", n.inputs[:1], x.shape[2], x.shape[3])
 }
 
 // shapesOf lists the shapes of values, each after its rank.

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	ort "github.com/yalue/onnxruntime_go"
+	"golang.org/x/sys/cpu"
 )
 
 // nativeDomain is the graphs package's NativeDomain: operators whose kernels for the CPU are part of
@@ -14,7 +15,7 @@ const nativeDomain = "t2sda"
 // AVX. That they give ONNX Runtime's bits rests on its kernels there, which make two roundings of a
 // product and a sum; elsewhere they may make one, or add up in another order.
 func (e *Engine) Native() bool {
-	return !e.HasOwnMemory() && !e.options.Stock && hasAVX()
+	return !e.HasOwnMemory() && !e.options.Stock && cpu.X86.HasAVX
 }
 
 // addNative lets sessions of those options have the operators.

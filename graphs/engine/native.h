@@ -132,8 +132,16 @@ static inline void *native_result(const t2sda_api *api, void *context, size_t k,
   return status ? status : api->GetTensorMutableData(value, (void **)out);
 }
 
-// native_group is how many maps of that size make a part of a run.
-static inline int64_t native_group(int64_t size) { return size < 32768 ? 32768 / size : 1; }
+// The most elements along an axis that is sampled: float32 counts that far. And of a padded map, of which
+// each thread has one.
+enum { NATIVE_MOST = 1 << 24 };
+
+// native_group is how many maps of that size make a part of a run: as many as keep a thread busy for some
+// microseconds.
+static inline int64_t native_group(int64_t size) {
+  enum { ENOUGH = 32768 };
+  return size < ENOUGH ? ENOUGH / size : 1;
+}
 
 // native_share gives the session's threads the parts of a run.
 static inline void *native_share(const t2sda_api *api, void *context, t2sda_part *f, size_t parts, void *run) {

@@ -3,7 +3,7 @@
 // DepthwiseConv: a convolution of every channel with a kernel of its own. ONNX Runtime copies each map
 // once per tap and multiplies a row with that matrix. Its order of sums is kept (MLAS, the kernel of one row):
 // products of four taps are added up, then what came before them; the rest by two and one.
-enum { MOST_TAPS = 49 };
+enum { MOST_TAPS = 49 }; // 7×7
 
 typedef struct {
   const t2sda_api *api;
@@ -117,23 +117,24 @@ static void destroy(void *kernel) { free(kernel); }
 // horizontal; and the shape of the result.
 static int parse(void *kernel, const t2sda_api *api, native_lists *l) {
   conv *g = kernel;
-  const int64_t *s = l->of[SIZES], most = 1 << 24;
+  const int64_t *s = l->of[SIZES];
   g->api = api;
   if (l->n[SIZES] != 10 || native_shapes(l->of[RESULTS], l->n[RESULTS], &g->result, 1) != 1 || g->result.rank != 4) return 0;
   for (int k = 0; k < 10; k++)
-    if (s[k] < (k < 8 ? 1 : 0) || s[k] > most) return 0;
+    if (s[k] < (k < 8 ? 1 : 0) || s[k] > NATIVE_MOST) return 0;
   g->height = s[0], g->width = s[1];
   memcpy(g->kernel, s + 2, sizeof g->kernel);
   memcpy(g->stride, s + 4, sizeof g->stride);
   memcpy(g->dilation, s + 6, sizeof g->dilation);
   memcpy(g->before, s + 8, sizeof g->before);
   g->channels = g->result.dims[1], g->rows = g->result.dims[2], g->columns = g->result.dims[3];
-  if (g->kernel[0] * g->kernel[1] > MOST_TAPS || g->rows > most || g->columns > most) return 0;
+  if (g->kernel[0] * g->kernel[1] > MOST_TAPS || g->rows > NATIVE_MOST || g->columns > NATIVE_MOST) return 0;
   g->taps = (int)(g->kernel[0] * g->kernel[1]);
   g->padded = (g->rows - 1) * g->stride[0] + (g->kernel[0] - 1) * g->dilation[0] + 1;
   g->phase = g->columns + (g->kernel[1] - 1) * g->dilation[1] / g->stride[1];
-  if (g->padded > most || g->phase > most || g->padded * g->phase > INT64_C(1) << 40) return 0;
+  if (g->phase > NATIVE_MOST) return 0;
   g->line = g->phase * g->stride[1];
+  if (g->padded > NATIVE_MOST / g->line) return 0;
   for (int k = 0; k < g->taps; k++) {
     const int64_t column = k % g->kernel[1] * g->dilation[1];
     g->offset[k] = k / g->kernel[1] * g->dilation[0] * g->line + column % g->stride[1] * g->phase + column / g->stride[1];

@@ -92,9 +92,7 @@ static void between(resize *g, int64_t at, int64_t size, int64_t n) {
   for (int64_t i = 0; i < n; i++, at++) {
     float place = scale == 1 ? (float)i : ((float)i + 0.5f) / scale - 0.5f;
     place = fmaxf(0, fminf(place, (float)(size - 1)));
-    int32_t first = (int32_t)place;
-    if (first > size - 1) first = (int32_t)(size - 1);
-    const int32_t second = first + 1 < size ? first + 1 : (int32_t)(size - 1);
+    const int32_t first = (int32_t)place, second = first + 1 < size ? first + 1 : first;
     g->first[at] = first;
     g->second[at] = second;
     g->from_first[at] = first == second ? 0.5f : fabsf(place - (float)first);
@@ -105,12 +103,12 @@ static void between(resize *g, int64_t at, int64_t size, int64_t n) {
 // parse takes height and width of the input, and the shape of the result.
 static int parse(void *kernel, const t2sda_api *api, native_lists *l) {
   resize *g = kernel;
-  const int64_t most = 1 << 24;
   g->api = api;
   if (l->n[SIZES] != 2 || native_shapes(l->of[RESULTS], l->n[RESULTS], &g->result, 1) != 1 || g->result.rank != 4) return 0;
   g->height = l->of[SIZES][0], g->width = l->of[SIZES][1];
   g->rows = g->result.dims[2], g->columns = g->result.dims[3];
-  if (g->height < 1 || g->width < 1 || g->height > most || g->width > most || g->rows > most || g->columns > most) return 0;
+  if (g->height < 1 || g->width < 1 || g->height > NATIVE_MOST || g->width > NATIVE_MOST) return 0;
+  if (g->rows > NATIVE_MOST || g->columns > NATIVE_MOST) return 0;
   const size_t n = g->rows + g->columns;
   g->first = malloc(n * sizeof *g->first);
   g->second = malloc(n * sizeof *g->second);

@@ -47,14 +47,6 @@ static void *api_node(const t2sda_api *a, const void *const *nodes, size_t i, co
 	void *status = a->EpAssignedNode_GetName(nodes[i], name);
 	return status ? status : a->EpAssignedNode_GetOperatorType(nodes[i], op);
 }
-// api_avx reports whether the processor is an x86-64 with AVX.
-static int api_avx(void) {
-#if defined(__x86_64__)
-	return __builtin_cpu_supports("avx") != 0;
-#else
-	return 0;
-#endif
-}
 // api_domain makes the domain of our operators.
 static void *api_domain(const t2sda_api *a, const char *name, void **out) {
 	const t2sda_op *const ops[] = {t2sda_elementwise(), t2sda_layer_norm(), t2sda_scatter_labels(), t2sda_depthwise_conv(), t2sda_resize_linear()};
@@ -74,8 +66,6 @@ import (
 	"fmt"
 	"unsafe"
 )
-
-func hasAVX() bool { return C.api_avx() != 0 }
 
 // api is ONNX Runtime's C API, of the library that onnxruntime_go has loaded.
 type api struct {
