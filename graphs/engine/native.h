@@ -156,9 +156,30 @@ static inline int native_float32(const t2sda_op *op, size_t index) { return 1; }
 static inline int native_required(const t2sda_op *op, size_t index) { return 0; }
 static inline int native_memory(const t2sda_op *op, size_t index) { return 0; }
 
-// NATIVE_OP is what the functions of the same names in every file are to an operator.
-#define NATIVE_OP                                                                                       \
-  .version = T2SDA_API_VERSION, .GetName = name, .GetExecutionProviderType = native_provider,           \
-  .GetInputMemoryType = native_memory, .CreateKernelV2 = create, .KernelComputeV2 = compute, .KernelDestroy = destroy
+// NATIVE_OPERATOR defines an operator: the function that returns it, the type of its kernels, how many
+// lists of attributes they are made of, its name and what those have to fit, how many operands and
+// results it has, and what it answers itself. parse, destroy and compute are the file's.
+#define NATIVE_OPERATOR(function, type, lists, label, fit, operands, results, ...)                     \
+  static void *create(const t2sda_op *op, const t2sda_api *api, const void *info, void **kernel) {     \
+    return native_create(api, info, sizeof(type), lists, parse, destroy, label ": its attributes fit no " fit, kernel); \
+  }                                                                                                    \
+  static const char *op_name(const t2sda_op *op) { return label; }                                     \
+  static size_t op_operands(const t2sda_op *op) { return operands; }                                   \
+  static size_t op_results(const t2sda_op *op) { return results; }                                     \
+  const t2sda_op *function(void) {                                                                     \
+    static const t2sda_op op = {                                                                       \
+        .version = T2SDA_API_VERSION,                                                                  \
+        .GetName = op_name,                                                                            \
+        .GetExecutionProviderType = native_provider,                                                   \
+        .GetInputTypeCount = op_operands,                                                              \
+        .GetOutputType = native_float32,                                                               \
+        .GetOutputTypeCount = op_results,                                                              \
+        .GetInputMemoryType = native_memory,                                                           \
+        .CreateKernelV2 = create,                                                                      \
+        .KernelComputeV2 = compute,                                                                    \
+        .KernelDestroy = destroy,                                                                      \
+        __VA_ARGS__};                                                                                  \
+    return &op;                                                                                        \
+  }
 
 #endif

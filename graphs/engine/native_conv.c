@@ -143,24 +143,7 @@ static int parse(void *kernel, const t2sda_api *api, native_lists *l) {
   return 1;
 }
 
-static void *create(const t2sda_op *op, const t2sda_api *api, const void *info, void **kernel) {
-  return native_create(api, info, sizeof(conv), FEW_LISTS, parse, destroy, "DepthwiseConv: its attributes fit no convolution", kernel);
-}
-
-static const char *name(const t2sda_op *op) { return "DepthwiseConv"; }
-static size_t one(const t2sda_op *op) { return 1; }
-static size_t three(const t2sda_op *op) { return 3; }
 static int bias_optional(const t2sda_op *op, size_t index) { return index == 2; }
 
-const t2sda_op *t2sda_depthwise_conv(void) {
-  static const t2sda_op op = {
-      NATIVE_OP,
-      .GetInputType = native_float32,
-      .GetInputTypeCount = three,
-      .GetOutputType = native_float32,
-      .GetOutputTypeCount = one,
-      .GetInputCharacteristic = bias_optional,
-      .GetOutputCharacteristic = native_required,
-  };
-  return &op;
-}
+NATIVE_OPERATOR(t2sda_depthwise_conv, conv, FEW_LISTS, "DepthwiseConv", "convolution", 3, 1, .GetInputType = native_float32,
+                .GetInputCharacteristic = bias_optional, .GetOutputCharacteristic = native_required)

@@ -241,10 +241,6 @@ static int parse(void *kernel, const t2sda_api *api, native_lists *l) {
   return 1;
 }
 
-static void *create(const t2sda_op *op, const t2sda_api *api, const void *info, void **kernel) {
-  return native_create(api, info, sizeof(group), ALL_LISTS, parse, destroy, "Elementwise: its attributes fit no group of operators", kernel);
-}
-
 // ONNX Runtime may give the first result the memory of the first operand: the last instruction
 // writes that result, and an instruction reads before it writes.
 static size_t may_inplace(int **operands, int **results) {
@@ -254,28 +250,13 @@ static size_t may_inplace(int **operands, int **results) {
 }
 static void release_inplace(int *operands, int *results) {}
 
-static const char *name(const t2sda_op *op) { return "Elementwise"; }
-static size_t one(const t2sda_op *op) { return 1; }
 static int variadic(const t2sda_op *op, size_t index) { return 2; }
 static int at_least_none(const t2sda_op *op) { return 0; }
 static int at_least_one(const t2sda_op *op) { return 1; }
 static int of_one_type(const t2sda_op *op) { return 1; }
 
-const t2sda_op *t2sda_elementwise(void) {
-  static const t2sda_op op = {
-      NATIVE_OP,
-      .GetInputType = native_float32,
-      .GetInputTypeCount = one,
-      .GetOutputType = native_float32,
-      .GetOutputTypeCount = one,
-      .GetInputCharacteristic = variadic,
-      .GetOutputCharacteristic = variadic,
-      .GetVariadicInputMinArity = at_least_none,
-      .GetVariadicInputHomogeneity = of_one_type,
-      .GetVariadicOutputMinArity = at_least_one,
-      .GetVariadicOutputHomogeneity = of_one_type,
-      .GetMayInplace = may_inplace,
-      .ReleaseMayInplace = release_inplace,
-  };
-  return &op;
-}
+NATIVE_OPERATOR(t2sda_elementwise, group, ALL_LISTS, "Elementwise", "group of operators", 1, 1, .GetInputType = native_float32,
+                .GetInputCharacteristic = variadic, .GetOutputCharacteristic = variadic,
+                .GetVariadicInputMinArity = at_least_none, .GetVariadicInputHomogeneity = of_one_type,
+                .GetVariadicOutputMinArity = at_least_one, .GetVariadicOutputHomogeneity = of_one_type,
+                .GetMayInplace = may_inplace, .ReleaseMayInplace = release_inplace)

@@ -85,22 +85,4 @@ static int parse(void *kernel, const t2sda_api *api, native_lists *l) {
          g->result[1].size == g->rows && g->result[2].size == g->rows;
 }
 
-static void *create(const t2sda_op *op, const t2sda_api *api, const void *info, void **kernel) {
-  return native_create(api, info, sizeof(norm), FEW_LISTS, parse, destroy, "LayerNormalization: its attributes fit no rows", kernel);
-}
-
-static const char *name(const t2sda_op *op) { return "LayerNormalization"; }
-static size_t three(const t2sda_op *op) { return 3; }
-
-const t2sda_op *t2sda_layer_norm(void) {
-  static const t2sda_op op = {
-      NATIVE_OP,
-      .GetInputType = native_float32,
-      .GetInputTypeCount = three,
-      .GetOutputType = native_float32,
-      .GetOutputTypeCount = three,
-      .GetInputCharacteristic = native_required,
-      .GetOutputCharacteristic = native_required,
-  };
-  return &op;
-}
+NATIVE_OPERATOR(t2sda_layer_norm, norm, FEW_LISTS, "LayerNormalization", "rows", 3, 3, .GetInputType = native_float32, .GetInputCharacteristic = native_required, .GetOutputCharacteristic = native_required)

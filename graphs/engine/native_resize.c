@@ -121,22 +121,4 @@ static int parse(void *kernel, const t2sda_api *api, native_lists *l) {
   return 1;
 }
 
-static void *create(const t2sda_op *op, const t2sda_api *api, const void *info, void **kernel) {
-  return native_create(api, info, sizeof(resize), FEW_LISTS, parse, destroy, "ResizeLinear: its attributes fit no maps", kernel);
-}
-
-static const char *name(const t2sda_op *op) { return "ResizeLinear"; }
-static size_t one(const t2sda_op *op) { return 1; }
-
-const t2sda_op *t2sda_resize_linear(void) {
-  static const t2sda_op op = {
-      NATIVE_OP,
-      .GetInputType = native_float32,
-      .GetInputTypeCount = one,
-      .GetOutputType = native_float32,
-      .GetOutputTypeCount = one,
-      .GetInputCharacteristic = native_required,
-      .GetOutputCharacteristic = native_required,
-  };
-  return &op;
-}
+NATIVE_OPERATOR(t2sda_resize_linear, resize, FEW_LISTS, "ResizeLinear", "maps", 1, 1, .GetInputType = native_float32, .GetInputCharacteristic = native_required, .GetOutputCharacteristic = native_required)

@@ -57,24 +57,6 @@ static int parse(void *kernel, const t2sda_api *api, native_lists *l) {
   return native_product(l->of[SIZES], 3) == g->result.size;
 }
 
-static void *create(const t2sda_op *op, const t2sda_api *api, const void *info, void **kernel) {
-  return native_create(api, info, sizeof(scatter), FEW_LISTS, parse, destroy, "ScatterLabels: its attributes fit no axis of classes", kernel);
-}
-
-static const char *name(const t2sda_op *op) { return "ScatterLabels"; }
 static int types(const t2sda_op *op, size_t index) { return index == 0 ? 7 : 1; } // int64, float
-static size_t one(const t2sda_op *op) { return 1; }
-static size_t two(const t2sda_op *op) { return 2; }
 
-const t2sda_op *t2sda_scatter_labels(void) {
-  static const t2sda_op op = {
-      NATIVE_OP,
-      .GetInputType = types,
-      .GetInputTypeCount = two,
-      .GetOutputType = native_float32,
-      .GetOutputTypeCount = one,
-      .GetInputCharacteristic = native_required,
-      .GetOutputCharacteristic = native_required,
-  };
-  return &op;
-}
+NATIVE_OPERATOR(t2sda_scatter_labels, scatter, FEW_LISTS, "ScatterLabels", "axis of classes", 2, 1, .GetInputType = types, .GetInputCharacteristic = native_required, .GetOutputCharacteristic = native_required)
