@@ -20,7 +20,7 @@ func onCPU(t *testing.T, threads int) *engine.Engine {
 	t.Helper()
 	e := enginetest.Open(t, engine.Options{Device: "cpu", IntraOpThreads: threads})
 	if !e.Native() {
-		t.Skip("kernels of our own are for x86-64 with AVX")
+		t.Skip("kernels of our own are for x86-64 with AVX2")
 	}
 	return e
 }

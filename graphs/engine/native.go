@@ -12,10 +12,10 @@ import (
 const nativeDomain = "t2sda"
 
 // Native reports whether sessions may have operators of our own: on the CPU, if it is an x86-64 with
-// AVX. That they give ONNX Runtime's bits rests on its kernels there, which make two roundings of a
+// AVX2. That they give ONNX Runtime's bits rests on its kernels there, which make two roundings of a
 // product and a sum; elsewhere they may make one, or add up in another order.
 func (e *Engine) Native() bool {
-	return !e.HasOwnMemory() && !e.options.Stock && cpu.X86.HasAVX
+	return !e.HasOwnMemory() && !e.options.Stock && cpu.X86.HasAVX2
 }
 
 // addNative lets sessions of those options have the operators.

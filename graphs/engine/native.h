@@ -28,25 +28,18 @@ const t2sda_op *t2sda_resize_linear(void);
 
 #define ALWAYS static inline __attribute__((always_inline))
 
-// NATIVE_TASK makes f_task(), which returns f(data, number) compiled for the widest vectors that
-// the processor has.
+// NATIVE_TASK makes f_task(data, number), which is f compiled for AVX2: without that there are no operators
+// of ours (Engine.Native). AVX-512 brings nothing on top of it: memory is the limit.
 #if defined(__x86_64__)
-#define NATIVE_TASK(f, type)                                                                           \
-  static void f##_any(void *data, size_t number) { f((type)data, (int64_t)number); }                   \
-  __attribute__((target("avx2"))) static void f##_avx2(void *data, size_t number) { f((type)data, (int64_t)number); } \
-  __attribute__((target("avx512f"))) static void f##_avx512(void *data, size_t number) { f((type)data, (int64_t)number); } \
-  static t2sda_part *f##_task(void) {                                                                  \
-    if (__builtin_cpu_supports("avx512f")) return f##_avx512;                                          \
-    return __builtin_cpu_supports("avx2") ? f##_avx2 : f##_any;                                        \
-  }
+#define NATIVE_AVX2 __attribute__((target("avx2")))
 #else
-#define NATIVE_TASK(f, type)                                                          \
-  static void f##_any(void *data, size_t number) { f((type)data, (int64_t)number); }  \
-  static t2sda_part *f##_task(void) { return f##_any; }
+#define NATIVE_AVX2
 #endif
+#define NATIVE_TASK(f, type) \
+  NATIVE_AVX2 static void f##_task(void *data, size_t number) { f((type)data, (int64_t)number); }
 
-// One vector of the widest kind there is; the compiler makes several of narrower ones. Memory of
-// tensors is aligned to floats only.
+// The compiler makes two vectors of the processor's of one of these. Memory of tensors is aligned to
+// floats only.
 enum { LANES = 16 };
 typedef float vector __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 

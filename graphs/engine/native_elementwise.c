@@ -175,7 +175,7 @@ static void *compute(void *kernel, void *context) {
   for (int k = 0; k < g->operands && !status; k++) status = native_operand(api, context, k, (const void **)&r.operand[k]);
   for (int k = 0; k < g->results && !status; k++) status = native_result(api, context, k, g->result + k, &r.result[k]);
   if (status) return status;
-  return native_share(api, context, chunk_task(), (g->space + CHUNK - 1) / CHUNK, &r);
+  return native_share(api, context, chunk_task, (g->space + CHUNK - 1) / CHUNK, &r);
 }
 
 static void destroy(void *kernel) {

@@ -67,7 +67,7 @@ static void *compute(void *kernel, void *context) {
   void *status = NULL;
   for (int k = 0; k < 3 && !status; k++) status = native_operand(g->api, context, k, (const void **)operands[k]);
   for (int k = 0; k < 3 && !status; k++) status = native_result(g->api, context, k, g->result + k, results[k]);
-  return status ? status : native_share(g->api, context, part_task(), (g->rows + PART - 1) / PART, &u);
+  return status ? status : native_share(g->api, context, part_task, (g->rows + PART - 1) / PART, &u);
 }
 
 static void destroy(void *kernel) { free(kernel); }

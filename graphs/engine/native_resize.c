@@ -72,7 +72,7 @@ static void *compute(void *kernel, void *context) {
   run u = {.resize = g};
   void *status = native_operand(g->api, context, 0, (const void **)&u.x);
   if (!status) status = native_result(g->api, context, 0, &g->result, &u.y);
-  if (!status) status = native_share(g->api, context, part_task(), (maps + g->group - 1) / g->group, &u);
+  if (!status) status = native_share(g->api, context, part_task, (maps + g->group - 1) / g->group, &u);
   if (!status && u.failed) status = g->api->CreateStatus(1, "out of memory");
   return status;
 }

@@ -39,7 +39,7 @@ static void *compute(void *kernel, void *context) {
   void *status = native_operand(g->api, context, 0, (const void **)&u.labels);
   if (!status) status = native_operand(g->api, context, 1, (const void **)&u.values);
   if (!status) status = native_result(g->api, context, 0, &g->result, &u.y);
-  if (!status) status = native_share(g->api, context, part_task(), g->outer * g->classes, &u);
+  if (!status) status = native_share(g->api, context, part_task, g->outer * g->classes, &u);
   if (!status && u.bad) status = g->api->CreateStatus(2, "ScatterLabels: an index is out of range");
   return status;
 }

@@ -15,7 +15,7 @@ func TestNativeAttributes(t *testing.T) {
 	const floatType, int64Type = 1, 7
 	e := open(t, Options{Device: "cpu", IntraOpThreads: 1})
 	if !e.Native() {
-		t.Skip("kernels of our own are for x86-64 with AVX")
+		t.Skip("kernels of our own are for x86-64 with AVX2")
 	}
 	sum := map[string][]int{ // y = x + b for x [2,3] and b [3], whose strip is filled
 		"sizes": {6, 1}, "operands": {1, 6, 1, 2, 2, 3, 0, 1}, "results": {2, 2, 3}, "once": {}, "code": {6, 0, 2, 2, 0, 3, 1, 0},
