@@ -140,7 +140,7 @@ func keepsAxes(n *Node) bool {
 	return slices.Equal(long(n.inputs[0]), long(n.outputs[0]))
 }
 
-// fixedAxes are the operators that no Transpose is moved through, but for most Reshapes.
+// fixedAxes are the operators that no Transpose is moved through. Most Reshapes are, too, see keepsAxes.
 var fixedAxes = []string{"Conv", "ConvTranspose", "FusedMatMul", "Gather", "GatherElements", "Gelu", "Gemm", "LayerNormalization", "MatMul", "ScatterElements", "ScatterND"}
 
 // fusedElsewhere reports whether ONNX Runtime may make one operator of n and a neighbour: sums and
@@ -169,8 +169,11 @@ func (f *fusion) fusedElsewhere(n *Node) bool {
 
 // isFactor reports whether n multiplies by a constant, or divides by it.
 func isFactor(n *Node) bool {
-	return (n.op == "Mul" || n.op == "Div") && slices.ContainsFunc(n.inputs, func(v *Value) bool { return v.data != nil && v.shape.Size() == 1 })
+	return (n.op == "Mul" || n.op == "Div") && slices.ContainsFunc(n.inputs, isSingle)
 }
+
+// isSingle reports whether v is a constant of one element.
+func isSingle(v *Value) bool { return v.data != nil && v.shape.Size() == 1 }
 
 func isOne(v *Value) bool { return v.data != nil && len(v.data.floats) == 1 && v.data.floats[0] == 1 }
 
@@ -190,8 +193,7 @@ func origin(v *Value) *Value {
 				return v
 			}
 		case "Add", "Sub", "Mul", "Div":
-			single := func(v *Value) bool { return v.data != nil && v.shape.Size() == 1 }
-			if k = slices.IndexFunc(n.inputs, single); k < 0 {
+			if k = slices.IndexFunc(n.inputs, isSingle); k < 0 {
 				return v
 			}
 			k = 1 - k

@@ -81,8 +81,8 @@ func nativeScatter(n *Node) *Node {
 
 // Limits of convolutions and enlargements that the kernels know, too.
 const (
-	mostTaps = 49 // 7×7
-	mostSide = 1 << 24
+	mostTaps     = 49      // 7×7
+	mostElements = 1 << 24 // along an axis, and of a padded map
 )
 
 // nativeConv: height and width, the convolution's attributes. There is an operator for maps that each have
@@ -101,7 +101,7 @@ func (f *fusion) nativeConv(n *Node) *Node {
 	}
 	sizes := []int{x[2], x[3], kernel[0], kernel[1], a.Strides[0], a.Strides[1], a.Dilations[0], a.Dilations[1], a.Pads[0], a.Pads[1]}
 	reach := (out[2]*a.Strides[0] + kernel[0]*a.Dilations[0]) * (out[3]*a.Strides[1] + kernel[1]*a.Dilations[1])
-	if slices.Min(sizes) < 0 || max(slices.Max(sizes), reach) > mostSide {
+	if slices.Min(sizes) < 0 || max(slices.Max(sizes), reach) > mostElements {
 		return n
 	}
 	return nativeNode(n, "DepthwiseConv", n.inputs, sizes...)
@@ -111,7 +111,7 @@ func (f *fusion) nativeConv(n *Node) *Node {
 // compute it in another layout, by which it rounds otherwise.
 func (f *fusion) nativeResize(n *Node) *Node {
 	x, s := n.inputs[0], n.outputs[0].shape
-	if n.Text("mode") != "linear" || f.moved[x] || x.dtype != Float32 || max(x.shape[2], x.shape[3], s[2], s[3]) > mostSide {
+	if n.Text("mode") != "linear" || f.moved[x] || x.dtype != Float32 || max(x.shape[2], x.shape[3], s[2], s[3]) > mostElements {
 		return n
 	}
 	return nativeNode(n, "ResizeLinear", n.inputs[:1], x.shape[2], x.shape[3])

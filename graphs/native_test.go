@@ -125,7 +125,7 @@ func TestNativeCases(t *testing.T) {
 func TestNativeGroups(t *testing.T) {
 	e := onCPU(t, 2)
 	ours := 0
-	for seed := range 100 {
+	for seed := range 200 {
 		r := rng.New(uint64(seed), 0, "groups")
 		g, err := graphs.Build(fmt.Sprint("groups ", seed), func(g *graphs.Graph) { randomGroups(g, r) })
 		if err != nil {
@@ -134,7 +134,7 @@ func TestNativeGroups(t *testing.T) {
 		_, n := runBoth(t, e, g, draw(g, r))
 		ours += n
 	}
-	if ours < 60 {
+	if ours < 100 {
 		t.Errorf("only %d nodes are ours", ours)
 	}
 }

@@ -129,18 +129,35 @@ static inline void *native_result(const t2sda_api *api, void *context, size_t k,
 // each thread has one.
 enum { NATIVE_MOST = 1 << 24 };
 
-// native_group is how many maps of that size make a part of a run: as many as keep a thread busy for some
-// microseconds.
-static inline int64_t native_group(int64_t size) {
-  enum { ENOUGH = 32768 };
-  return size < ENOUGH ? ENOUGH / size : 1;
-}
-
 // native_share gives the session's threads the parts of a run.
 static inline void *native_share(const t2sda_api *api, void *context, t2sda_part *f, size_t parts, void *run) {
   if (parts > 1) return api->KernelContext_ParallelFor(context, f, parts, 0, run);
   f(run, 0);
   return NULL;
+}
+
+// The maps of a result [N,C,H,W]: how many, and how many make a part of a run, as many as keep a thread
+// busy for some microseconds.
+typedef struct {
+  int64_t count, group;
+} native_maps;
+
+static inline native_maps native_maps_of(const native_shape *s) {
+  enum { ENOUGH = 32768 };
+  const int64_t size = s->dims[2] * s->dims[3];
+  return (native_maps){s->dims[0] * s->dims[1], size < ENOUGH ? ENOUGH / size : 1};
+}
+
+// native_end is the map after the last one of a part.
+static inline int64_t native_end(const native_maps *m, int64_t part) {
+  const int64_t end = (part + 1) * m->group;
+  return end < m->count ? end : m->count;
+}
+
+// native_share_maps is native_share for parts that may set failed where there is no memory for them.
+static inline void *native_share_maps(const t2sda_api *api, void *context, t2sda_part *f, const native_maps *m, void *run, const int *failed) {
+  void *status = native_share(api, context, f, (m->count + m->group - 1) / m->group, run);
+  return !status && *failed ? api->CreateStatus(1, "out of memory") : status;
 }
 
 // What the operators answer alike.

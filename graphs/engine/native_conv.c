@@ -15,10 +15,10 @@ typedef struct {
   int64_t channels, height, width, rows, columns; // of the input; of the results
   int64_t kernel[2], stride[2], dilation[2], before[2];
   int64_t padded, phase, line; // rows of a padded map; elements of a phase of a row, and of a row
-  int64_t group;               // maps to a part
   int taps;
   int64_t offset[MOST_TAPS]; // of a tap in the padded map
   native_shape result;
+  native_maps maps;
 } conv;
 
 typedef struct {
@@ -79,14 +79,12 @@ ALWAYS void map(const conv *g, const float *x, const float *weights, const float
 
 ALWAYS void part(run *u, int64_t number) {
   const conv *g = u->conv;
-  const int64_t size = g->result.size / (g->rows * g->columns); // maps
-  const int64_t end = (number + 1) * g->group < size ? (number + 1) * g->group : size;
   float *padded = calloc(g->padded * g->line + WIDTH, sizeof *padded); // a last vector reads beyond
   if (!padded) {
     __atomic_store_n(&u->failed, 1, __ATOMIC_RELAXED);
     return;
   }
-  for (int64_t m = number * g->group; m < end; m++) {
+  for (int64_t m = number * g->maps.group; m < native_end(&g->maps, number); m++) {
     const int64_t c = m % g->channels;
     const float *w = u->w + c * g->taps, *bias = u->bias ? u->bias + c : NULL;
     float *y = u->y + m * g->rows * g->columns;
@@ -110,10 +108,7 @@ static void *compute(void *kernel, void *context) {
   if (!status) status = native_operand(g->api, context, 1, (const void **)&u.w);
   if (!status && operands > 2) status = native_operand(g->api, context, 2, (const void **)&u.bias);
   if (!status) status = native_result(g->api, context, 0, &g->result, &u.y);
-  const int64_t maps = g->result.size / (g->rows * g->columns);
-  if (!status) status = native_share(g->api, context, part_task, (maps + g->group - 1) / g->group, &u);
-  if (!status && u.failed) status = g->api->CreateStatus(1, "out of memory");
-  return status;
+  return status ? status : native_share_maps(g->api, context, part_task, &g->maps, &u, &u.failed);
 }
 
 static void destroy(void *kernel) { free(kernel); }
@@ -144,7 +139,7 @@ static int parse(void *kernel, const t2sda_api *api, native_lists *l) {
     const int64_t column = k % g->kernel[1] * g->dilation[1];
     g->offset[k] = k / g->kernel[1] * g->dilation[0] * g->line + column % g->stride[1] * g->phase + column / g->stride[1];
   }
-  g->group = native_group(g->rows * g->columns);
+  g->maps = native_maps_of(&g->result);
   return 1;
 }
 

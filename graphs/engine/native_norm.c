@@ -85,4 +85,5 @@ static int parse(void *kernel, const t2sda_api *api, native_lists *l) {
          g->result[1].size == g->rows && g->result[2].size == g->rows;
 }
 
-NATIVE_OPERATOR(t2sda_layer_norm, norm, FEW_LISTS, "LayerNormalization", "rows", 3, 3, .GetInputType = native_float32, .GetInputCharacteristic = native_required, .GetOutputCharacteristic = native_required)
+NATIVE_OPERATOR(t2sda_layer_norm, norm, FEW_LISTS, "LayerNormalization", "rows", 3, 3,
+                .GetInputType = native_float32, .GetInputCharacteristic = native_required, .GetOutputCharacteristic = native_required)

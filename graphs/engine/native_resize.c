@@ -8,12 +8,12 @@
 typedef struct {
   const t2sda_api *api;
   int64_t height, width, rows, columns; // of the input; of the result
-  int64_t group;                        // maps to a part
   // Of a row, then of a column of the result: the two of the input that it lies between, and how far it
   // is from each.
   int32_t *first, *second;
   float *from_first, *from_second;
   native_shape result;
+  native_maps maps;
 } resize;
 
 typedef struct {
@@ -53,14 +53,13 @@ ALWAYS void map(const resize *g, const float *x, float *y, float *scratch) {
 
 ALWAYS void part(run *u, int64_t number) {
   const resize *g = u->resize;
-  const int64_t from = g->height * g->width, to = g->rows * g->columns, maps = g->result.size / to;
-  const int64_t end = (number + 1) * g->group < maps ? (number + 1) * g->group : maps;
+  const int64_t from = g->height * g->width, to = g->rows * g->columns;
   float *scratch = malloc(4 * g->columns * sizeof *scratch);
   if (!scratch) {
     __atomic_store_n(&u->failed, 1, __ATOMIC_RELAXED);
     return;
   }
-  for (int64_t m = number * g->group; m < end; m++) map(g, u->x + m * from, u->y + m * to, scratch);
+  for (int64_t m = number * g->maps.group; m < native_end(&g->maps, number); m++) map(g, u->x + m * from, u->y + m * to, scratch);
   free(scratch);
 }
 
@@ -68,13 +67,10 @@ NATIVE_TASK(part, run *)
 
 static void *compute(void *kernel, void *context) {
   const resize *g = kernel;
-  const int64_t maps = g->result.size / (g->rows * g->columns);
   run u = {.resize = g};
   void *status = native_operand(g->api, context, 0, (const void **)&u.x);
   if (!status) status = native_result(g->api, context, 0, &g->result, &u.y);
-  if (!status) status = native_share(g->api, context, part_task, (maps + g->group - 1) / g->group, &u);
-  if (!status && u.failed) status = g->api->CreateStatus(1, "out of memory");
-  return status;
+  return status ? status : native_share_maps(g->api, context, part_task, &g->maps, &u, &u.failed);
 }
 
 static void destroy(void *kernel) {
@@ -117,8 +113,9 @@ static int parse(void *kernel, const t2sda_api *api, native_lists *l) {
   if (!g->first || !g->second || !g->from_first || !g->from_second) return 0;
   between(g, 0, g->height, g->rows);
   between(g, g->rows, g->width, g->columns);
-  g->group = native_group(g->rows * g->columns);
+  g->maps = native_maps_of(&g->result);
   return 1;
 }
 
-NATIVE_OPERATOR(t2sda_resize_linear, resize, FEW_LISTS, "ResizeLinear", "maps", 1, 1, .GetInputType = native_float32, .GetInputCharacteristic = native_required, .GetOutputCharacteristic = native_required)
+NATIVE_OPERATOR(t2sda_resize_linear, resize, FEW_LISTS, "ResizeLinear", "maps", 1, 1,
+                .GetInputType = native_float32, .GetInputCharacteristic = native_required, .GetOutputCharacteristic = native_required)

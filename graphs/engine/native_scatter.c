@@ -59,4 +59,5 @@ static int parse(void *kernel, const t2sda_api *api, native_lists *l) {
 
 static int types(const t2sda_op *op, size_t index) { return index == 0 ? 7 : 1; } // int64, float
 
-NATIVE_OPERATOR(t2sda_scatter_labels, scatter, FEW_LISTS, "ScatterLabels", "axis of classes", 2, 1, .GetInputType = types, .GetInputCharacteristic = native_required, .GetOutputCharacteristic = native_required)
+NATIVE_OPERATOR(t2sda_scatter_labels, scatter, FEW_LISTS, "ScatterLabels", "axis of classes", 2, 1,
+                .GetInputType = types, .GetInputCharacteristic = native_required, .GetOutputCharacteristic = native_required)
