@@ -106,7 +106,7 @@ func HasAnchor(row []float32) bool {
 // EncodeAnchored fills ids and weights, [N,h,w], for labels of which those that are void, or
 // of a class that usable [C] does not hold, have none: the mean over of (0: the others, whose
 // number it returns).
-func EncodeAnchored(ids []int64, weights []float32, labels []uint8, usable []bool, of int) (int, error) {
+func EncodeAnchored(ids []uint8, weights []float32, labels []uint8, usable []bool, of int) (int, error) {
 	if len(ids) != len(labels) || len(weights) != len(labels) {
 		return 0, fmt.Errorf("losses: anchors: %d ids and %d weights for %d labels", len(ids), len(weights), len(labels))
 	}
@@ -120,7 +120,7 @@ func EncodeAnchored(ids []int64, weights []float32, labels []uint8, usable []boo
 			return 0, fmt.Errorf("losses: anchors: %w", labelError(label, len(usable)))
 		}
 		if usable[label] {
-			ids[i], n = int64(label), n+1
+			ids[i], n = label, n+1
 		}
 	}
 	if of == 0 {

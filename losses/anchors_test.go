@@ -114,9 +114,9 @@ func TestFollowMeans(t *testing.T) {
 
 // Void and classes without an anchor have no weight; the others share 1.
 func TestEncodeAnchored(t *testing.T) {
-	ids, weights := make([]int64, 4), make([]float32, 4)
+	ids, weights := make([]uint8, 4), make([]float32, 4)
 	n, err := EncodeAnchored(ids, weights, []uint8{0, raster.Void, 2, 1}, []bool{true, false, true}, 0)
-	if err != nil || n != 2 || !slices.Equal(ids, []int64{0, 0, 2, 0}) || !slices.Equal(weights, []float32{0.5, 0, 0.5, 0}) {
+	if err != nil || n != 2 || !slices.Equal(ids, []uint8{0, 0, 2, 0}) || !slices.Equal(weights, []float32{0.5, 0, 0.5, 0}) {
 		t.Errorf("%d: ids %v, weights %v, %v", n, ids, weights, err)
 	}
 	if n, err := EncodeAnchored(ids, weights, []uint8{0, raster.Void, 2, 1}, []bool{true, false, true}, 8); err != nil || n != 2 || !slices.Equal(weights, []float32{0.125, 0, 0.125, 0}) {

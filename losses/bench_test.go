@@ -83,7 +83,7 @@ func BenchmarkMixEncode(b *testing.B) {
 	for i, label := range m.Labels {
 		m.Pasted[i/pixels][i%pixels] = label%2 == 0
 	}
-	ids, weights := make([]int64, 2*pixels), make([]float32, 2*pixels)
+	ids, weights := make([]uint8, 2*pixels), make([]float32, 2*pixels)
 	for b.Loop() {
 		if err := m.Encode(ids, weights); err != nil {
 			b.Fatal(err)

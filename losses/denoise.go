@@ -121,13 +121,13 @@ func AssignmentDivergence(logits, targets, weights *graphs.Value) *graphs.Value 
 // EncodeDenoised fills ids with labels [N,h,w] and weights with one over the number of those
 // that are not in a rim, 0 in the rims. rims are of images of so many rows, of which each row of
 // the grid stands for the one in its middle.
-func EncodeDenoised(ids []int64, weights []float32, labels []uint8, rims []Rim, h, w, rows int) error {
+func EncodeDenoised(ids []uint8, weights []float32, labels []uint8, rims []Rim, h, w, rows int) error {
 	if len(labels) != len(rims)*h*w || len(ids) != len(labels) || len(weights) != len(labels) {
 		return fmt.Errorf("losses: denoised: %d labels, %d ids and %d weights for %d rims do not fill grids of %d×%d", len(labels), len(ids), len(weights), len(rims), h, w)
 	}
 	inside := 0
 	for i, label := range labels {
-		ids[i], weights[i] = int64(label), 0
+		ids[i], weights[i] = label, 0
 		if !rims[i/(h*w)].HoldsCell(i/w%h, h, rows) {
 			weights[i] = 1
 			inside++

@@ -166,8 +166,8 @@ func TestDenoisedFarFromItsLabel(t *testing.T) {
 // Of four rows of an image on a grid of two, the last two are rim: the second row's middle is
 // in it.
 func TestEncodeDenoised(t *testing.T) {
-	ids, weights := make([]int64, 4), make([]float32, 4)
-	if err := EncodeDenoised(ids, weights, []uint8{1, 0, 2, 1}, []Rim{{Bottom: 2}}, 2, 2, 4); err != nil || !slices.Equal(ids, []int64{1, 0, 2, 1}) || !slices.Equal(weights, []float32{0.5, 0.5, 0, 0}) {
+	ids, weights := make([]uint8, 4), make([]float32, 4)
+	if err := EncodeDenoised(ids, weights, []uint8{1, 0, 2, 1}, []Rim{{Bottom: 2}}, 2, 2, 4); err != nil || !slices.Equal(ids, []uint8{1, 0, 2, 1}) || !slices.Equal(weights, []float32{0.5, 0.5, 0, 0}) {
 		t.Errorf("ids %v, weights %v, %v", ids, weights, err)
 	}
 	if err := EncodeDenoised(ids, weights, []uint8{1}, []Rim{{}}, 2, 2, 4); err == nil || !strings.Contains(err.Error(), "1 labels") {

@@ -119,7 +119,7 @@ type Selected struct {
 // labelled pixels at these, and unlabelled, unless it is nil, with Unlabelled over the number
 // of the others at those; both are 0 in the rims, which do not count. It returns the two
 // numbers.
-func (s *Selected) Encode(ids []int64, weights, unlabelled []float32) (labelled, others int, err error) {
+func (s *Selected) Encode(ids []uint8, weights, unlabelled []float32) (labelled, others int, err error) {
 	pixels := s.N * s.H * s.W
 	if pixels == 0 || len(s.Labels) != pixels || len(ids) != pixels || len(weights) != pixels || unlabelled != nil && len(unlabelled) != pixels || len(s.Rims) != s.N {
 		return 0, 0, fmt.Errorf("losses: selected: %d labels, %d ids, %d weights and %d rims do not fill [%d,%d,%d]", len(s.Labels), len(ids), len(weights), len(s.Rims), s.N, s.H, s.W)
@@ -139,7 +139,7 @@ func (s *Selected) Encode(ids []int64, weights, unlabelled []float32) (labelled,
 	perOther := float32(s.Unlabelled / float64(max(others, 1)))
 	for i, label := range s.Labels {
 		void := label == raster.Void
-		ids[i], weights[i] = int64(label), per
+		ids[i], weights[i] = label, per
 		if void {
 			ids[i] = 0
 		}

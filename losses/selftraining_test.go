@@ -137,12 +137,12 @@ func TestTopShare(t *testing.T) {
 func TestSelectedByHand(t *testing.T) {
 	v := uint8(raster.Void)
 	s := Selected{N: 2, H: 3, W: 1, Classes: 2, Labels: []uint8{1, v, 1, 0, v, 0}, Rims: []Rim{{Top: 1}, {Bottom: 1}}, Weight: 0.5, Unlabelled: 3}
-	ids, weights, unlabelled := make([]int64, 6), make([]float32, 6), make([]float32, 6)
+	ids, weights, unlabelled := make([]uint8, 6), make([]float32, 6), make([]float32, 6)
 	labelled, others, err := s.Encode(ids, weights, unlabelled)
 	if err != nil || labelled != 2 || others != 2 {
 		t.Fatalf("%d labelled, %d others, %v", labelled, others, err)
 	}
-	if !slices.Equal(ids, []int64{1, 0, 1, 0, 0, 0}) || !slices.Equal(weights, []float32{0, 0, 0.25, 0.25, 0, 0}) || !slices.Equal(unlabelled, []float32{0, 1.5, 0, 0, 1.5, 0}) {
+	if !slices.Equal(ids, []uint8{1, 0, 1, 0, 0, 0}) || !slices.Equal(weights, []float32{0, 0, 0.25, 0.25, 0, 0}) || !slices.Equal(unlabelled, []float32{0, 1.5, 0, 0, 1.5, 0}) {
 		t.Errorf("ids %v, weights %v, unlabelled %v", ids, weights, unlabelled)
 	}
 	s.Labels = slices.Repeat([]uint8{v}, 6)

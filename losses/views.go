@@ -58,7 +58,7 @@ func (d Discount) Thresholds(prior []float32, labels []uint8, confidence []float
 // Encode fills ids with an image's labels [H,W] and weights with
 // each·confidence·(1 − χ)^λ at pixels whose confidence is more than the threshold of their
 // class, 0 elsewhere and in the rim. It returns how many have a weight.
-func (d Discount) Encode(ids []int64, weights []float32, labels []uint8, confidence, prior []float32, width int, rim Rim, each float64) (int, error) {
+func (d Discount) Encode(ids []uint8, weights []float32, labels []uint8, confidence, prior []float32, width int, rim Rim, each float64) (int, error) {
 	if len(ids) != len(labels) || len(weights) != len(labels) {
 		return 0, fmt.Errorf("losses: views: %d ids and %d weights for %d labels", len(ids), len(weights), len(labels))
 	}
@@ -72,7 +72,7 @@ func (d Discount) Encode(ids []int64, weights []float32, labels []uint8, confide
 	}
 	selected := 0
 	for i, label := range labels {
-		ids[i], weights[i] = int64(label), 0
+		ids[i], weights[i] = label, 0
 		p := float64(confidence[i])
 		if p <= thresholds[label] || rim.Holds(i/width, len(labels)/width) {
 			continue

@@ -31,10 +31,10 @@ func TestDiscountByHand(t *testing.T) {
 	for c, want := range []float64{0.9 * 0.8 * (1 - 1/math.E), 0.64, 0.2} {
 		near(t, fmt.Sprint("threshold ", c), thresholds[c], want, 1e-6)
 	}
-	ids, weights := make([]int64, 6), make([]float32, 6)
+	ids, weights := make([]uint8, 6), make([]float32, 6)
 	// Three rows of two; the first is rim.
 	n, err := d.Encode(ids, weights, labels, confidence, prior, 2, Rim{Top: 1}, 10)
-	if err != nil || n != 2 || !slices.Equal(ids, []int64{0, 0, 1, 1, 2, 2}) {
+	if err != nil || n != 2 || !slices.Equal(ids, []uint8{0, 0, 1, 1, 2, 2}) {
 		t.Errorf("%d with ids %v, %v", n, ids, err)
 	}
 	for i, want := range []float64{0, 0, 10 * 0.8 * 0.25, 0, 10 * 0.3, 0} {
@@ -55,7 +55,7 @@ func TestDiscountByHand(t *testing.T) {
 func TestDiscountOfRims(t *testing.T) {
 	d := Discount{Upper: 0.8, Lower: 0.2, Beta: 0.01, Focal: 2}
 	labels, confidence := []uint8{0, 0, 0, 0}, []float32{1, 0.9, 0.6, 0.5}
-	ids, weights := make([]int64, 4), make([]float32, 4)
+	ids, weights := make([]uint8, 4), make([]float32, 4)
 	if n, err := d.Encode(ids, weights, labels, confidence, []float32{0.5}, 2, Rim{Top: 1}, 1); err != nil || n != 2 {
 		t.Errorf("%d of two rows of two are labelled, %v", n, err)
 	}
@@ -70,7 +70,7 @@ func TestDiscountOfRims(t *testing.T) {
 // whole number, and is no NaN.
 func TestDiscountOfTheOnlyClass(t *testing.T) {
 	d, weights := Discount{Upper: 0.8, Lower: 0.2, Beta: 0.01, Focal: 2.5}, []float32{1}
-	if _, err := d.Encode(make([]int64, 1), weights, []uint8{0}, []float32{0.9}, []float32{1.0000001}, 1, Rim{}, 1); err != nil || weights[0] != 0 {
+	if _, err := d.Encode(make([]uint8, 1), weights, []uint8{0}, []float32{0.9}, []float32{1.0000001}, 1, Rim{}, 1); err != nil || weights[0] != 0 {
 		t.Errorf("weight %g, %v", weights[0], err)
 	}
 }

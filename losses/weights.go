@@ -56,7 +56,7 @@ func reciprocal(pixels int) float64 {
 // ids receives the labels with void mapped to 0, weights scale/denominator,
 // or 0 at void pixels. All three slices are [N,H,W]; a label that is neither
 // below classes nor void is an error.
-func Encode(ids []int64, weights []float32, labels []uint8, classes int, d Denominator, scale float64) error {
+func Encode(ids []uint8, weights []float32, labels []uint8, classes int, d Denominator, scale float64) error {
 	pixels, err := d.Pixels(labels)
 	if err != nil {
 		return err
@@ -66,14 +66,14 @@ func Encode(ids []int64, weights []float32, labels []uint8, classes int, d Denom
 
 // EncodeOver is [Encode] with a denominator that is known: that of a batch of which the
 // labels are a part.
-func EncodeOver(ids []int64, weights []float32, labels []uint8, classes, pixels int, scale float64) error {
+func EncodeOver(ids []uint8, weights []float32, labels []uint8, classes, pixels int, scale float64) error {
 	if len(ids) != len(labels) || len(weights) != len(labels) {
 		return fmt.Errorf("losses: encode: %d ids and %d weights for %d labels", len(ids), len(weights), len(labels))
 	}
-	var idOf [256]int64
+	var idOf [256]uint8
 	var weightOf [256]float32
 	for c := range classes {
-		idOf[c], weightOf[c] = int64(c), float32(scale*reciprocal(pixels))
+		idOf[c], weightOf[c] = uint8(c), float32(scale*reciprocal(pixels))
 	}
 	if err := encode(ids, weights, labels, classes, &idOf, &weightOf); err != nil {
 		return fmt.Errorf("losses: encode: %w", err)
@@ -82,7 +82,7 @@ func EncodeOver(ids []int64, weights []float32, labels []uint8, classes, pixels 
 }
 
 // encode looks labels up in two tables and fails on an id that is not a class.
-func encode(ids []int64, weights []float32, labels []uint8, classes int, idOf *[256]int64, weightOf *[256]float32) error {
+func encode(ids []uint8, weights []float32, labels []uint8, classes int, idOf *[256]uint8, weightOf *[256]float32) error {
 	weights = weights[:len(labels)]
 	ids = ids[:len(labels)]
 	for i, label := range labels {
@@ -145,7 +145,7 @@ func CropRim(y, rows, height int, top, bottom float64) Rim {
 // pixels, q of the image at target pixels, 0 at target pixels of the rims and
 // at void; times the class weight of the label and Weight. Rim pixels stay in
 // the denominator under both conventions, since they have labels.
-func (m *Mix) Encode(ids []int64, weights []float32) error {
+func (m *Mix) Encode(ids []uint8, weights []float32) error {
 	if err := m.check(len(ids), len(weights)); err != nil {
 		return fmt.Errorf("losses: mix: %w", err)
 	}
@@ -157,10 +157,10 @@ func (m *Mix) Encode(ids []int64, weights []float32) error {
 		}
 	}
 	each := reciprocal(pixels) * m.Weight
-	var idOf [256]int64
+	var idOf [256]uint8
 	var weightOf [256]float32
 	for c := range m.Classes {
-		idOf[c], weightOf[c] = int64(c), float32(each)
+		idOf[c], weightOf[c] = uint8(c), float32(each)
 		if m.ClassWeights != nil {
 			weightOf[c] = float32(each * m.ClassWeights[c])
 		}

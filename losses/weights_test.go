@@ -18,11 +18,11 @@ func TestEncode(t *testing.T) {
 		{ValidPixels, 1, []float32{1. / 3, 0, 1. / 3, 1. / 3}},
 		{AllPixels, 0.5, []float32{0.125, 0, 0.125, 0.125}},
 	} {
-		ids, weights := []int64{9, 9, 9, 9}, []float32{9, 9, 9, 9}
+		ids, weights := []uint8{9, 9, 9, 9}, []float32{9, 9, 9, 9}
 		if err := Encode(ids, weights, labels, 3, k.d, k.scale); err != nil {
 			t.Fatal(err)
 		}
-		if !slices.Equal(ids, []int64{0, 0, 2, 1}) || !slices.Equal(weights, k.want) {
+		if !slices.Equal(ids, []uint8{0, 0, 2, 1}) || !slices.Equal(weights, k.want) {
 			t.Errorf("%s: ids %v, weights %v", k.d, ids, weights)
 		}
 	}
@@ -30,7 +30,7 @@ func TestEncode(t *testing.T) {
 
 func TestEncodeOfVoid(t *testing.T) {
 	for _, d := range []Denominator{AllPixels, ValidPixels} {
-		ids, weights := make([]int64, 3), []float32{1, 1, 1}
+		ids, weights := make([]uint8, 3), []float32{1, 1, 1}
 		if err := Encode(ids, weights, []uint8{255, 255, 255}, 2, d, 1); err != nil || !slices.Equal(weights, []float32{0, 0, 0}) {
 			t.Errorf("%s: %v %v", d, weights, err)
 		}
@@ -48,7 +48,7 @@ func TestEncodeErrors(t *testing.T) {
 		{2, []uint8{0, 1}, "most", `"most"`},
 		{1, []uint8{0, 1}, AllPixels, "1 ids"},
 	} {
-		err := Encode(make([]int64, k.ids), make([]float32, 2), k.labels, 3, k.d, 1)
+		err := Encode(make([]uint8, k.ids), make([]float32, 2), k.labels, 3, k.d, 1)
 		if err == nil || !strings.Contains(err.Error(), k.want) {
 			t.Errorf("%+v: error %v", k, err)
 		}
@@ -71,7 +71,7 @@ func mix() *Mix {
 func TestMixByHand(t *testing.T) {
 	const u = 1. / 16
 	want := []float32{u, 0, u, u / 2, 0, u, 0, 0, 0, 0, u / 4, u / 4, 0, 0, 0, 0}
-	ids, weights := make([]int64, 16), make([]float32, 16)
+	ids, weights := make([]uint8, 16), make([]float32, 16)
 	m := mix()
 	if err := m.Encode(ids, weights); err != nil {
 		t.Fatal(err)
@@ -97,7 +97,7 @@ func TestMixByHand(t *testing.T) {
 func TestMixWithRimsThatMeet(t *testing.T) {
 	m := mix()
 	m.Rims = []Rim{{3, 9}, {3, 9}}
-	ids, weights := make([]int64, 16), make([]float32, 16)
+	ids, weights := make([]uint8, 16), make([]float32, 16)
 	if err := m.Encode(ids, weights); err != nil {
 		t.Fatal(err)
 	}
@@ -111,7 +111,7 @@ func TestMixWithRimsThatMeet(t *testing.T) {
 func TestMixWithoutRimsAtHalfWeight(t *testing.T) {
 	m := mix()
 	m.Rims, m.Weight = []Rim{{}, {Top: 1}}, 0.5
-	ids, weights := make([]int64, 16), make([]float32, 16)
+	ids, weights := make([]uint8, 16), make([]float32, 16)
 	if err := m.Encode(ids, weights); err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +159,7 @@ func TestMixErrors(t *testing.T) {
 	} {
 		m := mix()
 		change(m)
-		if err := m.Encode(make([]int64, 16), make([]float32, 16)); err == nil || !strings.Contains(err.Error(), want) {
+		if err := m.Encode(make([]uint8, 16), make([]float32, 16)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v", want, err)
 		}
 	}

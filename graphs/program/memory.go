@@ -16,6 +16,13 @@ func Input[T engine.Element](p *Program, name string, dims ...int) (*graphs.Valu
 	return v, Feed[T](p, v)
 }
 
+// Labels declares an input of class indices and makes its memory, zeroed, as [Input] does. In
+// memory, and on the way to a device, each is a byte; v is what operators take as an index, int64.
+func Labels(p *Program, name string, dims ...int) (v *graphs.Value, memory []uint8) {
+	bytes, memory := Input[uint8](p, name, dims...)
+	return p.graph.Cast(bytes, graphs.Int64), memory
+}
+
 // InputOf declares an input over memory that there is already. It also panics when
 // dims do not fit data.
 func InputOf[T engine.Element](p *Program, name string, data []T, dims ...int) *graphs.Value {

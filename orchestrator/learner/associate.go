@@ -22,7 +22,7 @@ type associateTerm struct {
 	grid imageBatch // on which positions are associated
 
 	source []float32 // [B,3,H,W]; the pass's image is the target's
-	labels []int64   // [B,h·w], void as 0
+	labels []uint8   // [B,h·w], void as 0
 	valid  []float32 // [B,h·w], void 0
 }
 
@@ -63,7 +63,7 @@ func (t *associateTerm) maps(net *nets.Net, image *graphs.Value) domainMaps {
 // loss builds λ·(L of features + L of probabilities) + λ_smooth·(smoothness of both domains).
 func (t *associateTerm) loss(p *program.Program, source, target domainMaps) *graphs.Value {
 	g, n := p.Graph(), t.grid.H*t.grid.W
-	labels, labelMemory := program.Input[int64](p, "labels", t.grid.N, n)
+	labels, labelMemory := program.Labels(p, "labels", t.grid.N, n)
 	valid, validMemory := program.Input[float32](p, "valid", t.grid.N, n)
 	t.labels, t.valid = labelMemory, validMemory
 	a := losses.Association{Source: source.features, Target: target.features, Labels: labels, Valid: valid, Aggregate: float32(t.cfg.Aggregate)}
@@ -77,12 +77,12 @@ func (t *associateTerm) loss(p *program.Program, source, target domainMaps) *gra
 
 // learn adds the gradient of the term.
 func (t *associateTerm) learn(ctx context.Context, i *iteration) error {
-	size, small := t.l.crops(), make([]uint8, len(t.labels))
-	if err := losses.GridLabels(small, flatten(i.batch.SourceLabels), size.N, size.H, size.W, t.grid.H, t.grid.W, losses.Nearest); err != nil {
+	size := t.l.crops()
+	if err := losses.GridLabels(t.labels, flatten(i.batch.SourceLabels), size.N, size.H, size.W, t.grid.H, t.grid.W, losses.Nearest); err != nil {
 		return err
 	}
-	for k, label := range small {
-		t.labels[k], t.valid[k] = int64(label), 1
+	for k, label := range t.labels {
+		t.valid[k] = 1
 		if label == raster.Void {
 			t.labels[k], t.valid[k] = 0, 0
 		}

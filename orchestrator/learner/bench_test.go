@@ -116,7 +116,7 @@ func newStudentTerm(b *testing.B, o engine.Options) *studentTerm {
 	t.gflop = 2 * float64(graphtest.MACs(t.Graph())) / 1e9
 	r := rng.New(1, 0, "labels")
 	for i := range t.labels {
-		t.labels[i], t.weights[i] = int64(r.IntN(t.arch.Classes)), 1/float32(len(t.weights))
+		t.labels[i], t.weights[i] = uint8(r.IntN(t.arch.Classes)), 1/float32(len(t.weights))
 	}
 	r = rng.New(1, 0, "image")
 	for i := range t.image {

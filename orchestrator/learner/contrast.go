@@ -23,7 +23,7 @@ type contrastTerm struct {
 	keys *anchors
 	grid losses.Grid
 
-	labels  []int64   // [B,h,w]
+	labels  []uint8   // [B,h,w]
 	weights []float32 // [B,h,w]
 	means   []float32 // [C,D] the anchors; 0: the class was not seen yet
 	fed     []float32 // [C,D], what the pass reads of them
@@ -63,7 +63,7 @@ func (t *contrastTerm) build() (err error) {
 	l, size, grid := t.l, t.l.crops(), t.grid
 	t.pass, err = newPass(l.engine, configs.TermContrast, l.arch, size, l.state, func(p *program.Program, net *nets.Net, image *graphs.Value) (loss, objective *graphs.Value) {
 		features := net.Features(image)
-		labels, labelMemory := program.Input[int64](p, "labels", grid.N, grid.H, grid.W)
+		labels, labelMemory := program.Labels(p, "labels", grid.N, grid.H, grid.W)
 		weights, weightMemory := program.Input[float32](p, "weights", grid.N, grid.H, grid.W)
 		means, fed := program.Input[float32](p, "anchors", l.arch.Classes, grid.D)
 		t.labels, t.weights, t.fed = labelMemory, weightMemory, fed
@@ -212,7 +212,7 @@ type anchors struct {
 	*program.Program
 	grid   losses.Grid
 	image  []float32 // [B,3,H,W]
-	labels []int64   // [B,h,w]
+	labels []uint8   // [B,h,w]
 	sums   []float32 // [C,D]
 }
 
@@ -222,7 +222,7 @@ func newAnchors(l *Learner) (*anchors, error) {
 	a.Program, a.image, err = l.state.onImages(l.engine, "teacher/anchors", l.state.teacher, l.arch, nets.Teacher, size, func(p *program.Program, net *nets.Net, image *graphs.Value) {
 		features := net.Features(image)
 		a.grid = gridOf(features)
-		labels, memory := program.Input[int64](p, "labels", a.grid.N, a.grid.H, a.grid.W)
+		labels, memory := program.Labels(p, "labels", a.grid.N, a.grid.H, a.grid.W)
 		a.labels, a.sums = memory, program.Output[float32](p, "sums", losses.ClassSums(features, labels, l.arch.Classes))
 	})
 	if err != nil {
@@ -234,8 +234,8 @@ func newAnchors(l *Learner) (*anchors, error) {
 // run sums up and counts the features of images with labels at the grid.
 func (a *anchors) run(ctx context.Context, images []*raster.Image, labels []uint8) (counts []int, err error) {
 	counts = make([]int, len(a.sums)/a.grid.D)
-	for i, label := range labels {
-		a.labels[i] = int64(label)
+	copy(a.labels, labels)
+	for _, label := range labels {
 		if int(label) < len(counts) {
 			counts[label]++
 		}

@@ -27,7 +27,7 @@ type denoiseTerm struct {
 	clusters *clusters // nil unless positions are clustered, too
 
 	prototypes []float32 // [C,D]; 0: the class was not seen yet
-	labels     []int64   // [B,h,w]
+	labels     []uint8   // [B,h,w]
 	weights    []float32 // [B,h,w]
 	targets    []float32 // [B,C,h,w] the teacher's assignment
 	rows       []float32 // [C,D], what the pass reads of the prototypes
@@ -83,7 +83,7 @@ func (t *denoiseTerm) build() (err error) {
 	t.pass, err = newPass(l.engine, t.name, l.arch, l.crops(), l.state, func(p *program.Program, net *nets.Net, image *graphs.Value) (loss, objective *graphs.Value) {
 		g := p.Graph()
 		features := net.Decode(net.Encode(net.Context(net.Normalize(image))))
-		labels, labelMemory := program.Input[int64](p, "labels", grid.N, grid.H, grid.W)
+		labels, labelMemory := program.Labels(p, "labels", grid.N, grid.H, grid.W)
 		weights, weightMemory := program.Input[float32](p, "weights", grid.N, grid.H, grid.W)
 		targets, targetMemory := program.Input[float32](p, "assignments", grid.N, l.arch.Classes, grid.H, grid.W)
 		rows, rowMemory := program.Input[float32](p, "prototypes", l.arch.Classes, grid.D)

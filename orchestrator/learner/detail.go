@@ -22,7 +22,7 @@ type detail struct {
 	positions [2]int     // of the detail's logits
 
 	image   []float32 // [B,3,h,w], RGB 0–255
-	labels  []int64   // [B,h,w]
+	labels  []uint8   // [B,h,w]
 	weights []float32 // [B,h,w]
 	rows    []float32 // [2·grid rows, positions' rows], see [nets.Placement]
 	columns []float32 // [positions' columns, 2·grid columns]
@@ -45,7 +45,7 @@ func (d *detail) loss(p *program.Program, net *nets.Net, levels []*graphs.Value,
 // split builds (1 − λ_d) · cross-entropy of the fused logits + λ_d · cross-entropy of the
 // detail's (HRDA, "Multi-Resolution Fusion").
 func (d *detail) split(p *program.Program, context, logits, attention, labels, weights *graphs.Value) *graphs.Value {
-	detailLabels, labelMemory := program.Input[int64](p, "detail/labels", d.whole.N, d.h, d.w)
+	detailLabels, labelMemory := program.Labels(p, "detail/labels", d.whole.N, d.h, d.w)
 	detailWeights, weightMemory := program.Input[float32](p, "detail/weights", d.whole.N, d.h, d.w)
 	d.labels, d.weights = labelMemory, weightMemory
 	d.grid, d.positions = [2]int{context.Dim(2), context.Dim(3)}, [2]int{logits.Dim(2), logits.Dim(3)}

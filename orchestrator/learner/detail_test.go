@@ -68,7 +68,7 @@ func TestDetailLoss(t *testing.T) {
 		for _, name := range []string{"context", "detail", "attention"} {
 			inputs[name] = program.InputOf(p, name, goldenDraw("hrda."+name, 2*3*4*6), shape...)
 		}
-		labels, labelMemory := program.Input[int64](p, "labels", whole.N, whole.H, whole.W)
+		labels, labelMemory := program.Labels(p, "labels", whole.N, whole.H, whole.W)
 		weights, weightMemory := program.Input[float32](p, "weights", whole.N, whole.H, whole.W)
 		s.labels, s.weights, s.image = labelMemory, weightMemory, make([]float32, whole.N*3*whole.H*whole.W)
 		y := d.split(p, inputs["context"], inputs["detail"], g.Sigmoid(inputs["attention"]), labels, weights)
@@ -84,7 +84,7 @@ func TestDetailLoss(t *testing.T) {
 	d.image = make([]float32, whole.N*3*d.h*d.w)
 	pixels := float32(len(s.labels))
 	for i, u := range goldenDraw("hrda.labels", len(s.labels)) {
-		s.labels[i] = int64(3 * (u + 1) / 2)
+		s.labels[i] = uint8(3 * (u + 1) / 2)
 	}
 	for i, u := range goldenDraw("hrda.weights", len(s.weights)) {
 		s.weights[i] = (u + 1) / 2 / pixels
@@ -123,7 +123,7 @@ func TestCut(t *testing.T) {
 		s.image[i] = float32(i % 251)
 	}
 	for i := range s.labels {
-		s.labels[i], s.weights[i] = int64(i%3), float32(i%2) // half of all columns
+		s.labels[i], s.weights[i] = uint8(i%3), float32(i%2) // half of all columns
 	}
 	places := map[[2]int]bool{}
 	for it := range 300 {

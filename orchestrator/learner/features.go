@@ -60,7 +60,7 @@ func (m *featureMap) finite() (ok bool, err error) {
 type away struct {
 	sums, gather *program.Program
 
-	labels    []int64      // [N,h,w] of the keys
+	labels    []uint8      // [N,h,w] of the keys
 	sum       []float32    // [C,D]
 	index     []int64      // [C·m]
 	negatives engine.Arena // [C,m,D]; nil for the MSE loss
@@ -95,7 +95,7 @@ func newAway(e *engine.Engine, s *state, plan *losses.Pull, keys, source, target
 
 // buildSums writes Σ of the features of each class.
 func (a *away) buildSums(p *program.Program, keys *featureMap, classes int) {
-	labels, memory := program.Input[int64](p, "labels", keys.N, keys.H, keys.W)
+	labels, memory := program.Labels(p, "labels", keys.N, keys.H, keys.W)
 	sum := losses.ClassSums(p.Resident("keys", keys.tensor()), labels, classes)
 	a.labels, a.sum = memory, program.Output[float32](p, "sums", sum)
 }
@@ -123,9 +123,7 @@ func (a *away) input(p *program.Program) *graphs.Value {
 
 // Sums implements [losses.FeatureReader].
 func (a *away) Sums(ctx context.Context, dst []float64, labels []uint8) error {
-	for i, l := range labels {
-		a.labels[i] = int64(l)
-	}
+	copy(a.labels, labels)
 	if err := a.sums.Run(ctx); err != nil {
 		return err
 	}

@@ -218,10 +218,15 @@ func TestCrossing(t *testing.T) {
 		t.Errorf("%d bytes from the device, %d with %d more parameters and %d more channels", narrow.out, wide.out, more, wide.channels-narrow.channels)
 	}
 	c := small()
-	labels := int64(c.Train.Batch * cropSize * cropSize * (1 + 4)) // pseudo-labels and confidences
+	pixels := int64(c.Train.Batch * cropSize * cropSize)
+	labels := pixels * (1 + 4) // pseudo-labels and confidences
 	features := int64(4 * 2 * c.Train.Batch * c.Model.ProjectorWidth * (cropSize / 4) * (cropSize / 4))
 	if narrow.out-labels > features/8 {
 		t.Errorf("%d bytes from the device, %d of them labels: the teachers' features, %d, do not stay there", narrow.out, labels, features)
+	}
+	const images = 5 // runs: both teachers', L_S's, the pull's, L_T's
+	if rest := narrow.in - images*3*4*pixels - runs*(1+4)*pixels; rest < 0 || rest > pixels {
+		t.Errorf("%d bytes to the device: %d besides images of float32, and a byte of label and a weight for each pixel of two runs", narrow.in, rest)
 	}
 	if wide.in != narrow.in {
 		t.Errorf("%d bytes to the device, %d with %d more parameters", narrow.in, wide.in, more)

@@ -23,7 +23,7 @@ type selectTerm struct {
 	cfg      configs.Select
 	labeller *labeller
 
-	labels     []int64   // [B,H,W]
+	labels     []uint8   // [B,H,W]
 	weights    []float32 // [B,H,W]
 	unlabelled []float32 // [B,H,W]; nil without a regulariser of these
 	thresholds []float32 // [C]; 0: the class was not predicted yet
@@ -79,7 +79,7 @@ func (t *selectTerm) build() (err error) {
 	l, size := t.l, t.l.crops()
 	t.pass, err = newPass(l.engine, configs.TermSelect, l.arch, size, l.state, func(p *program.Program, net *nets.Net, image *graphs.Value) (loss, objective *graphs.Value) {
 		logits := net.Segment(net.Encode(net.Context(net.Normalize(image))))
-		labels, labelMemory := program.Input[int64](p, "labels", size.N, size.H, size.W)
+		labels, labelMemory := program.Labels(p, "labels", size.N, size.H, size.W)
 		weights, weightMemory := program.Input[float32](p, "weights", size.N, size.H, size.W)
 		t.labels, t.weights = labelMemory, weightMemory
 		var unlabelled *graphs.Value

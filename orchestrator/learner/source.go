@@ -20,7 +20,7 @@ import (
 type supervised struct {
 	*pass
 	l       *Learner
-	labels  []int64   // [B,H,W], void as 0
+	labels  []uint8   // [B,H,W], void as 0
 	weights []float32 // [B,H,W], void 0; the denominator is in them
 	logits  []float32 // [B,C,h,w] of shape, of the last run; nil without a discriminator
 	shape   graphs.Shape
@@ -47,7 +47,7 @@ func newSupervised(l *Learner, size imageBatch) (*supervised, error) {
 		if l.cfg.UsesClassAdversarial() {
 			t.features = program.Output[float32](p, "features", features)
 		}
-		labels, labelMemory := program.Input[int64](p, "labels", size.N, size.H, size.W)
+		labels, labelMemory := program.Labels(p, "labels", size.N, size.H, size.W)
 		weights, weightMemory := program.Input[float32](p, "weights", size.N, size.H, size.W)
 		t.labels, t.weights = labelMemory, weightMemory
 		if l.arch.HasDetails() {
