@@ -4,6 +4,7 @@ import (
 	"image"
 	"image/color"
 	"image/draw"
+	"strings"
 	"sync"
 
 	"github.com/disintegration/imaging"
@@ -138,6 +139,25 @@ func (f typeface) at(scale int) font.Face {
 func textWidth(f typeface, s string) int {
 	dense := font.MeasureString(f.dense, s).Ceil()
 	return max(font.MeasureString(f.plain, s).Ceil(), (dense+Density-1)/Density)
+}
+
+// wrapText breaks s between words into lines of at most the width; a word that is longer is
+// cut. There is always a line.
+func wrapText(f typeface, s string, width int) []string {
+	lines := []string{""}
+	for _, word := range strings.Fields(s) {
+		word = clipText(f, word, width)
+		last := &lines[len(lines)-1]
+		switch longer := *last + " " + word; {
+		case *last == "":
+			*last = word
+		case textWidth(f, longer) <= width:
+			*last = longer
+		default:
+			lines = append(lines, word)
+		}
+	}
+	return lines
 }
 
 // clipText shortens s to the width, marking the cut.

@@ -33,9 +33,11 @@ func Confusion(space datasets.Space, c *score.Confusion) (image.Image, error) {
 	}
 	nameW += legendSwatch + 14
 	x0, y0 := matrixMargin+nameW, matrixMargin+matrixHead+nameW
-	pic := newChart(x0+n*matrixCell+matrixMargin+10, y0+n*matrixCell+matrixMargin)
+	const said = "rows: true class, columns: predicted class, % of the true class's pixels"
+	width := max(x0+n*matrixCell+matrixMargin+10, 2*matrixMargin+textWidth(names, said)) // of few classes
+	pic := newChart(width, y0+n*matrixCell+matrixMargin)
 	pic.text(face(boldFont(), 22), matrixMargin, matrixMargin+18, left, ink, "Confusion matrix")
-	pic.text(names, matrixMargin, matrixMargin+44, left, faint, "rows: true class, columns: predicted class, % of the true class's pixels")
+	pic.text(names, matrixMargin, matrixMargin+44, left, faint, said)
 	for i, k := range space.Classes {
 		y, x := y0+i*matrixCell+matrixCell/2, x0+i*matrixCell+matrixCell/2
 		pic.text(names, x0-legendSwatch-14, y+6, right, ink, k.Name)

@@ -96,13 +96,16 @@ func TestConfusionPicture(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := picture.Bounds()
-	x0, y0 := b.Max.X/Density-matrixMargin-10-5*matrixCell, b.Max.Y/Density-matrixMargin-5*matrixCell
-	cell := func(t, p int) color.Color {
-		return color.NRGBAModel.Convert(picture.At(Density*(x0+p*matrixCell+3), Density*(y0+t*matrixCell+3)))
-	}
 	full, _ := shareColor(1)
 	half, _ := shareColor(0.5)
+	b := picture.Bounds()
+	first := box(picture, full, b).Min // of cell (0,0)
+	if y0 := b.Max.Y - Density*(matrixMargin+5*matrixCell); first.Y != y0 {
+		t.Errorf("the first cell is at %v, want row %d", first, y0)
+	}
+	cell := func(t, p int) color.Color {
+		return color.NRGBAModel.Convert(picture.At(first.X+Density*(p*matrixCell+3), first.Y+Density*(t*matrixCell+3)))
+	}
 	for _, tt := range []struct {
 		truth, prediction int
 		want              color.NRGBA
