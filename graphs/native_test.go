@@ -134,7 +134,7 @@ func TestNativeGroups(t *testing.T) {
 		_, n := runBoth(t, e, g, draw(g, r))
 		ours += n
 	}
-	if ours < 100 {
+	if ours < 120 {
 		t.Errorf("only %d nodes are ours", ours)
 	}
 }

@@ -70,26 +70,30 @@ func EncodeOver(ids []uint8, weights []float32, labels []uint8, classes, pixels 
 	if len(ids) != len(labels) || len(weights) != len(labels) {
 		return fmt.Errorf("losses: encode: %d ids and %d weights for %d labels", len(ids), len(weights), len(labels))
 	}
-	var idOf [256]uint8
 	var weightOf [256]float32
 	for c := range classes {
-		idOf[c], weightOf[c] = uint8(c), float32(scale*reciprocal(pixels))
+		weightOf[c] = float32(scale * reciprocal(pixels))
 	}
-	if err := encode(ids, weights, labels, classes, &idOf, &weightOf); err != nil {
+	if err := encode(ids, weights, labels, classes, &weightOf); err != nil {
 		return fmt.Errorf("losses: encode: %w", err)
 	}
 	return nil
 }
 
-// encode looks labels up in two tables and fails on an id that is not a class.
-func encode(ids []uint8, weights []float32, labels []uint8, classes int, idOf *[256]uint8, weightOf *[256]float32) error {
+// encode copies labels, void as 0, looks their weights up and fails on a label that is not a
+// class.
+func encode(ids []uint8, weights []float32, labels []uint8, classes int, weightOf *[256]float32) error {
 	weights = weights[:len(labels)]
 	ids = ids[:len(labels)]
 	for i, label := range labels {
-		if int(label) >= classes && label != raster.Void {
-			return labelError(label, classes)
+		id := label
+		if int(label) >= classes {
+			if label != raster.Void {
+				return labelError(label, classes)
+			}
+			id = 0
 		}
-		ids[i], weights[i] = idOf[label], weightOf[label]
+		ids[i], weights[i] = id, weightOf[label]
 	}
 	return nil
 }
@@ -157,15 +161,14 @@ func (m *Mix) Encode(ids []uint8, weights []float32) error {
 		}
 	}
 	each := reciprocal(pixels) * m.Weight
-	var idOf [256]uint8
 	var weightOf [256]float32
 	for c := range m.Classes {
-		idOf[c], weightOf[c] = uint8(c), float32(each)
+		weightOf[c] = float32(each)
 		if m.ClassWeights != nil {
 			weightOf[c] = float32(each * m.ClassWeights[c])
 		}
 	}
-	if err := encode(ids, weights, m.Labels, m.Classes, &idOf, &weightOf); err != nil {
+	if err := encode(ids, weights, m.Labels, m.Classes, &weightOf); err != nil {
 		return fmt.Errorf("losses: mix: %w", err)
 	}
 	for n, pasted := range m.Pasted {

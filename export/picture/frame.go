@@ -32,46 +32,30 @@ func frameOf(small bool) frame {
 	return frame{face(boldFont(), 22), face(regularFont(), 16), plotHead, 24, 38, 67, 27, 22, 26, 8, 28}
 }
 
-// framed puts title and legend above a plot of w × h, in as many lines as they take.
-func framed(f frame, title string, lines []plotted, w, h int, picture image.Image) image.Image {
-	words, entries := wrapText(f.title, title, w-2*f.left), f.flow(lines, w)
-	further := (len(words) - 1) * f.titleLine
-	head := f.height + further
-	if n := len(entries); n > 0 {
-		head += (n - 1) * f.legendLine
+// framed puts title and legend above a plot of w × h, in as many lines as they take. A name of
+// the legend that fills more than a line is cut.
+func framed(f frame, title string, entries []plotted, w, h int, picture image.Image) image.Image {
+	room, before := w-2*f.left, f.swatch+f.within
+	words := wrapText(f.title, title, room)
+	names, widths := make([]string, len(entries)), make([]int, len(entries))
+	for i, l := range entries {
+		names[i] = clipText(f.text, l.name, room-before)
+		widths[i] = before + textWidth(f.text, names[i])
 	}
+	places, lines := flow(widths, f.gap, room)
+	further := (len(words) - 1) * f.titleLine
+	head := f.height + further + max(lines-1, 0)*f.legendLine
 	c := newChart(w, head+h)
 	for i, line := range words {
 		c.text(f.title, f.left, f.titleAt+i*f.titleLine, left, ink, line)
 	}
-	for i, line := range entries {
-		x, y := f.left, f.legendAt+further+i*f.legendLine
-		for _, l := range line {
-			f.mark(c, x, y, l)
-			c.text(f.text, x+f.swatch+f.within, y, left, ink, l.name)
-			x += f.width(l) + f.gap
-		}
+	for i, l := range entries {
+		x, y := f.left+places[i].X, f.legendAt+further+places[i].Y*f.legendLine
+		f.mark(c, x, y, l)
+		c.text(f.text, x+before, y, left, ink, names[i])
 	}
 	c.put(0, head, picture)
 	return c.NRGBA
-}
-
-// width is that of an entry of the legend.
-func (f frame) width(l plotted) int { return f.swatch + f.within + textWidth(f.text, l.name) }
-
-// flow spreads the legend over lines of a picture w wide. A name that fills more than one is
-// cut.
-func (f frame) flow(entries []plotted, w int) (lines [][]plotted) {
-	room, x := w-2*f.left, 0
-	for _, l := range entries {
-		l.name = clipText(f.text, l.name, room-f.swatch-f.within)
-		if len(lines) == 0 || x+f.width(l) > room {
-			lines, x = append(lines, nil), 0
-		}
-		lines[len(lines)-1] = append(lines[len(lines)-1], l)
-		x += f.width(l) + f.gap
-	}
-	return lines
 }
 
 // mark draws what stands for a line before its name, whose baseline is at y.

@@ -1,6 +1,7 @@
 package picture
 
 import (
+	"image"
 	"image/color"
 
 	"t2sda/datasets"
@@ -29,23 +30,36 @@ const (
 // last one if it is wanted.
 func layoutLegend(space datasets.Space, width int, void bool) legend {
 	l := legend{face: face(regularFont(), 20)}
-	x, y := 0, 0
-	add := func(name string, c color.NRGBA) {
-		w := legendSwatch + 7 + textWidth(l.face, name)
-		if x > 0 && x+w > width {
-			x, y = 0, y+legendLine
-		}
-		l.items = append(l.items, legendItem{x: x, y: y, name: name, color: c})
-		x += w + legendGap
-	}
 	for _, c := range space.Classes {
-		add(c.Name, classColor(c))
+		l.items = append(l.items, legendItem{name: c.Name, color: classColor(c)})
 	}
 	if void {
-		add("void", color.NRGBA{A: 255})
+		l.items = append(l.items, legendItem{name: "void", color: color.NRGBA{A: 255}})
 	}
-	l.height = y + legendLine
+	widths := make([]int, len(l.items))
+	for i, item := range l.items {
+		widths[i] = legendSwatch + 7 + textWidth(l.face, item.name)
+	}
+	places, lines := flow(widths, legendGap, width)
+	for i, p := range places {
+		l.items[i].x, l.items[i].y = p.X, p.Y*legendLine
+	}
+	l.height = max(lines, 1) * legendLine
 	return l
+}
+
+// flow spreads things of these widths, a gap apart, over lines that have room: X is where each
+// begins in its line, Y, counted from 0. What is wider than a line has one of its own.
+func flow(widths []int, gap, room int) (places []image.Point, lines int) {
+	x := 0
+	for _, w := range widths {
+		if lines == 0 || x > 0 && x+w > room {
+			x, lines = 0, lines+1
+		}
+		places = append(places, image.Pt(x, lines-1))
+		x += w + gap
+	}
+	return places, lines
 }
 
 func (l legend) draw(c canvas, x, y int) {
