@@ -13,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"t2sda/internal/atomicfile"
+	"t2sda/internal/inode"
 	"t2sda/internal/parallel"
 	"t2sda/internal/raster"
 	"t2sda/internal/realpath"
@@ -38,7 +39,7 @@ type Conversion struct {
 // file names below Out, except that labelIds of Cityscapes become labelTrainIds.
 // Beside them goes trainids.yaml, the label map that reads them. Files appear
 // whole or not at all; those of an earlier conversion are replaced, but nothing
-// is ever written into the data set's own folders. Errors name the file.
+// is ever written into the data set's own folders or over its files. Errors name the file.
 func (d *Dataset) Convert(ctx context.Context, o ConvertOptions) (Conversion, error) {
 	var c Conversion
 	if d.labels == nil {
@@ -103,8 +104,8 @@ func writeLabels(name string, l *raster.Labels) error {
 	return atomicfile.WriteUnsynced(name, func(w io.Writer) error { return encoder.Encode(w, l.Gray()) })
 }
 
-// converted returns the names to write. It is an error when one of them lies in
-// the data set's own folders, symbolic links resolved.
+// converted returns the names to write. It is an error when writing one of them would make or change a
+// file in the data set's own folders, or one of its files that lie elsewhere, symbolic links resolved.
 func (d *Dataset) converted(out string) ([]string, error) {
 	if out == "" {
 		return nil, errors.New("datasets: convert: no folder to write to")
@@ -113,16 +114,15 @@ func (d *Dataset) converted(out string) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	var files inode.Set
+	for _, it := range d.items {
+		files.Add(it.Image)
+		files.Add(it.Label)
+	}
 	names := make([]string, d.Len())
-	checked := map[string]bool{}
 	for i, it := range d.items {
 		names[i] = filepath.Join(out, d.convertedName(it))
-		dir := filepath.Dir(names[i])
-		if checked[dir] {
-			continue
-		}
-		checked[dir] = true
-		real, err := realpath.Of(dir)
+		real, err := realpath.Of(names[i])
 		if err != nil {
 			return nil, fmt.Errorf("datasets: convert: %w", err)
 		}
@@ -130,6 +130,9 @@ func (d *Dataset) converted(out string) ([]string, error) {
 			if realpath.Within(real, folder) {
 				return nil, fmt.Errorf("datasets: convert: %s would be written into the data set's own folder %s: choose another folder to write to", names[i], folder)
 			}
+		}
+		if file, is := files.Find(names[i]); is {
+			return nil, fmt.Errorf("datasets: convert: %s is the data set's own file %s: choose another folder to write to", names[i], file)
 		}
 	}
 	return names, nil

@@ -146,6 +146,64 @@ func TestConvertRefusesTheInput(t *testing.T) {
 	}
 }
 
+// TestConvertSparesWhatLinksLeadTo: trees of links to a data set's files are how train ids and images
+// get into one tree.
+func TestConvertSparesWhatLinksLeadTo(t *testing.T) {
+	o := genericSet(t, 2, 12, 10)
+	contents := func() map[string]string {
+		all := map[string]string{}
+		for _, name := range filesBelow(t, o.Root) {
+			content, err := os.ReadFile(filepath.Join(o.Root, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			all[name] = string(content)
+		}
+		return all
+	}
+	before := contents()
+	farm := func(from string) (tree string) {
+		tree = t.TempDir()
+		for _, name := range filesBelow(t, from) {
+			link := filepath.Join(tree, name)
+			if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Symlink(filepath.Join(from, name), link); err != nil {
+				t.Skipf("no symbolic links here: %v", err)
+			}
+		}
+		return tree
+	}
+	_, err := mustOpen(t, o).Convert(t.Context(), ConvertOptions{Out: farm(o.Root)})
+	wantError(t, err, "would be written into the data set's own folder", "choose another folder")
+
+	// A data set of links: what they lead to is in none of its folders.
+	linked := o
+	linked.Root = farm(o.Root)
+	_, err = mustOpen(t, linked).Convert(t.Context(), ConvertOptions{Out: farm(o.Root)})
+	wantError(t, err, "is the data set's own file "+linked.Root, "choose another folder")
+
+	// A link to a file that is not there yet would make it among the data set's own.
+	tree := t.TempDir()
+	c, err := mustOpen(t, o).Convert(t.Context(), ConvertOptions{Out: tree})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range filesBelow(t, tree) {
+		if path := filepath.Join(tree, name); path != c.Map {
+			if err := errors.Join(os.Remove(path), os.Symlink(filepath.Join(o.Root, "labels", "train", "new.png"), path)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	_, err = mustOpen(t, o).Convert(t.Context(), ConvertOptions{Out: tree})
+	wantError(t, err, "would be written into the data set's own folder", "choose another folder")
+	if diff := cmp.Diff(before, contents()); diff != "" {
+		t.Errorf("the data set was changed: %s", diff)
+	}
+}
+
 func TestConvertKeepsGoing(t *testing.T) {
 	o := genericSet(t, 4, 12, 10)
 	bad := filepath.Join(o.Root, "labels/train/ab.png")

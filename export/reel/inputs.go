@@ -87,8 +87,7 @@ func (o Options) find(paths []string) (inputs, error) {
 	if len(in.entries) == 0 {
 		return inputs{}, o.noImages(paths, in.passed)
 	}
-	in.call()
-	return in, nil
+	return in, in.call()
 }
 
 func (o Options) noImages(paths, passed []string) error {
@@ -199,22 +198,26 @@ func (o Options) addNamed(paths []string, in *inputs) error {
 // call names what becomes of the files that were named themselves, not by a
 // folder: as they are called, or, where two are called the same, by their paths
 // below the folder that all have in common.
-func (in *inputs) call() {
+func (in *inputs) call() error {
 	var files []string
 	for _, e := range in.entries {
 		if e.name == "" {
 			files = append(files, e.path)
 		}
 	}
-	names := namesOf(files)
+	names, err := namesOf(files)
+	if err != nil {
+		return err
+	}
 	for i := range in.entries {
 		if e := &in.entries[i]; e.name == "" {
 			e.name, names = names[0], names[1:]
 		}
 	}
+	return nil
 }
 
-func namesOf(files []string) []string {
+func namesOf(files []string) ([]string, error) {
 	names, taken, unique := make([]string, len(files)), map[string]bool{}, true
 	for i, f := range files {
 		names[i] = stem(filepath.Base(f))
@@ -222,25 +225,34 @@ func namesOf(files []string) []string {
 		taken[names[i]] = true
 	}
 	if unique {
-		return names
+		return names, nil
 	}
-	common := filepath.Dir(filepath.Clean(files[0]))
-	for _, f := range files {
-		for !within(common, filepath.Clean(f)) {
+	// Of paths relative to where the program runs, the folder in common may lie above that.
+	whole := make([]string, len(files))
+	for i, f := range files {
+		var err error
+		if whole[i], err = filepath.Abs(f); err != nil {
+			return nil, err
+		}
+	}
+	common := filepath.Dir(whole[0])
+	for _, f := range whole {
+		for !within(common, f) {
 			common = filepath.Dir(common)
 		}
 	}
-	for i, f := range files {
-		if rel, err := filepath.Rel(common, filepath.Clean(f)); err == nil {
-			names[i] = filepath.ToSlash(stem(rel))
+	for i, f := range whole {
+		rel, err := filepath.Rel(common, f)
+		if err != nil {
+			return nil, err
 		}
+		names[i] = filepath.ToSlash(stem(rel))
 	}
-	return names
+	return names, nil
 }
 
-// within reports whether a file lies below a folder, by their paths; everything
-// lies below the folder that has no other above it.
+// within reports whether a file lies below a folder, by their absolute paths.
 func within(dir, file string) bool {
 	rel, err := filepath.Rel(dir, file)
-	return dir == filepath.Dir(dir) || err == nil && filepath.IsLocal(rel)
+	return err == nil && filepath.IsLocal(rel)
 }

@@ -86,6 +86,19 @@ func TestFindInputs(t *testing.T) {
 	}
 }
 
+// Files of one name beside and above where the program runs: nothing may become a file outside of the
+// folder of results.
+func TestNamesFromAbove(t *testing.T) {
+	emptyFiles(t, "p/1/i.png", "p/2/i.png", "p/i.png")
+	t.Chdir("p/1")
+	for want, paths := range map[string][]string{"1/i 2/i": {"i.png", "../2/i.png"}, "2/i i": {"../2/i.png", "../i.png"}, "i 1/i": {"../i.png", "i.png"}} {
+		in, err := (Options{}).find(paths)
+		if have := strings.Join(in.names(), " "); err != nil || have != want {
+			t.Errorf("%q are called %q (%v), want %q", paths, have, err, want)
+		}
+	}
+}
+
 // Of a data set, labels are no inputs.
 func TestFindInputsOfDataset(t *testing.T) {
 	emptyFiles(t, "leftImg8bit/val/a/a_0_leftImg8bit.png", "gtFine/val/a/a_0_gtFine_labelIds.png", "leftImg8bit/val/a/x.heic")

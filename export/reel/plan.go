@@ -4,14 +4,13 @@ import (
 	"context"
 	"fmt"
 	"image"
-	"os"
 	pathpkg "path"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"t2sda/export/predict"
 	"t2sda/internal/ffmpeg"
+	"t2sda/internal/inode"
 )
 
 // products are what the formats ask for: in outDir itself where there is one, each in a
@@ -66,7 +65,7 @@ func (o *Options) product(ctx context.Context, p *predict.Predictor, format, dir
 // check reports, before anything is predicted, whether two inputs would become one file, an
 // input would be overwritten, or something is there already.
 func (o *Options) check(entries []entry, all []product, at *place) error {
-	inputs := inodes(entries)
+	inputs := files(entries)
 	for _, p := range all {
 		from := map[string]entry{} // by file
 		for _, e := range entries {
@@ -79,7 +78,7 @@ func (o *Options) check(entries []entry, all []product, at *place) error {
 					return fmt.Errorf("%s and %s would both become %s: predict them into folders of their own", other.path, e.path, file)
 				}
 				from[file] = e
-				if input, is := inputs[inodeOf(file)]; is {
+				if input, is := inputs.Find(file); is {
 					return fmt.Errorf("%s is one of the inputs (%s): choose another output folder", file, input)
 				}
 				if err := at.free(file); err != nil {
@@ -130,30 +129,12 @@ func checkFrames(entries []entry) error {
 	return nil
 }
 
-// inode is a file, whatever it is called.
-type inode struct{ device, number uint64 }
-
-// inodeOf returns the file that a path leads to, the zero one where there is none.
-func inodeOf(path string) inode {
-	info, err := os.Stat(path)
-	if err != nil {
-		return inode{}
-	}
-	s, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return inode{}
-	}
-	return inode{uint64(s.Dev), s.Ino}
-}
-
-// inodes returns the inputs by their files.
-func inodes(entries []entry) map[inode]string {
-	all := map[inode]string{}
+// files returns the inputs that are files.
+func files(entries []entry) (all inode.Set) {
 	for _, e := range entries {
 		if e.kind != content {
-			all[inodeOf(e.path)] = e.path
+			all.Add(e.path)
 		}
 	}
-	delete(all, inode{}) // inputs that are not there
 	return all
 }

@@ -3,23 +3,42 @@
 package realpath
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 )
 
 // Of resolves the symbolic links of a path, of which only the beginning need be
-// there.
+// there: so of a file's name, it returns the file that writing it makes or changes, also where a link
+// leads to none yet.
 func Of(name string) (string, error) {
 	abs, err := filepath.Abs(name)
 	if err != nil {
 		return "", err
 	}
-	for at, rest := abs, ""; ; at, rest = filepath.Dir(at), filepath.Join(filepath.Base(at), rest) {
-		if _, err := os.Lstat(at); err == nil || at == filepath.Dir(at) {
-			real, err := filepath.EvalSymlinks(at)
-			return filepath.Join(real, rest), err
+	at, rest := abs, ""
+	for {
+		if _, err := os.Lstat(at); err != nil && at != filepath.Dir(at) {
+			at, rest = filepath.Dir(at), filepath.Join(filepath.Base(at), rest)
+			continue
 		}
+		real, err := filepath.EvalSymlinks(at)
+		if !errors.Is(err, fs.ErrNotExist) {
+			return filepath.Join(real, rest), err // links that lead round in circles are another error
+		}
+		text, err := os.Readlink(at)
+		if err != nil {
+			return "", err
+		}
+		if !filepath.IsAbs(text) {
+			if real, err = filepath.EvalSymlinks(filepath.Dir(at)); err != nil {
+				return "", err
+			}
+			text = filepath.Join(real, text)
+		}
+		at = text
 	}
 }
 

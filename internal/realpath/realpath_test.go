@@ -28,11 +28,20 @@ func TestOf(t *testing.T) {
 			t.Errorf("%s leads to %s, %v; want %s", name, real, err, want)
 		}
 	}
-	if err := os.Symlink(filepath.Join(root, "b"), filepath.Join(root, "a")); err != nil {
-		t.Fatal(err)
+	for name, to := range map[string]string{"a": "folder/new.png", "b": filepath.Join(root, "a"), "c": "d", "d": "c"} {
+		if err := os.Symlink(to, filepath.Join(root, name)); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if real, err := Of(filepath.Join(root, "a")); err == nil {
-		t.Errorf("a link that leads nowhere leads to %s", real)
+	for name, want := range map[string]string{ // links that lead to nothing yet
+		"a": filepath.Join(folder, "new.png"), "b": filepath.Join(folder, "new.png"), "b/deeper": filepath.Join(folder, "new.png", "deeper"),
+	} {
+		if real, err := Of(filepath.Join(root, name)); err != nil || real != want {
+			t.Errorf("%s leads to %s, %v; want %s", name, real, err, want)
+		}
+	}
+	if real, err := Of(filepath.Join(root, "c")); err == nil {
+		t.Errorf("a link that leads to itself leads to %s", real)
 	}
 }
 

@@ -177,6 +177,42 @@ func TestInterruptAndResume(t *testing.T) {
 	}
 }
 
+// TestInterruptedOverwrite: what is resumed after a run that replaced pictures was stopped holds none of
+// the earlier ones.
+func TestInterruptedOverwrite(t *testing.T) {
+	o := optionsOf(t)
+	o.Engine, o.Workers = translate.SimCLRJitter(1), 1
+	if _, err := Run(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	anew := o
+	anew.Seed, anew.Settings, anew.Overwrite = o.Seed+1, map[string]string{"--seed": "5"}, true
+	ctx, cancel := context.WithCancel(t.Context())
+	anew.Progress = func(done, _ int) {
+		if done == 2 {
+			cancel()
+		}
+	}
+	if result, err := Run(ctx, anew); !errors.Is(err, context.Canceled) || result.Written != 2 {
+		t.Fatalf("%+v, %v", result, err)
+	}
+	anew.Progress, anew.Overwrite, anew.Resume = nil, false, true
+	if result, err := Run(t.Context(), anew); err != nil || result != (Result{Written: 4, Kept: 2}) {
+		t.Fatalf("%+v, %v", result, err)
+	}
+	whole := anew
+	whole.Out, whole.Resume = filepath.Join(t.TempDir(), "whole"), false
+	if _, err := Run(t.Context(), whole); err != nil {
+		t.Fatal(err)
+	}
+	for i := range o.Source.Len() {
+		_, rel := o.Source.path(i)
+		if a, b := read(t, filepath.Join(whole.Out, rel)), read(t, filepath.Join(anew.Out, rel)); !slices.Equal(a.Pix, b.Pix) {
+			t.Errorf("%s is not as in a run that was not stopped", rel)
+		}
+	}
+}
+
 func TestForeignPicturesAreNotResumed(t *testing.T) {
 	o := optionsOf(t)
 	save(t, filepath.Join(o.Out, "town0", "0.png"), picture(1, 8, 8))
@@ -216,6 +252,23 @@ func TestSourcesAreSpared(t *testing.T) {
 	one.Out = filepath.Join(source, "town0", "new.png") // beside it is allowed
 	if _, err := Run(t.Context(), one); err != nil {
 		t.Error(err)
+	}
+	farm := filepath.Join(t.TempDir(), "town0", "0.png") // links to what is read, where pictures go
+	if err := errors.Join(os.Mkdir(filepath.Dir(farm), 0o755), os.Symlink(filepath.Join(source, "town0", "0.png"), farm)); err != nil {
+		t.Fatal(err)
+	}
+	linked := base
+	linked.Out = filepath.Dir(filepath.Dir(farm))
+	if _, err := Run(t.Context(), linked); err == nil || !strings.Contains(err.Error(), "choose another place") {
+		t.Errorf("through a link in the folder: %v", err)
+	}
+	linked.Source = open(t, linked.Out) // itself a folder of links
+	linked.Out = filepath.Join(t.TempDir(), "out")
+	if err := errors.Join(os.MkdirAll(filepath.Join(linked.Out, "town0"), 0o755), os.Symlink(filepath.Join(source, "town0", "0.png"), filepath.Join(linked.Out, "town0", "0.png"))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Run(t.Context(), linked); err == nil || !strings.Contains(err.Error(), farm+", which is read: choose another place") {
+		t.Errorf("what a link in the source leads to: %v", err)
 	}
 	if after := read(t, filepath.Join(source, "town0", "0.png")); !slices.Equal(before.Pix, after.Pix) {
 		t.Error("a source picture was changed")

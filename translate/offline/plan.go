@@ -14,6 +14,7 @@ import (
 
 	"t2sda/datasets"
 	"t2sda/internal/atomicfile"
+	"t2sda/internal/inode"
 	"t2sda/internal/realpath"
 )
 
@@ -25,6 +26,9 @@ type plan struct {
 	outputs []string // by source picture
 	there   []bool   // written by an earlier run, and kept
 	kept    int
+	// replaced are those of an earlier run that are made anew; nil: none. They are removed
+	// first: whoever stops before the last one would go on with pictures of both runs.
+	replaced []bool
 }
 
 // newPlan names the files to write and checks that writing them harms nothing.
@@ -77,18 +81,28 @@ func (p *plan) spare(o Options) error {
 	if err != nil {
 		return fmt.Errorf("translate: %w", err)
 	}
-	real := map[string]string{} // by folder of outputs
+	var read inode.Set
+	for _, set := range []*Set{o.Source, o.Target} {
+		if set == nil {
+			continue
+		}
+		for i := range set.Len() {
+			file, _ := set.path(i)
+			read.Add(file)
+		}
+	}
 	for _, out := range p.outputs {
-		dir := filepath.Dir(out)
-		if real[dir] == "" {
-			if real[dir], err = realpath.Of(dir); err != nil {
-				return fmt.Errorf("translate: output: %w", err)
-			}
+		real, err := realpath.Of(out)
+		if err != nil {
+			return fmt.Errorf("translate: output: %w", err)
 		}
 		for _, root := range roots {
-			if realpath.Within(filepath.Join(real[dir], filepath.Base(out)), root) {
+			if realpath.Within(real, root) {
 				return fmt.Errorf("translate: output %s would be written over the pictures in %s: choose another place to write to", out, root)
 			}
+		}
+		if file, is := read.Find(out); is {
+			return fmt.Errorf("translate: output %s is %s, which is read: choose another place to write to", out, file)
 		}
 	}
 	return nil
@@ -122,22 +136,23 @@ func spared(o Options) (roots []string, err error) {
 
 // look finds what earlier runs have written.
 func (p *plan) look(o Options) error {
-	there := 0
 	for i, out := range p.outputs {
-		if _, err := os.Lstat(out); err == nil {
+		if _, err := os.Stat(out); err == nil {
 			p.there[i] = true
-			there++
+			p.kept++
 		}
 	}
-	if o.Overwrite || there == 0 {
-		clear(p.there)
+	if p.kept == 0 {
+		return nil
+	}
+	if o.Overwrite {
+		p.replaced, p.there, p.kept = p.there, make([]bool, len(p.outputs)), 0
 		return nil
 	}
 	if !o.Resume {
 		return fmt.Errorf("translate: output: %d of the %d pictures are in %s already: --resume keeps them and makes the others, --overwrite makes all anew",
-			there, len(p.outputs), o.Out)
+			p.kept, len(p.outputs), o.Out)
 	}
-	p.kept = there
 	return checkRecord(o)
 }
 
@@ -177,6 +192,13 @@ func (p *plan) begin(o Options) error {
 	}
 	record := filepath.Join(o.Out, recordFile)
 	_ = atomicfile.RemoveLeftoversBeside(append(slices.Clip(p.outputs), record)...) // what stays costs space only
+	for i, is := range p.replaced {
+		if file := atomicfile.Target(p.outputs[i]); is && file != "" {
+			if err := os.Remove(file); err != nil {
+				return fmt.Errorf("translate: output: %w", err)
+			}
+		}
+	}
 	if err := atomicfile.WriteJSON(record, o.Settings); err != nil {
 		return fmt.Errorf("translate: output: %w", err)
 	}
