@@ -34,6 +34,8 @@ type RecipeOutput struct {
 	Name string `json:"name"`
 	// Threshold, of one channel of scores: above it is the second of two classes.
 	Threshold *float64 `json:"threshold,omitempty"`
+	// Softmax is whether channels are probabilities: their logarithms are the logits.
+	Softmax bool `json:"softmax,omitempty"`
 	// TrainIDs translates a channel or an id: −1 is not listed, 255 void. Nil: it is the
 	// train id.
 	TrainIDs []int `json:"train_ids,omitempty"`
@@ -43,7 +45,7 @@ type RecipeOutput struct {
 func (p *Predictor) Recipe() Recipe {
 	r := Recipe{
 		Input:  RecipeInput{Name: p.in.name, Type: InputFloat32, Layout: NCHW, Batch: len(p.in.dims) == 4, Channels: p.in.source, Width: p.in.w, Height: p.in.h},
-		Output: RecipeOutput{Name: p.out.Name, Threshold: p.reading.threshold, TrainIDs: p.reading.classes.table},
+		Output: RecipeOutput{Name: p.out.Name, Threshold: p.reading.threshold, Softmax: p.meta.Output.Kind == OutputSoftmax, TrainIDs: p.reading.classes.table},
 		Width:  p.infer.Width, Height: p.infer.Height, Divisor: p.infer.Divisor, Single: p.infer.direct(),
 	}
 	if p.in.dtype.String() == InputUint8 {

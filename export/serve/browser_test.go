@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"image"
 	"image/png"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -216,10 +218,13 @@ func TestPageRunsModels(t *testing.T) {
 			Form: predict.Form{Space: exporttest.FiveClasses(), BGR: true, Scale: 1, Mean: []float64{0.45, 0.45, 0.45}, Std: []float64{0.2, 0.2, 0.2}},
 		})
 	}
+	probabilities := exporttest.NanoOptions("segformer")
+	probabilities.Outputs = []string{predict.OutputSoftmax}
 	scores := exporttest.Foreign{Classes: 2, Step: 125, Single: true, Sigmoid: true}
 	for name, o := range map[string]Options{
 		"exported; normalised, channels last": {Model: exporttest.NanoPredictor(t), Compare: normalised()},
 		"multiples of 8; label map":           {Model: foreign(t, e, exporttest.Foreign{Multiple: 8}), Compare: foreign(t, e, exporttest.Foreign{W: 60, H: 30, Labels: engine.Int64})},
+		"probabilities":                       {Model: exporttest.Predictor(t, e, probabilities, exporttest.RandomWeights(t, probabilities.Arch))},
 		"one channel":                         {Model: exporttest.Open(t, e, scores.File(t), predict.Options{Form: predict.Form{Space: two, Threshold: &threshold}})},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -227,9 +232,15 @@ func TestPageRunsModels(t *testing.T) {
 			p := openPage(t, o)
 			drop(t, p, "checker.png", encoded(t, exporttest.Paint(checker(83, 41), step)))
 			p.Until(done)
+			here := tipOf(p)
 			browsertest.Eval[bool](p, `(document.getElementById("tab-server").focus(), true)`)
 			p.Press(kb.ArrowRight)
 			p.Until(done + ` || !document.getElementById("problem").hidden`)
+			there := tipOf(p)
+			class, percent := splitTip(t, here)
+			if again, other := splitTip(t, there); again != class || math.Abs(other-percent) > 1 {
+				t.Errorf("under the cursor the server sees %s, the browser %s", here, there)
+			}
 			for _, view := range []string{"main", "compare"} {
 				if view == "compare" && o.Compare == nil {
 					continue
@@ -243,6 +254,29 @@ func TestPageRunsModels(t *testing.T) {
 			problems(t, p, "")
 		})
 	}
+}
+
+// tipOf is what the page says of a third of the image's width and height.
+func tipOf(p *browsertest.Page) string {
+	at := browsertest.Eval[[]float64](p, `(b => [b.x + b.width / 3, b.y + b.height / 3])(document.getElementById("cross").getBoundingClientRect())`)
+	p.MoveMouse(at[0]+20, at[1])
+	p.MoveMouse(at[0], at[1])
+	p.Until(`!document.getElementById("tip").hidden`)
+	return textOf(p, "#tip")
+}
+
+// splitTip returns a tip's class and how sure the model is, in percent; 100 where it does not say.
+func splitTip(t *testing.T, tip string) (class string, percent float64) {
+	t.Helper()
+	class, number, has := strings.Cut(strings.TrimSuffix(tip, " %"), " ")
+	if !has {
+		return class, 100
+	}
+	percent, err := strconv.ParseFloat(number, 64)
+	if err != nil {
+		t.Errorf("under the cursor: %q", tip)
+	}
+	return class, percent
 }
 
 // Without ONNX Runtime for browsers the second tab says how to get it.

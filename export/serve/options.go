@@ -31,7 +31,7 @@ type Options struct {
 type Limits struct {
 	Bytes       int64         // of an image's file
 	Pixels      int           // of an image, looked at before it is decoded
-	Time        time.Duration // of a request, its upload included; also how long an end waits
+	Time        time.Duration // of a request, its upload included; an end waits for as long, and for answers to be taken
 	Concurrency int           // images that are decoded and answered at once
 	Queue       int           // requests that wait beyond these; the next get status 429
 	Batch       int           // images that share a run, of models that take several

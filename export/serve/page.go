@@ -5,6 +5,7 @@ import (
 	"embed"
 	"encoding/json"
 	"fmt"
+	"io/fs"
 	"mime"
 	"net/http"
 	"os"
@@ -59,9 +60,30 @@ func (s *Server) webFile(w http.ResponseWriter, r *http.Request) error {
 	if s.o.Web == "" || !slices.Contains(ortweb.Files(), name) {
 		return problemf(http.StatusNotFound, "there is no %s", r.URL.Path)
 	}
-	w.Header().Set("Content-Type", types[path.Ext(name)])
-	w.Header().Set("Cache-Control", "max-age=86400")
-	http.ServeFile(w, r, filepath.Join(s.o.Web, name))
+	return giveFile(w, r, filepath.Join(s.o.Web, name), func(fs.FileInfo) error {
+		w.Header().Set("Content-Type", types[path.Ext(name)])
+		w.Header().Set("Cache-Control", "max-age=86400")
+		return nil
+	})
+}
+
+// giveFile answers with a file, whose headers ready sets, unless it has something against it. Whoever fetches has time by the file's
+// size, not that of other requests: models are hundreds of megabytes.
+func giveFile(w http.ResponseWriter, r *http.Request, path string, ready func(fs.FileInfo) error) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close() // only read
+	info, err := f.Stat()
+	if err == nil {
+		err = ready(info)
+	}
+	if err != nil {
+		return err
+	}
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Now().Add(download(info.Size()))) // of tests' writers, there is none
+	http.ServeContent(w, r, "", info.ModTime(), f)
 	return nil
 }
 
@@ -142,23 +164,16 @@ func (s *Server) modelFile(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	f, err := os.Open(m.p.Name())
-	if err != nil {
-		return err
-	}
-	defer f.Close() // only read
-	info, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if info.Size() != m.file.Size() || !info.ModTime().Equal(m.file.ModTime()) {
-		return problemf(http.StatusConflict, "the model's file has changed since the server opened it: start the server again")
-	}
-	w.Header().Set("Content-Type", "application/octet-stream")
-	w.Header().Set("Cache-Control", "no-cache")
-	w.Header().Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": filepath.Base(m.p.Name())}))
-	http.ServeContent(w, r, "", info.ModTime(), f)
-	return nil
+	return giveFile(w, r, m.p.Name(), func(info fs.FileInfo) error {
+		if info.Size() != m.file.Size() || !info.ModTime().Equal(m.file.ModTime()) {
+			return problemf(http.StatusConflict, "the model's file has changed since the server opened it: start the server again")
+		}
+		h := w.Header()
+		h.Set("Content-Type", "application/octet-stream")
+		h.Set("Cache-Control", "no-cache")
+		h.Set("Content-Disposition", mime.FormatMediaType("attachment", map[string]string{"filename": filepath.Base(m.p.Name())}))
+		return nil
+	})
 }
 
 // Samples: frames of the procedural world as its camera sees them, drawn when they are

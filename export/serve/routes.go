@@ -78,8 +78,13 @@ func (s *Server) wrap(route string, open bool, do handler) http.Handler {
 	return http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		w := &recorder{ResponseWriter: out}
-		// Whoever does not take the answer must not hold the connection for ever.
-		_ = http.NewResponseController(out).SetWriteDeadline(began.Add(s.o.Limits.Time + writeTime)) // of tests' writers, there is none
+		// Whoever does not take the answer, or does not send the body, must not hold the connection
+		// for ever: before it answers, the server itself reads a body that nothing else has read.
+		deadlines := http.NewResponseController(out)
+		_ = deadlines.SetWriteDeadline(began.Add(s.o.Limits.Time + writeTime)) // of tests' writers, there is none
+		if r.Body != http.NoBody {
+			_ = deadlines.SetReadDeadline(began.Add(s.o.Limits.Time))
+		}
 		for name, value := range headers {
 			w.Header().Set(name, value)
 		}

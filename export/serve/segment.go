@@ -40,7 +40,7 @@ func (s *Server) segment(w http.ResponseWriter, r *http.Request) error {
 	began := time.Now()
 	ctx, cancel := context.WithDeadline(r.Context(), began.Add(s.o.Limits.Time))
 	defer cancel()
-	content, err := s.body(w, r, began.Add(s.o.Limits.Time))
+	content, err := s.body(w, r)
 	if err != nil {
 		return err
 	}
@@ -113,15 +113,12 @@ func (s *Server) model(key string) (*model, error) {
 	return nil, problemf(http.StatusBadRequest, "model=%s: there is %s", key, strings.Join(keys, " and "))
 }
 
-// body reads the image's file, until the deadline and up to the limit.
-func (s *Server) body(w http.ResponseWriter, r *http.Request, deadline time.Time) ([]byte, error) {
+// body reads the image's file, until the deadline that [Server.wrap] has set and up to the limit.
+func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	most := s.o.Limits.Bytes
 	tooLarge := problemf(http.StatusRequestEntityTooLarge, "the body is larger than the %d bytes that are taken", most)
 	if r.ContentLength > most {
 		return nil, tooLarge
-	}
-	if err := http.NewResponseController(w).SetReadDeadline(deadline); err != nil {
-		return nil, err
 	}
 	content, err := io.ReadAll(http.MaxBytesReader(w, r.Body, most))
 	var large *http.MaxBytesError

@@ -13,6 +13,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
@@ -319,6 +320,70 @@ func TestElsewhere(t *testing.T) {
 	again, _ := s.ask("GET", "/", nil, "If-None-Match: "+resp.Header.Get("ETag"))
 	if again.StatusCode != http.StatusNotModified {
 		t.Errorf("the same page again: %s", again.Status)
+	}
+}
+
+// Whoever announces a body and does not send it gets its answer, and no connection for ever.
+func TestUnsentBodies(t *testing.T) {
+	limits := DefaultLimits()
+	limits.Time = 200 * time.Millisecond
+	s := start(t, Options{Model: foreign(t, enginetest.Open(t, engine.Options{}), exporttest.Foreign{}), Token: "secret", Limits: limits}, nil)
+	const auth = "Authorization: Bearer secret\r\n"
+	for head, want := range map[string]string{
+		"POST /v1/segment HTTP/1.1\r\n":                                     "401 Unauthorized",
+		"POST /v1/segment HTTP/1.1\r\n" + auth:                              "408 Request Timeout",
+		"POST /v1/segment HTTP/1.1\r\nAccept: text/html\r\n" + auth:         "406 Not Acceptable",
+		"POST /v1/segment HTTP/1.1\r\nContent-Type: text/plain\r\n" + auth:  "415 Unsupported Media Type",
+		"POST /v1/segment?model=other HTTP/1.1\r\n" + auth:                  "400 Bad Request",
+		"GET /healthz HTTP/1.1\r\n":                                         "200 OK",
+		"GET /none HTTP/1.1\r\n":                                            "404 Not Found",
+		"GET /metrics HTTP/1.1\r\nTransfer-Encoding: chunked\r\n" + auth:    "200 OK",
+		"PUT /v1/segment HTTP/1.1\r\nOrigin: https://elsewhere.example\r\n": "403 Forbidden",
+	} {
+		t.Run(want, func(t *testing.T) {
+			t.Parallel()
+			conn, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer conn.Close()
+			if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
+				t.Fatal(err)
+			}
+			if !strings.Contains(head, "chunked") {
+				head += "Content-Length: 10\r\n"
+			}
+			if _, err := io.WriteString(conn, head+"Host: localhost\r\n\r\n"); err != nil {
+				t.Fatal(err)
+			}
+			answer, err := io.ReadAll(conn) // until the server closes the connection
+			if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 "+want) {
+				t.Errorf("%q gets %q, %v; want %s", head, answer, err, want)
+			}
+		})
+	}
+}
+
+// deadlines is a client that tells until when it may take an answer.
+type deadlines struct {
+	*httptest.ResponseRecorder
+	write time.Time
+}
+
+func (d *deadlines) SetWriteDeadline(t time.Time) error { d.write = t; return nil }
+
+// Models are too large for the time of other requests.
+func TestDownloadsHaveTimeByTheirSize(t *testing.T) {
+	s := start(t, Options{Model: foreign(t, enginetest.Open(t, engine.Options{}), exporttest.Foreign{}), Limits: DefaultLimits()}, nil)
+	for path, want := range map[string]time.Duration{"/healthz": s.o.Limits.Time + writeTime, "/v1/model/file": download(s.models[0].file.Size())} {
+		d, began := &deadlines{ResponseRecorder: httptest.NewRecorder()}, time.Now()
+		s.handler.ServeHTTP(d, httptest.NewRequest(http.MethodGet, path, nil))
+		if took := time.Since(began); d.Code != http.StatusOK || d.write.Sub(began) < want || d.write.Sub(began) > want+took {
+			t.Errorf("%s: %d, %v to be taken, want %v", path, d.Code, d.write.Sub(began), want)
+		}
+	}
+	if have := download(330 << 20); have < time.Hour {
+		t.Errorf("%v for 330 MiB", have)
 	}
 }
 

@@ -64,7 +64,14 @@ const (
 	headTime  = 10 * time.Second
 	idleTime  = 2 * time.Minute
 	writeTime = 30 * time.Second
+	// slowest is what it has to take of a file that is downloaded, bytes a second.
+	slowest = 64 << 10
 )
+
+// download is how long a client may take for a file of so many bytes.
+func download(bytes int64) time.Duration {
+	return writeTime + time.Duration(bytes/slowest)*time.Second
+}
 
 // Serve answers requests until ctx ends, and then takes no more, finishes those that run
 // and returns ctx's error. It closes l.

@@ -59,6 +59,9 @@ export function confidence(map, width, height) {
   return out;
 }
 
+// logarithms turns probabilities into logits that they are the softmax of, finite where one is 0.
+export const logarithms = probabilities => probabilities.map(v => Math.log(Math.max(v, 2 ** -126)));
+
 // nearest samples a label map of w × h, of which the first spanW × spanH count.
 export function nearest(pix, w, spanW, spanH, width, height) {
   const out = new Uint8Array(width * height);

@@ -2,7 +2,7 @@
 // through ONNX Runtime for browsers and read again as export/predict does it on the
 // server. By recipe, what GET /v1/model says of a model.
 import { resize } from "/page/resize.js";
-import { argmax, confidence, nearest, readGrid } from "/page/logits.js";
+import { argmax, confidence, logarithms, nearest, readGrid } from "/page/logits.js";
 
 const maxStride = 64, confidenceEdge = 512;
 const quiet = { logSeverityLevel: 4 }; // sizes that a model does not take are tried, see runPadded
@@ -162,7 +162,9 @@ function labelsOf({ grid, data, spanW, spanH }, { output }, width, height) {
     return { labels: nearest(pix, w, Math.max(1, Math.round(spanW)), Math.max(1, Math.round(spanH)), width, height) };
   }
   let pix = data;
-  if (grid.kind === "scores") {
+  if (output.softmax) {
+    pix = logarithms(data);
+  } else if (grid.kind === "scores") {
     pix = new Float32Array(2 * data.length);
     data.forEach((v, i) => { pix[i] = output.threshold - v; });
   } else if (grid.last) {
