@@ -86,6 +86,20 @@ func TestStrip(t *testing.T) {
 	}
 }
 
+// One picture of a single column or row does not make a strip of millions of rows.
+func TestStripOfNarrowPictures(t *testing.T) {
+	for _, size := range [][2]int{{1, 1000}, {1000, 1}} {
+		narrow, usual := Cell{Image: raster.NewImage(size[0], size[1])}, Cell{Image: raster.NewImage(4, 3)}
+		picture, err := Strip(datasets.Cityscapes19(), []string{"image"}, []StripRow{{Cells: []Cell{narrow}}, {Cells: []Cell{usual}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if h := picture.Bounds().Dy(); h > 2*(stripMaxRatio*stripMaxCell+100)+400 {
+			t.Errorf("with a picture of %d×%d pixels the strip is %d high", size[0], size[1], h)
+		}
+	}
+}
+
 func TestConfusionPicture(t *testing.T) {
 	space := exporttest.FiveClasses()
 	c := score.NewConfusion(5)

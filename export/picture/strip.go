@@ -31,6 +31,9 @@ const (
 	stripMinCell = 160
 	stripMargin  = 24
 	stripGap     = 8
+	// stripMaxRatio is the largest height over width of a cell: a picture that is narrower, perhaps one
+	// pixel wide, is shown smaller, or all rows would be as high as that.
+	stripMaxRatio = 2
 )
 
 // Strip draws rows of pictures under titled columns (source, pseudo-target,
@@ -57,7 +60,7 @@ func Strip(space datasets.Space, columns []string, rows []StripRow) (image.Image
 	}
 	cellW := (stripWidth - 2*stripMargin - stripGap*(len(columns)-1)) / len(columns)
 	cellW = min(max(cellW, stripMinCell), stripMaxCell)
-	return drawStrip(space, columns, rows, cellW, int(float64(cellW)*ratio+0.5)), nil
+	return drawStrip(space, columns, rows, cellW, int(float64(cellW)*min(ratio, stripMaxRatio)+0.5)), nil
 }
 
 func drawStrip(space datasets.Space, columns []string, rows []StripRow, cellW, cellH int) image.Image {

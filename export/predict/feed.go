@@ -19,6 +19,9 @@ func (p *Predictor) Feed(img *raster.Image) (map[string]*engine.Tensor, error) {
 	if img.W <= 0 || img.H <= 0 {
 		return nil, fmt.Errorf("model %s: image of %d×%d pixels", p.name, img.W, img.H)
 	}
+	if _, err := p.infer.demand(img.W, img.H); err != nil {
+		return nil, fmt.Errorf("model %s: %w", p.name, err)
+	}
 	w, h := p.infer.base(img.W, img.H)
 	windows := p.infer.windows(w, h, pad.Size{})
 	part := windows[len(windows)/2]

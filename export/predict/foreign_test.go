@@ -153,6 +153,33 @@ func TestFormLabels(t *testing.T) {
 	}
 }
 
+// Of few pixels a model may make more than fit into memory.
+func TestNarrowImages(t *testing.T) {
+	e := enginetest.Open(t, engine.Options{})
+	fixed := exporttest.Foreign{Classes: 5, Step: step, H: 600, FreeShape: true}.File(t)
+	multiples := exporttest.Foreign{Classes: 5, Step: step, Multiple: 64}.File(t)
+	for _, c := range []struct {
+		model string
+		infer predict.Inference
+		w, h  int
+		want  string
+	}{
+		{fixed, predict.Inference{}, 1_000, 1, "brought to what the model takes: 600000×600 pixels are more than the 178956970 that are taken"},
+		{fixed, predict.Inference{Flip: true}, 1_000, 1, "600000×600 pixels are more"},
+		{multiples, predict.Inference{}, 3_000_000, 1, "3000000×64 pixels are more"},
+		{multiples, predict.Inference{Divisor: 128}, 1, 1_500_000, "128×1500032 pixels are more"},
+		{multiples, predict.Inference{Scales: []float64{16}}, 1_000, 800, "16000×12800 pixels are more"},
+	} {
+		p, img := exporttest.Open(t, e, c.model, predict.Options{Form: five(), Inference: c.infer}), raster.NewImage(c.w, c.h)
+		if _, err := p.Predict(t.Context(), img); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%d×%d, %+v: %v, want %q", c.w, c.h, c.infer, err, c.want)
+		}
+		if _, err := p.Feed(img); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("a single run of %d×%d: %v, want %q", c.w, c.h, err, c.want)
+		}
+	}
+}
+
 // For a model that looks at single pixels windows and mirroring change nothing,
 // wherever they end.
 func TestWindowsCover(t *testing.T) {

@@ -273,6 +273,10 @@ func (p *Predictor) ImageSize() (w, h int) {
 	return 0, 0
 }
 
+// Demand returns the most pixels of any picture that an image of w × h pixels becomes on its way
+// through the model, [Inference.Scales] left aside; an error if those are more than are ever taken.
+func (p *Predictor) Demand(w, h int) (pixels int, err error) { return p.infer.demand(w, h) }
+
 // Predict returns the labels of an image, at the image's size. The image is
 // resized as training images are (8 bits, bilinear, over the covered area when
 // shrinking); logits come back bilinearly, label maps by the nearest pixel.

@@ -36,6 +36,9 @@ func (t *Task) fill(img *raster.Image) error {
 	if img.W <= 0 || img.H <= 0 {
 		return fmt.Errorf("image of %d×%d pixels", img.W, img.H)
 	}
+	if _, err := t.p.infer.demand(img.W, img.H); err != nil {
+		return err
+	}
 	if !t.p.infer.direct() {
 		t.pix, t.w, t.h = img.RGB(), img.W, img.H
 		return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"t2sda/internal/limit"
 	"t2sda/internal/pad"
 )
 
@@ -118,6 +119,29 @@ func (o *Inference) base(w, h int) (int, int) {
 		return o.fixedW, scaled(h, float64(o.fixedW)/float64(w))
 	}
 	return w, h
+}
+
+// demand returns the most pixels of what an image of w × h becomes at scale 1, continued to what the
+// model takes included: of a narrow image that may be many times its own. Where they, or those at another
+// scale, are beyond [limit.Pixels] it is an error.
+func (o *Inference) demand(w, h int) (most int, err error) {
+	w, h = o.base(w, h)
+	for _, s := range append([]float64{1}, o.Scales...) {
+		view := pad.Size{W: scaled(w, s), H: scaled(h, s)}
+		all := []pad.Size{view}
+		if o.WindowWidth == 0 {
+			all = append(all, o.continued(view)...)
+		}
+		for _, e := range all {
+			if err := limit.Check(e.W, e.H); err != nil {
+				return 0, fmt.Errorf("brought to what the model takes: %w", err)
+			}
+			if s == 1 {
+				most = max(most, e.W*e.H)
+			}
+		}
+	}
+	return most, nil
 }
 
 // view is the image in one size and mirroring, in windows.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 
+	"t2sda/export/predict"
 	"t2sda/internal/imagefile"
 	"t2sda/internal/limit"
 	"t2sda/internal/raster"
@@ -23,10 +24,9 @@ type picture struct {
 	whole *image.NRGBA  // at its own size; nil where that is not needed
 }
 
-// decode reads an image's file, of at most so many pixels, row by row: what is kept has
-// the size w×h that the model wants (0×0: the image's own), and with whole its own size
-// as well.
-func decode(content []byte, w, h, most int, whole bool) (*picture, error) {
+// decode reads an image's file for a model, of at most so many pixels, row by row: what is kept has
+// the size that the model wants, or the image's own, and with whole its own size as well.
+func decode(content []byte, p *predict.Predictor, most int, whole bool) (*picture, error) {
 	if err := checkHeader(content, most); err != nil {
 		return nil, err
 	}
@@ -35,12 +35,16 @@ func decode(content []byte, w, h, most int, whole bool) (*picture, error) {
 		return nil, unreadable(err)
 	}
 	defer rows.Close()
+	if err := checkDemand(p, rows.W, rows.H, most); err != nil {
+		return nil, err
+	}
+	w, h := p.ImageSize()
 	if w == 0 {
 		w, h = rows.W, rows.H
 	}
-	p := &picture{w: rows.W, h: rows.H}
+	pic := &picture{w: rows.W, h: rows.H}
 	if whole {
-		p.whole = image.NewNRGBA(image.Rect(0, 0, rows.W, rows.H))
+		pic.whole = image.NewNRGBA(image.Rect(0, 0, rows.W, rows.H))
 	}
 	packed := make([]byte, 3*w*h)
 	take := func(row []byte, y int) { copy(packed[3*w*y:], row) }
@@ -59,11 +63,11 @@ func decode(content []byte, w, h, most int, whole bool) (*picture, error) {
 		}
 		take(row, y)
 		if whole {
-			opaque(p.whole.Pix[y*p.whole.Stride:], row)
+			opaque(pic.whole.Pix[y*pic.whole.Stride:], row)
 		}
 	}
-	p.input = raster.FromRGB(packed, w, h)
-	return p, nil
+	pic.input = raster.FromRGB(packed, w, h)
+	return pic, nil
 }
 
 // opaque writes a row of packed RGB.
@@ -87,6 +91,24 @@ func checkHeader(content []byte, most int) error {
 	}
 	if err != nil {
 		return unreadable(err)
+	}
+	return nil
+}
+
+// A model may make a picture of an image that has mostFold times the pixels that images may have, and
+// anyPixels in any case: sides become multiples of what the model takes, and narrow images grow by that.
+const (
+	mostFold  = 2
+	anyPixels = 1 << 20
+)
+
+// checkDemand refuses an image of which the model makes a much larger picture.
+func checkDemand(p *predict.Predictor, w, h, most int) error {
+	if fixed, _ := p.ImageSize(); fixed > 0 {
+		return nil // whatever the image
+	}
+	if pixels, err := p.Demand(w, h); err != nil || pixels > max(mostFold*most, anyPixels) {
+		return problemf(http.StatusRequestEntityTooLarge, "%s of %d×%d pixels is so narrow that the model would see one of more than %d times the %d pixels that are taken: send a part of it", theImage, w, h, mostFold, most)
 	}
 	return nil
 }

@@ -185,8 +185,7 @@ func (s *Server) answer(ctx context.Context, k *work, content []byte) (kind stri
 	defer task.Close()
 	var pic *picture
 	if err := k.step(ctx, "decode", func() error {
-		w, h := p.ImageSize()
-		if pic, err = decode(content, w, h, s.o.Limits.Pixels, k.query.answer == answerOverlay); err != nil {
+		if pic, err = decode(content, p, s.o.Limits.Pixels, k.query.answer == answerOverlay); err != nil {
 			return err
 		}
 		k.w, k.h = pic.w, pic.h

@@ -290,6 +290,20 @@ func TestEveryAnswer(t *testing.T) {
 	}
 }
 
+// TestNarrowImages: of few pixels a model may make many.
+func TestNarrowImages(t *testing.T) {
+	e := enginetest.Open(t, engine.Options{})
+	narrow := encoded(t, raster.NewImage(100_000, 1))
+	for _, f := range []exporttest.Foreign{{H: 600, FreeShape: true}, {Multiple: 64}} {
+		s := start(t, Options{Model: foreign(t, e, f), Limits: DefaultLimits()}, nil)
+		if f.H == 0 {
+			s.o.Limits.Pixels = 1_000_000
+		}
+		s.want(413, "the image of 100000×1 pixels is so narrow that the model would see one of more than 2 times the", "POST", "/v1/segment", bytes.NewReader(narrow))
+		s.want(200, "", "POST", "/v1/segment", bytes.NewReader(encoded(t, raster.NewImage(30, 20))))
+	}
+}
+
 func appended(t *testing.T, name string) {
 	t.Helper()
 	f, err := os.OpenFile(name, os.O_APPEND|os.O_WRONLY, 0)

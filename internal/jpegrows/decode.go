@@ -19,6 +19,7 @@ type component struct {
 	stride           int
 	quant            *[64]int32  // natural order; nil before the first scan
 	coeffs           [][64]int16 // of progressive files, natural order
+	brought          [64]uint16  // the bits of each coefficient that scans have brought, in the file's order
 
 	seen         bool     // by a scan
 	dcTab, acTab *huffman // of the present one

@@ -164,6 +164,34 @@ func TestDamaged(t *testing.T) {
 
 // FuzzDecode: a picture has the size of its header, and that of the standard library's
 // where that decodes it; memory is bounded by the size.
+// TestRepeatedScans: a scan of which most blocks have nothing to say takes a few bytes and a walk through
+// the whole picture, so none is taken twice.
+func TestRepeatedScans(t *testing.T) {
+	for _, name := range []string{"gray-progressive", "420-progressive", "420-progressive-restart"} {
+		data := read(t, name+".jpg")
+		var scans []int // where they begin; each with the tables before it
+		for i := range len(data) - 1 {
+			if data[i] == 0xff && data[i+1] == markSOS {
+				scans = append(scans, i)
+			}
+		}
+		end := bytes.LastIndex(data, []byte{0xff, markEOI})
+		if len(scans) < 3 || end < 0 {
+			t.Fatalf("%s has %d scans", name, len(scans))
+		}
+		for _, from := range []int{scans[0], scans[len(scans)-1]} { // of first bits, and of a last one
+			to := end
+			if from == scans[0] {
+				to = from + bytes.Index(data[from+2:], []byte{0xff, markDHT}) + 2
+			}
+			_, err := Decode(slices.Concat(data[:to], data[from:to], data[to:]))
+			if err == nil || !strings.Contains(err.Error(), "brings what another one has brought") {
+				t.Errorf("%s, the scan at %d twice: %v", name, from, err)
+			}
+		}
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	for _, name := range coded(f) {
 		f.Add(read(f, name+".jpg"))

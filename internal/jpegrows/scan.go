@@ -30,6 +30,13 @@ func (d *decoder) scan(b []byte) error {
 	if err != nil {
 		return err
 	}
+	if d.progressive {
+		for _, c := range comps {
+			if !c.takes(part) {
+				return malformed("a progressive scan that brings what another one has brought")
+			}
+		}
+	}
 	if len(comps) == 1 {
 		return d.single(comps[0], decode)
 	}
@@ -57,6 +64,22 @@ func (d *decoder) blockDecoder(part band, comps []*component) (func(c *component
 		return func(c *component, k int) { d.acFirst(&c.coeffs[k], c.acTab, part) }, nil
 	}
 	return func(c *component, k int) { d.acRefine(&c.coeffs[k], c.acTab, part) }, nil
+}
+
+// takes notes what a scan brings, and reports whether none has brought it. A scan of a few bytes may
+// speak of all of a picture, so that many of the same would take time without end.
+func (c *component) takes(part band) bool {
+	bits := uint16(1) << part.low
+	if part.first {
+		bits = ^(bits - 1)
+	}
+	for at := part.from; at <= part.to; at++ {
+		if c.brought[at]&bits != 0 {
+			return false
+		}
+		c.brought[at] |= bits
+	}
+	return true
 }
 
 // single reads a scan of one component: its units are blocks, and only those that
