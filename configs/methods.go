@@ -268,6 +268,17 @@ func (c *Config) method() method {
 	return m
 }
 
+// WithMethod returns the configuration with another method and without a baseline: valid, and with
+// ${VAR} expanded in the paths that this one reads and the other may not.
+func (c Config) WithMethod(m Method) (Config, error) {
+	c.Method, c.Baseline = m, false
+	err := c.expand()
+	if err == nil {
+		err = c.Validate()
+	}
+	return c, err
+}
+
 // LabelsTarget reports whether the labels that are learned from are the target's.
 func (c *Config) LabelsTarget() bool { return c.method().labelled == DomainTarget }
 

@@ -294,3 +294,24 @@ func TestEditDistance(t *testing.T) {
 		t.Errorf("moon is like %q", n)
 	}
 }
+
+// TestRowsOfOneRun: rows that results are not kept apart by are refused; equal ones may share a run.
+func TestRowsOfOneRun(t *testing.T) {
+	const head = "name: s\nconfig: streets\nseeds: [1]\n"
+	for text, want := range map[string]string{
+		"grid: {runtime.precision: [fp32, tf32, bf16]}":                                                         `rows "precision=fp32" and "precision=tf32" are one run: what they differ in (runtime.precision=fp32; runtime.precision=tf32) is no part`,
+		"rows: [{name: a}, {name: b, set: {runtime.device: cuda}}]":                                             `rows "a" and "b" are one run: what they differ in (runtime.device=cuda) is no part`,
+		"grid: {runtime.precision: [tf32, bf16, fp16]}":                                                         "",
+		"rows: [{name: a, set: {method: source-only}}, {name: b, set: {method: source-only, loss.delta: 0.1}}]": "",
+		"rows: [{name: a, set: {runtime.device: cpu}}, {name: b, set: {runtime.device: cpu, train.lr: 1}}]":     "",
+	} {
+		s, err := LoadSweep(writeSweep(t, head+text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = s.Variants(nil)
+		if (err == nil) != (want == "") || err != nil && !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
+	}
+}

@@ -222,7 +222,41 @@ func (s *Sweep) Variants(settings []string) ([]Variant, error) {
 	if len(unset.fields) > 0 {
 		faults = append(faults, fmt.Errorf("sweep %s: configuration %s: %w", s.path, s.Config, &unset))
 	}
+	if len(faults) == 0 {
+		faults = append(faults, s.checkRuntime(out))
+	}
 	return out, errors.Join(faults...)
+}
+
+// checkRuntime refuses rows that differ in nothing but in settings of the runtime that no hash knows: they
+// are one run, whose figures would stand in both.
+func (s *Sweep) checkRuntime(rows []Variant) error {
+	points := s.points()
+	for i := range rows {
+		for j := range i {
+			if rows[i].Config.Hash() != rows[j].Config.Hash() {
+				continue
+			}
+			a, b := runtimeOf(points[j].set), runtimeOf(points[i].set)
+			if a != b {
+				return fmt.Errorf("sweep %s: rows %q and %q are one run: what they differ in (%s) is no part of what tells runs apart; put it under settings, and make a table of each (--out)",
+					s.path, rows[j].Name, rows[i].Name, strings.TrimPrefix(a+"; "+b, "; "))
+			}
+		}
+	}
+	return nil
+}
+
+// runtimeOf lists the settings of the runtime among a row's.
+func runtimeOf(set []Setting) string {
+	var all []string
+	for _, v := range set {
+		if strings.HasPrefix(v.Key, "runtime.") {
+			all = append(all, v.Key+"="+v.Value)
+		}
+	}
+	slices.Sort(all)
+	return strings.Join(all, " ")
 }
 
 // base lists what every row sets, those given as key=value last.

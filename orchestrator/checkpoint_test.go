@@ -113,6 +113,24 @@ func TestInterruptedEvaluation(t *testing.T) {
 	}
 }
 
+// TestInterruptedEvaluationWithoutEvents: the evaluation is made up for where the events were lost, too.
+func TestInterruptedEvaluationWithoutEvents(t *testing.T) {
+	enginetest.Isolate(t)
+	root := t.TempDir()
+	writeShapes(t, root)
+	c := shapesConfig(root, t.TempDir())
+	stopAfter(t, c, " 2/6 ")
+	dir := filepath.Join(c.Output, c.Name)
+	if err := os.Remove(filepath.Join(dir, eventsFile)); err != nil {
+		t.Fatal(err)
+	}
+	stopAfter(t, c, " 4/6 ", resuming)
+	have, err := ReadEvents(filepath.Join(dir, eventsFile))
+	if err != nil || len(have) != 3 || have[0].Iteration != 2 || have[0].MIoU == nil {
+		t.Errorf("events %+v, %v", have, err)
+	}
+}
+
 // readProgress reads a checkpoint's state.json.
 func readProgress(t *testing.T, dir, hash string) (progress, error) {
 	t.Helper()

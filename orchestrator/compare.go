@@ -70,7 +70,8 @@ func DefaultCompareMethods() []string {
 // table (compare.json, compare.md). Runs that fail are holes in it, and an error
 // at the end.
 func Compare(ctx context.Context, cfg configs.Config, c CompareOptions, o Options) (*Comparison, error) {
-	if err := c.validate(cfg); err != nil {
+	methods, err := c.methods(cfg)
+	if err != nil {
 		return nil, err
 	}
 	dir := filepath.Join(cfg.Output, cfg.Name+"-compare")
@@ -87,7 +88,10 @@ func Compare(ctx context.Context, cfg configs.Config, c CompareOptions, o Option
 	}
 	atATime, threads := Seats(c.Jobs, cfg.Runtime.Threads)
 	cfg.Runtime.Threads = threads
-	jobs := c.jobs(cfg, dir)
+	for i := range methods {
+		methods[i].Runtime.Threads = threads
+	}
+	jobs := c.jobs(methods, dir)
 	results, stopped := TrainAll(ctx, jobs, atATime, func(results []JobResult) error {
 		return c.tabulate(cfg, jobs, results).write(o.Disk, dir)
 	}, o)
@@ -119,40 +123,43 @@ func (c CompareOptions) tabulate(cfg configs.Config, jobs []Job, results []JobRe
 
 // jobs lists the comparison's runs, seed by seed, so that what an interrupted
 // one holds is comparable.
-func (c CompareOptions) jobs(cfg configs.Config, dir string) []Job {
+func (c CompareOptions) jobs(methods []configs.Config, dir string) []Job {
 	var jobs []Job
 	for _, seed := range c.Seeds {
-		for _, method := range c.Methods {
-			run := withMethod(cfg, configs.Method(method))
-			run.Seed, run.Output, run.Name = uint64(seed), dir, fmt.Sprintf("%s-seed%d", method, seed)
-			jobs = append(jobs, Job{method, run})
+		for _, run := range methods {
+			row := string(run.Method)
+			run.Seed, run.Output, run.Name = uint64(seed), dir, fmt.Sprintf("%s-seed%d", row, seed)
+			jobs = append(jobs, Job{row, run})
 		}
 	}
 	return jobs
 }
 
-func (c CompareOptions) validate(cfg configs.Config) error {
+// methods returns the configuration of each method, and what is wrong with the options.
+func (c CompareOptions) methods(cfg configs.Config) ([]configs.Config, error) {
 	if len(c.Methods) == 0 || len(c.Seeds) == 0 {
-		return errors.New("compare: want at least one method and one seed")
+		return nil, errors.New("compare: want at least one method and one seed")
 	}
 	if c.Jobs < 0 {
-		return fmt.Errorf("compare: want at least 1 job, or 0 for what the cores carry, have %d", c.Jobs)
+		return nil, fmt.Errorf("compare: want at least 1 job, or 0 for what the cores carry, have %d", c.Jobs)
 	}
 	for i, s := range c.Seeds {
 		if slices.Contains(c.Seeds[:i], s) {
-			return fmt.Errorf("compare: seed %d is there twice", s)
+			return nil, fmt.Errorf("compare: seed %d is there twice", s)
 		}
 	}
+	var all []configs.Config
 	for i, m := range c.Methods {
 		if slices.Contains(c.Methods[:i], m) {
-			return fmt.Errorf("compare: method %s is there twice", m)
+			return nil, fmt.Errorf("compare: method %s is there twice", m)
 		}
-		run := withMethod(cfg, configs.Method(m))
-		if err := run.Validate(); err != nil {
-			return fmt.Errorf("compare: method %s: %w", m, err)
+		run, err := cfg.WithMethod(configs.Method(m))
+		if err != nil {
+			return nil, fmt.Errorf("compare: method %s: %w", m, err)
 		}
+		all = append(all, run)
 	}
-	return nil
+	return all, nil
 }
 
 // add appends a run, nil for one that failed.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 
 	"go.uber.org/zap"
@@ -13,6 +14,7 @@ import (
 	"t2sda/datasets"
 	"t2sda/graphs/engine"
 	"t2sda/internal/ranks"
+	"t2sda/internal/raster"
 	"t2sda/translate"
 	"t2sda/translate/neural"
 )
@@ -107,12 +109,32 @@ func (d *data) openSets(ctx context.Context, cfg configs.Config, dir string, log
 			return false, fmt.Errorf("%s: %w", filepath.Join(dir, recordFile), err)
 		}
 	}
+	if began == nil {
+		if err := d.checkLabels(ctx, cfg); err != nil {
+			return false, err
+		}
+	}
 	if disk != nil {
 		if err := d.announceCache(cfg.Data.Cache, cfg.SkipsBadFiles(), log); err != nil {
 			return false, err
 		}
 	}
 	return began != nil, nil
+}
+
+// checkLabels refuses an evaluation split all of whose labels are void, as those of Cityscapes' test
+// split are: hours later there would be no score. As a rule it looks at a single one.
+func (d *data) checkLabels(ctx context.Context, cfg configs.Config) error {
+	for i := range d.eval.Len() {
+		l, err := d.eval.LoadLabels(ctx, i)
+		if err != nil {
+			return ctx.Err() // of damaged files, evaluation tells
+		}
+		if slices.ContainsFunc(l.Pix, func(id uint8) bool { return id != raster.Void }) {
+			return nil
+		}
+	}
+	return fmt.Errorf("data.eval: the labels of all %d images of split %q are void, so that nothing can be scored: choose another one (data.eval.split)", d.eval.Len(), cfg.Data.Eval.Split)
 }
 
 // resume goes on with the files that a run began with.

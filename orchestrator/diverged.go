@@ -70,11 +70,11 @@ func explainBuild(c configs.Config, err error) error {
 	return err
 }
 
-// lastSaved names the run's last checkpoint, "" if there is none.
+// lastSaved names the checkpoint that the run would be resumed from, "" if there is none.
 func (t *trainer) lastSaved() string {
-	saved, _ := checkpoints(t.dir, lastPrefix) // the error that is told of counts, and no second one
+	saved, _ := resumable(t.dir) // the error that is told of counts, and no second one
 	if len(saved) == 0 {
 		return ""
 	}
-	return filepath.Base(saved[len(saved)-1])
+	return filepath.Base(saved[0])
 }

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"go.uber.org/zap"
 
@@ -18,12 +19,20 @@ import (
 // the configuration before is part of the longer run, see [configs.Config.Earlier],
 // so that a run that stops on the way resumes as any other does.
 func (o Options) extended(cfg configs.Config, dir string) (configs.Config, error) {
-	done, err := readOutcome(dir, cfg)
+	done, err := outcomeIn(dir)
 	if err != nil {
 		return cfg, err
 	}
-	if done == nil {
+	// The result of a shorter run, next to the configuration of a longer one, is that of a run which an
+	// earlier --extend has begun to extend.
+	if done == nil || slices.Contains(hashes(cfg)[1:], done.ConfigHash) {
 		return cfg, fmt.Errorf("%s is not finished, so there is nothing to extend yet: continue it (--resume without --extend)", dir)
+	}
+	if _, err := readOutcome(dir, cfg); err != nil {
+		return cfg, err
+	}
+	if saved, err := resumable(dir); err != nil || len(saved) == 0 {
+		return cfg, errors.Join(err, fmt.Errorf("%s holds no checkpoint any more, from which it could go on: put it back, or train the longer run anew, under another name", filepath.Join(dir, checkpointDir)))
 	}
 	longer := cfg.Extend(o.Extend)
 	if err := longer.Validate(); err != nil {
@@ -41,16 +50,9 @@ func (o Options) extended(cfg configs.Config, dir string) (configs.Config, error
 // that it is not taken for that of the longer run, nor written over. The result
 // comes last: a process that was killed on the way does the rest the next time.
 func setAside(dir string, cfg configs.Config) error {
-	text, err := os.ReadFile(filepath.Join(dir, resultFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	var out Outcome
-	if err == nil {
-		err = out.decode(text)
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", filepath.Join(dir, resultFile), err)
+	out, err := outcomeIn(dir)
+	if out == nil || err != nil {
+		return err
 	}
 	for _, earlier := range cfg.Earlier() {
 		if earlier.Hash() != out.ConfigHash {

@@ -76,6 +76,51 @@ func TestExtend(t *testing.T) {
 	}
 }
 
+// TestExtendAgain: an extension that was stopped before the run itself was begun again is told to be
+// continued, and a finished run without checkpoints is not trained anew.
+func TestExtendAgain(t *testing.T) {
+	enginetest.Isolate(t)
+	root := t.TempDir()
+	writeShapes(t, root)
+	c := shapesConfig(root, t.TempDir())
+	c.Train.Iterations, c.Train.EvalEvery, c.Baseline = 3, 0, true
+	dir := filepath.Join(c.Output, c.Name)
+	if _, err := Run(t.Context(), c, quiet()); err != nil {
+		t.Fatal(err)
+	}
+	longer := func(o *Options) { o.Resume, o.Run, o.Extend = true, dir, 2 }
+
+	saved := filepath.Join(dir, checkpointDir)
+	if err := os.Rename(saved, saved+"-elsewhere"); err != nil {
+		t.Fatal(err)
+	}
+	o := quiet()
+	longer(&o)
+	if _, err := Run(t.Context(), c, o); err == nil || !strings.Contains(err.Error(), "holds no checkpoint any more, from which it could go on") {
+		t.Errorf("without checkpoints: %v", err)
+	}
+	if kept, err := configs.Read(filepath.Join(dir, ConfigFile)); err != nil || kept.Train.Iterations != 3 {
+		t.Errorf("the configuration is that of %d iterations, %v", kept.Train.Iterations, err)
+	}
+	if err := os.Rename(saved+"-elsewhere", saved); err != nil {
+		t.Fatal(err)
+	}
+
+	stopAfter(t, c, "source-only 4/5 ", longer)
+	kept, err := configs.Load(filepath.Join(dir, ConfigFile), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Run(t.Context(), kept, o); err == nil || !strings.Contains(err.Error(), "is not finished, so there is nothing to extend yet: continue it (--resume without --extend)") {
+		t.Errorf("extended again: %v", err)
+	}
+	again := quiet()
+	again.Resume = true
+	if out, err := Run(t.Context(), kept, again); err != nil || out.Iterations != 5 {
+		t.Errorf("%+v, %v", out, err)
+	}
+}
+
 // TestScheduleOfExtension: up to where a run was extended the learning rate is
 // what it was, from there on that of the longer run.
 func TestScheduleOfExtension(t *testing.T) {

@@ -36,7 +36,7 @@ func (s *start) remove() error {
 // run that goes on from a checkpoint, which holds every weight, reads none unless
 // its loss compares with them.
 func findStart(ctx context.Context, cfg configs.Config, dir string, log *zap.Logger) (*start, error) {
-	saved, err := checkpoints(dir, lastPrefix)
+	saved, err := resumable(dir)
 	if err != nil {
 		return nil, err
 	}

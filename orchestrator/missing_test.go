@@ -9,8 +9,12 @@ import (
 	"strings"
 	"testing"
 
+	"go.uber.org/zap"
+
 	"t2sda/configs"
 	"t2sda/export/score"
+	"t2sda/graphs/engine/enginetest"
+	"t2sda/internal/raster"
 )
 
 // TestCheckInputs: what is missing is named once, with the fields that name it and the
@@ -117,7 +121,11 @@ func TestMissingData(t *testing.T) {
 	var out bytes.Buffer
 	told := quiet()
 	told.Out = &out
-	leaveOutcome(t, o.jobs(c, filepath.Join(dir, "s-compare"))[0])
+	methods, err := o.methods(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	leaveOutcome(t, o.jobs(methods, filepath.Join(dir, "s-compare"))[0])
 	table, err := Compare(t.Context(), c, o, told)
 	if missing := new(MissingError); !errors.As(err, &missing) || table == nil || table.Rows[0].Mean != 0.5 || len(table.Failures) > 0 {
 		t.Fatalf("%+v, %v", table, err)
@@ -138,5 +146,99 @@ func leaveOutcome(t *testing.T, j Job) {
 	out := &Outcome{Dir: j.Dir(), ConfigHash: j.Config.Hash(), Result: r}
 	if err := out.write(quiet().Disk); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestVoidEvaluation: a split whose labels say nothing is refused before anything is trained.
+func TestVoidEvaluation(t *testing.T) {
+	enginetest.Isolate(t)
+	root := t.TempDir()
+	writeShapes(t, root)
+	c := shapesConfig(root, t.TempDir())
+	void := raster.NewLabels(96, 72)
+	for i := range void.Pix {
+		void.Pix[i] = raster.Void
+	}
+	for i := range 3 {
+		writePNG(t, filepath.Join(root, "eval", "labels", fmt.Sprintf("%d.png", i)), void.Gray())
+	}
+	if d, err := prepareOnly(t, c, zap.NewNop()); err != nil || d.eval.Len() != 4 {
+		t.Errorf("with labels in the last image: %v", err)
+	}
+	writePNG(t, filepath.Join(root, "eval", "labels", "3.png"), void.Gray())
+	if _, err := prepareOnly(t, c, zap.NewNop()); err == nil || !strings.Contains(err.Error(), "data.eval: the labels of all 4 images of split") || !strings.Contains(err.Error(), "are void, so that nothing can be scored") {
+		t.Errorf("have %v", err)
+	}
+}
+
+// TestWorldOfTheBaseline: what the source-only run before target-only learns from is rendered, too.
+func TestWorldOfTheBaseline(t *testing.T) {
+	for _, c := range []struct {
+		settings []string
+		want     string
+	}{
+		{[]string{"method=target-only", "baseline=true"}, "data.source.root data.target.root"},
+		{[]string{"method=target-only", "baseline=false"}, "data.target.root"},
+		{[]string{"method=source-only"}, "data.source.root data.target.root"}, // which it is scored on
+	} {
+		cfg, err := configs.Load("streets", c.settings)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var fields []string
+		for _, r := range streetRoots(cfg) {
+			fields = append(fields, r.field)
+		}
+		if have := strings.Join(fields, " "); have != c.want {
+			t.Errorf("%v renders %s, want %s", c.settings, have, c.want)
+		}
+	}
+}
+
+// TestVariablesOfOtherMethods: methods that read what the configured one does not find it, or say which
+// variable is not set.
+func TestVariablesOfOtherMethods(t *testing.T) {
+	t.Setenv("GTA5_ROOT", "/the/game")
+	t.Setenv("CITYSCAPES_ROOT", "/the/city")
+	cfg, err := configs.Load("gta5-cityscapes", []string{"method=target-only", "baseline=true"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	base, err := baselineOf(cfg)
+	if err != nil || base.Data.Source.Root != "/the/game" {
+		t.Errorf("the baseline reads %+v, %v", base, err)
+	}
+	o := CompareOptions{Methods: []string{configs.TargetOnly, configs.SourceOnly}, Seeds: []uint{1}}
+	methods, err := o.methods(cfg)
+	if err != nil || methods[1].Data.Source.Root != "/the/game" {
+		t.Errorf("source-only reads %+v, %v", methods, err)
+	}
+	t.Setenv("GTA5_ROOT", "")
+	if _, err := Run(t.Context(), cfg, quiet()); err == nil || !strings.Contains(err.Error(), "baseline: data.source.root: environment variable GTA5_ROOT is not set") {
+		t.Errorf("have %v", err)
+	}
+	if _, err := Compare(t.Context(), cfg, o, quiet()); err == nil || !strings.Contains(err.Error(), "method source-only: data.source.root: environment variable GTA5_ROOT is not set") {
+		t.Errorf("have %v", err)
+	}
+}
+
+// TestWorldsOfRows: rows of different worlds in one folder would take each other's images away.
+func TestWorldsOfRows(t *testing.T) {
+	var jobs []Job
+	for row, settings := range map[string][]string{"few": {"data.streets.train=100"}, "many": {"data.streets.train=400"}} {
+		cfg, err := configs.Load("streets", append(settings, "output="+t.TempDir()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		jobs = append(jobs, Job{row, cfg})
+	}
+	if _, err := TrainAll(t.Context(), jobs, 2, nil, quiet()); err == nil || !strings.Contains(err.Error(), "nothing is trained: ") || !strings.Contains(err.Error(), "would render different worlds (data.streets.seed 1, train ") {
+		t.Errorf("have %v", err)
+	}
+	for i := range jobs {
+		jobs[i].Config.Data.Source.Root, jobs[i].Config.Data.Target.Root = jobs[i].Row+"/game", jobs[i].Row+"/camera"
+	}
+	if err := checkWorlds(jobs); err != nil {
+		t.Error(err)
 	}
 }

@@ -34,11 +34,14 @@ func (t *trainer) resume(strict bool) error {
 // resumeNewest continues from the newest checkpoint of the run directory that is whole, if
 // there is any. Damaged ones before which it goes back are set aside, with a warning
 // that says what is wrong with them; with strict, they are an error. A directory whose
-// checkpoints are all damaged is an error: training must not begin anew unasked.
+// checkpoints are all damaged, or gone, is an error: training must not begin anew unasked.
 func (t *trainer) resumeNewest(strict bool) (from string, err error) {
 	paths, err := resumable(t.dir)
-	if err != nil || len(paths) == 0 {
+	if err != nil {
 		return "", err
+	}
+	if len(paths) == 0 {
+		return "", t.checkUnsaved()
 	}
 	var faults []error
 	for i, path := range paths {
@@ -73,6 +76,22 @@ func (t *trainer) resumeAt(path string, p progress, newer []string, faults []err
 	t.goOn(path, p)
 	if c := t.cfg.Train; strings.HasPrefix(filepath.Base(path), bestPrefix) && due(p.Iteration, c.CheckpointEvery, c) {
 		return t.save(lastPrefix) // as this iteration left one, or was about to
+	}
+	return nil
+}
+
+// checkUnsaved returns an error where the run has no checkpoint and its events tell of iterations after
+// one was made: they would be trained again, and their events be gone.
+func (t *trainer) checkUnsaved() error {
+	recorded, err := recordedIterations(t.dir)
+	if err != nil {
+		return err
+	}
+	for done := 1; done < recorded; done++ {
+		if due(done, t.cfg.Train.CheckpointEvery, t.cfg.Train) {
+			return fmt.Errorf("%s tells of %d iterations, and %s holds no checkpoint any more: put it back, or begin a new run, under another name or without this folder",
+				filepath.Join(t.dir, eventsFile), recorded, filepath.Join(t.dir, checkpointDir))
+		}
 	}
 	return nil
 }

@@ -91,3 +91,55 @@ func TestNoGoodCheckpoint(t *testing.T) {
 		t.Errorf("have %v", err)
 	}
 }
+
+// TestCheckpointsGone: a run that has lost its checkpoints does not begin anew, nor lose its events.
+// Killed before it made the first, it does.
+func TestCheckpointsGone(t *testing.T) {
+	enginetest.Isolate(t)
+	root := t.TempDir()
+	writeShapes(t, root)
+	c := shapesConfig(root, t.TempDir())
+	stopAfter(t, c, " 2/6 ") // which is seen an iteration later
+	dir := filepath.Join(c.Output, "shapes")
+	if err := os.RemoveAll(filepath.Join(dir, checkpointDir)); err != nil {
+		t.Fatal(err)
+	}
+	before := lossLines(t, dir)
+	o := quiet()
+	o.Resume = true
+	if _, err := Run(t.Context(), c, o); err == nil || !strings.Contains(err.Error(), "tells of 3 iterations, and ") || !strings.Contains(err.Error(), "holds no checkpoint any more: put it back, or begin a new run") {
+		t.Errorf("have %v", err)
+	}
+	if after := lossLines(t, dir); !slices.Equal(before, after) {
+		t.Errorf("events %v, want %v", after, before)
+	}
+	c.Train.CheckpointEvery = 3 // no part of the hash: the first would have been made now
+	if _, err := Run(t.Context(), c, o); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestBestCheckpointAlone: where the best checkpoint is the only one, the run goes on from that, without
+// the weights that it began from, and says that it does.
+func TestBestCheckpointAlone(t *testing.T) {
+	enginetest.Isolate(t)
+	root := t.TempDir()
+	writeShapes(t, root)
+	c := shapesConfig(root, t.TempDir())
+	c.Train.CheckpointEvery = 0
+	stopAfter(t, c, " 4/6 ")
+	dir := filepath.Join(c.Output, "shapes")
+	if err := os.RemoveAll(checkpointPath(dir, lastPrefix, 5)); err != nil { // as a killed run leaves it
+		t.Fatal(err)
+	}
+	c.Loss.FeatureDistance.Weight, c.Model.Init = 0, filepath.Join(root, "gone.safetensors")
+	s, err := findStart(t.Context(), c, dir, zap.NewNop())
+	if err != nil || s.file != "" {
+		t.Errorf("begins from %+v, %v", s, err)
+	}
+	tr := openTrainer(t, shapesConfig(root, t.TempDir()))
+	tr.dir = dir
+	if have := tr.lastSaved(); have != "best_000003" {
+		t.Errorf("what was saved last is %q", have)
+	}
+}

@@ -98,6 +98,9 @@ func Run(ctx context.Context, cfg configs.Config, o Options) (_ *Outcome, err er
 	if err := o.meet(cfg); err != nil {
 		return nil, err
 	}
+	if _, err := baselineOf(cfg); err != nil { // now, not when the data are open
+		return nil, err
+	}
 	if cfg, err = onNode(cfg, o.Ranks); err != nil {
 		return nil, err
 	}
@@ -139,10 +142,12 @@ func Run(ctx context.Context, cfg configs.Config, o Options) (_ *Outcome, err er
 	o.Log.Info("run", zap.String("directory", dir), zap.String("runtime", info.Version), zap.String("device", info.Device))
 
 	var baseline *Outcome
-	if cfg.Baseline && cfg.Method != configs.SourceOnly {
-		if baseline, err = runOne(ctx, withMethod(cfg, configs.SourceOnly), base, nil, e, o); err != nil {
-			return nil, err
-		}
+	first, err := baselineOf(cfg)
+	if err == nil && first != nil {
+		baseline, err = runOne(ctx, *first, base, nil, e, o)
+	}
+	if err != nil {
+		return nil, err
 	}
 	out, err := runOne(ctx, cfg, dir, baseline, e, o)
 	if err != nil || !o.Ranks.Leads() {
@@ -231,11 +236,17 @@ func (o Options) shareOut(cfg configs.Config, dir string) (configs.Config, error
 	return cfg.ForRanks(o.Ranks.Size())
 }
 
-// withMethod returns cfg for one of several methods that are held against each
-// other.
-func withMethod(cfg configs.Config, method configs.Method) configs.Config {
-	cfg.Method, cfg.Baseline = method, false
-	return cfg
+// baselineOf returns the configuration of the source-only run that cfg's is held against, nil if there
+// is none.
+func baselineOf(cfg configs.Config) (*configs.Config, error) {
+	if !cfg.Baseline || cfg.Method == configs.SourceOnly {
+		return nil, nil
+	}
+	base, err := cfg.WithMethod(configs.SourceOnly)
+	if err != nil {
+		return nil, fmt.Errorf("baseline: %w", err)
+	}
+	return &base, nil
 }
 
 // resumable tells how to go on after an interrupt, or a failure before which the
@@ -389,6 +400,15 @@ func logPlacement(log *zap.Logger, p engine.Placement) {
 // readOutcome returns a complete run's outcome, nil when dir holds none. One of
 // another configuration is an error.
 func readOutcome(dir string, cfg configs.Config) (*Outcome, error) {
+	out, err := outcomeIn(dir)
+	if out != nil && out.ConfigHash != cfg.Hash() {
+		return nil, fmt.Errorf("%s belongs to another configuration (hash %s, this one has %s): use that run's config.yaml, or another name for this one (name=…)", filepath.Join(dir, resultFile), out.ConfigHash, cfg.Hash())
+	}
+	return out, err
+}
+
+// outcomeIn returns the outcome that dir holds, of whatever configuration; nil for none.
+func outcomeIn(dir string) (*Outcome, error) {
 	path := filepath.Join(dir, resultFile)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -400,9 +420,6 @@ func readOutcome(dir string, cfg configs.Config) (*Outcome, error) {
 	out := &Outcome{Dir: dir}
 	if err := out.decode(text); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
-	}
-	if out.ConfigHash != cfg.Hash() {
-		return nil, fmt.Errorf("%s belongs to another configuration (hash %s, this one has %s): use that run's config.yaml, or another name for this one (name=…)", path, out.ConfigHash, cfg.Hash())
 	}
 	return out, nil
 }

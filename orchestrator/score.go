@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"t2sda/configs"
@@ -39,7 +40,7 @@ func (t *trainer) evaluateMissed(ctx context.Context) error {
 		return nil
 	}
 	events, err := t.readEvents(t.dir)
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // without its events a run goes on, too
 		return err
 	}
 	e := Event{Step: learner.Step{Iteration: t.progress.Iteration - 1}}
@@ -85,14 +86,17 @@ func (t *trainer) evaluateStudent(ctx context.Context, e *Event) error {
 	e.Seconds[stageEvaluation] = time.Since(start).Seconds()
 	t.scored, t.scoredAt, t.progress.EvalPending = result, t.progress.Iteration, false
 	miou := float64(result.MIoU)
-	e.MIoU, e.IoU = &miou, map[string]float64{}
+	e.IoU = map[string]float64{}
+	if finite.Is(miou) {
+		e.MIoU = &miou
+	}
 	for _, c := range result.Classes {
 		if iou := float64(c.IoU); finite.Is(iou) { // JSON has no NaN
 			e.IoU[c.Name] = iou
 		}
 	}
 	t.meter.evaluated(t.progress.Iteration, result)
-	if miou <= t.progress.BestMIoU {
+	if !(miou > t.progress.BestMIoU) { // nor is what is not a number
 		return nil
 	}
 	t.progress.BestMIoU, t.progress.BestIteration = miou, t.progress.Iteration

@@ -87,6 +87,9 @@ func TrainAll(ctx context.Context, jobs []Job, atATime int, soFar func([]JobResu
 	if err := checkInputs(waiting); err != nil {
 		return results, err
 	}
+	if err := checkWorlds(waiting); err != nil {
+		return results, err
+	}
 	if err := prepareAll(ctx, jobs, open, o); err != nil {
 		return nil, err
 	}

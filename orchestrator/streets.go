@@ -33,22 +33,51 @@ func renderStreets(ctx context.Context, cfg configs.Config, o Options) error {
 	return nil
 }
 
+// checkWorlds refuses runs of which one would render another world into the folder of another one's:
+// side by side they would learn from images that are neither's.
+func checkWorlds(jobs []Job) error {
+	first := map[string]Job{}
+	for _, j := range jobs {
+		for _, r := range streetRoots(j.Config) {
+			other, there := first[r.root]
+			if !there {
+				first[r.root] = j
+				continue
+			}
+			if a, b := world(other.Config), world(j.Config); a != b {
+				return fmt.Errorf("nothing is trained: %s and %s would render different worlds (%s; %s) into %s: give each row a folder of its own (%s=DIR)", other, j, a, b, r.root, r.field)
+			}
+		}
+	}
+	return nil
+}
+
+// world says what of the configuration a rendered world depends on.
+func world(cfg configs.Config) string {
+	s := cfg.Data.Streets
+	return fmt.Sprintf("data.streets.seed %d, train %d, val %d, size %d×%d", s.Seed, s.Train, s.Val, s.Size.Width, s.Size.Height)
+}
+
 // streetRoot is where a domain of the embedded world goes.
 type streetRoot struct {
 	field, root string
 	domain      streets.Domain
 }
 
-// streetRoots lists the roots that are rendered for cfg's run.
+// streetRoots lists the roots that are rendered for cfg's run, its baseline included.
 func streetRoots(cfg configs.Config) []streetRoot {
 	if !cfg.Data.Streets.Enabled {
 		return nil
+	}
+	base := cfg
+	if cfg.Baseline {
+		base.Method = configs.SourceOnly
 	}
 	return slices.DeleteFunc([]streetRoot{
 		{"data.source.root", cfg.Data.Source.Root, streets.Game},
 		{"data.target.root", cfg.Data.Target.Root, streets.Camera},
 	}, func(r streetRoot) bool {
-		return !slices.Contains(cfg.Data.Streets.Domains, string(r.domain)) || !readsRoot(cfg, r.root)
+		return !slices.Contains(cfg.Data.Streets.Domains, string(r.domain)) || !readsRoot(cfg, r.root) && !readsRoot(base, r.root)
 	})
 }
 

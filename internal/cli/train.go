@@ -83,9 +83,11 @@ func compareCommand() *cobra.Command {
 		Long: `Train methods × seeds on one configuration and tabulate target mIoU as
 mean ± standard deviation, and the share of the gap between source-only and
 target-only that each method recovers. Every run has the same iterations, and a
-process of its own; --jobs sets how many train side by side, one thread each
-unless runtime.threads says otherwise. Runs that are complete are not repeated;
-an interrupted comparison continues when it is called again. A run that fails is a hole in the table.`,
+process of its own, one after the other on all cores; --jobs sets how many train
+side by side, one thread each. runtime.threads sets another number of threads, and
+then as many train side by side as the cores carry. Runs that are complete are not
+repeated; an interrupted comparison continues when it is called again. A run that
+fails is a hole in the table.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := flags.load(args)
 			if err != nil {
