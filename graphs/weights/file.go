@@ -90,7 +90,8 @@ func (f *File) readFrom(r io.ReaderAt) error {
 		return err
 	}
 	kind := filekind.Of(head)
-	if len(head) >= 8 && binary.LittleEndian.Uint64(head) < 1<<32 {
+	sized := len(head) >= 8 && binary.LittleEndian.Uint64(head) < 1<<32
+	if sized {
 		kind = "" // the size of a header, not what a file of another kind begins with
 	}
 	var err error
@@ -101,7 +102,7 @@ func (f *File) readFrom(r io.ReaderAt) error {
 		err = asKind(kind, f.readTorchPickle(r))
 	case kind != "":
 		err = fmt.Errorf("is %s: want a safetensors or PyTorch file, or an ONNX model", kind)
-	case head[0] == '{':
+	case head[0] == '{' && !sized: // of which some begin with this byte, too
 		err = f.readIndex(r)
 	case strings.EqualFold(filepath.Ext(f.path), ".onnx") || isONNX(head):
 		err = asKind("an ONNX model", f.readONNX(r))

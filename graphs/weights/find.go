@@ -139,12 +139,13 @@ func (r *Found) rest(p part, given map[string]renamed) {
 			r.excess = append(r.excess, given[name].Info)
 		}
 	}
+	superfluous := p.superfluous()
 	for _, t := range p.tensors {
 		switch {
 		case unexpected[t.Name]:
 			t.Name = p.prefix + t.Name
 			r.Unexpected = append(r.Unexpected, t)
-		case p.superfluous(t.Name):
+		case superfluous(t.Name):
 			r.LeftOut = append(r.LeftOut, p.prefix+t.Name)
 		}
 	}
@@ -186,20 +187,24 @@ const unusedClassifier = "decode_head.conv_seg."
 // maskToken ends the name of what stands for masked patches while DINOv2 is trained.
 const maskToken = "mask_token"
 
-// superfluous reports whether a name is of something that no network of ours has.
-func (p part) superfluous(name string) bool {
-	if strings.HasSuffix(name, counter) || strings.HasSuffix(name, maskToken) {
-		return true
+// superfluous returns what reports whether a name is of something that no network of ours has.
+func (p part) superfluous() func(name string) bool {
+	classifies := slices.ContainsFunc(p.tensors, func(t Info) bool { return t.Name == "decode_head.linear_pred.weight" })
+	return func(name string) bool {
+		if strings.HasSuffix(name, counter) || strings.HasSuffix(name, maskToken) {
+			return true
+		}
+		if strings.HasPrefix(name, unusedClassifier) {
+			return classifies
+		}
+		return slices.ContainsFunc(superfluousPrefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 	}
-	if strings.HasPrefix(name, unusedClassifier) {
-		return slices.ContainsFunc(p.tensors, func(t Info) bool { return t.Name == "decode_head.linear_pred.weight" })
-	}
-	return slices.ContainsFunc(superfluousPrefixes, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 }
 
 // useful are the tensors that are not superfluous.
 func (p part) useful() []Info {
-	return slices.DeleteFunc(slices.Clone(p.tensors), func(t Info) bool { return p.superfluous(t.Name) })
+	superfluous := p.superfluous()
+	return slices.DeleteFunc(slices.Clone(p.tensors), func(t Info) bool { return superfluous(t.Name) })
 }
 
 // ReadFound reads the tensors that match, under our names, in the network's order.

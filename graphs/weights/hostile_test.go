@@ -132,6 +132,16 @@ func hostile(t testing.TB) map[string]struct{ text, want string } {
 		return stored0(t, pDict(pText("w"), pTensor("0", 2, 0, shape, strides)), "abcdefgh")
 	}
 	laughs := "]q\x00" + strings.Repeat("(h\x00h\x00h\x00h\x00h\x00h\x00h\x00h\x00tq\x00", 12)
+	const many = 20_000
+	keys := "](}q\x00(" + strings.Repeat("NN", many) + "u" + strings.Repeat("h\x00", many) + "e"
+	noPairs := "](ccollections\nOrderedDict\n(](" + strings.Repeat("N", many) + "etRq\x00" + strings.Repeat("h\x00", many) + "e"
+	states := "](ccollections\nCounter\n)R}(" + strings.Repeat("NN", many) + "ubq\x00" + strings.Repeat("h\x00", many) + "e"
+	const fromType = "ctorch._tensor\n_rebuild_from_type_v2\n"
+	types := "N"
+	for range 200 {
+		types = pTuple(fromType, "N", types)
+	}
+	ones := slices.Repeat([]int64{1}, maxRank+1)
 	same := func(n int) string {
 		var pairs []string
 		for i := range n {
@@ -158,6 +168,13 @@ func hostile(t testing.TB) map[string]struct{ text, want string } {
 		"cyclic dict":   {stored0(t, "}q\x00"+pText("a")+"h\x00s"), "that hold themselves"},
 		"deep":          {stored0(t, strings.Repeat("]", 100_000)+strings.Repeat("a", 99_999)), "objects within objects"},
 		"laughs":        {stored0(t, laughs), "more objects than the file has bytes for"},
+		"keys":          {stored0(t, keys), "more objects than the file has bytes for"},
+		"no pairs":      {stored0(t, noPairs), "more objects than the file has bytes for"},
+		"states":        {stored0(t, states), "more objects than the file has bytes for"},
+		"deep types":    {stored0(t, fromType+types+"R"), "objects within objects"},
+		"rank":          {one(pInts(ones...), pInts(ones...)), `tensor "w": malformed: its shape: 65 dimensions, at most 64 are taken`},
+		"no shape":      {one("N", pInts(1)), "malformed: its shape: no list of numbers"},
+		"no strides":    {one(pInts(1), pTuple("N")), "malformed: its strides: no list of numbers"},
 		"name":          {stored0(t, pDict(pText(strings.Repeat("n", 2000)), "N")), "a name of more than 1024 bytes"},
 		"shape":         {one(pInts(1<<40, 1<<40), pInts(1, 1)), `tensor "w": shape [1099511627776 1099511627776] has more elements than any file`},
 		"negative":      {one(pInts(-1), pInts(1)), "shape [-1] is negative"},
@@ -291,7 +308,26 @@ func FuzzOpen(f *testing.F) {
 			t.Errorf("%d elements from %d bytes", total, len(text))
 		}
 		w.Describe()
+		_, _ = w.Find([]Info{{"backbone.block1.0.attn.kv.weight", []int{64, 32}, ""}}, "")
 	})
+}
+
+// TestHeaderLikeText: the size of a safetensors file's header may begin with the byte of a brace, as an
+// index of weights does.
+func TestHeaderLikeText(t *testing.T) {
+	header := fmt.Sprintf("%-123s", `{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}`)
+	text := binary.LittleEndian.AppendUint64(nil, uint64(len(header)))
+	if text[0] != '{' {
+		t.Fatalf("the file begins with %q", text[0])
+	}
+	path := filepath.Join(t.TempDir(), "model.safetensors")
+	if err := os.WriteFile(path, slices.Concat(text, []byte(header), make([]byte, 4)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tensors, _, err := Load(path)
+	if err != nil || len(tensors) != 1 || tensors[0].Name != "w" {
+		t.Errorf("have %v, %v", tensors, err)
+	}
 }
 
 // checkEncoded writes tensors as safetensors and reads them back.

@@ -226,6 +226,9 @@ func (j *join) split(to []rows, total int) ([]renamed, error) {
 	for _, p := range to {
 		shares += p.share
 	}
+	if total == 0 {
+		return nil, fmt.Errorf("tensor %q of shape %v has no rows", j.parts[0].Name, j.parts[0].Shape)
+	}
 	if total%shares != 0 {
 		return nil, fmt.Errorf("tensor %q of shape %v does not split into %d equal parts", j.parts[0].Name, j.parts[0].Shape, shares)
 	}

@@ -312,6 +312,9 @@ func TestFindRefusesHalves(t *testing.T) {
 	if _, err := f.Find(want, ""); err == nil || !strings.Contains(err.Error(), "belong together and have") && !strings.Contains(err.Error(), "rows of 3 that belong together") {
 		t.Errorf("have %v", err)
 	}
+	if _, err := open(t, []weights.Tensor{half("key", 0), half("value", 0)}).Find(want, ""); err == nil || !strings.Contains(err.Error(), "of shape [0] has no rows") {
+		t.Errorf("without rows: %v", err)
+	}
 	found, err := open(t, []weights.Tensor{half("key", 2)}).Find(want, "")
 	if err != nil {
 		t.Fatal(err)

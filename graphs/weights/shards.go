@@ -102,7 +102,9 @@ func (f *File) readShard(shard string, names []string) error {
 		return errEmpty
 	}
 	s := &File{path: filepath.Join(filepath.Dir(f.path), shard), size: size, isShard: true}
-	if err := s.readFrom(file); err != nil {
+	err = s.readFrom(file)
+	f.files = append(f.files, s.files...) // which an ONNX model names, and which are closed with f in any case
+	if err != nil {
 		return err
 	}
 	for _, name := range names {
@@ -112,6 +114,6 @@ func (f *File) readShard(shard string, names []string) error {
 		}
 		f.tensors = append(f.tensors, s.tensors[i])
 	}
-	f.form, f.files = s.form, append(f.files, s.files...)
+	f.form = s.form
 	return nil
 }

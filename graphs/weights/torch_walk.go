@@ -17,6 +17,7 @@ const (
 	maxVisits     = 1_000_000
 	visitsPerByte = 4 // of the pickle, which takes a byte or more for every object
 	maxDepth      = 100
+	maxRank       = 64 // of a tensor: PyTorch's own bound
 )
 
 // torchWalk collects the tensors of a tree of Python objects by their paths, joined
@@ -34,10 +35,19 @@ func newTorchWalk(bytes int64, open func(key string) (io.ReaderAt, int64, error)
 	return &torchWalk{open: open, visits: min(visitsPerByte*bytes, maxVisits), beside: map[string]bool{}, extents: map[string]*extent{}}
 }
 
+// spend pays for looking at n objects. Whatever a loop goes through counts: parts may be shared, so that
+// a small file has them looked at without end.
+func (w *torchWalk) spend(n int) error {
+	if w.visits -= int64(n); w.visits < 0 {
+		return errors.New("malformed: more objects than the file has bytes for, or objects that hold themselves")
+	}
+	return nil
+}
+
 // walk collects what v, of the given path, holds.
 func (w *torchWalk) walk(name string, v any, depth int) error {
-	if w.visits--; w.visits < 0 {
-		return errors.New("malformed: more objects than the file has bytes for, or objects that hold themselves")
+	if err := w.spend(1); err != nil {
+		return err
 	}
 	if depth > maxDepth {
 		return fmt.Errorf("malformed: objects within objects, %d deep, or that hold themselves", maxDepth)
@@ -64,6 +74,9 @@ func (w *torchWalk) dict(name string, d *pickle.Dict, depth int) error {
 		case int64:
 			part = strconv.FormatInt(k, 10)
 		default:
+			if err := w.spend(1); err != nil {
+				return err
+			}
 			continue
 		}
 		path, err := joinPath(name, part)
@@ -114,7 +127,7 @@ func (w *torchWalk) object(name string, o *pickle.Object, depth int) error {
 	case rebuildFromType:
 		if len(o.Args) > 2 {
 			if args, ok := o.Args[2].(pickle.Tuple); ok {
-				return w.object(name, &pickle.Object{Callee: o.Args[0], Args: args}, depth+1)
+				return w.walk(name, &pickle.Object{Callee: o.Args[0], Args: args}, depth+1)
 			}
 		}
 		return nil
@@ -135,7 +148,14 @@ func (w *torchWalk) object(name string, o *pickle.Object, depth int) error {
 func (w *torchWalk) ordered(name string, o *pickle.Object, depth int) error {
 	d := o.Dict
 	if d == nil && len(o.Args) > 0 {
-		d = pairs(o.Args[len(o.Args)-1])
+		list, ok := o.Args[len(o.Args)-1].(*pickle.List)
+		if !ok {
+			return nil
+		}
+		if err := w.spend(len(list.Items)); err != nil {
+			return err
+		}
+		d = pairs(list)
 	}
 	if d == nil {
 		return nil
@@ -144,11 +164,7 @@ func (w *torchWalk) ordered(name string, o *pickle.Object, depth int) error {
 }
 
 // pairs reads [[key, value], …].
-func pairs(v any) *pickle.Dict {
-	list, ok := v.(*pickle.List)
-	if !ok {
-		return nil
-	}
+func pairs(list *pickle.List) *pickle.Dict {
 	d := &pickle.Dict{}
 	for _, item := range list.Items {
 		var pair []any
@@ -171,6 +187,9 @@ func (w *torchWalk) state(name string, state any, depth int) error {
 	d, ok := state.(*pickle.Dict)
 	if !ok {
 		return nil
+	}
+	if err := w.spend(len(d.Keys)); err != nil { // for finding keys in it
+		return err
 	}
 	if d.Get("_modules") == nil {
 		return w.dict(name, d, depth+1)
@@ -212,12 +231,15 @@ func (w *torchWalk) view(function string, args pickle.Tuple) (s stored, err erro
 		s.Type = DType(g.Name)
 	}
 	offset, ok := args[1].(int64)
-	shape, err := sizes(args[2])
-	if err != nil || !ok {
-		return s, errors.New("malformed: its shape or offset is no number")
+	if !ok || offset < 0 || id.shift < 0 {
+		return s, errors.New("malformed: its offset is no number from 0 up")
 	}
-	if s.strides, err = sizes(args[3]); err != nil || offset < 0 || id.shift < 0 {
-		return s, errors.New("malformed: its strides or offset are no numbers")
+	shape, err := sizes(args[2])
+	if err != nil {
+		return s, fmt.Errorf("malformed: its shape: %w", err)
+	}
+	if s.strides, err = sizes(args[3]); err != nil {
+		return s, fmt.Errorf("malformed: its strides: %w", err)
 	}
 	s.offset = offset + id.shift
 	for _, d := range shape {
@@ -233,12 +255,15 @@ func sizes(v any) ([]int64, error) {
 		t, ok = l.Items, true
 	}
 	if !ok {
-		return nil, errors.New("malformed")
+		return nil, errors.New("no list of numbers")
+	}
+	if len(t) > maxRank {
+		return nil, fmt.Errorf("%d dimensions, at most %d are taken", len(t), maxRank)
 	}
 	out := make([]int64, len(t))
 	for i, x := range t {
 		if out[i], ok = x.(int64); !ok {
-			return nil, errors.New("malformed")
+			return nil, errors.New("no list of numbers")
 		}
 	}
 	return out, nil
