@@ -12,33 +12,18 @@ func (g *Graph) Gather(x, idx *Value, axis int) *Value {
 	return g.add1("Gather", []*Value{x, idx}, x.dtype, shape, Attr{"axis", a})
 }
 
-// gatherGrad: ∂x[idx[i]] += dy[i], as ScatterND over the gathered axis moved to the front.
+// gatherGrad: ∂x[idx[i]] += dy[i]. Indices repeat, so that ScatterND is not for this, see there.
 func gatherGrad(s *step) {
-	x, idx, dy, axis := s.in(0), s.in(1), s.fullDy(0), s.node.Int("axis")
-	k := len(idx.shape)
-	var toFront, back []int // of dy and of ∂x
-	for i := range k {
-		toFront = append(toFront, axis+i)
+	x, idx, axis := s.in(0), s.in(1), s.node.Int("axis")
+	shape := x.shape.Clone()
+	shape[axis] = idx.shape.Size()
+	along := make(Shape, len(shape)) // idx at its axis, the same everywhere else
+	for i := range along {
+		along[i] = 1
 	}
-	for i := range dy.shape {
-		if i < axis || i >= axis+k {
-			toFront = append(toFront, i)
-		}
-	}
-	for i := range x.shape {
-		switch {
-		case i < axis:
-			back = append(back, i+1)
-		case i == axis:
-			back = append(back, 0)
-		default:
-			back = append(back, i)
-		}
-	}
-	rest := slices.Delete(x.shape.Clone(), axis, axis+1)
-	zeros := s.zeros(slices.Concat(Shape{x.shape[axis]}, rest))
-	tuples := s.Reshape(s.Cast(idx, Int64), append(idx.shape.Clone(), 1)...)
-	s.give(0, s.Transpose(s.ScatterND(zeros, tuples, s.Transpose(dy, toFront...), "add"), back...))
+	along[axis] = shape[axis]
+	everywhere := s.Expand(s.Reshape(s.Cast(idx, Int64), along...), shape...)
+	s.give(0, s.ScatterElements(s.zeros(x.shape), everywhere, s.Reshape(s.fullDy(0), shape...), axis, "add"))
 }
 
 // GatherElements returns out[i][j][k] = x[idx[i][j][k]][j][k] for axis 0, and so on for other axes.
@@ -84,8 +69,9 @@ func scatterElementsGrad(s *step) {
 }
 
 // ScatterND returns data with the slices data[idx[i…]] set to upd[i…] or, with reduction "add",
-// increased by it; idx [..,k] holds indices into the first k axes. With reduction "none" indices
-// must be unique.
+// increased by it; idx [..,k] holds indices into the first k axes, which must be unique: ONNX Runtime's
+// CPU provider (1.27) adds from several threads at once, and loses what two of them add to one place.
+// [Graph.ScatterElements] adds all.
 func (g *Graph) ScatterND(data, idx, upd *Value, reduction string) *Value {
 	g.checkIndex("ScatterND", data, idx)
 	g.check("ScatterND", upd)

@@ -126,11 +126,12 @@ func (c *copies) again(n *Node) *Node {
 	return c.write(n, in)
 }
 
-// delayed returns v less zero, which leaves every number as it is, −0 too.
+// delayed returns v less zero, which leaves every number as it is, −0 too. It is a node of this block
+// alone: one that two blocks had in common would hand its gradient on with each.
 func (c *copies) delayed(v *Value) *Value {
 	w := c.late[v]
 	if w == nil {
-		w = c.Sub(v, c.zero)
+		w = c.append("Sub", "", []*Value{v, c.zero}, nil, 1, result{v.dtype, v.shape}).outputs[0]
 		c.late[v], c.active[w] = w, c.active[v]
 		c.nodes = append(c.nodes, w.node)
 	}

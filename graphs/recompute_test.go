@@ -40,6 +40,22 @@ func TestRecomputedGradients(t *testing.T) {
 	graphtest.CheckGradients(t, blocks, blocksInputs(), []string{"x", "w", "m"}, 1e-7, graphtest.By(graphs.Recomputed))
 }
 
+// TestRecomputedSideBySide: blocks that read the same value and whose results are added up get one
+// cotangent, and neither gives the other's gradient as well.
+func TestRecomputedSideBySide(t *testing.T) {
+	sum := func(g *graphs.Graph, in map[string]*graphs.Value) *graphs.Value {
+		h := g.Exp(in["x"])
+		var a, b, c *graphs.Value
+		g.Block(func() { a = g.Tanh(h) })
+		g.Block(func() { b = g.Sigmoid(h) })
+		g.Block(func() { c = g.Tanh(g.Mul(h, in["w"])) })
+		return g.Add(g.Add(a, b), c)
+	}
+	r := rand.New(rand.NewPCG(3, 4))
+	in := map[string]graphtest.Array{"x": graphtest.Uniform(r, -1, 1, 2, 3), "w": graphtest.Uniform(r, 0.5, 1, 2, 3)}
+	graphtest.CheckGradients(t, sum, in, []string{"x", "w"}, 1e-7, graphtest.By(graphs.Recomputed))
+}
+
 // derived builds blocks with a cotangent that is an input, and the gradients as outputs.
 func derived(t *testing.T, derive func(loss *graphs.Value, wrt ...*graphs.Value) []*graphs.Value) *graphs.Graph {
 	return build(t, func(g *graphs.Graph) {
