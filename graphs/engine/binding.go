@@ -66,6 +66,11 @@ func (s *Session) bind(inputs, outputs map[string]*Tensor, free bool) (_ *Bindin
 		if err := s.reserve(b); err != nil {
 			return nil, err
 		}
+		defer func() {
+			if err != nil {
+				s.release()
+			}
+		}()
 	}
 	s.mu.RLock() // the library stays loaded and the session open meanwhile
 	defer s.mu.RUnlock()
@@ -283,10 +288,13 @@ func (b *Binding) Close() error {
 		return nil
 	}
 	b.closed = true
+	err := b.free()
+	// Not before: whoever closes session and engine waits for the bindings that are there, and then
+	// unloads the library.
 	b.session.bindingsMu.Lock()
+	defer b.session.bindingsMu.Unlock()
 	delete(b.session.bindings, b)
-	b.session.bindingsMu.Unlock()
-	return b.free()
+	return err
 }
 
 // free destroys ONNX Runtime's values before their memory is let go.

@@ -100,6 +100,13 @@ func (s *Session) reserve(b *Binding) error {
 	return nil
 }
 
+// release lets another binding be the one, in the place of one that could not be made.
+func (s *Session) release() {
+	s.bindingsMu.Lock()
+	defer s.bindingsMu.Unlock()
+	s.reserved = false
+}
+
 // capturedRuns is how often the CPU computes within the first run, in the place of CUDA's provider:
 // that one does so twice, it may be only once, to have all memory, and by what it has taken down.
 const capturedRuns = 3

@@ -151,8 +151,16 @@ func TestCaptured(t *testing.T) {
 		if _, err := s.Run(t.Context(), host); (err != nil) != captures {
 			t.Errorf("on the host's memory: %v", err)
 		}
+		gone := deviceArena(t, e, 2)
+		lost, err := gone.View(0, 2)
+		if err := errors.Join(err, gone.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Bind(map[string]*engine.Tensor{"x": lost}, map[string]*engine.Tensor{"y": view}); err == nil {
+			t.Error("bound to what is closed")
+		}
 		in, out := map[string]*engine.Tensor{"x": view}, map[string]*engine.Tensor{"y": view}
-		b, err := s.Bind(in, out)
+		b, err := s.Bind(in, out) // the one before was none
 		if err != nil {
 			t.Fatal(err)
 		}

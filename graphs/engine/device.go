@@ -156,7 +156,7 @@ func (e *Engine) appendDevice(options *ort.SessionOptions, d device, capture boo
 // there is no Vulkan and makes unloading the library crash.
 func (e *Engine) providers() []string {
 	found := []string{"cpu"}
-	if e.tryDevice(device{kind: "cuda", ordinal: e.device.ordinal}) == nil {
+	if e.outsideOfCaptures(func() error { return e.tryDevice(device{kind: "cuda", ordinal: e.device.ordinal}) }) == nil {
 		found = append(found, "cuda")
 	}
 	return found

@@ -56,7 +56,11 @@ func (e *Engine) allocate(n int) (_ *DeviceArena, err error) {
 	e.arenasMu.Lock()
 	defer e.arenasMu.Unlock()
 	if e.memory == nil {
-		if e.memory, err = e.newDeviceMemory(); err != nil {
+		err = e.outsideOfCaptures(func() (err error) {
+			e.memory, err = e.newDeviceMemory()
+			return err
+		})
+		if err != nil {
 			return nil, err
 		}
 	}

@@ -40,8 +40,10 @@ func (e *Engine) newDeviceMemory() (_ *deviceMemory, err error) {
 	if err != nil {
 		return nil, err
 	}
-	m.allocator, err = e.api.allocator(handle, m.info)
-	return m, err
+	if m.allocator, err = e.api.allocator(handle, m.info); err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
 // copy copies a value of one dimension.

@@ -171,6 +171,52 @@ func TestCloseWaitsForRuns(t *testing.T) {
 	group.Wait()
 }
 
+// TestCloseWaitsForBindings: the library is not unloaded while bindings let go of their tensors, whoever
+// closes them and however often the session is closed.
+func TestCloseWaitsForBindings(t *testing.T) {
+	for range 20 {
+		e := open(t, Options{IntraOpThreads: 1})
+		s := accumulate(2).session(t, e, "acc")
+		var group sync.WaitGroup
+		started := make(chan struct{}, 8)
+		for k := range cap(started) {
+			group.Go(func() {
+				m := func() *Tensor { return tensor(t, make([]float32, 4), 2, 2) }
+				in := map[string]*Tensor{"g_in": m(), "a": m(), "b": m()}
+				for i := 0; ; i++ {
+					var err error
+					if k%2 == 0 {
+						_, err = s.Run(t.Context(), in)
+					} else if b, bound := s.Bind(in, map[string]*Tensor{"g_out": m()}); bound != nil {
+						err = bound
+					} else {
+						err = errors.Join(b.Run(t.Context()), b.Close())
+					}
+					if err != nil {
+						if !strings.Contains(err.Error(), "closed") {
+							t.Error(err)
+						}
+						return
+					}
+					if i == 0 {
+						started <- struct{}{}
+					}
+				}
+			})
+		}
+		for range cap(started) {
+			<-started
+		}
+		group.Go(func() {
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		must(t, e.Close())
+		group.Wait()
+	}
+}
+
 func TestOptionsAreChecked(t *testing.T) {
 	for _, c := range []struct {
 		options Options

@@ -34,7 +34,11 @@ func (e *Engine) Runs(op, kind string, model []byte) (runs bool, reason string, 
 	if reason, ok := e.kernels[key]; ok {
 		return reason == "", reason, nil
 	}
-	if reason, err = e.tryKernel(op, model); err != nil {
+	err = e.outsideOfCaptures(func() (err error) {
+		reason, err = e.tryKernel(op, model)
+		return err
+	})
+	if err != nil {
 		return false, "", fmt.Errorf("whether device %s runs %s in %s: %w", e.device, op, kind, err)
 	}
 	e.kernels[key] = reason

@@ -49,6 +49,7 @@ type Session struct {
 	mu      sync.RWMutex // held for reading during a run
 	session *ort.DynamicAdvancedSession
 	closed  bool
+	closing sync.Once
 
 	thread *osthread.Thread // that captured runs are on; nil: they are not captured
 	begun  bool             // whether the first of them is done; only the thread looks at it
@@ -174,12 +175,14 @@ func (s *Session) createWith(model []byte, path string, o SessionOptions) (err e
 
 // destroy frees what ONNX Runtime has of the session, on the thread that it has something of.
 func (s *Session) destroy() (err error) {
-	if s.thread == nil {
-		return s.session.Destroy()
-	}
-	s.thread.Call(func() { err = s.session.Destroy() })
-	s.thread.Close()
-	return err
+	return s.engine.outsideOfCaptures(func() (err error) {
+		if s.thread == nil {
+			return s.session.Destroy()
+		}
+		s.thread.Call(func() { err = s.session.Destroy() })
+		s.thread.Close()
+		return err
+	})
 }
 
 // create hands the model to ONNX Runtime: as its file, beside which its weights may
@@ -307,13 +310,14 @@ func (s *Session) Metadata() map[string]string {
 }
 
 // Close waits for runs under way, closes the session's bindings and frees the
-// model. A profile that was asked for is written now.
-func (s *Session) Close() error {
+// model. A profile that was asked for is written now. A second call waits for the first.
+func (s *Session) Close() (err error) {
+	s.closing.Do(func() { err = s.close() })
+	return err
+}
+
+func (s *Session) close() error {
 	s.mu.Lock()
-	if s.closed {
-		s.mu.Unlock()
-		return nil
-	}
 	s.closed = true
 	errs := []error{s.destroy()}
 	s.mu.Unlock()
