@@ -42,9 +42,6 @@ func (n *Node) Inputs() []*Value { return n.inputs }
 // slice.
 func (n *Node) Outputs() []*Value { return n.outputs }
 
-// Attrs returns the attributes. The caller must not modify the slice.
-func (n *Node) Attrs() []Attr { return n.attrs }
-
 // Int returns the integer attribute called name; it panics when the node has none.
 func (n *Node) Int(name string) int { return attr[int](n, name) }
 

@@ -17,15 +17,6 @@ const (
 	ReweightPull Reweighting = "pull" // L_pull: give the weights to [Pull.Plan]
 )
 
-// Validate reports an unknown switch.
-func (r Reweighting) Validate() error {
-	switch r {
-	case ReweightNone, ReweightMix, ReweightPull:
-		return nil
-	}
-	return fmt.Errorf("losses: re-weighting %q is none of %q, %q, %q", r, ReweightNone, ReweightMix, ReweightPull)
-}
-
 // Confidences are sums over target pixels by pseudo-label, of which the weights of
 // dynamic re-weighting are made: those of parts of a batch may be added. The zero value
 // is of no pixel.

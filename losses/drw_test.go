@@ -79,7 +79,6 @@ func TestDRWErrors(t *testing.T) {
 		"label 2":  drw(make([]float64, 2), []uint8{2}, []float32{1}, 0.5),
 		"negative": drw(make([]float64, 2), []uint8{1}, []float32{1}, math.NaN()),
 		"1 pseudo": drw(make([]float64, 2), []uint8{1}, nil, 0.5),
-		`"both"`:   Reweighting("both").Validate(),
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: error %v", want, err)
