@@ -109,7 +109,7 @@ func (v Verified) rows() [][]string {
 
 // sentence says what became of the model that was compared.
 func (p Precision) sentence() string {
-	text := fmt.Sprintf("That was the float32 model. This one is %s, made of it, and gives its labels on %.3f %% of pixels of %s", p.Name, 100*p.Labels.Share(), plural.Of(p.Images, "evaluation image", "evaluation images"))
+	text := fmt.Sprintf("That was the float32 model. This one is %s, made of it, and gives its labels on %.3f %% of pixels of %s", p.Name, 100*p.Labels.Share(), plural.Of(p.Images, "image that it was measured on", "images that it was measured on"))
 	if p.MIoU != nil {
 		text += fmt.Sprintf("; mean IoU there %.2f %% (float32: %.2f %%)", 100**p.MIoU, 100**p.MIoUBefore)
 	}

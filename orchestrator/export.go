@@ -90,23 +90,43 @@ func (o ExportOptions) model(ctx context.Context, n *Network) (export.ModelOptio
 			Data: dataOf(cfg), Licence: licenceOf(cfg.Model.Init),
 		},
 	}
-	if o.Weights == Student {
+	w, h, err := runSize(ctx, cfg)
+	var own export.ModelOptions // as the run's own model is
+	setSize(&own, cfg, w, h)
+	given := m.Width != 0 || m.Height != 0
+	switch {
+	case m.Dynamic:
+	case !given && err != nil:
+		return m, fmt.Errorf("the model's size is that of the evaluation images unless width and height are given: %w", err)
+	case !given:
+		m.Width, m.Height, m.Windows = own.Width, own.Height, own.Windows
+	case cfg.UsesHRDA() && err == nil && m.Width == w && m.Height == h: // whole images
+	case cfg.UsesHRDA() && err == nil:
+		m.Windows = own.Windows
+	case cfg.UsesHRDA():
+		o.Warn(fmt.Errorf("the model does not say in which windows images larger than %d×%d pixels go through it, because the run's evaluation images cannot be looked at: %w", m.Width, m.Height, err))
+	}
+	// Scores are of the size that the run was evaluated at: its images' own, if the model takes any.
+	scored := m.Width == own.Width && m.Height == own.Height
+	if m.Dynamic {
+		scored = cfg.Data.Eval.Resize.Width == 0
+	}
+	if o.Weights == Student && scored {
 		m.Info.MIoU, m.Info.IoU = n.scores()
 	}
-	if m.Dynamic || m.Width != 0 || m.Height != 0 {
-		return m, nil
-	}
+	return m, nil
+}
+
+// runSize returns the size at which a run's evaluation images are looked at.
+func runSize(ctx context.Context, cfg configs.Config) (w, h int, err error) {
 	if resize := cfg.Data.Eval.Resize; resize.Width != 0 {
-		setSize(&m, cfg, resize.Width, resize.Height)
-		return m, nil
+		return resize.Width, resize.Height, nil
 	}
 	eval, err := openDataset(ctx, "data.eval", cfg.Data.Eval, cfg, nil, false)
 	if err != nil {
-		return m, fmt.Errorf("the model's size is that of the evaluation images unless width and height are given: %w", err)
+		return 0, 0, err
 	}
-	w, h, err := (&data{eval: eval}).evalSize(ctx, cfg.SkipsBadFiles())
-	setSize(&m, cfg, w, h)
-	return m, err
+	return (&data{eval: eval}).evalSize(ctx, cfg.SkipsBadFiles())
 }
 
 // scores returns the evaluation of these weights, as far as the run has recorded one.

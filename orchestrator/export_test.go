@@ -43,3 +43,30 @@ func TestExportWithoutData(t *testing.T) {
 		t.Errorf("have %v", err)
 	}
 }
+
+// TestScoresOfASize: a model bears the run's scores where it sees images as the run's evaluation did.
+func TestScoresOfASize(t *testing.T) {
+	enginetest.Isolate(t)
+	root := t.TempDir()
+	writeShapes(t, root)
+	c := shapesConfig(root, t.TempDir())
+	c.Train.Iterations = 3
+	out, err := Run(t.Context(), c, quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := enginetest.Open(t, engine.Options{})
+	for _, test := range []struct {
+		width, height int
+		dynamic, want bool
+	}{{0, 0, false, true}, {96, 72, false, true}, {64, 64, false, false}, {0, 0, true, true}} {
+		x, err := Export(t.Context(), e, ExportOptions{Run: out.Dir, Checkpoint: "last", Weights: Student, Width: test.width, Height: test.height, Form: export.Form{Dynamic: test.dynamic}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		description, card, err := x.Files("m.onnx")
+		if has := strings.Contains(string(description), `"miou": `); err != nil || has != test.want || strings.Contains(string(card), "Mean IoU ") != test.want {
+			t.Errorf("%+v: %s\n%s\n%v", test, description, card, err)
+		}
+	}
+}

@@ -93,6 +93,13 @@ func exportHRDA(t *testing.T, e *engine.Engine, run string) {
 	if text, _, err := x.Files("m.onnx"); err != nil || !strings.Contains(string(text), `"windows": {`) {
 		t.Errorf("description %s, %v", text, err)
 	}
+	o.Width, o.Height = 64, 64 // as it is by default
+	if x, err = Export(t.Context(), e, o); err != nil {
+		t.Fatal(err)
+	}
+	if text, _, err := x.Files("m.onnx"); err != nil || !strings.Contains(string(text), `"windows": {`) {
+		t.Errorf("of its own size: description %s, %v", text, err)
+	}
 	o.Width, o.Height = 96, 72
 	if x, err = Export(t.Context(), e, o); err != nil {
 		t.Fatal(err)

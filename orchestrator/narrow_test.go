@@ -44,7 +44,7 @@ func TestNarrow(t *testing.T) {
 	if !math.IsNaN(r.Before) || r.Images != 4 || r.Agreement.Pixels != 4*96*64 || math.Abs(r.Int8.Drop-100*(1-r.Agreement.Share())) > 1e-9 {
 		t.Errorf("%d images, mIoU %v, agreement %+v, drop %v", r.Images, r.Before, r.Agreement, r.Int8.Drop)
 	}
-	if text := strings.Join(r.Lines(o), "\n"); strings.Contains(text, "mIoU") || !strings.Contains(text, "of pixels of 4 evaluation images") {
+	if text := strings.Join(r.Lines(o), "\n"); strings.Contains(text, "mIoU") || !strings.Contains(text, "of pixels of 4 images that it was measured on") {
 		t.Errorf("it says\n%s", text)
 	}
 	if !export.Intact(r.Model) || !bytes.Contains(r.Model, []byte("minmax on 2 images, for cpu")) || !bytes.Contains(r.Model, []byte("class_names")) {

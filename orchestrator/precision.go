@@ -157,7 +157,10 @@ func (w *narrowing) openEval(ctx context.Context, n *Network) (err error) {
 		return err
 	}
 	w.labels = w.eval.Space().Equal(n.Space) && !slices.ContainsFunc(w.eval.Items(), func(it datasets.Item) bool { return it.Label == "" })
-	w.eval = w.eval.With(spread(w.eval.Items(), measureImages)).AtSize(w.wide.ImageSize())
+	w.eval = w.eval.With(spread(w.eval.Items(), measureImages))
+	if width, height := w.wide.ImageSize(); width > 0 { // else at that which the run evaluates at
+		w.eval = w.eval.AtSize(width, height)
+	}
 	w.result.Before, w.result.After, w.result.Images = math.NaN(), math.NaN(), w.eval.Len()
 	w.truth = make([]*raster.Labels, w.eval.Len())
 	w.result.Before, err = w.score(ctx, w.wide, func(i int, l *raster.Labels) error {
@@ -352,7 +355,7 @@ func (x *Exported) Narrow(r *Narrowed, o PrecisionOptions) {
 
 // Lines says what was made and measured, for people.
 func (r *Narrowed) Lines(o PrecisionOptions) []string {
-	lines := []string{fmt.Sprintf("labels as the float32 model's on %.3f %% of pixels of %s", 100*r.Agreement.Share(), plural.Of(r.Images, "evaluation image", "evaluation images"))}
+	lines := []string{fmt.Sprintf("labels as the float32 model's on %.3f %% of pixels of %s", 100*r.Agreement.Share(), plural.Of(r.Images, "image that it was measured on", "images that it was measured on"))}
 	if !math.IsNaN(r.Before) {
 		lines = append(lines, fmt.Sprintf("mIoU %.2f → %.2f (%+.2f points)", 100*r.Before, 100*r.After, 100*(r.After-r.Before)))
 	}

@@ -215,7 +215,7 @@ func verifyModel(path string) Finding {
 // digest in the description beside it that is not the model's.
 func CheckModel(path string, model []byte) (intact bool, changed, err error) {
 	if want := recordedSum(path); want != "" && want != sha256sum.Of(model) {
-		return false, nil, fmt.Errorf("the model is not what the run wrote (SHA-256 in its %s): damaged, or replaced. t2sda export writes it anew from the run's checkpoint", resultFile)
+		return false, nil, fmt.Errorf("the model is not what the run wrote (SHA-256 in its %s): damaged, or replaced. t2sda export makes a model of the run's checkpoint, which is another file (--out)", resultFile)
 	}
 	if want := describedSum(path); want != "" && want != sha256sum.Of(model) {
 		changed = fmt.Errorf("the model is not what %s says (its SHA-256 differs): damaged, or replaced. t2sda export writes both anew", describedBy(path))

@@ -22,8 +22,10 @@ type Inference struct {
 	// A model of fixed size has windows of that size.
 	WindowWidth, WindowHeight int
 	// Overlap is the least share of a window that it has in common with the next,
-	// from 0 to below 1.
+	// from 0 to below 1. 0: that of a model which says in which windows images go through it, unless
+	// they are to be Apart.
 	Overlap float64
+	Apart   bool
 
 	// Scales are the sizes, relative to Width×Height, whose probabilities are
 	// averaged (test-time augmentation). Empty: 1.
@@ -56,8 +58,10 @@ func (o *Inference) complete(w, h int) error {
 		return fmt.Errorf("windows of %d×%d pixels: give both width and height, or none", o.WindowWidth, o.WindowHeight)
 	case !(o.Overlap >= 0 && o.Overlap < 1):
 		return fmt.Errorf("overlap %v: want a share of the window, from 0 to below 1", o.Overlap)
-	case o.Overlap > 0 && !windows:
+	case (o.Overlap > 0 || o.Apart) && !windows:
 		return errors.New("an overlap without windows")
+	case o.Overlap > 0 && o.Apart:
+		return fmt.Errorf("overlap %v of windows that are to lie apart", o.Overlap)
 	case windows && !fits(o.WindowWidth, o.WindowHeight, w, h):
 		return fmt.Errorf("windows of %d×%d pixels: the model takes %s only", o.WindowWidth, o.WindowHeight, sizeText(w, h))
 	case !windows && o.Width > 0 && !fits(o.Width, o.Height, w, h):

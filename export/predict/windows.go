@@ -38,7 +38,7 @@ func (w Windows) apply(o *Inference, in InputInfo) {
 		return
 	}
 	o.WindowWidth, o.WindowHeight = in.Width, in.Height
-	if o.Overlap == 0 {
+	if o.Overlap == 0 && !o.Apart {
 		o.Overlap = w.Overlap
 	}
 	if o.Width == 0 && o.Height == 0 {

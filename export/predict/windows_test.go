@@ -2,10 +2,13 @@ package predict_test
 
 import (
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"t2sda/export"
 	"t2sda/export/exporttest"
 	"t2sda/export/predict"
 	"t2sda/graphs/engine"
@@ -40,6 +43,32 @@ func TestWindowsOfMetadata(t *testing.T) {
 	middle := img.Crop(o.Width/2, 0, o.Width, o.Height)
 	if !slices.Equal(in["image"].Floats(), middle.Pix) {
 		t.Error("a run is fed another part than the middle window")
+	}
+}
+
+// TestWindowsApart: whoever says that windows do not overlap is not asked for those of the model.
+func TestWindowsApart(t *testing.T) {
+	e := enginetest.Open(t, engine.Options{})
+	o := exporttest.NanoOptions("segformer")
+	o.Windows = predict.Windows{Width: 2 * o.Width, Height: o.Height, Overlap: 0.5}
+	model, err := export.Build(o, exporttest.RandomWeights(t, o.Arch))
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "model.onnx")
+	if err := os.WriteFile(path, model, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := exporttest.Open(t, e, path, predict.Options{Inference: predict.Inference{Apart: true}})
+	if i := p.Inference(); i.WindowWidth != o.Width || i.Overlap != 0 {
+		t.Errorf("images go through the model as %+v says", i)
+	}
+	for want, infer := range map[string]predict.Inference{
+		"overlap 0.2 of windows that are to lie apart": {Apart: true, Overlap: 0.2},
+	} {
+		if _, err := predict.OpenWith(e, path, predict.Options{Inference: infer}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("have %v, want %s", err, want)
+		}
 	}
 }
 

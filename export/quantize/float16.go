@@ -13,9 +13,9 @@ import (
 )
 
 // inFull lists operators that are computed in float32 whatever is around them: sums over many
-// elements, powers of small numbers, and the interpolation whose result decides labels.
+// elements, powers of small numbers, and the interpolation and comparison that decide labels.
 var inFull = map[string]bool{
-	"Resize": true, "Softmax": true, "LogSoftmax": true, "LayerNormalization": true,
+	"Resize": true, "ArgMax": true, "Softmax": true, "LogSoftmax": true, "LayerNormalization": true,
 	"InstanceNormalization": true, "GroupNormalization": true, "BatchNormalization": true,
 	"ReduceMean": true, "ReduceSum": true, "ReduceSumSquare": true, "ReduceL2": true,
 	"Exp": true, "Log": true, "Pow": true, "Sqrt": true, "Reciprocal": true,

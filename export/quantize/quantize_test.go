@@ -259,6 +259,29 @@ func TestFloat16Overflow(t *testing.T) {
 	}
 }
 
+// TestFloat16Labels: labels are decided on logits in float32, which float16 would make equal.
+func TestFloat16Labels(t *testing.T) {
+	e := enginetest.Open(t, engine.Options{})
+	model := onnxtest.New().In("x", 1, 1, 1, 4, 4).
+		Floats("wa", []float32{1, 1}, 2, 1, 1, 1).Floats("ba", []float32{10, 10}, 2).Node("a", "Conv", "x wa ba", "va").
+		Floats("sizes", []float32{1, 1, 2, 2}, 4).Floats("roi", nil, 0).Node("up", "Resize", "va roi sizes", "vu", "mode", "linear").
+		Node("most", "ArgMax", "vu", "y", "axis", 1, "keepdims", 0).Out("y", 7, 1, 8, 8).Bytes()
+	h, err := quantize.Float16(t.Context(), e, model, fed(t, noise(13, 3, 16), 1, 1, 4, 4), always)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m, err := onnxmodel.Parse(h.Model)
+	if err != nil {
+		t.Fatal(err)
+	}
+	by := m.Producers()
+	for _, n := range m.Nodes {
+		if n.Op == "ArgMax" && by[n.Inputs[0]].Op != "Resize" {
+			t.Errorf("labels are taken of what %s %s gives", by[n.Inputs[0]].Op, by[n.Inputs[0]].Name)
+		}
+	}
+}
+
 // TestFloat16Noise: float16 ruins layer b as int8 does, as 100 is of step 1/16 in it.
 func TestFloat16Noise(t *testing.T) {
 	e := enginetest.Open(t, engine.Options{})

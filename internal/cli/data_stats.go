@@ -3,6 +3,7 @@ package cli
 import (
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"time"
 
@@ -42,6 +43,12 @@ func statsCommand() *cobra.Command {
 }
 
 func (s *statistics) run(cmd *cobra.Command, root string) error {
+	if !(s.rcs.Temperature > 0) || math.IsInf(s.rcs.Temperature, 0) {
+		return usageError{fmt.Errorf("--temperature: %v is not positive", s.rcs.Temperature)}
+	}
+	if s.rcs.MinPixels < 0 {
+		return usageError{fmt.Errorf("--min-pixels: %d is negative", s.rcs.MinPixels)}
+	}
 	if s.cache != "" {
 		if err := tryFolder("cache", s.cache); err != nil {
 			return err

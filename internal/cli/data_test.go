@@ -188,6 +188,8 @@ func TestDataOfUnlabelledSplits(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(root, "gtFine")); err != nil {
 		t.Fatal(err)
 	}
+	fail(t, exitUsage, "--temperature: -1 is not positive", "data", "stats", root, "--temperature", "-1")
+	fail(t, exitUsage, "--min-pixels: -5 is negative", "data", "stats", root, "--min-pixels", "-5")
 	fail(t, exitFailure, "labels are required, but there is no label folder", "data", "stats", root, "--cache", cache)
 }
 

@@ -197,6 +197,12 @@ func (v *evaluation) score(cmd *cobra.Command, p *predict.Predictor, d *datasets
 		return err
 	}
 	result, err := score.Evaluate(cmd.Context(), p, d, v.options)
+	if err == nil && result.Images == 0 {
+		err = fmt.Errorf("%s: no image can be scored", v.options.Name)
+		if len(result.Skipped) > 0 {
+			err = fmt.Errorf("%w, the first: %s", err, result.Skipped[0].Error)
+		}
+	}
 	if err != nil {
 		return err
 	}

@@ -65,6 +65,9 @@ func TestEvaluateForeign(t *testing.T) {
 	fail(t, exitFailure, "b.png cannot be decoded", append(args, form...)...)
 	out = succeed(t, append(append(args, "--keep-going"), form...)...)
 	wantText(t, out, "1 image in", "1 left out because of errors", "b.png cannot be decoded")
+	s.File("images/a.png", []byte("broken, too"))
+	fail(t, exitFailure, ": no image can be scored, the first: ", append(append(args, "--keep-going"), form...)...)
+	s.PNG("images/a.png", exporttest.Paint(truth, 40).NRGBA())
 	code, out, errs := call(t, append([]string{"predict", "--model", model, "--labels", filepath.Join(s.Root, "map.yaml"), "--keep-going", "--out", t.TempDir()}, append(form, s.Root+"/images")...)...)
 	if code != exitPassed {
 		t.Errorf("exit code %d", code)

@@ -81,6 +81,7 @@ func (f *modelFlags) open(e *engine.Engine, space datasets.Space) (*predict.Pred
 	if f.window != "" || f.overlapGiven() {
 		o.Overlap = f.overlap
 	}
+	o.Apart = f.overlapGiven() && f.overlap == 0
 	if f.labels != "" {
 		if o.Labels, err = datasets.LoadLabelMap(f.labels); err != nil {
 			return nil, err

@@ -3,7 +3,10 @@ package cli
 import (
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +18,9 @@ import (
 // fit measures how the pictures of a folder or data set look, as the engine camera
 // does, and prints it.
 func (t *translation) fit(cmd *cobra.Command) error {
+	if err := unreadByFit(cmd); err != nil {
+		return err
+	}
 	t.source.options.Root = t.look
 	out, err := openOutputs(cmd, "json")
 	if err != nil {
@@ -32,6 +38,17 @@ func (t *translation) fit(cmd *cobra.Command) error {
 		return err
 	}
 	return printAppearance(out.people(), look)
+}
+
+// unreadByFit returns an error for a flag that says how pictures are translated.
+func unreadByFit(cmd *cobra.Command) error {
+	for _, name := range append(slices.Sorted(maps.Keys(shaping)), "resume", "overwrite") {
+		reads := strings.HasPrefix(name, "source-") || name == "size" || name == "images"
+		if !reads && cmd.Flags().Changed(name) {
+			return usageError{fmt.Errorf("--%s is for translating, and --fit measures only", name)}
+		}
+	}
+	return nil
 }
 
 func printAppearance(w io.Writer, a *translate.Appearance) error {

@@ -176,6 +176,9 @@ func TestFit(t *testing.T) {
 	fail(t, exitFailure, "no such file", "translate", "--fit", "nowhere")
 	fail(t, exitFailure, "at least 32×32", "translate", "--fit", "camera", "--source-dataset", "cityscapes", "--size", "16x16")
 	fail(t, exitUsage, "is negative", "translate", "--fit", "camera", "--images", "-1")
+	for _, given := range []string{"--target=camera", "--engine=camera", "--seed=3", "--resume", "--overwrite", "--weather=fog"} {
+		fail(t, exitUsage, "is for translating, and --fit measures only", "translate", "--fit", "camera", given)
+	}
 	fail(t, exitUsage, "at least one of the flags in the group [source fit] is required", "translate")
 	fail(t, exitUsage, "[fit source] were all set", "translate", "--fit", "camera", "--source", "camera", "--out", "o")
 }

@@ -71,6 +71,9 @@ func (m *weightsImport) run(cmd *cobra.Command, path string) (err error) {
 			return usageError{fmt.Errorf("--allow %q: want some of %s", a, strings.Join(weights.Allowances(), ", "))}
 		}
 	}
+	if err := m.checkFlags(cmd); err != nil {
+		return err
+	}
 	out, err := openOutputs(cmd, "out", "json")
 	if err != nil {
 		return err
@@ -106,6 +109,24 @@ func (m *weightsImport) run(cmd *cobra.Command, path string) (err error) {
 		return fmt.Errorf("%s: is not %s: %w. The file holds %s; --allow takes what fits, t2sda weights show lists what there is", path, want.Name, err, f.Describe())
 	}
 	return m.write(out, f, found, want.Name)
+}
+
+// checkFlags refuses flags that nothing would read.
+func (m *weightsImport) checkFlags(cmd *cobra.Command) error {
+	given := cmd.Flags().Changed
+	for _, name := range []string{"head-width", "dilations", "classes"} {
+		switch {
+		case !given(name):
+		case m.config != "" && name != "classes":
+			return usageError{fmt.Errorf("--%s: the configuration says it", name)}
+		case m.config == "" && m.head == "":
+			return usageError{fmt.Errorf("--%s is for --head, and without that the network is the encoder alone", name)}
+		}
+	}
+	if given("stem") && m.encoder == "" {
+		return usageError{errors.New("--stem is for --encoder, and without that the network is the one that the file fits")}
+	}
+	return nil
 }
 
 // configure takes encoder and head from the configuration, if one is given.

@@ -103,6 +103,11 @@ func TestWeightsImport(t *testing.T) {
 	fail(t, exitFailure, "no encoder here fits it", "weights", "import", "../../graphs/weights/testdata/module.pth")
 	fail(t, exitFailure, `there is no part "ema" in it; there is ""`, "weights", "import", given, "--part", "ema")
 	fail(t, exitFailure, "is not mit_b5 with head daformer", "weights", "import", given, "-c", "gta5-cityscapes")
+	for _, flag := range []string{"--head-width=64", "--classes=11", "--dilations=6,12"} {
+		fail(t, exitUsage, "is for --head, and without that the network is the encoder alone", "weights", "import", given, flag)
+	}
+	fail(t, exitUsage, "--head-width: the configuration says it", "weights", "import", given, "-c", "streets", "--head-width=64")
+	fail(t, exitUsage, "--stem is for --encoder", "weights", "import", given, "--stem", "plain")
 	fail(t, exitUsage, `--allow "all": want some of missing, unexpected, shape`, "weights", "import", given, "--allow", "all")
 	fail(t, exitUsage, `encoder "b7" does not exist`, "weights", "import", given, "--encoder", "b7")
 	fail(t, exitUsage, `head "fcn" does not exist`, "weights", "import", given, "--head", "fcn")
