@@ -14,9 +14,9 @@ import (
 	"t2sda/internal/ranks"
 )
 
-// patience is how long a rank that was told to stop waits for others, one of which may
-// have ended.
-const patience = time.Minute
+// patience is how long a rank that was told to stop waits for others at a time, one of which may
+// have ended. They may as well be in a slow iteration still, or save a checkpoint, for which all wait.
+const patience = 10 * time.Minute
 
 // quietError is an error that is told already, by this rank or another.
 type quietError struct{ error }
@@ -34,7 +34,7 @@ func amongRanks(cmd *cobra.Command, run func(g *ranks.Group) error) error {
 		}
 		return err
 	}
-	defer context.AfterFunc(cmd.Context(), func() { time.AfterFunc(patience, world.GiveUp) })()
+	defer context.AfterFunc(cmd.Context(), func() { world.SetPatience(patience) })()
 	node, err := os.Hostname()
 	if err != nil {
 		node = "unknown node"

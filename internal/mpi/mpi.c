@@ -107,18 +107,29 @@ int t2s_split(t2s_comm c, int color, int key, t2s_comm *out) {
 #define QUICK 2000
 #define LONGEST_SLEEP_NS 1000000
 
-int t2s_meet(t2s_comm c, const volatile int *give_up) {
+static long long now_ns(void) {
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000000000LL + t.tv_nsec;
+}
+
+int t2s_meet(t2s_comm c, const volatile long long *patience) {
 	void *request;
 	int number, done = 0;
 	int rc = is_ompi ? ompi.Ibarrier(c.ompi, &request) : mpich.Ibarrier(c.mpich, &number);
 	struct timespec pause = {0, 20000};
+	long long since = 0; // when patience began to count
 	for (int looks = 0; !rc; looks++) {
 		rc = is_ompi ? ompi.Test(&request, &done, ompi.ignore) : mpich.Test(&number, &done, mpich.ignore);
 		if (rc || done) {
 			return rc;
 		}
-		if (*give_up) {
-			return T2S_GAVE_UP;
+		if (*patience) {
+			if (!since) {
+				since = now_ns();
+			} else if (now_ns() - since >= *patience) {
+				return T2S_GAVE_UP;
+			}
 		}
 		if (looks < QUICK) {
 			sched_yield();

@@ -17,6 +17,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unsafe"
 
 	"t2sda/internal/osthread"
@@ -24,7 +25,7 @@ import (
 )
 
 // World is all ranks of the job. It implements [ranks.Link]. Its methods are for one
-// goroutine, but for GiveUp.
+// goroutine, but for SetPatience.
 type World struct{ comm }
 
 // comm is ranks that speak with each other: all, or some that were split off.
@@ -36,9 +37,9 @@ type comm struct {
 
 // process is what this process speaks with others by.
 type process struct {
-	library string
-	thread  *osthread.Thread // the one that started MPI: more, MPI need not allow
-	giveUp  *C.int           // in C's memory, which a call under way looks at
+	library  string
+	thread   *osthread.Thread // the one that started MPI: more, MPI need not allow
+	patience *C.longlong      // in C's memory, which a call under way looks at; 0: without end
 }
 
 // errGaveUp is what a rank is left with that others let wait.
@@ -46,7 +47,7 @@ var errGaveUp = errors.New("other ranks do not answer, one of them may have ende
 
 // open loads one of the libraries, the first that is there, and starts MPI.
 func open(libraries []string) (*World, error) {
-	p := &process{thread: osthread.New(), giveUp: (*C.int)(C.calloc(1, C.size_t(unsafe.Sizeof(C.int(0)))))}
+	p := &process{thread: osthread.New(), patience: (*C.longlong)(C.calloc(1, C.size_t(unsafe.Sizeof(C.longlong(0)))))}
 	w := &World{comm{process: p}}
 	var err error
 	if w.thread.Call(func() { err = w.start(libraries) }); err != nil {
@@ -122,7 +123,7 @@ func (c *comm) together(what string, n int, f func() C.int) (err error) {
 		return fmt.Errorf("%s: %d bytes of each rank are more than one call moves", what, n)
 	}
 	c.thread.Call(func() {
-		if err = c.fault("MPI_Ibarrier", C.t2s_meet(c.handle, c.giveUp)); err == nil {
+		if err = c.fault("MPI_Ibarrier", C.t2s_meet(c.handle, c.patience)); err == nil {
 			err = c.fault(what, f())
 		}
 	})
@@ -162,8 +163,8 @@ func (c *comm) Split(color int) (ranks.Link, error) {
 	return part, nil
 }
 
-// GiveUp makes waiting for other ranks, now and later, an error.
-func (w *World) GiveUp() { *w.giveUp = 1 }
+// SetPatience makes it an error to wait for other ranks, each time, for longer than that, from now on.
+func (w *World) SetPatience(d time.Duration) { *w.patience = C.longlong(max(d, 1)) }
 
 // Close ends MPI, for which all ranks wait for each other.
 func (w *World) Close() error {

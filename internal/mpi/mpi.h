@@ -12,7 +12,7 @@ char *t2s_load(const char *library);
 
 // Errors of the calls below, besides MPI's own, which are positive.
 #define T2S_THREADS -1 // the library was built without support for threads
-#define T2S_GAVE_UP -2 // *give_up became true while others were waited for
+#define T2S_GAVE_UP -2 // others were waited for as long as *patience says
 
 // Ranks that speak with each other, as the loaded library knows them.
 typedef struct {
@@ -28,9 +28,9 @@ int t2s_size(t2s_comm c, int *size);
 // t2s_split makes one of those that give the same color, in the order of keys.
 int t2s_split(t2s_comm c, int color, int key, t2s_comm *out);
 
-// t2s_meet waits until all ranks are here. It sleeps between looks, so that ranks that are
-// early leave their processor to others.
-int t2s_meet(t2s_comm c, const volatile int *give_up);
+// t2s_meet waits until all ranks are here, for up to *patience nanoseconds from when that is not 0. It
+// sleeps between looks, so that ranks that are early leave their processor to others.
+int t2s_meet(t2s_comm c, const volatile long long *patience);
 int t2s_gather(t2s_comm c, void *dst, const void *src, int bytes);
 int t2s_exchange(t2s_comm c, void *dst, const void *src, int bytes);
 int t2s_finalize(void);

@@ -26,6 +26,7 @@ var parts = map[string]func(w *World, g *ranks.Group) error{
 	"dies by node":     dies(3, add),
 	"gives up":         givesUp(1, agree),
 	"gives up by node": givesUp(3, add),
+	"is patient":       isPatient,
 }
 
 func agree(g *ranks.Group) error { return g.Agree(nil) }
@@ -47,12 +48,30 @@ func givesUp(rank int, wait func(g *ranks.Group) error) func(w *World, g *ranks.
 		if g.Rank() == rank {
 			time.Sleep(20 * time.Second) // until it is killed
 		}
-		time.AfterFunc(100*time.Millisecond, w.GiveUp)
+		time.AfterFunc(100*time.Millisecond, func() { w.SetPatience(300 * time.Millisecond) })
 		err := wait(g)
 		fmt.Println(err)
 		w.Abort(9)
 		return err
 	}
+}
+
+// isPatient lets the others wait often, each time for less than their patience, and for more in all.
+func isPatient(w *World, g *ranks.Group) error {
+	const patience, times = 5 * time.Second, 3
+	w.SetPatience(patience)
+	for range times {
+		if g.Rank() == 1 {
+			time.Sleep(patience / 2)
+		}
+		if err := agree(g); err != nil {
+			return err
+		}
+	}
+	if g.Leads() {
+		fmt.Println("waited")
+	}
+	return nil
 }
 
 func TestMain(m *testing.M) {
@@ -204,6 +223,13 @@ func TestGiveUp(t *testing.T) {
 		if err == nil || !strings.Contains(text, errGaveUp.Error()) || time.Since(begin) > 15*time.Second {
 			t.Errorf("%s: after %v: %v\n%s", part, time.Since(begin), err, text)
 		}
+	}
+}
+
+// TestPatience: a rank that was told to stop does not give up others that are slow, but come.
+func TestPatience(t *testing.T) {
+	if text, err := start(t, "is patient", 2); err != nil || !strings.Contains(text, "waited") {
+		t.Errorf("%v\n%s", err, text)
 	}
 }
 
