@@ -482,6 +482,8 @@ func TestBadConfigurations(t *testing.T) {
 		{"weight of details", "extends: streets\nmodel: {hrda: {weight: 2}}", "model.hrda.weight: want 0 to 1, have 2"},
 		{"attention", "extends: streets\nmodel: {hrda: {attention: 0}}", "model.hrda.attention: want at least 1, have 0"},
 		{"masks without a target", "extends: streets\nmethod: generalise+mask", "method: generalise+mask reads no unlabelled target images, which term mask needs: take source+mask"},
+		{"band of FDA", "extends: streets\ntranslate: {band: 0.5}", "translate.band: want 0 to less than 0.5, have 0.5"},
+		{"window of FDA", "extends: streets\ntranslate: {box: shorter}", `translate.box: want one of min, axes, have "shorter"`},
 		{"L_T without a target", "extends: streets\nmethod: source-only+mix", "method: source-only+mix reads no unlabelled target images, which term mix needs: take source+mix"},
 		{"L_T without an unlabelled target", "extends: streets\nmethod: target-only+mix", "method: target-only+mix reads no unlabelled target images, which term mix needs"},
 		{"blocks of masks", "extends: streets\nmethod: t2s+mask\nloss: {mask: {block: 129}}", "loss.mask.block: a block of 129×129 px is larger than the crop of 128×128: want a fraction of its side"},

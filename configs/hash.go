@@ -10,8 +10,9 @@ import (
 // is not resumed. That includes the roots of the data, model.init,
 // translate.folder and translate.model, because what lies there is learned from.
 // The run's name and place, how often something is logged, evaluated or saved,
-// the runtime, how many processes train, what is computed again to the same bits, and settings that the method
-// never reads do not enter; of the runtime only a precision of products that is not
+// the runtime, how many processes train, what is computed again to the same bits, and sections of settings that
+// the method never reads do not enter (single ones may: those of InfoNCE stay with MSE, and the target's data
+// with source-only); of the runtime only a precision of products that is not
 // float32's.
 func (c *Config) Hash() string {
 	k := c.written()

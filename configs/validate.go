@@ -140,6 +140,10 @@ func (c *Config) validateTranslate(v *validator) {
 		v.faults = append(v.faults, fault{enginesKey, err})
 	}
 	t := &c.Translate
+	v.check("translate.band", t.Band >= 0 && t.Band < 0.5, "want 0 to less than 0.5, have %g", t.Band)
+	if t.Box != "" {
+		v.oneOf("translate.box", t.Box, "min", "axes")
+	}
 	if t.Range != "" {
 		v.oneOf("translate.range", t.Range, ranges...)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"t2sda/configs"
 	"t2sda/graphs/engine/enginetest"
+	"t2sda/internal/raster"
 )
 
 // TestStopAtBadFile: files that go while a run trains stop it with what is
@@ -208,4 +209,28 @@ func prepareOnly(t *testing.T, c configs.Config, log *zap.Logger) (*data, error)
 		return nil, err
 	}
 	return openData(t.Context(), c, "", nil, cache, log, nil)
+}
+
+// TestTooSmallToMeasure: an image that the camera's model cannot be made of is one that cannot be used, by
+// its name, and is passed over where those are.
+func TestTooSmallToMeasure(t *testing.T) {
+	enginetest.Isolate(t)
+	root := t.TempDir()
+	writeShapes(t, root)
+	c := shapesConfig(root, t.TempDir())
+	c.Data.StatsCache, c.Translate.Engine = t.TempDir(), configs.Engines{"camera": 1}
+	path := filepath.Join(root, "target", "images", "2.png")
+	writePNG(t, path, raster.NewImage(20, 31).NRGBA())
+	want := path + " has 20×31 pixels, but at least 32×32 are needed to measure sharpness and noise"
+	if _, err := prepareOnly(t, c, zap.NewNop()); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("have %v, want %s", err, want)
+	}
+	c.Data.OnError = configs.OnErrorSkip
+	d, err := prepareOnly(t, c, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := d.began.Faults; len(f) != 1 || f[0].File != path || f[0].Error != want {
+		t.Errorf("faults %+v", f)
+	}
 }

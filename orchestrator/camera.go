@@ -56,7 +56,7 @@ func (d *data) fitCamera(ctx context.Context, cfg configs.Config, cacheDir strin
 	log.Info("measuring the appearance of both domains, once for these images", zap.Int("images of each at most", o.Images))
 	var bad faults
 	skips := cfg.SkipsBadFiles()
-	m, err := translate.FitCamera(ctx, imagesOf(d.source, skips, bad.add), imagesOf(d.target, skips, bad.add), o)
+	m, err := translate.FitCamera(ctx, measurable(d.source, skips, bad.add), measurable(d.target, skips, bad.add), o)
 	if err != nil {
 		return nil, fmt.Errorf("translate.engine: camera: %w", err)
 	}
@@ -101,12 +101,14 @@ func readCamera(file string) *translate.CameraModel {
 	return m
 }
 
-// imagesOf lets images be measured, with the next one in place of one that cannot
-// be read where those are skipped. fault, which may be nil, is told of it, by
-// several goroutines.
-func imagesOf(d *datasets.Dataset, skips bool, fault func(datasets.Fault)) translate.Images {
+// measurable are images to be measured, with the next one in place of one that cannot be read, or is too
+// small for it, where those are skipped. fault, which may be nil, is told of it, by several goroutines.
+func measurable(d *datasets.Dataset, skips bool, fault func(datasets.Fault)) translate.Images {
 	return inPlace(d.Len(), skips, func(ctx context.Context, i int) (*raster.Image, error) {
 		s, err := d.LoadImage(ctx, i)
+		if least := translate.LeastMeasured; err == nil && min(s.Image.W, s.Image.H) < least {
+			err = fmt.Errorf("%s has %d×%d pixels, but at least %d×%d are needed to measure sharpness and noise", d.Item(i).Image, s.Image.W, s.Image.H, least, least)
+		}
 		if err != nil && skips && fault != nil && ctx.Err() == nil {
 			fault(datasets.Fault{File: d.Item(i).Image, Error: err.Error()})
 		}

@@ -29,10 +29,10 @@ func (t *trainer) looks(ctx context.Context) (report.Looks, error) {
 	o := translate.MeasureOptions{Images: lookImages, Workers: t.cfg.Data.Workers}
 	var a appearances
 	var err error
-	if a.source, err = translate.Measure(ctx, imagesOf(t.data.source, t.cfg.SkipsBadFiles(), nil), o); err != nil {
+	if a.source, err = translate.Measure(ctx, measurable(t.data.source, t.cfg.SkipsBadFiles(), nil), o); err != nil {
 		return report.Looks{}, fmt.Errorf("source: %w", err)
 	}
-	if a.target, err = translate.Measure(ctx, imagesOf(target, t.cfg.SkipsBadFiles(), nil), o); err != nil {
+	if a.target, err = translate.Measure(ctx, measurable(target, t.cfg.SkipsBadFiles(), nil), o); err != nil {
 		return report.Looks{}, fmt.Errorf("target: %w", err)
 	}
 	l := report.Looks{}

@@ -242,3 +242,18 @@ func TestWorldsOfRows(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// TestMissingBesideABaseline: what the method reads is looked for before its baseline is trained.
+func TestMissingBesideABaseline(t *testing.T) {
+	enginetest.Isolate(t)
+	root := t.TempDir()
+	writeShapes(t, root)
+	c := shapesConfig(root, t.TempDir())
+	c.Baseline, c.Data.Target.Root = true, filepath.Join(root, "gone")
+	if _, err := Run(t.Context(), c, quiet()); err == nil || !strings.Contains(err.Error(), "nothing is trained: data.target.root: "+c.Data.Target.Root+" is not there") {
+		t.Errorf("have %v", err)
+	}
+	if exists(filepath.Join(c.Output, c.Name, baselineName)) {
+		t.Error("the baseline was begun")
+	}
+}

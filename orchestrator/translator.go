@@ -10,6 +10,7 @@ import (
 	"t2sda/configs"
 	"t2sda/datasets"
 	"t2sda/graphs/engine"
+	"t2sda/internal/raster"
 	"t2sda/translate"
 	"t2sda/translate/neural"
 )
@@ -102,7 +103,10 @@ func openStyles(ctx context.Context, cfg configs.Config) (translate.Images, erro
 			}
 		}
 	}
-	return imagesOf(d, cfg.SkipsBadFiles(), nil), nil
+	return inPlace(d.Len(), cfg.SkipsBadFiles(), func(ctx context.Context, i int) (*raster.Image, error) {
+		s, err := d.LoadImage(ctx, i)
+		return s.Image, err
+	}), nil
 }
 
 // keep notes a network to be closed.

@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	tileSide     = 32 // pixels
+	tileSide     = LeastMeasured // pixels
 	spectrumBins = tileSide / 2
 	mostTiles    = 8 // along an axis of an image
 )

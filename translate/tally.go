@@ -20,6 +20,9 @@ type tally struct {
 	planes ycc // memory of measure
 }
 
+// LeastMeasured is the least side of an image whose sharpness and noise can be measured, px.
+const LeastMeasured = 32
+
 // measure replaces the sums by those of one image.
 func (t *tally) measure(m *raster.Image) error {
 	planes := t.planes

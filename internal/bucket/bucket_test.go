@@ -315,3 +315,15 @@ func TestEnvironment(t *testing.T) {
 		}
 	}
 }
+
+// TestUsualPatience: all attempts together outlast the restart of a server.
+func TestUsualPatience(t *testing.T) {
+	least, wait := time.Duration(0), usual.first
+	for range usual.attempts - 1 {
+		least += wait / 2
+		wait = min(2*wait, usual.most)
+	}
+	if least < 30*time.Second || 2*least > 90*time.Second {
+		t.Errorf("between the first attempt and the last lie %v to %v", least, 2*least)
+	}
+}

@@ -24,12 +24,12 @@ type patience struct {
 }
 
 // usual outlasts a server's restart: about a minute.
-var usual = patience{attempts: 8, first: 250 * time.Millisecond, most: 20 * time.Second, whole: 5 * time.Minute, stall: 30 * time.Second}
+var usual = patience{attempts: 10, first: 250 * time.Millisecond, most: 20 * time.Second, whole: 5 * time.Minute, stall: 30 * time.Second}
 
 // patiently does what asks the bucket for name, again after what may pass: errors of
 // the network, answers that end early, a server that is busy or broken. Between the
-// attempts lies a random time up to a bound that doubles ("full jitter"), so that many
-// processes do not come back at once. Errors name what was asked for.
+// attempts lies a random time between half of a bound that doubles and all of it ("equal jitter"), so that
+// many processes do not come back at once. Errors name what was asked for.
 func (b *Bucket) patiently(ctx context.Context, name string, do func(ctx context.Context) error) error {
 	wait := b.patience.first
 	for attempt := 1; ; attempt++ {
@@ -52,7 +52,7 @@ func (b *Bucket) patiently(ctx context.Context, name string, do func(ctx context
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("%s: %w", name, ctx.Err())
-		case <-time.After(rand.N(wait) + 1):
+		case <-time.After(wait/2 + rand.N(wait/2) + 1):
 		}
 		wait = min(2*wait, b.patience.most)
 	}

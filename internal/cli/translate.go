@@ -329,7 +329,7 @@ func settings(cmd *cobra.Command) map[string]string {
 		if value == f.DefValue {
 			continue
 		}
-		if abs, err := filepath.Abs(value); shape.place && err == nil {
+		if abs, err := filepath.Abs(value); shape.place && err == nil && !strings.Contains(value, "://") { // a bucket's is whole
 			value = abs
 		}
 		all["--"+name] = value

@@ -139,7 +139,7 @@ func TestTranslateSettings(t *testing.T) {
 	if n != len(shaping)+len(others) {
 		t.Errorf("%d flags, but %d are known", n, len(shaping)+len(others))
 	}
-	if err := cmd.ParseFlags([]string{"--source", "a", "--seed", "3", "--band", "0.01", "--out", "o", "--engine", "{fda: 1, blur: 2}"}); err != nil {
+	if err := cmd.ParseFlags([]string{"--source", "a", "--folder", "s3://bucket/done", "--seed", "3", "--band", "0.01", "--out", "o", "--engine", "{fda: 1, blur: 2}"}); err != nil {
 		t.Fatal(err)
 	}
 	here, err := os.Getwd()
@@ -147,7 +147,7 @@ func TestTranslateSettings(t *testing.T) {
 		t.Fatal(err)
 	}
 	text, err := json.Marshal(settings(cmd))
-	want := `{"--engine":"{fda: 1, blur: 2}","--seed":"3","--source":"` + filepath.Join(here, "a") + `"}`
+	want := `{"--engine":"{fda: 1, blur: 2}","--folder":"s3://bucket/done","--seed":"3","--source":"` + filepath.Join(here, "a") + `"}`
 	if err != nil || string(text) != want {
 		t.Errorf("settings %s, %v", text, err)
 	}
