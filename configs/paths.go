@@ -150,6 +150,11 @@ func (c *Config) leaveOut() {
 
 var variable = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
 
+// Expanded returns a path with ${VAR} replaced where the variable is set, whatever the method reads.
+func Expanded(path string) string {
+	return variable.ReplaceAllStringFunc(path, func(m string) string { return cmp.Or(os.Getenv(m[2:len(m)-1]), m) })
+}
+
 // expand replaces ${VAR} in every path that the run reads by the environment's
 // value. Variables that are not set, or empty, are one error, an [unsetVariables].
 func (c *Config) expand() error {

@@ -3,6 +3,7 @@ package configs
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -231,17 +232,20 @@ func (s *Sweep) Variants(settings []string) ([]Variant, error) {
 // checkRuntime refuses rows that differ in nothing but in settings of the runtime that no hash knows: they
 // are one run, whose figures would stand in both.
 func (s *Sweep) checkRuntime(rows []Variant) error {
-	points := s.points()
+	points, first := s.points(), map[string]int{}
 	for i := range rows {
-		for j := range i {
-			if rows[i].Config.Hash() != rows[j].Config.Hash() {
-				continue
-			}
-			a, b := runtimeOf(points[j].set), runtimeOf(points[i].set)
-			if a != b {
-				return fmt.Errorf("sweep %s: rows %q and %q are one run: what they differ in (%s) is no part of what tells runs apart; put it under settings, and make a table of each (--out)",
-					s.path, rows[j].Name, rows[i].Name, strings.TrimPrefix(a+"; "+b, "; "))
-			}
+		hash := rows[i].Config.Hash()
+		j, there := first[hash]
+		if !there {
+			first[hash] = i
+			continue
+		}
+		a, b := rows[j].Config.Runtime, rows[i].Config.Runtime
+		a.Precision, b.Precision = rows[j].Config.Precision(), rows[i].Config.Precision()
+		if !reflect.DeepEqual(a, b) {
+			differ := strings.Trim(runtimeOf(points[j].set)+"; "+runtimeOf(points[i].set), "; ")
+			return fmt.Errorf("sweep %s: rows %q and %q are one run: what they differ in (%s) is no part of what tells runs apart; put it under settings, and make a table of each (--out)",
+				s.path, rows[j].Name, rows[i].Name, differ)
 		}
 	}
 	return nil

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -33,6 +34,9 @@ type Conversion struct {
 	Map     string   // file of the label map that reads them
 	Skipped []string // with KeepGoing: a line for each label left out, for each image without one, and for what Open left out
 }
+
+// convertedMap is the label map beside what was converted.
+const convertedMap = "trainids.yaml"
 
 // Convert writes the labels as train ids for other tools: 8-bit gray PNG files
 // in which 255 is void, in the data set's own tree of folders and under its own
@@ -80,7 +84,7 @@ func (d *Dataset) Convert(ctx context.Context, o ConvertOptions) (Conversion, er
 	for _, err := range d.LeftOut() {
 		c.Skipped = append(c.Skipped, detail(err))
 	}
-	c.Map = filepath.Join(o.Out, "trainids.yaml")
+	c.Map = filepath.Join(o.Out, convertedMap)
 	return c, d.writeMap(c.Map)
 }
 
@@ -119,20 +123,23 @@ func (d *Dataset) converted(out string) ([]string, error) {
 		files.Add(it.Image)
 		files.Add(it.Label)
 	}
-	names := make([]string, d.Len())
-	for i, it := range d.items {
-		names[i] = filepath.Join(out, d.convertedName(it))
-		real, err := realpath.Of(names[i])
+	files.Add(d.opts.Map) // if it is a file
+	var names []string
+	for _, it := range d.items {
+		names = append(names, filepath.Join(out, d.convertedName(it)))
+	}
+	for _, name := range append(slices.Clip(names), filepath.Join(out, convertedMap)) {
+		real, err := realpath.Of(name)
 		if err != nil {
 			return nil, fmt.Errorf("datasets: convert: %w", err)
 		}
 		for _, folder := range own {
 			if realpath.Within(real, folder) {
-				return nil, fmt.Errorf("datasets: convert: %s would be written into the data set's own folder %s: choose another folder to write to", names[i], folder)
+				return nil, fmt.Errorf("datasets: convert: %s would be written into the data set's own folder %s: choose another folder to write to", name, folder)
 			}
 		}
-		if file, is := files.Find(names[i]); is {
-			return nil, fmt.Errorf("datasets: convert: %s is the data set's own file %s: choose another folder to write to", names[i], file)
+		if file, is := files.Find(name); is {
+			return nil, fmt.Errorf("datasets: convert: %s is the data set's own file %s: choose another folder to write to", name, file)
 		}
 	}
 	return names, nil

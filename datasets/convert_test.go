@@ -184,6 +184,22 @@ func TestConvertSparesWhatLinksLeadTo(t *testing.T) {
 	_, err = mustOpen(t, linked).Convert(t.Context(), ConvertOptions{Out: farm(o.Root)})
 	wantError(t, err, "is the data set's own file "+linked.Root, "choose another folder")
 
+	// The data set's own map.
+	own := filepath.Join(o.Root, "own.yaml")
+	mapped := o
+	mapped.Map = own
+	beside := t.TempDir()
+	if text, err := os.ReadFile(o.Map); err != nil {
+		t.Fatal(err)
+	} else if err := errors.Join(os.WriteFile(own, text, 0o600), os.Symlink(own, filepath.Join(beside, convertedMap))); err != nil {
+		t.Fatal(err)
+	}
+	_, err = mustOpen(t, mapped).Convert(t.Context(), ConvertOptions{Out: beside})
+	wantError(t, err, "is the data set's own file "+own, "choose another folder")
+	if err := os.Remove(own); err != nil {
+		t.Fatal(err)
+	}
+
 	// A link to a file that is not there yet would make it among the data set's own.
 	tree := t.TempDir()
 	c, err := mustOpen(t, o).Convert(t.Context(), ConvertOptions{Out: tree})

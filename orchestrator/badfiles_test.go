@@ -221,7 +221,7 @@ func TestTooSmallToMeasure(t *testing.T) {
 	c.Data.StatsCache, c.Translate.Engine = t.TempDir(), configs.Engines{"camera": 1}
 	path := filepath.Join(root, "target", "images", "2.png")
 	writePNG(t, path, raster.NewImage(20, 31).NRGBA())
-	want := path + " has 20×31 pixels, but at least 32×32 are needed to measure sharpness and noise"
+	want := path + ": it has 20×31 pixels, but at least 32×32 are needed to measure sharpness and noise"
 	if _, err := prepareOnly(t, c, zap.NewNop()); err == nil || !strings.Contains(err.Error(), want) {
 		t.Errorf("have %v, want %s", err, want)
 	}

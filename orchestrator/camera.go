@@ -106,8 +106,10 @@ func readCamera(file string) *translate.CameraModel {
 func measurable(d *datasets.Dataset, skips bool, fault func(datasets.Fault)) translate.Images {
 	return inPlace(d.Len(), skips, func(ctx context.Context, i int) (*raster.Image, error) {
 		s, err := d.LoadImage(ctx, i)
-		if least := translate.LeastMeasured; err == nil && min(s.Image.W, s.Image.H) < least {
-			err = fmt.Errorf("%s has %d×%d pixels, but at least %d×%d are needed to measure sharpness and noise", d.Item(i).Image, s.Image.W, s.Image.H, least, least)
+		if err == nil {
+			if err = translate.CheckMeasured(s.Image); err != nil {
+				err = fmt.Errorf("%s: %w", d.Item(i).Image, err)
+			}
 		}
 		if err != nil && skips && fault != nil && ctx.Err() == nil {
 			fault(datasets.Fault{File: d.Item(i).Image, Error: err.Error()})

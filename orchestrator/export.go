@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -13,6 +14,7 @@ import (
 	"t2sda/export/predict"
 	"t2sda/graphs/engine"
 	"t2sda/graphs/weights/fetch"
+	"t2sda/internal/onnxmodel"
 	"t2sda/internal/plural"
 	"t2sda/internal/raster"
 	"t2sda/internal/resize"
@@ -90,10 +92,8 @@ func (o ExportOptions) model(ctx context.Context, n *Network) (export.ModelOptio
 			Data: dataOf(cfg), Licence: licenceOf(cfg.Model.Init),
 		},
 	}
-	w, h, err := runSize(ctx, cfg)
-	var own export.ModelOptions // as the run's own model is
-	setSize(&own, cfg, w, h)
 	given := m.Width != 0 || m.Height != 0
+	own, w, h, err := n.ownSize(ctx, given || m.Dynamic)
 	switch {
 	case m.Dynamic:
 	case !given && err != nil:
@@ -107,7 +107,7 @@ func (o ExportOptions) model(ctx context.Context, n *Network) (export.ModelOptio
 		o.Warn(fmt.Errorf("the model does not say in which windows images larger than %d×%d pixels go through it, because the run's evaluation images cannot be looked at: %w", m.Width, m.Height, err))
 	}
 	// Scores are of the size that the run was evaluated at: its images' own, if the model takes any.
-	scored := m.Width == own.Width && m.Height == own.Height
+	scored := err == nil && m.Width == own.Width && m.Height == own.Height
 	if m.Dynamic {
 		scored = cfg.Data.Eval.Resize.Width == 0
 	}
@@ -115,6 +115,39 @@ func (o ExportOptions) model(ctx context.Context, n *Network) (export.ModelOptio
 		m.Info.MIoU, m.Info.IoU = n.scores()
 	}
 	return m, nil
+}
+
+// ownSize returns the size, and windows, of the model that the run itself makes, and that at which it
+// looks at its evaluation images. Its model may tell, where that will do.
+func (n *Network) ownSize(ctx context.Context, willDo bool) (own export.ModelOptions, w, h int, err error) {
+	if meta, ok := n.ownModel(); ok && willDo {
+		own.Width, own.Height, own.Windows = meta.Input.Width, meta.Input.Height, meta.Windows
+		if w, h = own.Windows.Width, own.Windows.Height; w == 0 {
+			w, h = own.Width, own.Height
+		}
+		return own, w, h, nil
+	}
+	w, h, err = runSize(ctx, n.Config)
+	setSize(&own, n.Config, w, h)
+	return own, w, h, err
+}
+
+// ownModel is what the run's own model says of itself, if it is there.
+func (n *Network) ownModel() (meta predict.Metadata, ok bool) {
+	model, err := os.ReadFile(filepath.Join(n.Dir, modelFile))
+	if err != nil {
+		return meta, false
+	}
+	m, err := onnxmodel.Parse(model)
+	if err != nil {
+		return meta, false
+	}
+	props := map[string]string{}
+	for _, e := range m.Meta {
+		props[e.Key] = e.Value
+	}
+	meta, err = predict.ParseMetadata(props)
+	return meta, err == nil && meta.ConfigHash == n.Config.Hash()
 }
 
 // runSize returns the size at which a run's evaluation images are looked at.

@@ -69,4 +69,12 @@ func TestScoresOfASize(t *testing.T) {
 			t.Errorf("%+v: %s\n%s\n%v", test, description, card, err)
 		}
 	}
+	removeAll(t, root) // the run's own model tells the size as well
+	x, err := Export(t.Context(), e, ExportOptions{Run: out.Dir, Checkpoint: "last", Weights: Student, Width: 96, Height: 72})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if description, _, err := x.Files("m.onnx"); err != nil || !strings.Contains(string(description), `"miou": `) {
+		t.Errorf("without data: %s, %v", description, err)
+	}
 }

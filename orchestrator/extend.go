@@ -31,8 +31,14 @@ func (o Options) extended(cfg configs.Config, dir string) (configs.Config, error
 	if _, err := readOutcome(dir, cfg); err != nil {
 		return cfg, err
 	}
-	if saved, err := resumable(dir); err != nil || len(saved) == 0 {
-		return cfg, errors.Join(err, fmt.Errorf("%s holds no checkpoint any more, from which it could go on: put it back, or train the longer run anew, under another name", filepath.Join(dir, checkpointDir)))
+	runs := []string{dir}
+	if base := filepath.Join(dir, baselineName); exists(filepath.Join(base, resultFile)) {
+		runs = append(runs, base)
+	}
+	for _, run := range runs {
+		if saved, err := resumable(run); err != nil || len(saved) == 0 {
+			return cfg, errors.Join(err, fmt.Errorf("%s holds no checkpoint any more, from which it could go on: put it back, or train the longer run anew, under another name", filepath.Join(run, checkpointDir)))
+		}
 	}
 	longer := cfg.Extend(o.Extend)
 	if err := longer.Validate(); err != nil {

@@ -90,20 +90,22 @@ func TestExtendAgain(t *testing.T) {
 	}
 	longer := func(o *Options) { o.Resume, o.Run, o.Extend = true, dir, 2 }
 
-	saved := filepath.Join(dir, checkpointDir)
-	if err := os.Rename(saved, saved+"-elsewhere"); err != nil {
-		t.Fatal(err)
-	}
 	o := quiet()
 	longer(&o)
-	if _, err := Run(t.Context(), c, o); err == nil || !strings.Contains(err.Error(), "holds no checkpoint any more, from which it could go on") {
-		t.Errorf("without checkpoints: %v", err)
-	}
-	if kept, err := configs.Read(filepath.Join(dir, ConfigFile)); err != nil || kept.Train.Iterations != 3 {
-		t.Errorf("the configuration is that of %d iterations, %v", kept.Train.Iterations, err)
-	}
-	if err := os.Rename(saved+"-elsewhere", saved); err != nil {
-		t.Fatal(err)
+	for _, run := range []string{dir, filepath.Join(dir, baselineName)} {
+		saved := filepath.Join(run, checkpointDir)
+		if err := os.Rename(saved, saved+"-elsewhere"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := Run(t.Context(), c, o); err == nil || !strings.Contains(err.Error(), saved+" holds no checkpoint any more, from which it could go on") {
+			t.Errorf("without checkpoints: %v", err)
+		}
+		if kept, err := configs.Read(filepath.Join(dir, ConfigFile)); err != nil || kept.Train.Iterations != 3 {
+			t.Errorf("the configuration is that of %d iterations, %v", kept.Train.Iterations, err)
+		}
+		if err := os.Rename(saved+"-elsewhere", saved); err != nil {
+			t.Fatal(err)
+		}
 	}
 
 	stopAfter(t, c, "source-only 4/5 ", longer)

@@ -193,6 +193,16 @@ func TestWorldOfTheBaseline(t *testing.T) {
 			t.Errorf("%v renders %s, want %s", c.settings, have, c.want)
 		}
 	}
+	t.Setenv("T2SDA_TEST_WORLD", "/w")
+	for _, method := range []string{"target-only", "source-only"} {
+		cfg, err := configs.Load("streets", []string{"method=" + method, "data.source.root=${T2SDA_TEST_WORLD}/game", "data.target.root=${T2SDA_TEST_WORLD}/camera", "data.eval.root=${T2SDA_TEST_WORLD}/camera"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r := streetRoots(cfg); len(r) != 2 || r[0].root != "/w/game" || r[1].root != "/w/camera" {
+			t.Errorf("%s renders %+v", method, r)
+		}
+	}
 }
 
 // TestVariablesOfOtherMethods: methods that read what the configured one does not find it, or say which

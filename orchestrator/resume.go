@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"go.uber.org/zap"
+
+	"t2sda/configs"
 )
 
 // damagedPrefix + the old name is what a damaged checkpoint is called once the run
@@ -81,18 +83,25 @@ func (t *trainer) resumeAt(path string, p progress, newer []string, faults []err
 }
 
 // checkUnsaved returns an error where the run has no checkpoint and its events tell of iterations after
-// one was made: they would be trained again, and their events be gone.
+// one was made, by the configuration that it was trained by: they would be trained again, and their events
+// be gone. Of a checkpoint that was made otherwise, as upon an interrupt, nothing is known.
 func (t *trainer) checkUnsaved() error {
 	recorded, err := recordedIterations(t.dir)
-	if err != nil {
+	if err != nil || recorded == 0 {
 		return err
 	}
-	for done := 1; done < recorded; done++ {
-		if due(done, t.cfg.Train.CheckpointEvery, t.cfg.Train) {
+	trained := t.cfg.Train
+	if kept, err := configs.Read(filepath.Join(t.dir, ConfigFile)); err == nil {
+		trained = kept.Train
+	}
+	for done := 1; done <= recorded; done++ {
+		// The event of an iteration comes before its checkpoint, but for where the run was extended.
+		if done < recorded && due(done, trained.CheckpointEvery, trained) || slices.Contains(trained.Extended, done) {
 			return fmt.Errorf("%s tells of %d iterations, and %s holds no checkpoint any more: put it back, or begin a new run, under another name or without this folder",
 				filepath.Join(t.dir, eventsFile), recorded, filepath.Join(t.dir, checkpointDir))
 		}
 	}
+	t.log.Warn("there is no checkpoint: the run begins again", zap.Int("iterations that were trained", recorded))
 	return nil
 }
 

@@ -113,9 +113,21 @@ func TestCheckpointsGone(t *testing.T) {
 	if after := lossLines(t, dir); !slices.Equal(before, after) {
 		t.Errorf("events %v, want %v", after, before)
 	}
-	c.Train.CheckpointEvery = 3 // no part of the hash: the first would have been made now
-	if _, err := Run(t.Context(), c, o); err != nil {
-		t.Error(err)
+	c.Train.CheckpointEvery = 0 // no part of the hash, and not what the run was trained by
+	if _, err := Run(t.Context(), c, o); err == nil || !strings.Contains(err.Error(), "holds no checkpoint any more") {
+		t.Errorf("have %v", err)
+	}
+
+	c.Name, c.Train.CheckpointEvery = "early", 4
+	stopAfter(t, c, " 2/6 ")
+	if err := os.RemoveAll(filepath.Join(c.Output, "early", checkpointDir)); err != nil { // as if it had been killed
+		t.Fatal(err)
+	}
+	c.Train.CheckpointEvery = 1 // from now on
+	core, logs := observer.New(zap.WarnLevel)
+	o.Log = zap.New(core)
+	if _, err := Run(t.Context(), c, o); err != nil || logs.FilterMessageSnippet("there is no checkpoint: the run begins again").Len() != 1 {
+		t.Errorf("%v, %v", err, logs.All())
 	}
 }
 

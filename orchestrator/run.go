@@ -144,8 +144,13 @@ func Run(ctx context.Context, cfg configs.Config, o Options) (_ *Outcome, err er
 	var baseline *Outcome
 	first, err := baselineOf(cfg)
 	if err == nil && first != nil {
-		// What the method itself reads is looked for before its baseline is trained.
-		err = o.Ranks.Agree(checkInputs([]Job{{Row: string(cfg.Method), Config: cfg}}))
+		// What the method itself reads is looked for before its baseline is trained, unless all is done.
+		err = leaderOnly(o.Ranks, func() error {
+			if done, _ := readOutcome(dir, cfg); done != nil {
+				return nil
+			}
+			return checkInputs([]Job{{Row: string(cfg.Method), Config: cfg}})
+		})
 	}
 	if err == nil && first != nil {
 		baseline, err = runOne(ctx, *first, base, nil, e, o)

@@ -74,16 +74,18 @@ func streetRoots(cfg configs.Config) []streetRoot {
 		base.Method = configs.SourceOnly
 	}
 	return slices.DeleteFunc([]streetRoot{
-		{"data.source.root", cfg.Data.Source.Root, streets.Game},
-		{"data.target.root", cfg.Data.Target.Root, streets.Camera},
+		{"data.source.root", configs.Expanded(cfg.Data.Source.Root), streets.Game},
+		{"data.target.root", configs.Expanded(cfg.Data.Target.Root), streets.Camera},
 	}, func(r streetRoot) bool {
 		return !slices.Contains(cfg.Data.Streets.Domains, string(r.domain)) || !readsRoot(cfg, r.root) && !readsRoot(base, r.root)
 	})
 }
 
-// readsRoot reports whether the run reads images below root.
+// readsRoot reports whether the run reads images below root. What the method does not read, the
+// configuration has as it was written.
 func readsRoot(cfg configs.Config, root string) bool {
-	return root == cfg.Data.Eval.Root ||
-		root == cfg.Data.Source.Root && !cfg.LabelsTarget() ||
-		root == cfg.Data.Target.Root && (cfg.UsesTarget() || cfg.LabelsTarget())
+	d := &cfg.Data
+	return root == configs.Expanded(d.Eval.Root) ||
+		root == configs.Expanded(d.Source.Root) && !cfg.LabelsTarget() ||
+		root == configs.Expanded(d.Target.Root) && (cfg.UsesTarget() || cfg.LabelsTarget())
 }

@@ -7,7 +7,7 @@ import (
 )
 
 const (
-	tileSide     = LeastMeasured // pixels
+	tileSide     = 32 // pixels
 	spectrumBins = tileSide / 2
 	mostTiles    = 8 // along an axis of an image
 )

@@ -20,15 +20,21 @@ type tally struct {
 	planes ycc // memory of measure
 }
 
-// LeastMeasured is the least side of an image whose sharpness and noise can be measured, px.
-const LeastMeasured = 32
+// CheckMeasured returns an error for an image that is too small for its sharpness and noise to be
+// measured.
+func CheckMeasured(m *raster.Image) error {
+	if m.W < tileSide || m.H < tileSide {
+		return fmt.Errorf("it has %d×%d pixels, but at least %d×%[3]d are needed to measure sharpness and noise", m.W, m.H, tileSide)
+	}
+	return nil
+}
 
 // measure replaces the sums by those of one image.
 func (t *tally) measure(m *raster.Image) error {
 	planes := t.planes
 	*t = tally{planes: planes}
-	if m.W < tileSide || m.H < tileSide {
-		return fmt.Errorf("it has %d×%d pixels, but at least %d×%[3]d are needed to measure sharpness and noise", m.W, m.H, tileSide)
+	if err := CheckMeasured(m); err != nil {
+		return err
 	}
 	p := &t.planes
 	p.from(m, wholeOf(m))

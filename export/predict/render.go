@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"t2sda/datasets"
+	"t2sda/internal/inode"
 	"t2sda/internal/raster"
 )
 
@@ -100,6 +101,11 @@ var official = map[string]string{
 // benchmark's names. Label ids are those of the data set's own files.
 func NewWriter(dir string, formats []string, d *datasets.Dataset) (*Writer, error) {
 	w := &Writer{dir: dir, renders: map[string]Renderer{}, suffix: map[string]string{}}
+	var read inode.Set
+	for _, it := range d.Items() {
+		read.Add(it.Image)
+		read.Add(it.Label)
+	}
 	for _, f := range formats {
 		if !slices.Contains(Formats(), f) {
 			return nil, fmt.Errorf("format %q is none of %s", f, strings.Join(Formats(), ", "))
@@ -114,14 +120,24 @@ func NewWriter(dir string, formats []string, d *datasets.Dataset) (*Writer, erro
 		if err := os.MkdirAll(filepath.Join(dir, f), 0o755); err != nil {
 			return nil, err
 		}
+		for _, it := range d.Items() {
+			if file, is := read.Find(w.path(f, it.ID)); is {
+				return nil, fmt.Errorf("%s is %s, which is read: choose another folder", w.path(f, it.ID), file)
+			}
+		}
 	}
 	return w, nil
+}
+
+// path is where the prediction of an image goes.
+func (w *Writer) path(format, id string) string {
+	return filepath.Join(w.dir, format, filepath.FromSlash(id)+w.suffix[format]+".png")
 }
 
 // Write writes one image's prediction.
 func (w *Writer) Write(id string, img *raster.Image, labels *raster.Labels) error {
 	for format, render := range w.renders {
-		path := filepath.Join(w.dir, format, filepath.FromSlash(id)+w.suffix[format]+".png")
+		path := w.path(format, id)
 		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 			return err
 		}

@@ -60,11 +60,15 @@ func (s *Server) webFile(w http.ResponseWriter, r *http.Request) error {
 	if s.o.Web == "" || !slices.Contains(ortweb.Files(), name) {
 		return problemf(http.StatusNotFound, "there is no %s", r.URL.Path)
 	}
-	return giveFile(w, r, filepath.Join(s.o.Web, name), func(fs.FileInfo) error {
+	err := giveFile(w, r, filepath.Join(s.o.Web, name), func(fs.FileInfo) error {
 		w.Header().Set("Content-Type", types[path.Ext(name)])
 		w.Header().Set("Cache-Control", "max-age=86400")
 		return nil
 	})
+	if err != nil { // whoever asks need not know where it lay
+		return problemf(http.StatusNotFound, "there is no %s any more", r.URL.Path)
+	}
+	return nil
 }
 
 // giveFile answers with a file, whose headers ready sets, unless it has something against it. Whoever fetches has time by the file's

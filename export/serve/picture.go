@@ -95,10 +95,12 @@ func checkHeader(content []byte, most int) error {
 	return nil
 }
 
-// A model may make a picture of an image that has mostFold times the pixels that images may have, and
-// anyPixels in any case: sides become multiples of what the model takes, and narrow images grow by that.
+// A model may make a picture of an image that has mostFold times the pixels that images may have, or
+// fourfold those that it makes of a square, and anyPixels in any case: sides become multiples of what the
+// model takes, or as long as it wants one, and narrow images grow by that.
 const (
 	mostFold  = 2
+	fourfold  = 4
 	anyPixels = 1 << 20
 )
 
@@ -107,8 +109,17 @@ func checkDemand(p *predict.Predictor, w, h, most int) error {
 	if fixed, _ := p.ImageSize(); fixed > 0 {
 		return nil // whatever the image
 	}
-	if pixels, err := p.Demand(w, h); err != nil || pixels > max(mostFold*most, anyPixels) {
-		return problemf(http.StatusRequestEntityTooLarge, "%s of %d×%d pixels is so narrow that the model would see one of more than %d times the %d pixels that are taken: send a part of it", theImage, w, h, mostFold, most)
+	square, err := p.Demand(1, 1)
+	if err != nil {
+		return err
+	}
+	bound := max(mostFold*most, fourfold*square, anyPixels)
+	pixels, err := p.Demand(w, h)
+	switch {
+	case err != nil:
+		return problemf(http.StatusRequestEntityTooLarge, "%s of %d×%d pixels: %v: send a part of it", theImage, w, h, err)
+	case pixels > bound:
+		return problemf(http.StatusRequestEntityTooLarge, "%s of %d×%d pixels would be one of %d for the model, more than the %d that are taken: send a part of it", theImage, w, h, pixels, bound)
 	}
 	return nil
 }

@@ -47,7 +47,7 @@ func (s *Server) routes() http.Handler {
 		}
 		return problemf(http.StatusNotFound, "there is no %s: see /openapi.json", r.URL.Path)
 	}))
-	return mux
+	return s.within(mux)
 }
 
 // recorder remembers an answer's status.
@@ -73,18 +73,25 @@ func (w *recorder) Write(b []byte) (int, error) {
 // Unwrap lets deadlines through.
 func (w *recorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
+// within bounds the time of all requests, of those too that the mux answers itself. Whoever does not take
+// the answer, or does not send the body, must not hold the connection for ever: before it answers, the
+// server reads a body that nothing else has read.
+func (s *Server) within(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		began, deadlines := time.Now(), http.NewResponseController(w)
+		_ = deadlines.SetWriteDeadline(began.Add(s.o.Limits.Time + writeTime)) // of tests' writers, there is none
+		if r.Body != http.NoBody {
+			_ = deadlines.SetReadDeadline(began.Add(s.o.Limits.Time))
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
 // wrap checks a request, answers it, and counts it.
 func (s *Server) wrap(route string, open bool, do handler) http.Handler {
 	return http.HandlerFunc(func(out http.ResponseWriter, r *http.Request) {
 		began := time.Now()
 		w := &recorder{ResponseWriter: out}
-		// Whoever does not take the answer, or does not send the body, must not hold the connection
-		// for ever: before it answers, the server itself reads a body that nothing else has read.
-		deadlines := http.NewResponseController(out)
-		_ = deadlines.SetWriteDeadline(began.Add(s.o.Limits.Time + writeTime)) // of tests' writers, there is none
-		if r.Body != http.NoBody {
-			_ = deadlines.SetReadDeadline(began.Add(s.o.Limits.Time))
-		}
 		for name, value := range headers {
 			w.Header().Set(name, value)
 		}

@@ -113,7 +113,7 @@ func (s *Server) model(key string) (*model, error) {
 	return nil, problemf(http.StatusBadRequest, "model=%s: there is %s", key, strings.Join(keys, " and "))
 }
 
-// body reads the image's file, until the deadline that [Server.wrap] has set and up to the limit.
+// body reads the image's file, until the deadline that [Server.within] has set and up to the limit.
 func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	most := s.o.Limits.Bytes
 	tooLarge := problemf(http.StatusRequestEntityTooLarge, "the body is larger than the %d bytes that are taken", most)

@@ -78,6 +78,7 @@ func download(bytes int64) time.Duration {
 func (s *Server) Serve(ctx context.Context, l net.Listener) error {
 	h := &http.Server{
 		Handler: s.handler, ReadHeaderTimeout: headTime, IdleTimeout: idleTime, MaxHeaderBytes: 32 << 10, ErrorLog: s.o.Log,
+		DisableGeneralOptionsHandler: true, // it would answer past the handler's bounds
 		// A request outlives the interrupt: its context is not the program's.
 		BaseContext: func(net.Listener) context.Context { return context.WithoutCancel(ctx) },
 	}

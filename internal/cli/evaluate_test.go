@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"errors"
 	"image"
 	"os"
 	"path/filepath"
@@ -60,6 +61,12 @@ func TestEvaluateForeign(t *testing.T) {
 	wantText(t, succeed(t, append(args, form...)...), "mean IoU        100.00", "pixel accuracy            100.00", "2 images in")
 	out := succeed(t, append([]string{"predict", "--model", model, "--labels", filepath.Join(s.Root, "map.yaml"), "--format", "trainids", "--out", t.TempDir()}, append(form, s.Root+"/images")...)...)
 	wantText(t, out, "2 pictures in")
+
+	saved := t.TempDir()
+	if err := errors.Join(os.Mkdir(filepath.Join(saved, "trainids"), 0o755), os.Symlink(filepath.Join(s.Root, "labels", "a.png"), filepath.Join(saved, "trainids", "a.png"))); err != nil {
+		t.Fatal(err)
+	}
+	fail(t, exitFailure, filepath.Join("labels", "a.png")+", which is read: choose another folder", append(append(args, "--save-predictions", saved, "--formats", "trainids"), form...)...)
 
 	s.File("images/b.png", []byte("broken"))
 	fail(t, exitFailure, "b.png cannot be decoded", append(args, form...)...)

@@ -203,13 +203,16 @@ func (t *translation) openNetworks(cmd *cobra.Command, engines configs.Engines) 
 
 // open opens both sides and tells out what they pass over; the target is nil where none is given.
 func (t *translation) open(out io.Writer) (target *offline.Set, err error) {
+	if t.options.Folder != "" {
+		t.run.Spare = append(t.run.Spare, t.options.Folder)
+	}
 	if t.run.Source, err = t.source.open(out, "source", "size"); err != nil || t.target.options.Root == "" {
 		return nil, err
 	}
 	if target, err = t.target.open(out, "target", "target-size"); err != nil {
 		return nil, err
 	}
-	t.run.Spare = []string{target.Root()}
+	t.run.Spare, t.run.Read = append(t.run.Spare, target.Root()), []*offline.Set{target}
 	return target, nil
 }
 

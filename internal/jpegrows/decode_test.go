@@ -162,8 +162,6 @@ func TestDamaged(t *testing.T) {
 	}
 }
 
-// FuzzDecode: a picture has the size of its header, and that of the standard library's
-// where that decodes it; memory is bounded by the size.
 // TestRepeatedScans: a scan of which most blocks have nothing to say takes a few bytes and a walk through
 // the whole picture, so none is taken twice.
 func TestRepeatedScans(t *testing.T) {
@@ -192,6 +190,8 @@ func TestRepeatedScans(t *testing.T) {
 	}
 }
 
+// FuzzDecode: a picture has the size of its header, and that of the standard library's
+// where that decodes it; memory is bounded by the size.
 func FuzzDecode(f *testing.F) {
 	for _, name := range coded(f) {
 		f.Add(read(f, name+".jpg"))

@@ -32,14 +32,28 @@ func Of(name string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if !filepath.IsAbs(text) {
-			if real, err = filepath.EvalSymlinks(filepath.Dir(at)); err != nil {
-				return "", err
-			}
-			text = filepath.Join(real, text)
+		if at, err = led(filepath.Dir(at), text); err != nil {
+			return "", err
 		}
-		at = text
 	}
+}
+
+// led returns where the text of a link in a folder leads. "link/.." is not the folder of link, but that of
+// what it leads to, so that a path must not be made shorter before its links are resolved.
+func led(folder, text string) (string, error) {
+	if !filepath.IsAbs(text) {
+		real, err := filepath.EvalSymlinks(folder)
+		if err != nil {
+			return "", err
+		}
+		text = real + string(filepath.Separator) + text
+	}
+	dir, base := filepath.Split(text)
+	real, err := filepath.EvalSymlinks(dir)
+	if err != nil || base == ".." {
+		return filepath.Clean(text), nil // as far as one can tell
+	}
+	return filepath.Join(real, base), nil
 }
 
 // Within reports whether a path is the folder or lies in it; both are results of

@@ -1,6 +1,7 @@
 package realpath
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -28,12 +29,17 @@ func TestOf(t *testing.T) {
 			t.Errorf("%s leads to %s, %v; want %s", name, real, err, want)
 		}
 	}
-	for name, to := range map[string]string{"a": "folder/new.png", "b": filepath.Join(root, "a"), "c": "d", "d": "c"} {
+	for name, to := range map[string]string{"e": "far/../new.png", "a": "folder/new.png", "b": filepath.Join(root, "a"), "c": "d", "d": "c"} {
 		if err := os.Symlink(to, filepath.Join(root, name)); err != nil {
 			t.Fatal(err)
 		}
 	}
+	far := filepath.Join(root, "else", "where")
+	if err := errors.Join(os.MkdirAll(far, 0o755), os.Symlink(far, filepath.Join(root, "far"))); err != nil {
+		t.Fatal(err)
+	}
 	for name, want := range map[string]string{ // links that lead to nothing yet
+		"e": filepath.Join(root, "else", "new.png"),
 		"a": filepath.Join(folder, "new.png"), "b": filepath.Join(folder, "new.png"), "b/deeper": filepath.Join(folder, "new.png", "deeper"),
 	} {
 		if real, err := Of(filepath.Join(root, name)); err != nil || real != want {

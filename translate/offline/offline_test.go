@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -196,9 +197,15 @@ func TestInterruptedOverwrite(t *testing.T) {
 	if result, err := Run(ctx, anew); !errors.Is(err, context.Canceled) || result.Written != 2 {
 		t.Fatalf("%+v, %v", result, err)
 	}
+	if left := filesIn(t, o.Out); left != 6+2 { // until then, pictures are the earlier ones
+		t.Errorf("%d files are there", left)
+	}
 	anew.Progress, anew.Overwrite, anew.Resume = nil, false, true
 	if result, err := Run(t.Context(), anew); err != nil || result != (Result{Written: 4, Kept: 2}) {
 		t.Fatalf("%+v, %v", result, err)
+	}
+	if left := filesIn(t, o.Out); left != 6+1 {
+		t.Errorf("%d files are there", left)
 	}
 	whole := anew
 	whole.Out, whole.Resume = filepath.Join(t.TempDir(), "whole"), false
@@ -211,6 +218,21 @@ func TestInterruptedOverwrite(t *testing.T) {
 			t.Errorf("%s is not as in a run that was not stopped", rel)
 		}
 	}
+}
+
+// filesIn counts files below a folder.
+func filesIn(t *testing.T, dir string) (n int) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(_ string, e fs.DirEntry, err error) error {
+		if err == nil && !e.IsDir() {
+			n++
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 func TestForeignPicturesAreNotResumed(t *testing.T) {
@@ -261,6 +283,15 @@ func TestSourcesAreSpared(t *testing.T) {
 	linked.Out = filepath.Dir(filepath.Dir(farm))
 	if _, err := Run(t.Context(), linked); err == nil || !strings.Contains(err.Error(), "choose another place") {
 		t.Errorf("through a link in the folder: %v", err)
+	}
+	reads := linked // of the target's pictures too, and of what an engine reads otherwise
+	reads.Source, reads.Target, reads.Engine, reads.Read = open(t, target), nil, translate.None{}, []*Set{open(t, source)}
+	reads.Out = filepath.Join(t.TempDir(), "out")
+	if err := errors.Join(os.Mkdir(reads.Out, 0o755), os.Symlink(filepath.Join(source, "town0", "0.png"), filepath.Join(reads.Out, recordFile))); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Run(t.Context(), reads); err == nil || !strings.Contains(err.Error(), "0.png, which is read: choose another place") {
+		t.Errorf("the record over a picture: %v", err)
 	}
 	linked.Source = open(t, linked.Out) // itself a folder of links
 	linked.Out = filepath.Join(t.TempDir(), "out")

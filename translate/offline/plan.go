@@ -10,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"t2sda/datasets"
@@ -18,17 +19,20 @@ import (
 	"t2sda/internal/realpath"
 )
 
-// recordFile says, in a folder of translated pictures, how they were made.
-const recordFile = "translation.json"
+// Files in a folder of translated pictures, besides them.
+const (
+	recordFile = "translation.json"   // how they were made
+	redoneFile = "translation.redone" // while an earlier run's are replaced: those that were, one a line
+)
 
 // plan is what a run has to write.
 type plan struct {
 	outputs []string // by source picture
 	there   []bool   // written by an earlier run, and kept
 	kept    int
-	// replaced are those of an earlier run that are made anew; nil: none. They are removed
-	// first: whoever stops before the last one would go on with pictures of both runs.
-	replaced []bool
+	// replaces is whether pictures of an earlier run are made anew. Until the last one is, [redoneFile]
+	// says which are: whoever stops before would otherwise go on with pictures of both runs.
+	replaces bool
 }
 
 // newPlan names the files to write and checks that writing them harms nothing.
@@ -82,7 +86,7 @@ func (p *plan) spare(o Options) error {
 		return fmt.Errorf("translate: %w", err)
 	}
 	var read inode.Set
-	for _, set := range []*Set{o.Source, o.Target} {
+	for _, set := range append([]*Set{o.Source, o.Target}, o.Read...) {
 		if set == nil {
 			continue
 		}
@@ -91,7 +95,11 @@ func (p *plan) spare(o Options) error {
 			read.Add(file)
 		}
 	}
-	for _, out := range p.outputs {
+	outputs := p.outputs
+	if !o.Source.Single() {
+		outputs = append(slices.Clip(outputs), filepath.Join(o.Out, recordFile), filepath.Join(o.Out, redoneFile))
+	}
+	for _, out := range outputs {
 		real, err := realpath.Of(out)
 		if err != nil {
 			return fmt.Errorf("translate: output: %w", err)
@@ -146,14 +154,76 @@ func (p *plan) look(o Options) error {
 		return nil
 	}
 	if o.Overwrite {
-		p.replaced, p.there, p.kept = p.there, make([]bool, len(p.outputs)), 0
+		p.replaces, p.there, p.kept = true, make([]bool, len(p.outputs)), 0
 		return nil
+	}
+	if o.Resume {
+		if err := p.lookRedone(o); err != nil {
+			return err
+		}
 	}
 	if !o.Resume {
 		return fmt.Errorf("translate: output: %d of the %d pictures are in %s already: --resume keeps them and makes the others, --overwrite makes all anew",
 			p.kept, len(p.outputs), o.Out)
 	}
 	return checkRecord(o)
+}
+
+// lookRedone leaves, of what is there, the pictures that a run which replaced others has made, if one was
+// stopped.
+func (p *plan) lookRedone(o Options) error {
+	text, err := os.ReadFile(filepath.Join(o.Out, redoneFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("translate: output: %w", err)
+	}
+	lines := strings.Split(string(text), "\n")
+	redone := map[string]bool{}
+	for _, line := range lines[:len(lines)-1] { // the last one is not whole
+		redone[line] = true
+	}
+	p.replaces, p.kept = true, 0
+	for i := range p.there {
+		if p.there[i] = p.there[i] && redone[p.line(o, i)]; p.there[i] {
+			p.kept++
+		}
+	}
+	return nil
+}
+
+// line names picture i in [redoneFile].
+func (p *plan) line(o Options, i int) string {
+	_, rel := o.Source.path(i)
+	return strconv.Quote(rel)
+}
+
+// redo opens [redoneFile] where pictures are replaced, and returns what notes that picture i was. done
+// closes it; it goes when all were.
+func (p *plan) redo(o Options) (note func(i int) error, done func(all bool) error, err error) {
+	if !p.replaces {
+		return func(int) error { return nil }, func(bool) error { return nil }, nil
+	}
+	name, flags := filepath.Join(o.Out, redoneFile), os.O_CREATE|os.O_WRONLY|os.O_APPEND
+	if o.Overwrite {
+		flags |= os.O_TRUNC
+	}
+	file, err := os.OpenFile(name, flags, 0o666)
+	if err != nil {
+		return nil, nil, fmt.Errorf("translate: output: %w", err)
+	}
+	note = func(i int) error {
+		_, err := file.WriteString(p.line(o, i) + "\n") // one call: lines of several goroutines do not mix
+		return err
+	}
+	return note, func(all bool) error {
+		err := file.Close()
+		if all && err == nil {
+			err = os.Remove(name)
+		}
+		return err
+	}, nil
 }
 
 // checkRecord returns an error unless the pictures in the folder were made with
@@ -192,13 +262,6 @@ func (p *plan) begin(o Options) error {
 	}
 	record := filepath.Join(o.Out, recordFile)
 	_ = atomicfile.RemoveLeftoversBeside(append(slices.Clip(p.outputs), record)...) // what stays costs space only
-	for i, is := range p.replaced {
-		if file := atomicfile.Target(p.outputs[i]); is && file != "" {
-			if err := os.Remove(file); err != nil {
-				return fmt.Errorf("translate: output: %w", err)
-			}
-		}
-	}
 	if err := atomicfile.WriteJSON(record, o.Settings); err != nil {
 		return fmt.Errorf("translate: output: %w", err)
 	}

@@ -2,6 +2,7 @@ package offline
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"image"
 	"image/png"
@@ -29,6 +30,7 @@ type Options struct {
 	// To writes the picture in place of Out where the source is one file; may be nil.
 	To    func(write func(w io.Writer) error) error
 	Spare []string // further files and folders that nothing is written into
+	Read  []*Set   // further pictures that nothing is written over
 	Seed  uint64
 
 	Workers int // goroutines; 0: one per core. The results do not depend on it
@@ -62,6 +64,10 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	if err := p.begin(o); err != nil {
 		return Result{}, err
 	}
+	note, done, err := p.redo(o)
+	if err != nil {
+		return Result{}, err
+	}
 	var written atomic.Int64
 	err = parallel.ForEach(ctx, o.Workers, len(p.outputs), []func(done, total int){o.Progress}, func(i int) error {
 		if p.there[i] {
@@ -71,8 +77,9 @@ func Run(ctx context.Context, o Options) (Result, error) {
 			return err
 		}
 		written.Add(1)
-		return nil
+		return note(i)
 	})
+	err = errors.Join(err, done(err == nil))
 	result := Result{Written: int(written.Load()), Kept: p.kept}
 	if err != nil && !o.Source.Single() {
 		err = interrupt.Explain(err, "stopped with %d of %d pictures written, each whole; --resume makes the others", result.Written+result.Kept, len(p.outputs))

@@ -98,4 +98,16 @@ func (s *Set) load(ctx context.Context, i int) (*raster.Image, error) {
 }
 
 // Images lets engines that are fitted see the set.
-func (s *Set) Images() translate.Images { return translate.Images{Len: s.Len(), Load: s.load} }
+func (s *Set) Images() translate.Images {
+	return translate.Images{Len: s.Len(), Load: func(ctx context.Context, i int) (*raster.Image, error) {
+		m, err := s.load(ctx, i)
+		if err == nil {
+			err = translate.CheckMeasured(m)
+		}
+		if err != nil {
+			file, _ := s.path(i)
+			err = fmt.Errorf("%s: %w", file, err)
+		}
+		return m, err
+	}}
+}
