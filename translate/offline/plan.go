@@ -203,6 +203,9 @@ func (p *plan) line(o Options, i int) string {
 // closes it; it goes when all were.
 func (p *plan) redo(o Options) (note func(i int) error, done func(all bool) error, err error) {
 	if !p.replaces {
+		if !o.Source.Single() {
+			_ = os.Remove(filepath.Join(o.Out, redoneFile)) // of pictures that somebody has removed since
+		}
 		return func(int) error { return nil }, func(bool) error { return nil }, nil
 	}
 	name, flags := filepath.Join(o.Out, redoneFile), os.O_CREATE|os.O_WRONLY|os.O_APPEND

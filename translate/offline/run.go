@@ -61,12 +61,12 @@ func Run(ctx context.Context, o Options) (Result, error) {
 	if err := ctx.Err(); err != nil {
 		return Result{}, err
 	}
-	if err := p.begin(o); err != nil {
-		return Result{}, err
-	}
-	note, done, err := p.redo(o)
+	note, done, err := p.redo(o) // before the record says that all is of these settings
 	if err != nil {
 		return Result{}, err
+	}
+	if err := p.begin(o); err != nil {
+		return Result{}, errors.Join(err, done(false))
 	}
 	var written atomic.Int64
 	err = parallel.ForEach(ctx, o.Workers, len(p.outputs), []func(done, total int){o.Progress}, func(i int) error {
