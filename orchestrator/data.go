@@ -56,6 +56,9 @@ func openData(ctx context.Context, cfg configs.Config, dir string, e *engine.Eng
 	if err := d.openLoaders(ctx, cfg, e, cacheDir, log); err != nil || resumed {
 		return d, err
 	}
+	if err := g.Agree(d.checkLabels(ctx, cfg)); err != nil {
+		return nil, err
+	}
 	d.noteInputs(cfg)
 	return d, nil
 }
@@ -107,11 +110,6 @@ func (d *data) openSets(ctx context.Context, cfg configs.Config, dir string, log
 	if began != nil {
 		if err := d.resume(began); err != nil {
 			return false, fmt.Errorf("%s: %w", filepath.Join(dir, recordFile), err)
-		}
-	}
-	if began == nil {
-		if err := d.checkLabels(ctx, cfg); err != nil {
-			return false, err
 		}
 	}
 	if disk != nil {
