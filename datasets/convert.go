@@ -14,7 +14,6 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"t2sda/internal/atomicfile"
-	"t2sda/internal/inode"
 	"t2sda/internal/parallel"
 	"t2sda/internal/raster"
 	"t2sda/internal/realpath"
@@ -114,31 +113,28 @@ func (d *Dataset) converted(out string) ([]string, error) {
 	if out == "" {
 		return nil, errors.New("datasets: convert: no folder to write to")
 	}
-	own, err := d.ownFolders()
+	folders, err := d.ownFolders()
 	if err != nil {
 		return nil, err
 	}
-	var files inode.Set
+	own := realpath.Spared{Folders: folders}
 	for _, it := range d.items {
-		files.Add(it.Image)
-		files.Add(it.Label)
+		own.Files.Add(it.Image)
+		own.Files.Add(it.Label)
 	}
-	files.Add(d.opts.Map) // if it is a file
+	own.Files.Add(d.opts.Map) // if it is a file
 	var names []string
 	for _, it := range d.items {
 		names = append(names, filepath.Join(out, d.convertedName(it)))
 	}
 	for _, name := range append(slices.Clip(names), filepath.Join(out, convertedMap)) {
-		real, err := realpath.Of(name)
-		if err != nil {
+		folder, file, err := own.Meets(name)
+		switch {
+		case err != nil:
 			return nil, fmt.Errorf("datasets: convert: %w", err)
-		}
-		for _, folder := range own {
-			if realpath.Within(real, folder) {
-				return nil, fmt.Errorf("datasets: convert: %s would be written into the data set's own folder %s: choose another folder to write to", name, folder)
-			}
-		}
-		if file, is := files.Find(name); is {
+		case folder != "":
+			return nil, fmt.Errorf("datasets: convert: %s would be written into the data set's own folder %s: choose another folder to write to", name, folder)
+		case file != "":
 			return nil, fmt.Errorf("datasets: convert: %s is the data set's own file %s: choose another folder to write to", name, file)
 		}
 	}

@@ -71,8 +71,8 @@ func (s *Server) webFile(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// giveFile answers with a file, whose headers ready sets, unless it has something against it. Whoever fetches has time by the file's
-// size, not that of other requests: models are hundreds of megabytes.
+// giveFile answers with a file, whose headers ready sets, unless it has something against it. Whoever
+// fetches has time by the file's size, not that of other requests: models are hundreds of megabytes.
 func giveFile(w http.ResponseWriter, r *http.Request, path string, ready func(fs.FileInfo) error) error {
 	f, err := os.Open(path)
 	if err != nil {

@@ -15,7 +15,6 @@ import (
 
 	"t2sda/datasets"
 	"t2sda/internal/atomicfile"
-	"t2sda/internal/inode"
 	"t2sda/internal/realpath"
 )
 
@@ -85,14 +84,14 @@ func (p *plan) spare(o Options) error {
 	if err != nil {
 		return fmt.Errorf("translate: %w", err)
 	}
-	var read inode.Set
+	read := realpath.Spared{Folders: roots}
 	for _, set := range append([]*Set{o.Source, o.Target}, o.Read...) {
 		if set == nil {
 			continue
 		}
 		for i := range set.Len() {
 			file, _ := set.path(i)
-			read.Add(file)
+			read.Files.Add(file)
 		}
 	}
 	outputs := p.outputs
@@ -100,16 +99,13 @@ func (p *plan) spare(o Options) error {
 		outputs = append(slices.Clip(outputs), filepath.Join(o.Out, recordFile), filepath.Join(o.Out, redoneFile))
 	}
 	for _, out := range outputs {
-		real, err := realpath.Of(out)
-		if err != nil {
+		root, file, err := read.Meets(out)
+		switch {
+		case err != nil:
 			return fmt.Errorf("translate: output: %w", err)
-		}
-		for _, root := range roots {
-			if realpath.Within(real, root) {
-				return fmt.Errorf("translate: output %s would be written over the pictures in %s: choose another place to write to", out, root)
-			}
-		}
-		if file, is := read.Find(out); is {
+		case root != "":
+			return fmt.Errorf("translate: output %s would be written over the pictures in %s: choose another place to write to", out, root)
+		case file != "":
 			return fmt.Errorf("translate: output %s is %s, which is read: choose another place to write to", out, file)
 		}
 	}
