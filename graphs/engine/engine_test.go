@@ -140,6 +140,23 @@ func TestUseAfterClose(t *testing.T) {
 	}
 }
 
+// untilClosed does the same again and again until that is an error, which is to say that something is
+// closed. started is told of the first time.
+func untilClosed(t *testing.T, started chan<- struct{}, do func() error) {
+	t.Helper()
+	for i := 0; ; i++ {
+		if err := do(); err != nil {
+			if !strings.Contains(err.Error(), "closed") {
+				t.Error(err)
+			}
+			return
+		}
+		if i == 0 {
+			started <- struct{}{}
+		}
+	}
+}
+
 func TestCloseWaitsForRuns(t *testing.T) {
 	e := open(t, Options{IntraOpThreads: 1})
 	s := accumulate(256).session(t, e, "acc")
@@ -150,19 +167,7 @@ func TestCloseWaitsForRuns(t *testing.T) {
 		m := func(i int) *Tensor { return tensor(t, data[i<<16:(i+1)<<16], 256, 256) }
 		b, err := s.Bind(map[string]*Tensor{"g_in": m(0), "a": m(1), "b": m(2)}, map[string]*Tensor{"g_out": m(3)})
 		must(t, err)
-		group.Go(func() {
-			for i := 0; ; i++ {
-				if err := b.Run(t.Context()); err != nil {
-					if !strings.Contains(err.Error(), "closed") {
-						t.Error(err)
-					}
-					return
-				}
-				if i == 0 {
-					started <- struct{}{}
-				}
-			}
-		})
+		group.Go(func() { untilClosed(t, started, func() error { return b.Run(t.Context()) }) })
 	}
 	for range cap(started) {
 		<-started
@@ -180,29 +185,22 @@ func TestCloseWaitsForBindings(t *testing.T) {
 		var group sync.WaitGroup
 		started := make(chan struct{}, 8)
 		for k := range cap(started) {
-			group.Go(func() {
-				m := func() *Tensor { return tensor(t, make([]float32, 4), 2, 2) }
-				in := map[string]*Tensor{"g_in": m(), "a": m(), "b": m()}
-				for i := 0; ; i++ {
-					var err error
-					if k%2 == 0 {
-						_, err = s.Run(t.Context(), in)
-					} else if b, bound := s.Bind(in, map[string]*Tensor{"g_out": m()}); bound != nil {
-						err = bound
-					} else {
-						err = errors.Join(b.Run(t.Context()), b.Close())
-					}
+			m := func() *Tensor { return tensor(t, make([]float32, 4), 2, 2) }
+			in := map[string]*Tensor{"g_in": m(), "a": m(), "b": m()}
+			do := func() error {
+				_, err := s.Run(t.Context(), in)
+				return err
+			}
+			if k%2 == 1 {
+				do = func() error {
+					b, err := s.Bind(in, map[string]*Tensor{"g_out": m()})
 					if err != nil {
-						if !strings.Contains(err.Error(), "closed") {
-							t.Error(err)
-						}
-						return
+						return err
 					}
-					if i == 0 {
-						started <- struct{}{}
-					}
+					return errors.Join(b.Run(t.Context()), b.Close())
 				}
-			})
+			}
+			group.Go(func() { untilClosed(t, started, do) })
 		}
 		for range cap(started) {
 			<-started
