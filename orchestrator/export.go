@@ -92,40 +92,46 @@ func (o ExportOptions) model(ctx context.Context, n *Network) (export.ModelOptio
 			Data: dataOf(cfg), Licence: licenceOf(cfg.Model.Init),
 		},
 	}
-	given := m.Width != 0 || m.Height != 0
-	own, w, h, err := n.ownSize(ctx, given || m.Dynamic)
-	switch {
-	case m.Dynamic:
-	case !given && err != nil:
-		return m, fmt.Errorf("the model's size is that of the evaluation images unless width and height are given: %w", err)
-	case !given:
-		m.Width, m.Height, m.Windows = own.Width, own.Height, own.Windows
-	case cfg.UsesHRDA() && err == nil && m.Width == w && m.Height == h: // whole images
-	case cfg.UsesHRDA() && err == nil:
-		m.Windows = own.Windows
-	case cfg.UsesHRDA():
-		o.Warn(fmt.Errorf("the model does not say in which windows images larger than %d×%d pixels go through it, because the run's evaluation images cannot be looked at: %w", m.Width, m.Height, err))
-	}
 	// Scores are of the size that the run was evaluated at: its images' own, if the model takes any.
-	scored := err == nil && m.Width == own.Width && m.Height == own.Height
-	if m.Dynamic {
-		scored = cfg.Data.Eval.Resize.Width == 0
+	scored, err := cfg.Data.Eval.Resize.Width == 0, error(nil)
+	if !m.Dynamic {
+		scored, err = o.fix(ctx, n, &m)
 	}
 	if o.Weights == Student && scored {
 		m.Info.MIoU, m.Info.IoU = n.scores()
 	}
-	return m, nil
+	return m, err
+}
+
+// fix gives a model of fixed size what the options leave to the run, and reports whether it is of the
+// size that the run was evaluated at.
+func (o ExportOptions) fix(ctx context.Context, n *Network, m *export.ModelOptions) (scored bool, err error) {
+	given := m.Width != 0 || m.Height != 0
+	own, w, h, err := n.ownSize(ctx, given)
+	switch {
+	case err != nil && !given:
+		return false, fmt.Errorf("the model's size is that of the evaluation images unless width and height are given: %w", err)
+	case !given:
+		m.Width, m.Height, m.Windows = own.Width, own.Height, own.Windows
+	case err != nil && n.Config.UsesHRDA():
+		o.Warn(fmt.Errorf("the model does not say in which windows images larger than %d×%d pixels go through it, because the run's evaluation images cannot be looked at: %w", m.Width, m.Height, err))
+	case m.Width != w || m.Height != h: // else whole images
+		m.Windows = own.Windows
+	}
+	return err == nil && m.Width == own.Width && m.Height == own.Height, nil
 }
 
 // ownSize returns the size, and windows, of the model that the run itself makes, and that at which it
-// looks at its evaluation images. Its model may tell, where that will do.
-func (n *Network) ownSize(ctx context.Context, willDo bool) (own export.ModelOptions, w, h int, err error) {
-	if meta, ok := n.ownModel(); ok && willDo {
-		own.Width, own.Height, own.Windows = meta.Input.Width, meta.Input.Height, meta.Windows
-		if w, h = own.Windows.Width, own.Windows.Height; w == 0 {
-			w, h = own.Width, own.Height
+// looks at its evaluation images. Its model tells, if it may and is there.
+func (n *Network) ownSize(ctx context.Context, mayTell bool) (own export.ModelOptions, w, h int, err error) {
+	if mayTell {
+		if meta, ok := n.ownModel(); ok {
+			own.Width, own.Height, own.Windows = meta.Input.Width, meta.Input.Height, meta.Windows
+			if w, h = own.Windows.Width, own.Windows.Height; w == 0 {
+				w, h = own.Width, own.Height
+			}
+			return own, w, h, nil
 		}
-		return own, w, h, nil
 	}
 	w, h, err = runSize(ctx, n.Config)
 	setSize(&own, n.Config, w, h)
