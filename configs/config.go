@@ -355,10 +355,10 @@ type Runtime struct {
 	Device   string `mapstructure:"device" yaml:"device"`   // cpu | cuda[:n] | auto
 	Threads  int    `mapstructure:"threads" yaml:"threads"` // 0: one per core
 	Spinning bool   `mapstructure:"spinning" yaml:"spinning"`
-	Stock    bool   `mapstructure:"stock" yaml:"stock,omitempty"`   // on the CPU (x86-64), ONNX Runtime's kernels alone, not those that this program has for it; the bits are the same
-	Profile  string `mapstructure:"profile" yaml:"profile"`         // prefix of ONNX Runtime profiles; empty: none
-	State    string `mapstructure:"state" yaml:"state,omitempty"`   // where parameters, gradients and moments lie: host | device
-	Strict   bool   `mapstructure:"strict" yaml:"strict,omitempty"` // an operator that CUDA would leave to the CPU is an error, not a warning
+	Kernels  string `mapstructure:"kernels" yaml:"kernels,omitempty"` // on the CPU (x86-64), see KernelsFast
+	Profile  string `mapstructure:"profile" yaml:"profile"`           // prefix of ONNX Runtime profiles; empty: none
+	State    string `mapstructure:"state" yaml:"state,omitempty"`     // where parameters, gradients and moments lie: host | device
+	Strict   bool   `mapstructure:"strict" yaml:"strict,omitempty"`   // an operator that CUDA would leave to the CPU is an error, not a warning
 	// Precision is that of products while a network is trained, fp32, tf32, bf16 or fp16;
 	// empty: tf32, or fp32 where cuda.tf32 says false. See [Config.Precision].
 	Precision string `mapstructure:"precision" yaml:"precision,omitempty"`
@@ -366,6 +366,13 @@ type Runtime struct {
 	Exchange string `mapstructure:"exchange" yaml:"exchange,omitempty"`
 	CUDA     CUDA   `mapstructure:"cuda" yaml:"cuda"`
 }
+
+// Runtime.Kernels' values: which of the program's own kernels for the CPU train.
+const (
+	KernelsFast  = "fast"  // all of them
+	KernelsExact = "exact" // those by which all that is learned has the bits that it has by ONNX Runtime's
+	KernelsStock = "stock" // none
+)
 
 // How gradients travel between processes (runtime.exchange).
 const (
@@ -446,7 +453,7 @@ func Default() Config {
 			EvalEvery: 4000, CheckpointEvery: 2000, Keep: 2, LogEvery: 50,
 		},
 		Runtime: Runtime{
-			Device: "auto", State: "host",
+			Device: "auto", State: "host", Kernels: KernelsFast,
 			CUDA: CUDA{ConvAlgoSearch: "EXHAUSTIVE", ArenaExtendStrategy: "kSameAsRequested"},
 		},
 	}

@@ -257,6 +257,7 @@ func (c *Config) validateRuntime(v *validator) {
 	v.check("runtime.device", device.MatchString(r.Device), "want cpu, cuda, cuda:N or auto, have %q", r.Device)
 	v.atLeast("runtime.threads", r.Threads, 0)
 	v.oneOf("runtime.state", r.State, "host", "device")
+	v.oneOf("runtime.kernels", r.Kernels, KernelsFast, KernelsExact, KernelsStock)
 	c.validatePrecision(v)
 	if r.Exchange != "" {
 		v.oneOf("runtime.exchange", r.Exchange, ExchangeAuto, ExchangeMPI, ExchangeNCCL)

@@ -110,6 +110,9 @@ func BenchmarkDepthwiseWeightGrad(b *testing.B) {
 				variant{name: "weight", build: func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
 					return gradient(g, v[1], v[2], func(w *graphs.Value) *graphs.Value { return g.Conv(v[0], w, nil, c.a) })
 				}},
+				variant{name: "weight-native", build: func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
+					return gradient(g, v[1], v[2], func(w *graphs.Value) *graphs.Value { return g.Conv(v[0], w, nil, c.a) })
+				}, native: true},
 				variant{name: "dots", build: func(g *graphs.Graph, v []*graphs.Value) *graphs.Value {
 					dy := g.Reshape(v[2], n, ch, 1, h*w)
 					return perTap(g, v[0], func(seen *graphs.Value) *graphs.Value {

@@ -10,6 +10,15 @@ const fewChannels = 4
 
 // convWeightGrad returns ∂w, of shape w, for the input x and the cotangent dy.
 func (g *Graph) convWeightGrad(x, dy *Value, w Shape, a ConvAttrs) *Value {
+	d := g.weightGrad(x, dy, w, a)
+	if sizes, ok := depthwise(x.shape, w, dy.shape, a); ok {
+		sizes = append(sizes, dy.shape[0], dy.shape[2], dy.shape[3])
+		g.shortcuts = append(g.shortcuts, shortcut{op: "DepthwiseWeightGrad", in: []*Value{x, dy}, out: []*Value{d}, sizes: sizes, product: true})
+	}
+	return d
+}
+
+func (g *Graph) weightGrad(x, dy *Value, w Shape, a ConvAttrs) *Value {
 	kernel := [2]int{w[2], w[3]}
 	switch {
 	case a.Group == 1 && a.Strides == kernel && a.Dilations == [2]int{1, 1} && a.Pads == [4]int{}:

@@ -195,7 +195,11 @@ func geluGrad(s *step) {
 	u := s.Mul(s.in(0), s.Scalar(math.Sqrt2/2))
 	cdf := s.HardSigmoid(s.Erf(u), 0.5, 0.5)
 	density := s.Exp(s.Sub(s.Scalar(-0.5723649429247001), s.Mul(u, u))) // −ln √π
-	s.give(0, s.Mul(s.dy(), s.Add(cdf, s.Mul(u, density))))
+	d := s.Mul(s.dy(), s.Add(cdf, s.Mul(u, density)))
+	if s.dy().shape.Equal(d.shape) {
+		s.shortcuts = append(s.shortcuts, shortcut{op: "GeluGrad", in: []*Value{s.dy(), s.in(0)}, out: []*Value{d}})
+	}
+	s.give(0, d)
 }
 
 // HardSigmoid returns alpha·x + beta limited to [0, 1].

@@ -141,7 +141,7 @@ func keepsAxes(n *Node) bool {
 }
 
 // fixedAxes are the operators that no Transpose is moved through. Most Reshapes are, too, see keepsAxes.
-var fixedAxes = []string{"Conv", "ConvTranspose", "FusedMatMul", "Gather", "GatherElements", "Gelu", "Gemm", "LayerNormalization", "MatMul", "ScatterElements", "ScatterND"}
+var fixedAxes = []string{"Conv", "ConvTranspose", "DepthwiseWeightGrad", "FusedMatMul", "Gather", "GatherElements", "Gelu", "GeluGrad", "Gemm", "LayerNormGrad", "LayerNormalization", "MatMul", "ResizeGrad", "ScatterElements", "ScatterND", "SoftmaxGrad"}
 
 // fusedElsewhere reports whether ONNX Runtime may make one operator of n and a neighbour: sums and
 // activations after convolutions and products, factors about products, what is multiplied by its

@@ -25,6 +25,9 @@ type Graph struct {
 	folded  map[string]*Value // small constants by content
 	blocks  []block           // in order of their ends
 	inBlock bool
+
+	shortcuts []shortcut
+
 	nextID  int
 	nextVal int
 }

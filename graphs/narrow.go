@@ -65,6 +65,7 @@ func (g *Graph) narrow(l *narrowing) {
 	outer := g.scope
 	g.seen = map[string]*Node{} // no node of before is one of those that are built here
 	defer func() { g.scope, g.seen = outer, map[string]*Node{} }()
+	g.shortcuts = slices.DeleteFunc(g.shortcuts, func(s shortcut) bool { return s.product })
 	if !l.has("Conv") && l.has("MatMul") {
 		l.multiply()
 	}

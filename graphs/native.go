@@ -6,8 +6,8 @@ import (
 )
 
 // Native operators. Some of ONNX's are slow in ONNX Runtime's CPU provider: the engine brings kernels
-// of our own for them, which give the same bits. Graphs know nothing of it until they are marshalled
-// for that provider.
+// of our own for them, and for some gradients for which there are several of ONNX's. Graphs know nothing
+// of it until they are marshalled for that provider.
 
 // NativeDomain is the domain of the operators that [Graph.MarshalNative] writes. What they do is said
 // by attributes that are lists of integers: sizes, and the shapes of all results.
@@ -16,18 +16,29 @@ const NativeDomain = "t2sda"
 // MarshalNative is [Graph.Marshal] with operators of the domain [NativeDomain] where there are such:
 //
 //   - Elementwise: a group of element-wise operators
+//   - GeluGrad: the gradient of Gelu
 //   - LayerNormalization: that over the last axis
+//   - LayerNormGrad: its gradients
 //   - ScatterLabels: the gradient of values that were picked by labels
 //   - DepthwiseConv: a convolution of every channel by itself
+//   - DepthwiseWeightGrad: the gradient of such a convolution by its weights
 //   - ResizeLinear: bilinear Resize
+//   - ResizeGrad: its gradient
+//   - SoftmaxGrad: the gradient of Softmax over the last axis
 //
+// They round as ONNX Runtime's do, to the same bits, but DepthwiseWeightGrad, GeluGrad, LayerNormGrad and
+// ResizeGrad; exact leaves those out.
 // Graphs with free sizes have none: kernels know the shapes beforehand.
-func (g *Graph) MarshalNative() ([]byte, error) {
+func (g *Graph) MarshalNative(exact bool) ([]byte, error) {
 	if g.free {
 		return g.Marshal()
 	}
 	return g.marshal(Opset, func(nodes []*Node, live map[*Value]bool) []*Node {
 		f := g.newFusion(nodes)
+		nodes, restore := f.shorten(g.shortcuts, exact)
+		defer restore()
+		nodes, live = g.needed(nodes)
+		f = g.newFusion(nodes)
 		nodes = f.fuse()
 		for i, n := range nodes {
 			switch n.op {
@@ -36,7 +47,7 @@ func (g *Graph) MarshalNative() ([]byte, error) {
 			case "ScatterElements":
 				nodes[i] = nativeScatter(n)
 			case "Conv":
-				nodes[i] = f.nativeConv(n)
+				nodes[i] = f.nativeConv(n, exact)
 			case "Resize":
 				nodes[i] = f.nativeResize(n)
 			}
@@ -45,12 +56,65 @@ func (g *Graph) MarshalNative() ([]byte, error) {
 	})
 }
 
-// nativeNode is n as an operator of ours, of which all results are there.
-func nativeNode(n *Node, op string, in []*Value, sizes ...int) *Node {
-	return &Node{
-		op: op, domain: NativeDomain, name: n.name, inputs: in, outputs: n.outputs, optional: len(n.outputs),
-		attrs: []Attr{{"sizes", sizes}, {"results", shapesOf(n.outputs)}},
+// shortcut is an operator of ours that computes from its operands at once what several nodes of the
+// graph compute from them.
+type shortcut struct {
+	op      string
+	in, out []*Value
+	sizes   []int
+	exact   bool // it gives the same bits
+	product bool // it stands for products, which a low precision would round
+}
+
+// shorten returns the nodes with shortcuts in the place of those that computed the same values, which are
+// the shortcuts' until restore is called. One to the same bits is not taken where ONNX Runtime may compute
+// an operand in another layout, and none of which not all results are wanted.
+func (f *fusion) shorten(shortcuts []shortcut, exact bool) (nodes []*Node, restore func()) {
+	nodes = slices.Clone(f.nodes)
+	for _, s := range shortcuts {
+		if exact && !s.exact || s.exact && slices.ContainsFunc(s.in, func(v *Value) bool { return f.moved[v] }) {
+			continue
+		}
+		var places []int
+		for _, v := range s.out {
+			if i, ok := f.index[v.node]; ok && nodes[i] == v.node { // wanted, and nothing else's yet
+				places = append(places, i)
+			}
+		}
+		if len(places) < len(s.out) {
+			continue
+		}
+		n := &Node{name: s.out[0].node.name}
+		for _, i := range places {
+			nodes[i] = nil
+		}
+		nodes[slices.Min(places)] = n.native(s.op, s.in, s.out, s.sizes...)
+		for _, v := range s.out {
+			v.node = n
+		}
 	}
+	nodes = slices.DeleteFunc(nodes, func(n *Node) bool { return n == nil })
+	return nodes, func() {
+		for _, n := range f.nodes {
+			for _, v := range n.outputs {
+				v.node = n
+			}
+		}
+	}
+}
+
+// native makes n an operator of ours, of which all results are there.
+func (n *Node) native(op string, in, out []*Value, sizes ...int) *Node {
+	*n = Node{
+		op: op, domain: NativeDomain, name: n.name, inputs: in, outputs: out, optional: len(out),
+		attrs: []Attr{{"sizes", sizes}, {"results", shapesOf(out)}},
+	}
+	return n
+}
+
+// nativeNode is n as an operator of ours.
+func nativeNode(n *Node, op string, in []*Value, sizes ...int) *Node {
+	return (&Node{name: n.name}).native(op, in, n.outputs, sizes...)
 }
 
 // nativeNorm: rows, their length, the bits of epsilon. That of a sum ONNX Runtime fuses with it, unless
@@ -85,23 +149,29 @@ const (
 	mostElements = 1 << 24 // along an axis, and of a padded map
 )
 
-// nativeConv: height and width, the convolution's attributes. There is an operator for maps that each have
-// a kernel of their own, but where ONNX Runtime adds up in another order: with weights that are constant,
-// which it lays out otherwise, with another map added to what comes out, or if a map is the matrix of its
-// product as it is (MlasConvPrepare).
-func (f *fusion) nativeConv(n *Node) *Node {
-	x, w, out, a := n.inputs[0].shape, n.inputs[1].shape, n.outputs[0].shape, convAttrs(n)
-	kernel, taps := [2]int{w[2], w[3]}, w[2]*w[3]
-	if a.Group == 1 || a.Group != w[0] || w[1] != 1 || taps == 1 || taps > mostTaps || n.inputs[0].dtype != Float32 {
+// depthwise returns what the kernels of convolutions know of one of x with weights w, and of what comes
+// out: height and width, and the convolution's attributes. There are kernels for maps that each have weights
+// of their own.
+func depthwise(x, w, out Shape, a ConvAttrs) (sizes []int, ok bool) {
+	if a.Group != w[0] || w[1] != 1 || w[2]*w[3] > mostTaps {
+		return nil, false
+	}
+	sizes = []int{x[2], x[3], w[2], w[3], a.Strides[0], a.Strides[1], a.Dilations[0], a.Dilations[1], a.Pads[0], a.Pads[1]}
+	reach := (out[2]*a.Strides[0] + w[2]*a.Dilations[0]) * (out[3]*a.Strides[1] + w[3]*a.Dilations[1])
+	return sizes, slices.Min(sizes) >= 0 && max(slices.Max(sizes), reach) <= mostElements
+}
+
+// nativeConv is n by depthwise, but not with weights that are constant: ONNX Runtime lays those out
+// otherwise, and all that follows. To the same bits nor where it adds up in another order: with another map
+// added to what comes out, or if a map is the matrix of its product as it is (MlasConvPrepare).
+func (f *fusion) nativeConv(n *Node, exact bool) *Node {
+	x, w, a := n.inputs[0].shape, n.inputs[1].shape, convAttrs(n)
+	sizes, ok := depthwise(x, w, n.outputs[0].shape, a)
+	if !ok || a.Group == 1 || w[2]*w[3] == 1 || n.inputs[0].dtype != Float32 {
 		return n
 	}
 	plain := a.Strides == [2]int{1, 1} && a.Dilations == [2]int{1, 1} && a.Pads == [4]int{}
-	if f.known[n.inputs[1]] || f.summed[n.outputs[0]] || plain && (kernel[1] == x[3] || kernel == [2]int{x[2], 1}) {
-		return n
-	}
-	sizes := []int{x[2], x[3], kernel[0], kernel[1], a.Strides[0], a.Strides[1], a.Dilations[0], a.Dilations[1], a.Pads[0], a.Pads[1]}
-	reach := (out[2]*a.Strides[0] + kernel[0]*a.Dilations[0]) * (out[3]*a.Strides[1] + kernel[1]*a.Dilations[1])
-	if slices.Min(sizes) < 0 || max(slices.Max(sizes), reach) > mostElements {
+	if f.known[n.inputs[1]] || exact && (f.summed[n.outputs[0]] || plain && (w[3] == x[3] || w[2] == x[2] && w[3] == 1)) {
 		return n
 	}
 	return nativeNode(n, "DepthwiseConv", n.inputs, sizes...)

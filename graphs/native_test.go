@@ -12,6 +12,7 @@ import (
 	"t2sda/graphs/cases"
 	"t2sda/graphs/engine"
 	"t2sda/graphs/engine/enginetest"
+	"t2sda/graphs/graphtest"
 	"t2sda/internal/rng"
 )
 
@@ -27,59 +28,68 @@ func onCPU(t *testing.T, threads int) *engine.Engine {
 
 // runBoth runs a graph with ONNX's operators alone and with ours, and compares all outputs bit by
 // bit. It returns those, and how many nodes of ours there were.
-func runBoth(t *testing.T, e *engine.Engine, g *graphs.Graph, inputs map[string][]float64) (out map[string]*engine.Tensor, ours int) {
+func runBoth(t *testing.T, e *engine.Engine, g *graphs.Graph, inputs map[string][]float64) (out map[string][]float64, ours int) {
 	t.Helper()
 	stock, err := g.Marshal()
 	if err != nil {
 		t.Fatal(err)
 	}
-	native, err := g.MarshalNative()
+	native, err := g.MarshalNative(true)
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := map[string]*engine.Tensor{}
-	for _, v := range g.Inputs() {
-		if in[v.Name()], err = cases.Tensor(inputs[v.Name()], v.DType(), v.Shape()...); err != nil {
-			t.Fatal(err)
-		}
-	}
-	run := func(model []byte, o engine.SessionOptions) map[string]*engine.Tensor {
-		t.Helper()
-		s, err := e.NewSessionWith(g.Name(), model, o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Close()
-		out, err := s.Run(t.Context(), in)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return out
-	}
-	want := run(stock, engine.SessionOptions{})
-	out = run(native, engine.SessionOptions{Native: true})
-	for name, x := range want {
-		a, err := cases.Values(x)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b, err := cases.Values(out[name])
-		if err != nil {
-			t.Fatal(err)
-		}
-		for i := range a {
-			if math.Float32bits(float32(a[i])) != math.Float32bits(float32(b[i])) && !(math.IsNaN(a[i]) && math.IsNaN(b[i])) {
-				t.Fatalf("%s: %s[%d] is %v, by ONNX's operators %v", g.Name(), name, i, b[i], a[i])
+	in := tensorsOf(t, g, inputs) // of both: the order of some sums depends on how memory is aligned
+	want := runModel(t, e, g, stock, engine.SessionOptions{}, in)
+	out = runModel(t, e, g, native, engine.SessionOptions{Native: true}, in)
+	for name, a := range want {
+		for i, b := range out[name] {
+			if math.Float32bits(float32(a[i])) != math.Float32bits(float32(b)) && !(math.IsNaN(a[i]) && math.IsNaN(b)) {
+				t.Fatalf("%s: %s[%d] is %v, by ONNX's operators %v", g.Name(), name, i, b, a[i])
 			}
 		}
 	}
 	return out, max(0, strings.Count(string(native), graphs.NativeDomain)-2) // the producer, and the domain's version
 }
 
+// tensorsOf makes tensors of a graph's inputs.
+func tensorsOf(t *testing.T, g *graphs.Graph, inputs map[string][]float64) map[string]*engine.Tensor {
+	t.Helper()
+	in := map[string]*engine.Tensor{}
+	for _, v := range g.Inputs() {
+		x, err := cases.Tensor(inputs[v.Name()], v.DType(), v.Shape()...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in[v.Name()] = x
+	}
+	return in
+}
+
+// runModel runs a graph as a model has it.
+func runModel(t *testing.T, e *engine.Engine, g *graphs.Graph, model []byte, o engine.SessionOptions, in map[string]*engine.Tensor) map[string][]float64 {
+	t.Helper()
+	s, err := e.NewSessionWith(g.Name(), model, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	tensors, err := s.Run(t.Context(), in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := map[string][]float64{}
+	for name, x := range tensors {
+		if out[name], err = cases.Values(x); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return out
+}
+
 // nodesOf counts the nodes of an operator that the graph has with ours.
 func nodesOf(t *testing.T, g *graphs.Graph, op string) int {
 	t.Helper()
-	model, err := g.MarshalNative()
+	model, err := g.MarshalNative(true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -260,7 +270,7 @@ func TestNativeScatter(t *testing.T) {
 		if _, ours := runBoth(t, e, g, draw(g, rng.New(1, 0, "scatter"))); (ours > 0) != (axis < 2) { // the last axis has nothing after it
 			t.Errorf("axis %d: %d nodes are ours", axis, ours)
 		}
-		model, err := g.MarshalNative()
+		model, err := g.MarshalNative(true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -374,6 +384,335 @@ func TestNativeConvGradient(t *testing.T) {
 	runBoth(t, e, g, draw(g, rng.New(1, 0, "gradient")))
 	if n := nodesOf(t, g, "DepthwiseConv"); n != 2 {
 		t.Errorf("%d nodes are ours, want that of y and that of x's gradient", n)
+	}
+}
+
+// TestNativeWeightGradient: kernels, strides, dilations and pads of all kinds, the same bits with one thread
+// and with two; what is no number stays with the taps that see it.
+func TestNativeWeightGradient(t *testing.T) {
+	r := rng.New(1, 0, "weight gradients")
+	engines := []*engine.Engine{onCPU(t, 1), onCPU(t, 2)}
+	for i := range 80 {
+		c := convKind{x: graphs.Shape{1 + r.IntN(3), 1 + r.IntN(70), 1 + r.IntN(40), 1 + r.IntN(70)}, k: [2]int{1 + r.IntN(7), 1 + r.IntN(7)}}
+		c.a = graphs.ConvAttrs{Group: c.x[1], Strides: [2]int{1 + r.IntN(3), 1 + r.IntN(3)}, Dilations: [2]int{1 + r.IntN(3), 1 + r.IntN(3)}}
+		back := i%3 == 2 // as the gradient of the transposed convolution
+		for i := range 2 {
+			if reach := c.a.Dilations[i] * (c.k[i] - 1); !back {
+				c.a.Pads[i] = r.IntN(reach + 1)
+				c.a.Pads[i+2] = max(r.IntN(reach+1), reach+1-c.x[2+i]-c.a.Pads[i])
+			}
+		}
+		var seen, by *graphs.Value
+		g, err := graphs.Build(fmt.Sprint("kind ", i), func(g *graphs.Graph) {
+			x, w := g.Input("x", graphs.Float32, c.x...), g.Input("w", graphs.Float32, c.x[1], 1, c.k[0], c.k[1])
+			y := g.Conv
+			if back {
+				y = func(x, w, b *graphs.Value, a graphs.ConvAttrs) *graphs.Value {
+					return g.ConvTranspose(x, w, b, a, [2]int{})
+				}
+			}
+			z := y(x, w, nil, c.a)
+			seen, by = x, g.Input("cotangent", graphs.Float32, z.Shape()...)
+			if back {
+				seen, by = by, seen
+			}
+			g.Output("grad", graphs.Gradients(g.ReduceSum(g.Mul(z, g.Inputs()[2]), nil, false), w)[0])
+		})
+		if err != nil {
+			t.Fatal(i, c, err)
+		}
+		model, err := g.MarshalNative(false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if strings.Count(string(model), "DepthwiseWeightGrad") < 1 || nodesOf(t, g, "DepthwiseWeightGrad") != 0 {
+			t.Errorf("%d %+v: the node is not ours, or not only where other bits may be", i, c)
+		}
+		inputs := draw(g, rng.New(uint64(i), 0, "inputs"))
+		if i%4 == 3 {
+			x := inputs[seen.Name()]
+			x[r.IntN(len(x))] = math.NaN()
+		}
+		var have [2][]float64
+		for k, e := range engines {
+			have[k] = runModel(t, e, g, model, engine.SessionOptions{Native: true}, tensorsOf(t, g, inputs))["grad"]
+		}
+		want, size := refWeightGradient(c, seen.Shape(), by.Shape(), inputs[seen.Name()], inputs[by.Name()])
+		for k, x := range want {
+			a, b := have[0][k], have[1][k]
+			if math.Float64bits(a) != math.Float64bits(b) && !math.IsNaN(a) {
+				t.Fatalf("%d %+v: element %d is %g, with two threads %g", i, c, k, a, b)
+			}
+			if math.IsNaN(x) != math.IsNaN(a) || math.Abs(a-x) > 1e-6*size[k] {
+				t.Fatalf("%d %+v: element %d is %g, want %g", i, c, k, a, x)
+			}
+		}
+	}
+}
+
+// refWeightGradient returns the gradient of a convolution of x by its weights, and the sums of the products'
+// sizes.
+func refWeightGradient(c convKind, xs, dys graphs.Shape, x, dy []float64) (grad, size []float64) {
+	taps := c.k[0] * c.k[1]
+	grad, size = make([]float64, xs[1]*taps), make([]float64, xs[1]*taps)
+	for at := range xs[0] * xs[1] * taps * dys[2] * dys[3] {
+		column, row := at%dys[3], at/dys[3]%dys[2]
+		tap, m := at/(dys[2]*dys[3])%taps, at/(dys[2]*dys[3]*taps)
+		i := row*c.a.Strides[0] + tap/c.k[1]*c.a.Dilations[0] - c.a.Pads[0]
+		j := column*c.a.Strides[1] + tap%c.k[1]*c.a.Dilations[1] - c.a.Pads[1]
+		if i < 0 || i >= xs[2] || j < 0 || j >= xs[3] {
+			continue
+		}
+		product := x[(m*xs[2]+i)*xs[3]+j] * dy[(m*dys[2]+row)*dys[3]+column]
+		grad[m%xs[1]*taps+tap] += product
+		size[m%xs[1]*taps+tap] += math.Abs(product)
+	}
+	return grad, size
+}
+
+// roundOtherwise are the operators of ours that round otherwise than ONNX Runtime.
+var roundOtherwise = []string{"DepthwiseWeightGrad", "GeluGrad", "LayerNormGrad", "ResizeGrad"}
+
+// TestNativeFast: every operator and its gradient are what the interpreter computes, with all kernels of ours.
+func TestNativeFast(t *testing.T) {
+	e := onCPU(t, 1)
+	ours := map[string]int{}
+	for _, c := range cases.All() {
+		g := graphOf(t, c)
+		model, err := g.MarshalNative(false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, op := range roundOtherwise {
+			ours[op] += strings.Count(string(model), op)
+		}
+		inputs := inputsOf(c, rng.New(1, 0, c.Name()))
+		t.Run(c.Name(), func(t *testing.T) { compareRuns(t, fastRun(t, e, g, inputs), graphtest.Run(g, inputs)) })
+	}
+	for _, op := range roundOtherwise {
+		if ours[op] == 0 {
+			t.Errorf("no case has %s", op)
+		}
+	}
+}
+
+// fastRun runs a graph with all kernels of ours.
+func fastRun(t *testing.T, e *engine.Engine, g *graphs.Graph, inputs map[string]graphtest.Array) map[string]graphtest.Array {
+	t.Helper()
+	model, err := g.MarshalNative(false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	data := map[string][]float64{}
+	for name, a := range inputs {
+		data[name] = a.Data
+	}
+	out := map[string]graphtest.Array{}
+	results := runModel(t, e, g, model, engine.SessionOptions{Native: true}, tensorsOf(t, g, data))
+	for _, o := range g.Outputs() {
+		out[o.Name] = graphtest.Array{Shape: o.Value.Shape(), Data: results[o.Name]}
+	}
+	return out
+}
+
+// TestNativeGradients: of sizes that fill no vector and no part of a run, and of those that do, the same bits
+// with one thread and with two.
+func TestNativeGradients(t *testing.T) {
+	type build func(g *graphs.Graph) (y *graphs.Value, wrt []*graphs.Value)
+	builds := map[string]build{}
+	for _, s := range []graphs.Shape{{1, 1}, {3, 5}, {16, 16}, {17, 33}, {2, 150, 64}, {3, 400, 160}, {1, 40000}} {
+		builds[fmt.Sprint("LayerNormGrad ", s)] = func(g *graphs.Graph) (*graphs.Value, []*graphs.Value) {
+			x, scale, bias := g.Input("x", graphs.Float32, s...), g.Param("scale", s[len(s)-1]), g.Param("bias", s[len(s)-1])
+			return g.LayerNormalization(x, scale, bias, 1e-5), []*graphs.Value{x, scale, bias}
+		}
+	}
+	for _, n := range []int{1, 7, 8, 9, 8191, 8192, 20001} {
+		builds[fmt.Sprint("GeluGrad ", n)] = func(g *graphs.Graph) (*graphs.Value, []*graphs.Value) {
+			x := g.Input("x", graphs.Float32, n)
+			return g.Gelu(g.Mul(x, g.Scalar(3))), []*graphs.Value{x}
+		}
+	}
+	r := rng.New(1, 0, "sizes")
+	for range 40 {
+		s, h, w := graphs.Shape{1 + r.IntN(3), 1 + r.IntN(5), 1 + r.IntN(30), 1 + r.IntN(40)}, 1+r.IntN(70), 1+r.IntN(70)
+		if r.IntN(2) == 0 {
+			h, w = s[2]*(1+r.IntN(8)), s[3]*(1+r.IntN(8))
+		}
+		if s[2] == h && s[3] == w {
+			w++
+		}
+		builds[fmt.Sprint("ResizeGrad ", s, h, w)] = func(g *graphs.Graph) (*graphs.Value, []*graphs.Value) {
+			x := g.Input("x", graphs.Float32, s...)
+			return g.Resize(x, h, w, "linear"), []*graphs.Value{x}
+		}
+	}
+	engines := []*engine.Engine{onCPU(t, 1), onCPU(t, 2)}
+	for name, build := range builds {
+		t.Run(name, func(t *testing.T) {
+			g, err := graphs.Build("gradients", func(g *graphs.Graph) {
+				y, wrt := build(g)
+				loss := g.ReduceSum(g.Mul(y, g.Input("cotangent", graphs.Float32, y.Shape()...)), nil, false)
+				for k, d := range graphs.Gradients(loss, wrt...) {
+					g.Output(fmt.Sprint("grad", k), d)
+				}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			op, _, _ := strings.Cut(name, " ")
+			tolerance := 2e-6
+			if op == "ResizeGrad" {
+				tolerance = 1e-5 // where results lie is worked out in float32, as ONNX Runtime does for Resize
+			}
+			if model, err := g.MarshalNative(false); err != nil || !strings.Contains(string(model), op) || nodesOf(t, g, op) != 0 {
+				t.Errorf("the node is not ours, or not only where other bits may be (%v)", err)
+			}
+			inputs, r := map[string]graphtest.Array{}, rng.New(1, 0, name)
+			for _, v := range g.Inputs() {
+				inputs[v.Name()] = graphtest.Fill(func() float64 { return float64(float32(r.NormFloat64())) }, v.Shape()...)
+			}
+			want, have, two := graphtest.Run(g, inputs), fastRun(t, engines[0], g, inputs), fastRun(t, engines[1], g, inputs)
+			for name, a := range want {
+				if !slices.Equal(have[name].Data, two[name].Data) {
+					t.Error("two threads compute something else")
+				}
+				var size float64
+				for _, x := range a.Data {
+					size = max(size, math.Abs(x))
+				}
+				for i, x := range a.Data {
+					if d := math.Abs(x - have[name].Data[i]); !(d <= tolerance*max(size, 1)) {
+						t.Fatalf("%s[%d] is %g, %g in the interpreter", name, i, have[name].Data[i], x)
+					}
+				}
+			}
+		})
+	}
+}
+
+// TestNativeGeluEnds: where float32 ends the gradient is what it is by ONNX's operators.
+func TestNativeGeluEnds(t *testing.T) {
+	e := onCPU(t, 1)
+	ends := []float64{0, math.Copysign(0, -1), 1e-38, -1e-38, 9, -9, 13, -13, 14, -14, 100, -100, 1e30, -1e30, 3e38, -3e38, math.Inf(1), math.Inf(-1), math.NaN()}
+	g, err := graphs.Build("ends", func(g *graphs.Graph) {
+		x := g.Input("x", graphs.Float32, len(ends))
+		g.Output("grad", graphs.Gradients(g.ReduceSum(g.Mul(g.Gelu(x), g.Input("by", graphs.Float32, len(ends))), nil, false), x)[0])
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	model, err := g.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	inputs := map[string]graphtest.Array{"x": {Shape: graphs.Shape{len(ends)}, Data: ends}, "by": graphtest.Fill(func() float64 { return 1 }, len(ends))}
+	have := fastRun(t, e, g, inputs)["grad"].Data
+	stock := runModel(t, e, g, model, engine.SessionOptions{}, tensorsOf(t, g, map[string][]float64{"x": ends, "by": inputs["by"].Data}))["grad"]
+	for i, x := range ends {
+		if a, b := have[i], stock[i]; math.IsNaN(a) != math.IsNaN(b) || math.Abs(a-b) > 3e-7 {
+			t.Errorf("at %g: %g, by ONNX's operators %g", x, a, b)
+		}
+	}
+}
+
+// TestNativeShortcuts: kernels that stand for several nodes stay out of graphs in a low precision where those
+// are products, share none of their results, and leave the graph as it was.
+func TestNativeShortcuts(t *testing.T) {
+	build := func() *graphs.Graph {
+		g, err := graphs.Build("shortcuts", func(g *graphs.Graph) {
+			x := g.Input("x", graphs.Float32, 1, 4, 6, 8)
+			y := g.Conv(x, g.Param("w", 4, 1, 3, 3), nil, graphs.ConvAttrs{Group: 4, Pads: [4]int{1, 1, 1, 1}})
+			a := g.LayerNormalization(y, g.Param("scale", 8), g.Param("bias", 8), 1e-5)
+			b := g.LayerNormalization(g.Exp(y), g.Param("scale2", 8), g.Param("bias2", 8), 1e-5)
+			loss := g.ReduceSum(g.Mul(g.Add(a, b), g.Input("cotangent", graphs.Float32, y.Shape()...)), nil, false) // the biases have one gradient
+			for k, d := range graphs.Gradients(loss, g.Params()...) {
+				g.Output(fmt.Sprint("grad", k), d)
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return g
+	}
+	count := func(g *graphs.Graph, op string) int {
+		model, err := g.MarshalNative(false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Count(string(model), op)
+	}
+	g := build()
+	before, err := g.Marshal()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := count(g, "LayerNormGrad"); n != 1 {
+		t.Errorf("%d gradients of norms are ours, want one: the other's bias has its sum", n)
+	}
+	if n := count(g, "DepthwiseWeightGrad"); n != 1 {
+		t.Errorf("%d gradients by weights are ours", n)
+	}
+	if after, err := g.Marshal(); err != nil || !slices.Equal(before, after) {
+		t.Error("marshalling changed the graph", err)
+	}
+	inputs, r := map[string]graphtest.Array{}, rng.New(1, 0, "shortcuts")
+	for _, v := range g.Inputs() {
+		inputs[v.Name()] = graphtest.Fill(func() float64 { return float64(float32(r.NormFloat64())) }, v.Shape()...)
+	}
+	compareRuns(t, fastRun(t, onCPU(t, 1), g, inputs), graphtest.Run(g, inputs))
+	low := build()
+	low.Round(graphs.BFloat16)
+	if n := count(low, "DepthwiseWeightGrad"); n != 0 {
+		t.Errorf("in a low precision %d products are ours", n)
+	}
+}
+
+// TestNativeSoftmaxGradient: rows of all lengths that there is a kernel for, and of others, one row, rows
+// that overflow; along another axis or through what a Transpose may be moved past it is left to ONNX Runtime.
+func TestNativeSoftmaxGradient(t *testing.T) {
+	for _, c := range []struct {
+		shape graphs.Shape
+		axis  int
+		ours  int
+	}{
+		{graphs.Shape{4}, 0, 1},
+		{graphs.Shape{3, 8}, 1, 1},
+		{graphs.Shape{5, 7, 12}, 2, 1},
+		{graphs.Shape{1, 2, 16}, 2, 1},
+		{graphs.Shape{2, 9, 20}, -1, 1},
+		{graphs.Shape{2, 300, 64}, -1, 1},
+		{graphs.Shape{7, 1000}, 1, 1},
+		{graphs.Shape{2, 40000}, 1, 1},
+		{graphs.Shape{3, 18}, 1, 0},
+		{graphs.Shape{4, 3}, 1, 0},
+		{graphs.Shape{2, 4, 8}, 1, 0},
+	} {
+		for _, threads := range []int{1, 2} {
+			g, err := graphs.Build(fmt.Sprint(c.shape), func(g *graphs.Graph) {
+				x, by := g.Input("x", graphs.Float32, c.shape...), g.Input("cotangent", graphs.Float32, c.shape...)
+				of := func(name string, by *graphs.Value) {
+					y := g.Softmax(g.Mul(x, g.Scalar(float32(1+len(name)))), c.axis)
+					loss := g.ReduceSum(g.Mul(y, by), nil, false)
+					g.Output(name, graphs.Gradients(loss, x)[0])
+				}
+				of("plain", by)
+				of("huge", g.Mul(by, g.Scalar(3e38)))
+				y := g.Softmax(g.Mul(x, g.Scalar(9)), c.axis)
+				g.Output("same", graphs.Gradients(g.ReduceSum(y, nil, false), x)[0]) // a cotangent of one element
+				if len(c.shape) == 3 {
+					moved := g.Mul(g.Transpose(g.Exp(g.Transpose(x, 0, 2, 1)), 0, 2, 1), g.Scalar(2))
+					z := g.Softmax(moved, c.axis)
+					g.Output("moved", graphs.Gradients(g.ReduceSum(g.Mul(g.Exp(g.Transpose(z, 2, 0, 1)), g.Scalar(3)), nil, false), x)[0])
+				}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			runBoth(t, onCPU(t, threads), g, draw(g, rng.New(1, 0, "softmax")))
+			if n := nodesOf(t, g, "SoftmaxGrad"); n != 2*c.ours {
+				t.Errorf("%v along %d: %d nodes are ours, want %d", c.shape, c.axis, n, 2*c.ours)
+			}
+		}
 	}
 }
 

@@ -22,7 +22,11 @@ func (g *Graph) LayerNormalization(x, scale, bias *Value, eps float32) *Value {
 // and with ones.
 func layerNormalizationGrad(s *step) {
 	scale, d := s.in(1), s.in(0).Dim(-1)
-	s.giveSum(2, s.dy)
+	out := []*Value{nil, nil, nil} // as in s.in
+	if s.needs(2) {
+		out[2] = s.sumTo(s.dy(), s.out().shape, scale.shape)
+		s.give(2, out[2])
+	}
 	if !s.needs(0) && !s.needs(1) {
 		return
 	}
@@ -34,7 +38,8 @@ func layerNormalizationGrad(s *step) {
 	z := s.Sub(x, centre)
 	t := s.Mul(dy, z)
 	if s.needs(1) {
-		s.give(1, s.Reshape(s.FusedMatMul(s.Reshape(r, -1, 1), s.rows(t), true, false, 1), d))
+		out[1] = s.Reshape(s.FusedMatMul(s.Reshape(r, -1, 1), s.rows(t), true, false, 1), d)
+		s.give(1, out[1])
 	}
 	if !s.needs(0) {
 		return
@@ -43,5 +48,10 @@ func layerNormalizationGrad(s *step) {
 	mean := func(v *Value) *Value { return s.FusedMatMul(v, column, false, false, 1/float32(d)) } // ⟨v·scale⟩ [..,1]
 	pull := s.Mul(mean(t), s.Mul(r, r))
 	centred := s.Sub(s.Sub(s.Mul(dy, scale), s.Mul(z, pull)), mean(dy))
-	s.give(0, s.Reshape(s.Mul(centred, r), s.in(0).shape...))
+	out[0] = s.Reshape(s.Mul(centred, r), s.in(0).shape...)
+	s.give(0, out[0])
+	if out[1] != nil && out[2] != nil && s.dy().shape.Equal(s.out().shape) {
+		in := []*Value{s.dy(), s.in(0), s.node.outputs[1], s.node.outputs[2], scale}
+		s.shortcuts = append(s.shortcuts, shortcut{op: "LayerNormGrad", in: in, out: out, sizes: []int{d}})
+	}
 }

@@ -35,7 +35,11 @@ func resizeGrad(s *step) {
 	x, y, mode := s.in(0).shape, s.out().shape, s.node.Text("mode")
 	a := s.interpolation(x[2], y[2], mode)
 	b := s.interpolation(x[3], y[3], mode)
-	s.give(0, s.separable(a, s.fullDy(0), b))
+	d := s.separable(a, s.fullDy(0), b)
+	if mode == "linear" && max(x[2], x[3], y[2], y[3], x[2]*y[3]) <= mostElements {
+		s.shortcuts = append(s.shortcuts, shortcut{op: "ResizeGrad", in: []*Value{s.fullDy(0)}, out: []*Value{d}, sizes: []int{y[2], y[3]}})
+	}
+	s.give(0, d)
 }
 
 // separable returns aᵀ·x·b for every map of x [N,C,H,W], with matrices a [H,h] and b [W,w].

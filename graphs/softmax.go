@@ -5,9 +5,13 @@ func (g *Graph) Softmax(x *Value, axis int) *Value { return g.softmax("Softmax",
 
 // softmaxGrad: ∂x = y·dy − y·Σ(y·dy).
 func softmaxGrad(s *step) {
-	y := s.out()
-	t := s.Mul(y, s.dy())
-	s.give(0, s.Sub(t, s.Mul(y, s.ReduceSum(t, []int{s.node.Int("axis")}, true))))
+	y, dy, axis := s.out(), s.dy(), s.node.Int("axis")
+	t := s.Mul(y, dy)
+	d := s.Sub(t, s.Mul(y, s.ReduceSum(t, []int{axis}, true)))
+	if n := y.shape[axis]; axis == len(y.shape)-1 && n%4 == 0 && dy.shape.Equal(y.shape) {
+		s.shortcuts = append(s.shortcuts, shortcut{op: "SoftmaxGrad", in: []*Value{dy, y}, out: []*Value{d}, sizes: []int{n}, exact: true})
+	}
+	s.give(0, d)
 }
 
 // LogSoftmax returns the logarithm of Softmax.

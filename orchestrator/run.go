@@ -377,7 +377,7 @@ func vetting(cfg configs.Config, vet func(path string, model []byte, device stri
 func EngineOptions(cfg configs.Config) engine.Options {
 	r := cfg.Runtime
 	return engine.Options{
-		Strict: r.Strict, Library: r.Library, Device: r.Device, IntraOpThreads: r.Threads, AllowSpinning: r.Spinning, Stock: r.Stock, ProfilePrefix: r.Profile,
+		Strict: r.Strict, Library: r.Library, Device: r.Device, IntraOpThreads: r.Threads, AllowSpinning: r.Spinning, Kernels: engine.Kernels(r.Kernels), ProfilePrefix: r.Profile,
 		ExactArena: cfg.Train.Recompute == configs.RecomputeBlocks,
 		CUDA: engine.CUDAOptions{
 			TF32: cfg.AllowsTF32(), ConvAlgoSearch: r.CUDA.ConvAlgoSearch,

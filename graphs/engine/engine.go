@@ -32,11 +32,10 @@ type Options struct {
 	// Open makes. See [Session.ProfileFile].
 	ProfilePrefix     string
 	OptimizationLevel OptimizationLevel // empty is OptimizeAll
+	Kernels           Kernels           // empty is KernelsFast
 	// Vet is asked before a model file is handed to ONNX Runtime, where a malformed
 	// one may abort the process, with the device in use; its error refuses the file. Nil: all are taken.
 	Vet func(path string, model []byte, device string) error
-	// Stock makes do with ONNX Runtime's operators, see [Engine.Native].
-	Stock bool
 	// Placed is told of every new session which providers run its nodes. Nil: nobody
 	// asks.
 	Placed func(Placement)

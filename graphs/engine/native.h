@@ -1,5 +1,5 @@
 // Operators of our own, for ONNX Runtime's CPU provider: what graphs.MarshalNative writes in the
-// place of ONNX's. They give the same bits.
+// place of ONNX's. They give the same bits, unless their files say otherwise.
 #ifndef T2SDA_NATIVE_H
 #define T2SDA_NATIVE_H
 
@@ -10,10 +10,15 @@
 
 // The operators, for CustomOpDomain_Add.
 const t2sda_op *t2sda_elementwise(void);
+const t2sda_op *t2sda_gelu_grad(void);
 const t2sda_op *t2sda_layer_norm(void);
+const t2sda_op *t2sda_layer_norm_grad(void);
 const t2sda_op *t2sda_scatter_labels(void);
 const t2sda_op *t2sda_depthwise_conv(void);
+const t2sda_op *t2sda_depthwise_weight_grad(void);
+const t2sda_op *t2sda_resize_grad(void);
 const t2sda_op *t2sda_resize_linear(void);
+const t2sda_op *t2sda_softmax_grad(void);
 
 #define T2SDA_FUSED_REGISTERS 24
 #define T2SDA_FUSED_SLOTS 64
@@ -28,10 +33,10 @@ const t2sda_op *t2sda_resize_linear(void);
 
 #define ALWAYS static inline __attribute__((always_inline))
 
-// NATIVE_TASK makes f_task(data, number), which is f compiled for AVX2: without that there are no operators
+// NATIVE_TASK makes f_task(data, number), which is f compiled for AVX2 and FMA: without them there are no operators
 // of ours (Engine.Native). AVX-512 brings nothing on top of it: memory is the limit.
 #if defined(__x86_64__)
-#define NATIVE_AVX2 __attribute__((target("avx2")))
+#define NATIVE_AVX2 __attribute__((target("avx2,fma")))
 #else
 #define NATIVE_AVX2
 #endif
@@ -136,16 +141,20 @@ static inline void *native_share(const t2sda_api *api, void *context, t2sda_part
   return NULL;
 }
 
-// The maps of a result [N,C,H,W]: how many, and how many make a part of a run, as many as keep a thread
-// busy for some microseconds.
+// The maps of a result [N,C,H,W]: how many, and how many make a part of a run.
 typedef struct {
   int64_t count, group;
 } native_maps;
 
+// native_group is how many of that many elements make a part of a run, as many as keep a thread busy for
+// some microseconds.
+static inline int64_t native_group(int64_t elements) {
+  enum { BUSY = 32768 };
+  return elements < BUSY ? BUSY / elements : 1;
+}
+
 static inline native_maps native_maps_of(const native_shape *s) {
-  enum { ENOUGH = 32768 };
-  const int64_t size = s->dims[2] * s->dims[3];
-  return (native_maps){s->dims[0] * s->dims[1], size < ENOUGH ? ENOUGH / size : 1};
+  return (native_maps){s->dims[0] * s->dims[1], native_group(s->dims[2] * s->dims[3])};
 }
 
 // native_end is the map after the last one of a part.
@@ -165,6 +174,14 @@ static inline const char *native_provider(const t2sda_op *op) { return "CPUExecu
 static inline int native_float32(const t2sda_op *op, size_t index) { return 1; }
 static inline int native_required(const t2sda_op *op, size_t index) { return 0; }
 static inline int native_memory(const t2sda_op *op, size_t index) { return 0; }
+
+// ONNX Runtime may give the first result the memory of the first operand.
+static inline size_t native_first_inplace(int **operands, int **results) {
+  static int first = 0;
+  *operands = *results = &first;
+  return 1;
+}
+static inline void native_release_inplace(int *operands, int *results) {}
 
 // NATIVE_OPERATOR defines an operator: the function that returns it, the type of its kernels, how many
 // lists of attributes they are made of, its name and what those have to fit, how many operands and

@@ -241,15 +241,6 @@ static int parse(void *kernel, const t2sda_api *api, native_lists *l) {
   return 1;
 }
 
-// ONNX Runtime may give the first result the memory of the first operand: the last instruction
-// writes that result, and an instruction reads before it writes.
-static size_t may_inplace(int **operands, int **results) {
-  static int first = 0;
-  *operands = *results = &first;
-  return 1;
-}
-static void release_inplace(int *operands, int *results) {}
-
 static int variadic(const t2sda_op *op, size_t index) { return 2; }
 static int at_least_none(const t2sda_op *op) { return 0; }
 static int at_least_one(const t2sda_op *op) { return 1; }
@@ -259,4 +250,4 @@ NATIVE_OPERATOR(t2sda_elementwise, group, ALL_LISTS, "Elementwise", "group of op
                 .GetInputCharacteristic = variadic, .GetOutputCharacteristic = variadic,
                 .GetVariadicInputMinArity = at_least_none, .GetVariadicInputHomogeneity = of_one_type,
                 .GetVariadicOutputMinArity = at_least_one, .GetVariadicOutputHomogeneity = of_one_type,
-                .GetMayInplace = may_inplace, .ReleaseMayInplace = release_inplace)
+                .GetMayInplace = native_first_inplace, .ReleaseMayInplace = native_release_inplace) // the last instruction writes that result, and an instruction reads before it writes

@@ -54,6 +54,30 @@ func TestNativeAttributes(t *testing.T) {
 			},
 			"results": {{3, 2, 4, 5}, {4, 1, 2, 4, 0}, {}},
 		}},
+		{"DepthwiseWeightGrad", "m d", "y", map[string][]int{"sizes": {4, 5, 3, 3, 1, 1, 1, 1, 1, 1, 1, 4, 5}, "results": {4, 2, 1, 3, 3}}, map[string][][]int{
+			"sizes": {
+				{},
+				{4, 5, 3, 3, 1, 1, 1, 1, 1, 1},
+				{4, 5, 3, 3, 1, 1, 1, 1, 1, 1, 0, 4, 5},
+				{4, 5, 3, 3, 1, 1, 1, 1, 1, 1, 1, 0, 5},
+				{4, 5, 3, 3, 1, 1, 1, 1, 1, 1, 1, 4, 1 << 30},
+				{4, 5, 3, 3, 1, 1, 1, 1, 1, -1, 1, 4, 5},
+				{4, 5, 3, 5, 1, 1, 1, 1, 1, 1, 1, 4, 5},
+			},
+			"results": {{3, 2, 3, 3}, {4, 2, 2, 3, 3}, {4, 2, 1, 0, 3}, {}},
+		}},
+		{"GeluGrad", "d v", "y", map[string][]int{"sizes": {}, "results": {2, 2, 3}}, map[string][][]int{
+			"sizes": {{1}}, "results": {{}, {-1}, {2, 2, 0}},
+		}},
+		{"LayerNormGrad", "d x m i b", "y s t", map[string][]int{"sizes": {3}, "results": {2, 2, 3, 1, 3, 1, 3}}, map[string][][]int{
+			"sizes": {{}, {0}, {2}, {6}, {3, 3}}, "results": {{2, 2, 3}, {2, 2, 3, 1, 3, 1, 2}, {2, 2, 4, 1, 3, 1, 3}},
+		}},
+		{"ResizeGrad", "m", "y", map[string][]int{"sizes": {8, 8}, "results": {4, 1, 2, 4, 5}}, map[string][][]int{
+			"sizes": {{4}, {0, 5}, {4, -1}, {4, 1 << 30}, {1 << 24, 1 << 24}}, "results": {{3, 2, 8, 8}, {4, 1, 2, 1 << 30, 8}, {4, 1, 2, 0, 8}},
+		}},
+		{"SoftmaxGrad", "y d", "x", map[string][]int{"sizes": {8}, "results": {2, 2, 8}}, map[string][][]int{
+			"sizes": {{}, {0}, {-8}, {3}, {6}, {8, 8}, {12}}, "results": {{}, {2, 2, 6}, {-1}},
+		}},
 		{"ResizeLinear", "m", "y", map[string][]int{"sizes": {4, 5}, "results": {4, 1, 2, 8, 8}}, map[string][][]int{
 			"sizes": {{4}, {0, 5}, {4, -1}, {4, 1 << 30}}, "results": {{3, 2, 8, 8}, {4, 1, 2, 1 << 30, 8}, {4, 1, 2, 0, 8}},
 		}},
@@ -104,7 +128,7 @@ func TestNativeAttributes(t *testing.T) {
 			}
 		}
 	}
-	stock := open(t, Options{Device: "cpu", Stock: true})
+	stock := open(t, Options{Device: "cpu", Kernels: KernelsStock})
 	if stock.Native() {
 		t.Error("an engine of ONNX Runtime's kernels alone has ours")
 	}

@@ -49,7 +49,8 @@ static void *api_node(const t2sda_api *a, const void *const *nodes, size_t i, co
 }
 // api_domain makes the domain of our operators.
 static void *api_domain(const t2sda_api *a, const char *name, void **out) {
-	const t2sda_op *const ops[] = {t2sda_elementwise(), t2sda_layer_norm(), t2sda_scatter_labels(), t2sda_depthwise_conv(), t2sda_resize_linear()};
+	const t2sda_op *const ops[] = {t2sda_elementwise(), t2sda_gelu_grad(), t2sda_layer_norm(), t2sda_layer_norm_grad(), t2sda_scatter_labels(),
+	                               t2sda_depthwise_conv(), t2sda_depthwise_weight_grad(), t2sda_resize_grad(), t2sda_resize_linear(), t2sda_softmax_grad()};
 	void *status = a->CreateCustomOpDomain(name, out);
 	if (status) return status;
 	for (size_t k = 0; k < sizeof ops / sizeof *ops && !status; k++) status = a->CustomOpDomain_Add(*out, ops[k]);

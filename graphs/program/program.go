@@ -91,7 +91,7 @@ func (p *Program) open(e *engine.Engine) error {
 	p.precision.apply(p.graph)
 	o, marshal := engine.SessionOptions{Capture: p.capture, Native: e.Native()}, p.graph.Marshal
 	if o.Native {
-		marshal = p.graph.MarshalNative
+		marshal = func() ([]byte, error) { return p.graph.MarshalNative(e.Exact()) }
 	}
 	model, err := marshal()
 	if err != nil {

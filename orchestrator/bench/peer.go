@@ -94,11 +94,10 @@ func (p *peer) run(precision string) (t term, err error) {
 
 // close ends the process, which ends with its input.
 func (p *peer) close() error {
-	err := p.stdin.Close()
-	if p.cmd.ProcessState == nil {
-		err = errors.Join(err, p.cmd.Wait())
+	if p.cmd.ProcessState != nil { // answer has waited for it, which closes the input, too
+		return nil
 	}
-	return err
+	return errors.Join(p.stdin.Close(), p.cmd.Wait())
 }
 
 // lastLine is what a process said last.

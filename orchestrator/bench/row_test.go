@@ -128,7 +128,7 @@ func TestCompare(t *testing.T) {
 		t.Errorf("the ratios are %g and %g", a, b)
 	}
 	t.Setenv("BREAK", "1")
-	if _, err := Compare(t.Context(), small(), python, time.Nanosecond); err == nil || !strings.Contains(err.Error(), PeerEnv+" names ended: chalk broke") {
+	if _, err := Compare(t.Context(), small(), python, time.Nanosecond); err == nil || !strings.HasSuffix(err.Error(), PeerEnv+" names ended: chalk broke") {
 		t.Errorf("a peer that breaks: %v", err)
 	}
 	if _, err := Compare(t.Context(), small(), python+"3", time.Nanosecond); err == nil || !strings.Contains(err.Error(), python+"3") {

@@ -12,6 +12,7 @@ import (
 
 	"t2sda/configs"
 	"t2sda/datasets"
+	"t2sda/graphs"
 	"t2sda/graphs/engine"
 	"t2sda/graphs/engine/enginetest"
 	"t2sda/graphs/graphtest"
@@ -65,7 +66,7 @@ func BenchmarkStudentTerm(b *testing.B) {
 //
 //	x-stock  the former's time over the latter's
 func BenchmarkNative(b *testing.B) {
-	native, stock := newStudentTerm(b, engine.Options{}), newStudentTerm(b, engine.Options{Stock: true})
+	native, stock := newStudentTerm(b, engine.Options{}), newStudentTerm(b, engine.Options{Kernels: engine.KernelsStock})
 	var ratio, have, want []float64
 	for b.Loop() {
 		x, y := seconds(b, native.Program), seconds(b, stock.Program)
@@ -136,7 +137,7 @@ func (t *studentTerm) forward(b *testing.B) *program.Program {
 		image := program.InputOf(p, "image", t.image, t.size.N, 3, t.size.H, t.size.W)
 		logits := net.Segment(net.Encode(net.Normalize(image)))
 		program.Output[float32](p, "loss", losses.CrossEntropy(logits,
-			program.InputOf(p, "labels", t.labels, t.size.N, t.size.H, t.size.W),
+			p.Graph().Cast(program.InputOf(p, "labels", t.labels, t.size.N, t.size.H, t.size.W), graphs.Int64),
 			program.InputOf(p, "weights", t.weights, t.size.N, t.size.H, t.size.W)))
 		for _, n := range net.Noise() {
 			ones := program.Feed[float32](p, n.Input)

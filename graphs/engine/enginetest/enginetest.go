@@ -85,7 +85,7 @@ func NativeSession(t testing.TB, e *engine.Engine, g *graphs.Graph) *engine.Sess
 	if !e.Native() {
 		return Session(t, e, g)
 	}
-	return session(t, e, g, g.MarshalNative, engine.SessionOptions{Native: true})
+	return session(t, e, g, func() ([]byte, error) { return g.MarshalNative(e.Exact()) }, engine.SessionOptions{Native: true})
 }
 
 func session(t testing.TB, e *engine.Engine, g *graphs.Graph, marshal func() ([]byte, error), o engine.SessionOptions) *engine.Session {
