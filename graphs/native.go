@@ -26,8 +26,8 @@ const NativeDomain = "t2sda"
 //   - ResizeGrad: its gradient
 //   - SoftmaxGrad: the gradient of Softmax over the last axis
 //
-// They round as ONNX Runtime's do, to the same bits, but DepthwiseWeightGrad, GeluGrad, LayerNormGrad and
-// ResizeGrad; exact leaves those out.
+// If exact is true, they round as ONNX Runtime's do, to the same bits. Else there are DepthwiseWeightGrad,
+// GeluGrad, LayerNormGrad and ResizeGrad, too, and sums of others may be taken in another order.
 // Graphs with free sizes have none: kernels know the shapes beforehand.
 func (g *Graph) MarshalNative(exact bool) ([]byte, error) {
 	if g.free {
@@ -43,7 +43,7 @@ func (g *Graph) MarshalNative(exact bool) ([]byte, error) {
 		for i, n := range nodes {
 			switch n.op {
 			case "LayerNormalization":
-				nodes[i] = nativeNorm(n, live)
+				nodes[i] = nativeNorm(n, live, exact)
 			case "ScatterElements":
 				nodes[i] = nativeScatter(n)
 			case "Conv":
@@ -117,14 +117,14 @@ func nativeNode(n *Node, op string, in []*Value, sizes ...int) *Node {
 	return (&Node{name: n.name}).native(op, in, n.outputs, sizes...)
 }
 
-// nativeNorm: rows, their length, the bits of epsilon. That of a sum ONNX Runtime fuses with it, unless
-// mean and variance are read, and rounds otherwise then.
-func nativeNorm(n *Node, live map[*Value]bool) *Node {
-	if from := n.inputs[0].node; from != nil && from.op == "Add" && !live[n.outputs[1]] && !live[n.outputs[2]] {
+// nativeNorm: rows, their length, the bits of epsilon, whether it is exact. That of a sum ONNX Runtime fuses
+// with it, unless mean and variance are read, and rounds otherwise then.
+func nativeNorm(n *Node, live map[*Value]bool, exact bool) *Node {
+	if from := n.inputs[0].node; exact && from != nil && from.op == "Add" && !live[n.outputs[1]] && !live[n.outputs[2]] {
 		return n
 	}
 	d := n.inputs[0].Dim(-1)
-	return nativeNode(n, n.op, n.inputs, n.outputs[0].shape.Size()/d, d, int(math.Float32bits(n.Float("epsilon"))))
+	return nativeNode(n, n.op, n.inputs, n.outputs[0].shape.Size()/d, d, int(math.Float32bits(n.Float("epsilon"))), flag(exact))
 }
 
 // leastInner is how many elements after the axis make a task of one class worth it.

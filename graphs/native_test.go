@@ -551,6 +551,7 @@ func TestNativeGradients(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			g, err := graphs.Build("gradients", func(g *graphs.Graph) {
 				y, wrt := build(g)
+				g.Output("y", g.Mul(y, g.Scalar(0.5)))
 				loss := g.ReduceSum(g.Mul(y, g.Input("cotangent", graphs.Float32, y.Shape()...)), nil, false)
 				for k, d := range graphs.Gradients(loss, wrt...) {
 					g.Output(fmt.Sprint("grad", k), d)

@@ -48,8 +48,8 @@ func TestNative(t *testing.T) {
 				start = slices.Clone(content(t, l.state.student))
 				steps[i], ends[i] = train(t, l, 0, 3), slices.Clone(content(t, l.state.student))
 			}
-			close := func(a, b float64) bool { return math.Abs(a-b) <= 1e-5*math.Abs(a) }
-			if a, b := steps[0][0], steps[2][0]; !maps.EqualFunc(a.Losses, b.Losses, close) || !close(a.GradNorm, b.GradNorm) {
+			alike := func(a, b float64) bool { return math.Abs(a-b) <= 1e-5*math.Abs(a) }
+			if a, b := steps[0][0], steps[2][0]; !maps.EqualFunc(a.Losses, b.Losses, alike) || !alike(a.GradNorm, b.GradNorm) {
 				t.Errorf("with all kernels the first iteration is %v, norm %g; by ONNX Runtime's %v, %g", b.Losses, b.GradNorm, a.Losses, a.GradNorm)
 			}
 			if apart, moved := floats.Distance(widened(ends[0]), widened(ends[2]), 2), floats.Distance(widened(ends[0]), widened(start), 2); apart > 0.01*moved || moved == 0 {
