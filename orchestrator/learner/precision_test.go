@@ -36,8 +36,10 @@ func TestPrecision(t *testing.T) {
 		for i, h := range have {
 			for term, x := range h.Losses {
 				near := tolerance
-				if term == "pull" && i > 0 && tolerance > 0 {
-					near = 0.5 // which keys are drawn turns with the teacher's last digits
+				if term == "pull" && tolerance > 0 { // similarities are divided by a temperature
+					if near = 3 * tolerance; i > 0 {
+						near = 0.5 // which keys are drawn turns with the teacher's last digits
+					}
 				}
 				if y := want[i].Losses[term]; !(math.Abs(x-y) <= near*y) {
 					t.Errorf("%s, iteration %d: %s is %g, %g in float32", precision, i, term, x, y)
