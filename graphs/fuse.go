@@ -155,7 +155,7 @@ func (f *fusion) fusedElsewhere(n *Node) bool {
 		if from := origin(v).node; from != nil && slices.Contains(productOps, from.op) && (n.op == "Add" || n.op == "HardSigmoid" || factor) {
 			return true
 		}
-		if by := v.node.op; n.op == "Mul" && (by == "Sigmoid" || by == "Div" && isOne(v.node.inputs[0])) {
+		if n.op == "Mul" && joinsProduct(v) {
 			return true
 		}
 	}
@@ -165,6 +165,11 @@ func (f *fusion) fusedElsewhere(n *Node) bool {
 	return slices.ContainsFunc(f.readers[n.outputs[0]], func(r *Node) bool {
 		return factor && f.scales(r) || n.op == "Add" && (r.op == "Gelu" || r.op == "LayerNormalization")
 	})
+}
+
+// joinsProduct reports whether ONNX Runtime may make one operator of a product and what v is computed by.
+func joinsProduct(v *Value) bool {
+	return v.node != nil && (v.node.op == "Sigmoid" || v.node.op == "Div" && isOne(v.node.inputs[0]))
 }
 
 // isFactor reports whether n multiplies by a constant, or divides by it.

@@ -35,7 +35,7 @@ func (g *Graph) MarshalNative(exact bool) ([]byte, error) {
 	}
 	return g.marshal(Opset, func(nodes []*Node, live map[*Value]bool) []*Node {
 		f := g.newFusion(nodes)
-		nodes, restore := f.shorten(g.shortcuts, exact)
+		nodes, restore := f.shorten(g, live, exact)
 		defer restore()
 		nodes, live = g.needed(nodes)
 		f = g.newFusion(nodes)
@@ -66,36 +66,41 @@ type shortcut struct {
 	product bool // it stands for products, which a low precision would round
 }
 
-// shorten returns the nodes with shortcuts in the place of those that computed the same values, which are
-// the shortcuts' until restore is called. One to the same bits is not taken where ONNX Runtime may compute
-// an operand in another layout, and none of which not all results are wanted.
-func (f *fusion) shorten(shortcuts []shortcut, exact bool) (nodes []*Node, restore func()) {
-	nodes = slices.Clone(f.nodes)
-	for _, s := range shortcuts {
-		if exact && !s.exact || s.exact && slices.ContainsFunc(s.in, func(v *Value) bool { return f.moved[v] }) {
+// shorten returns the graph's nodes with shortcuts in the place of those that computed the same values,
+// which are the shortcuts' until restore is called. To the same bits there is none where ONNX Runtime may
+// compute an operand in another layout, or make one operator of it and a product; and none at all of which
+// not all results are wanted, or stand before an operand: a sum may be one that there was already.
+func (f *fusion) shorten(g *Graph, live map[*Value]bool, exact bool) (nodes []*Node, restore func()) {
+	nodes = slices.Clone(g.nodes)
+	place := make(map[*Node]int, len(nodes))
+	for i, n := range nodes {
+		place[n] = i
+	}
+	for _, s := range g.shortcuts {
+		if exact && !s.exact || s.exact && slices.ContainsFunc(s.in, func(v *Value) bool { return f.moved[v] || joinsProduct(v) }) {
 			continue
 		}
-		var places []int
+		first, ok := len(nodes), true
 		for _, v := range s.out {
-			if i, ok := f.index[v.node]; ok && nodes[i] == v.node { // wanted, and nothing else's yet
-				places = append(places, i)
-			}
+			i, found := place[v.node]
+			ok = ok && live[v] && found && g.nodes[i] == v.node // and no other shortcut's
+			first = min(first, i)
 		}
-		if len(places) < len(s.out) {
+		for _, v := range s.in {
+			ok = ok && (v.node == nil || place[v.node] < first)
+		}
+		if !ok {
 			continue
 		}
-		n := &Node{name: s.out[0].node.name}
-		for _, i := range places {
-			nodes[i] = nil
-		}
-		nodes[slices.Min(places)] = n.native(s.op, s.in, s.out, s.sizes...)
+		n := (&Node{name: s.out[0].node.name}).native(s.op, s.in, s.out, s.sizes...)
 		for _, v := range s.out {
-			v.node = n
+			nodes[place[v.node]], v.node = nil, n
 		}
+		nodes[first], place[n] = n, first
 	}
 	nodes = slices.DeleteFunc(nodes, func(n *Node) bool { return n == nil })
 	return nodes, func() {
-		for _, n := range f.nodes {
+		for _, n := range g.nodes {
 			for _, v := range n.outputs {
 				v.node = n
 			}

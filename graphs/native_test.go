@@ -668,6 +668,55 @@ func TestNativeShortcuts(t *testing.T) {
 	}
 }
 
+// TestNativeShortcutOperands: there is no shortcut where a result is an operand or stands before one, and
+// there is where the nodes that it stands for read an operand only through others.
+func TestNativeShortcutOperands(t *testing.T) {
+	loss := func(g *graphs.Graph, y *graphs.Value) *graphs.Value {
+		return g.ReduceSum(g.Mul(g.Tanh(y), g.Input("cotangent", graphs.Float32, y.Shape()...)), nil, false)
+	}
+	norm := func(g *graphs.Graph, x *graphs.Value) *graphs.Value {
+		return g.LayerNormalization(x, g.Param("scale", 8), g.Param("bias", 8), 1e-5)
+	}
+	apart := graphs.ConvAttrs{Group: 4, Strides: [2]int{2, 2}, Pads: [4]int{1, 1, 1, 1}}
+	for name, build := range map[string]func(g *graphs.Graph) *graphs.Value{
+		"one row":            func(g *graphs.Graph) *graphs.Value { return loss(g, norm(g, g.Param("x", 8))) },
+		"one row, more axes": func(g *graphs.Graph) *graphs.Value { return loss(g, g.Reshape(norm(g, g.Param("x", 1, 8)), 8)) },
+		"the sum of a bias": func(g *graphs.Graph) *graphs.Value {
+			return loss(g, g.Add(g.Reshape(norm(g, g.Param("x", 2, 6, 8)), 2, 2, 3, 8), g.Param("b", 8)))
+		},
+		"weights, by Reshapes": func(g *graphs.Graph) *graphs.Value {
+			return loss(g, g.Reshape(g.Conv(g.Input("x", graphs.Float32, 1, 4, 6, 8), g.Param("w", 4, 1, 3, 3), nil, apart), 1, 4, 12))
+		},
+		"a map by Reshapes": func(g *graphs.Graph) *graphs.Value {
+			y := g.Conv(g.Reshape(g.Input("x", graphs.Float32, 4, 48), 1, 4, 6, 8), g.Param("w", 4, 1, 3, 3), nil, apart)
+			return g.ReduceSum(g.Mul(y, g.Input("cotangent", graphs.Float32, y.Shape()...)), nil, false)
+		},
+		"a block": func(g *graphs.Graph) *graphs.Value {
+			var y *graphs.Value
+			x := g.Param("x", 2, 6, 8)
+			g.Block(func() { y = norm(g, g.Exp(x)) })
+			return loss(g, g.Add(y, g.Param("b", 8)))
+		},
+	} {
+		for _, derive := range []func(*graphs.Value, ...*graphs.Value) []*graphs.Value{graphs.Gradients, graphs.Recomputed} {
+			g, err := graphs.Build(name, func(g *graphs.Graph) {
+				y := build(g)
+				for k, d := range derive(y, g.Params()...) {
+					g.Output(fmt.Sprint("grad", k), d)
+				}
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			inputs, r := map[string]graphtest.Array{}, rng.New(1, 0, name)
+			for _, v := range g.Inputs() {
+				inputs[v.Name()] = graphtest.Fill(func() float64 { return float64(float32(r.NormFloat64())) }, v.Shape()...)
+			}
+			t.Run(name, func(t *testing.T) { compareRuns(t, fastRun(t, onCPU(t, 1), g, inputs), graphtest.Run(g, inputs)) })
+		}
+	}
+}
+
 // TestNativeSoftmaxGradient: rows of all lengths that there is a kernel for, and of others, one row, rows
 // that overflow; along another axis or through what a Transpose may be moved past it is left to ONNX Runtime.
 func TestNativeSoftmaxGradient(t *testing.T) {
@@ -684,6 +733,7 @@ func TestNativeSoftmaxGradient(t *testing.T) {
 		{graphs.Shape{2, 300, 64}, -1, 1},
 		{graphs.Shape{7, 1000}, 1, 1},
 		{graphs.Shape{2, 40000}, 1, 1},
+		{graphs.Shape{4096}, 0, 1},
 		{graphs.Shape{3, 18}, 1, 0},
 		{graphs.Shape{4, 3}, 1, 0},
 		{graphs.Shape{2, 4, 8}, 1, 0},
@@ -698,6 +748,8 @@ func TestNativeSoftmaxGradient(t *testing.T) {
 				}
 				of("plain", by)
 				of("huge", g.Mul(by, g.Scalar(3e38)))
+				log := g.Log(g.Softmax(g.Mul(x, g.Scalar(7)), c.axis)) // ONNX Runtime divides by what the quotient is multiplied by
+				g.Output("log", graphs.Gradients(g.ReduceSum(log, nil, false), x)[0])
 				y := g.Softmax(g.Mul(x, g.Scalar(9)), c.axis)
 				g.Output("same", graphs.Gradients(g.ReduceSum(y, nil, false), x)[0]) // a cotangent of one element
 				if len(c.shape) == 3 {

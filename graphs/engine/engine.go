@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -160,6 +161,9 @@ func (o Options) validate() error {
 	}
 	if _, err := o.OptimizationLevel.level(); err != nil {
 		return err
+	}
+	if !slices.Contains([]Kernels{"", KernelsFast, KernelsExact, KernelsStock}, o.Kernels) {
+		return fmt.Errorf("kernels %q: one of %s, %s, %s", o.Kernels, KernelsFast, KernelsExact, KernelsStock)
 	}
 	return o.CUDA.validate()
 }

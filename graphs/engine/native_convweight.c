@@ -107,7 +107,7 @@ static int parse(void *kernel, const t2sda_api *api, native_lists *l) {
   g->api = api;
   if (l->n[SIZES] != CONV_SIZES + 3 || native_shapes(l->of[RESULTS], l->n[RESULTS], &g->result, 1) != 1 || g->result.rank != 4) return 0;
   const int64_t *dims = g->result.dims;
-  if (dims[1] != 1 || dims[2] != s[2] || dims[3] != s[3] || s[10] < 1 || !conv_parse(&g->map, s, s[11], s[12])) return 0;
+  if (dims[1] != 1 || dims[2] != s[2] || dims[3] != s[3] || s[10] < 1 || s[10] > NATIVE_MOST || !conv_parse(&g->map, s, s[11], s[12])) return 0;
   g->images = s[10], g->channels = dims[0];
   g->group = native_group(g->map.rows * g->map.columns);
   return 1;

@@ -2,7 +2,7 @@
 
 // LayerNormGrad: the gradients of LayerNormalization over the last axis by what it normalises, by its scale
 // and by its bias. By ONNX's operators that is some ten passes over memory. The order of sums is not kept.
-enum { WIDTH = 8 };
+enum { WIDTH = 8, MOST_PARTS = 64 }; // of a run: each has sums of its own
 typedef float octet __attribute__((vector_size(4 * WIDTH), aligned(4), may_alias));
 
 typedef struct {
@@ -88,7 +88,9 @@ static int parse(void *kernel, const t2sda_api *api, native_lists *l) {
   g->length = l->of[SIZES][0];
   if (g->length < 1 || g->result[0].size % g->length || g->result[1].size != g->length || g->result[2].size != g->length) return 0;
   g->rows = g->result[0].size / g->length;
+  const int64_t most = (g->rows + MOST_PARTS - 1) / MOST_PARTS;
   g->group = native_group(g->length);
+  if (g->group < most) g->group = most;
   return 1;
 }
 
