@@ -106,6 +106,17 @@ func (c channels) constant(name string, t *onnxmodel.Tensor) *onnxmodel.Tensor {
 	return out
 }
 
+// holds reports whether an int32 holds the levels of a bias: not if a column's weights are as good as zeros
+// and were given a scale without it.
+func (c channels) holds(bias *onnxmodel.Tensor, input float32) bool {
+	for k, x := range bias.Floats() {
+		if math.Abs(float64(x)) > float64(input)*float64(c.scales[k])*(1<<30) {
+			return false
+		}
+	}
+	return true
+}
+
 // bias returns a bias as int32, and its scales.
 func (c channels) bias(name string, bias *onnxmodel.Tensor, input float32) (levels *onnxmodel.Tensor, scales []float32) {
 	levels = &onnxmodel.Tensor{Name: name, Type: onnxmodel.Int32, Dims: bias.Dims}

@@ -87,6 +87,19 @@ func TestBias(t *testing.T) {
 	}
 }
 
+// TestHolds: a bias that scales were made without.
+func TestHolds(t *testing.T) {
+	c := weightChannels(onnxmodel.Floats("w", []float32{127, 1e-9}, 1, 2), 1, 127, nil, 0.5)
+	for _, k := range []struct {
+		bias []float32
+		want bool
+	}{{[]float32{1000, 0}, true}, {[]float32{-1000, 1e-9}, true}, {[]float32{1000, 1}, false}, {[]float32{0, -1}, false}} {
+		if have := c.holds(onnxmodel.Floats("b", k.bias, 2), 0.5); have != k.want {
+			t.Errorf("%v: have %t", k.bias, have)
+		}
+	}
+}
+
 // TestHalfAStep: what comes back from levels lies within half a step of what was brought to them.
 func TestHalfAStep(t *testing.T) {
 	const seed = 3

@@ -158,8 +158,12 @@ func (w *writer) productBias(n *onnxmodel.Node) {
 		if !ok || len(c.scales) != bias.Size() || len(w.consumers[v]) != 1 || w.m.IsOutput(v) {
 			continue
 		}
+		input := w.inputScale(from.Inputs[0])
+		if !c.holds(bias, input) {
+			continue // a sum of floats, as any other
+		}
 		name := n.Name + "/bias"
-		levels, scales := c.bias(name+"/levels", bias, w.inputScale(from.Inputs[0]))
+		levels, scales := c.bias(name+"/levels", bias, input)
 		zeros := &onnxmodel.Tensor{Type: onnxmodel.Int32, Raw: make([]byte, 4*len(scales))}
 		n.Inputs[1-i] = w.dequantised(name, levels, scales, zeros, 0)
 		return
