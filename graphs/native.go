@@ -83,7 +83,7 @@ func (f *fusion) shorten(g *Graph, live map[*Value]bool, exact bool) (nodes []*N
 		first, ok := len(nodes), true
 		for _, v := range s.out {
 			i, found := place[v.node]
-			ok = ok && live[v] && found && g.nodes[i] == v.node // and no other shortcut's
+			ok = ok && live[v] && found && g.nodes[i] == v.node && len(v.node.outputs) == 1 // and no other shortcut's
 			first = min(first, i)
 		}
 		for _, v := range s.in {

@@ -4,13 +4,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 	"syscall"
 	"testing"
 	"time"
 
 	"t2sda/graphs/weights"
 	"t2sda/internal/atomicfile"
+	"t2sda/internal/median"
 	"t2sda/orchestrator/learner"
 )
 
@@ -61,10 +61,10 @@ func BenchmarkDigests(b *testing.B) {
 				with, ratios = append(with, took[1][0]), append(ratios, took[1][0]/took[0][0])
 				plainly, busy = append(plainly, took[0][1]), append(busy, took[1][1])
 			}
-			b.ReportMetric(median(with), "s/checkpoint")
-			b.ReportMetric(100*(median(ratios)-1), "%digests")
-			b.ReportMetric(median(busy), "cpu-s/checkpoint")
-			b.ReportMetric(median(plainly), "cpu-s/without")
+			b.ReportMetric(median.Of(with), "s/checkpoint")
+			b.ReportMetric(100*(median.Of(ratios)-1), "%digests")
+			b.ReportMetric(median.Of(busy), "cpu-s/checkpoint")
+			b.ReportMetric(median.Of(plainly), "cpu-s/without")
 			b.ReportMetric(size/1e6, "MB")
 			b.ReportMetric(0, "ns/op")
 			b.Logf("with digests %.2f s, ratios %.2f, in order", with, ratios)
@@ -103,9 +103,4 @@ func processorTime(b *testing.B) float64 {
 		b.Fatal(err)
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano()).Seconds()
-}
-
-func median(x []float64) float64 {
-	x = slices.Sorted(slices.Values(x))
-	return x[len(x)/2]
 }

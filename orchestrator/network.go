@@ -163,6 +163,9 @@ func (n *Network) Source() (configs.Dataset, error) {
 // not the network's, or when an image has no label, unless the run passes over
 // bad files: reading that image is the error then.
 func (n *Network) OpenDataset(ctx context.Context, field string, c configs.Dataset) (*datasets.Dataset, error) {
+	if err := checkStreets(n.Config, c.Root); err != nil {
+		return nil, fmt.Errorf("%s: %w", field, err)
+	}
 	d, err := openDataset(ctx, field, c, n.Config, nil, !n.Config.SkipsBadFiles())
 	if err != nil {
 		return nil, err

@@ -22,15 +22,29 @@ func renderStreets(ctx context.Context, cfg configs.Config, o Options) error {
 		if _, err := os.Stat(d.root); errors.Is(err, fs.ErrNotExist) {
 			o.Log.Info("rendering the street world", zap.String("domain", string(d.domain)), zap.Int("images", s.Train+s.Val), zap.String("folder", d.root))
 		}
-		err := streets.Write(ctx, d.root, streets.WriteOptions{
-			Seed: s.Seed, Domain: d.domain, Train: s.Train, Val: s.Val, W: s.Size.Width, H: s.Size.Height, Workers: cfg.Data.Workers,
-			Progress: logged(o.Log, "rendering the street world"),
-		})
-		if err != nil {
+		w := streetOptions(cfg, d.domain)
+		w.Workers, w.Progress = cfg.Data.Workers, logged(o.Log, "rendering the street world")
+		if err := streets.Write(ctx, d.root, w); err != nil {
 			return fmt.Errorf("%s: %w", d.field, err)
 		}
 	}
 	return nil
+}
+
+func streetOptions(cfg configs.Config, domain streets.Domain) streets.WriteOptions {
+	s := cfg.Data.Streets
+	return streets.WriteOptions{Seed: s.Seed, Domain: domain, Train: s.Train, Val: s.Val, W: s.Size.Width, H: s.Size.Height}
+}
+
+// checkStreets is an error where another run has rendered another world into a folder of cfg's since. A
+// folder may be that of both domains: the later one is there.
+func checkStreets(cfg configs.Config, root string) (err error) {
+	for _, d := range streetRoots(cfg) {
+		if d.root == configs.Expanded(root) {
+			err = streets.Check(d.root, streetOptions(cfg, d.domain))
+		}
+	}
+	return err
 }
 
 // checkWorlds refuses runs of which one would render another world into the folder of another one's:

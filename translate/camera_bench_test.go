@@ -1,6 +1,10 @@
 package translate
 
-import "testing"
+import (
+	"testing"
+
+	"t2sda/internal/median"
+)
 
 // BenchmarkCameraOverFDA alternates both on one core and reports the median of
 // how many times longer the camera takes than FDA.
@@ -28,7 +32,7 @@ func BenchmarkCameraOverFDA(b *testing.B) {
 				ratio = append(ratio, seconds(func() { mustTranslate(b, c, source, nil) })/fda)
 			}
 			b.ReportMetric(0, "ns/op") // a round mixes two things
-			b.ReportMetric(median(ratio), "x-FDA")
+			b.ReportMetric(median.Of(ratio), "x-FDA")
 		})
 	}
 }

@@ -11,8 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"gonum.org/v1/gonum/stat"
-
+	"t2sda/internal/median"
 	"t2sda/internal/raster"
 )
 
@@ -315,8 +314,8 @@ func BenchmarkFDAOverFullFFT(b *testing.B) {
 				overReal = append(overReal, seconds(func() { half.translate(source, target, bu, bv) })/fda)
 			}
 			b.ReportMetric(0, "ns/op") // a round mixes three things
-			b.ReportMetric(median(overComplex), "x-complex")
-			b.ReportMetric(median(overReal), "x-real")
+			b.ReportMetric(median.Of(overComplex), "x-complex")
+			b.ReportMetric(median.Of(overReal), "x-real")
 		})
 	}
 }
@@ -325,8 +324,4 @@ func seconds(f func()) float64 {
 	start := time.Now()
 	f()
 	return time.Since(start).Seconds()
-}
-
-func median(x []float64) float64 {
-	return stat.Quantile(0.5, stat.Empirical, slices.Sorted(slices.Values(x)), nil)
 }

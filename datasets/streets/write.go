@@ -160,6 +160,32 @@ func prepare(root string, want manifest) error {
 	return errors.Join(atomicfile.RemoveLeftoversBeside(append(want.paths(root), path)...), atomicfile.WriteJSON(path, want))
 }
 
+// Check is an error where the tree below root was rendered by other options. A folder that no record says
+// anything of may hold anything.
+func Check(root string, o WriteOptions) error {
+	path := filepath.Join(root, manifestName)
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	want := manifest{Version, o.Seed, o.Domain, o.W, o.H, o.Train, o.Val}
+	var have manifest
+	if err := json.Unmarshal(data, &have); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if have != want {
+		return fmt.Errorf("%s: the streets there are now others (%s), not these (%s)", path, have, want)
+	}
+	return nil
+}
+
+func (m manifest) String() string {
+	return fmt.Sprintf("version %d, %s, seed %d, %d×%d, %d to train with and %d to validate", m.Version, m.Domain, m.Seed, m.Width, m.Height, m.Train, m.Val)
+}
+
 // prune deletes the files of have that are not part of want.
 func prune(root string, have, want manifest) error {
 	keep := map[shot]bool{}

@@ -349,3 +349,31 @@ func TestWriteBesideAnother(t *testing.T) {
 		}
 	}
 }
+
+// TestCheck: a tree of other options is told, a folder of other files is not looked at.
+func TestCheck(t *testing.T) {
+	root, o := t.TempDir(), options()
+	if err := streets.Check(root, o); err != nil {
+		t.Errorf("nothing is there: %v", err)
+	}
+	write(t, root, o)
+	if err := streets.Check(root, o); err != nil {
+		t.Errorf("the same world: %v", err)
+	}
+	other := o
+	other.Seed++
+	if err := streets.Check(root, other); err == nil || !strings.Contains(err.Error(), "the streets there are now others") {
+		t.Errorf("another seed: %v", err)
+	}
+	other = o
+	other.Val++
+	if err := streets.Check(root, other); err == nil {
+		t.Error("another number of pictures is none")
+	}
+	if err := os.WriteFile(filepath.Join(root, "streets.json"), []byte("{"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := streets.Check(root, o); err == nil || !strings.Contains(err.Error(), "streets.json") {
+		t.Errorf("a damaged record: %v", err)
+	}
+}

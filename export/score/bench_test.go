@@ -4,11 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
-
-	"gonum.org/v1/gonum/stat"
 
 	"t2sda/datasets"
 	"t2sda/datasets/streets"
@@ -18,6 +15,7 @@ import (
 	"t2sda/graphs/engine"
 	"t2sda/graphs/engine/enginetest"
 	"t2sda/graphs/nets"
+	"t2sda/internal/median"
 )
 
 // streetTree writes n labelled images of Cityscapes' size.
@@ -88,8 +86,8 @@ func BenchmarkEvaluate(b *testing.B) {
 				shares, rates = append(shares, alone/whole), append(rates, float64(c.n)/whole)
 			}
 			b.ReportMetric(0, "ns/op") // a round mixes two things
-			b.ReportMetric(median(shares), "x-bare")
-			b.ReportMetric(median(rates), "images/s")
+			b.ReportMetric(median.Of(shares), "x-bare")
+			b.ReportMetric(median.Of(rates), "images/s")
 		})
 	}
 }
@@ -131,8 +129,4 @@ func seconds(f func()) float64 {
 	start := time.Now()
 	f()
 	return time.Since(start).Seconds()
-}
-
-func median(x []float64) float64 {
-	return stat.Quantile(0.5, stat.Empirical, slices.Sorted(slices.Values(x)), nil)
 }

@@ -129,6 +129,9 @@ func TestPage(t *testing.T) {
 	if have := textOf(p, "#problem"); !strings.Contains(have, "notes.txt cannot be shown the image cannot be decoded: it is no picture of a format that is read") {
 		t.Errorf("of a text file: %q", have)
 	}
+	drop(t, p, "again.png", encoded(t, exporttest.Paint(labels, step)))
+	drop(t, p, "notes.txt", []byte("no image")) // while the first is looked at, which goes on
+	p.Until(`!document.getElementById("problem").hidden && ` + done)
 	problems(t, p, "422")
 }
 
@@ -251,6 +254,11 @@ func TestPageRunsModels(t *testing.T) {
 					t.Errorf("%s: facts: %s; %s", view, facts, textOf(p, "#problem"))
 				}
 			}
+			drop(t, p, "notes.txt", []byte("no image")) // which goes nowhere
+			p.Until(`!document.getElementById("problem").hidden`)
+			if have := textOf(p, "#problem"); !strings.HasSuffix(have, "The server may, in its tab.") {
+				t.Errorf("of a text file, in the browser: %q", have)
+			}
 			problems(t, p, "")
 		})
 	}
@@ -296,7 +304,13 @@ func TestPageAsksForToken(t *testing.T) {
 	s := start(t, Options{Model: foreign(t, e, exporttest.Foreign{}), Token: "sesame"}, nil)
 	p := browsertest.OpenServed(t, s.url+"/")
 	p.Until(`!document.getElementById("token").hidden`)
+	drop(t, p, "early.png", encoded(t, exporttest.Paint(blocks(80, 40), step)))
+	p.Until(`!document.getElementById("controls").hidden && document.getElementById("busy").hidden`)
+	if have := browsertest.Eval[bool](p, `document.getElementById("problem").hidden`); !have {
+		t.Errorf("an image before the token: %s", textOf(p, "#problem"))
+	}
 	browsertest.Eval[bool](p, `(document.getElementById("token-text").value = "sesame", document.querySelector("#token button").click(), true)`)
+	p.Until(done)
 	p.Until(`document.images.length == 4 && [...document.images].every(i => i.complete && i.naturalWidth > 0)`)
 	browsertest.Eval[bool](p, `(document.querySelector("#sample-list button").click(), true)`)
 	p.Until(done)

@@ -143,10 +143,20 @@ func (f *benchFlags) rows(settings []string) (rows []bench.Row, err error) {
 			return nil, fmt.Errorf("--peer-only: %s names no Python", bench.PeerEnv)
 		}
 	}
-	rows = append(rows, peers...)
 	for _, r := range rows {
 		if _, err := r.Config(); err != nil {
 			return nil, err
+		}
+	}
+	for _, r := range peers {
+		cfg, err := r.Config()
+		switch {
+		case err != nil:
+			return nil, err
+		case !cfg.UsesHRDA():
+			rows = append(rows, r)
+		case f.peerOnly:
+			return nil, fmt.Errorf("--peer-only: %s has two resolutions, PyTorch's network beside it one: name others", r.Network)
 		}
 	}
 	return rows, nil

@@ -19,7 +19,8 @@ type embedding struct {
 }
 
 // embed lays the points of both domains out together: in their first two
-// principal components, and by t-SNE from there.
+// principal components, and by t-SNE from there. A perplexity that is too large for so few points is that of
+// the default.
 func embed(ctx context.Context, points []point, perplexity float64, seed uint64, progress func(done, total int)) (*embedding, error) {
 	e := &embedding{points: points}
 	x := make([][]float32, len(points))
@@ -29,6 +30,9 @@ func embed(ctx context.Context, points []point, perplexity float64, seed uint64,
 	var err error
 	if e.pca, e.variance, err = principal(x); err != nil {
 		return nil, err
+	}
+	if perplexity >= float64(len(points)) {
+		perplexity = 0
 	}
 	e.tsne, err = tsne.Embed(ctx, x, tsne.Options{Perplexity: perplexity, Start: e.pca, Seed: seed, Progress: progress})
 	return e, err

@@ -83,6 +83,9 @@ func Run(ctx context.Context, e *engine.Engine, o Options) (*Result, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", n.Dir, err)
 		}
+		if e := measured.Embedding; o.Perplexity != 0 && e.Perplexity != o.Perplexity {
+			r.Notes = append(r.Notes, fmt.Sprintf("t-SNE of %s: a perplexity of %g wants more than the %d points that there are, it is %.3g", n.Dir, o.Perplexity, e.Points, e.Perplexity))
+		}
 		r.Networks = append(r.Networks, *measured)
 	}
 	r.describe(source, target)
@@ -110,6 +113,8 @@ func (o *Options) complete() error {
 		return fmt.Errorf("images: want at least 0, have %d", o.Images)
 	case o.Samples < 1:
 		return fmt.Errorf("samples: want at least 1, have %d", o.Samples)
+	case o.Perplexity != 0 && !(o.Perplexity >= 1):
+		return fmt.Errorf("perplexity: want 0 or at least 1, have %g", o.Perplexity)
 	}
 	return nil
 }

@@ -186,6 +186,21 @@ func testFeatures(t *testing.T, e *engine.Engine, o Options) {
 	}
 }
 
+// edit replaces text in a file.
+func edit(t *testing.T, path, from, to string) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), from) {
+		t.Fatalf("%s has no %s: %s", path, from, text)
+	}
+	if err := os.WriteFile(path, []byte(strings.Replace(string(text), from, to, 1)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // testErrors checks messages; the last cases damage the run's surroundings.
 func testErrors(t *testing.T, e *engine.Engine, o Options) {
 	source := filepath.Join(o.Dir, "baseline")
@@ -194,6 +209,12 @@ func testErrors(t *testing.T, e *engine.Engine, o Options) {
 			t.Fatal(err)
 		}
 	}
+	edit(t, "data/streets/camera/streets.json", `"seed": 1`, `"seed": 2`)
+	want := "target domain: data.eval: data/streets/camera/streets.json: the streets there are now others (version"
+	if _, err := Run(t.Context(), e, o); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "seed 2") {
+		t.Errorf("of another world: %v, want %q", err, want)
+	}
+	edit(t, "data/streets/camera/streets.json", `"seed": 2`, `"seed": 1`)
 	for _, c := range []struct {
 		name   string
 		change func(o *Options)
@@ -206,7 +227,7 @@ func testErrors(t *testing.T, e *engine.Engine, o Options) {
 		{"another baseline", func(o *Options) { o.Baseline = "runs/none" }, []string{`baseline ("none" leaves it out): runs/none is no run directory`}},
 		{"samples", func(o *Options) { o.Samples = 0 }, []string{"samples: want at least 1, have 0"}},
 		{"images", func(o *Options) { o.Images = -1 }, []string{"images: want at least 0, have -1"}},
-		{"perplexity", func(o *Options) { o.Perplexity = 1e4 }, []string{o.Dir, "t-SNE: perplexity 10000"}},
+		{"perplexity", func(o *Options) { o.Perplexity = 0.5 }, []string{"perplexity: want 0 or at least 1, have 0.5"}},
 		{"folder", func(o *Options) { o.Out = filepath.Join(o.Dir, "config.yaml", "x") }, []string{"folder for results: ", "config.yaml"}},
 		{"split", func(o *Options) { o.SourceSplit = "dusk" }, []string{"source domain: data.source", "dusk"}},
 		{"baseline", func(*Options) { move(filepath.Join(source, "checkpoints")) }, []string{`baseline ("none" leaves it out)`, "holds no checkpoint"}},

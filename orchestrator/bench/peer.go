@@ -15,6 +15,7 @@ import (
 
 	"t2sda/configs"
 	"t2sda/datasets"
+	"t2sda/internal/median"
 )
 
 // PeerEnv is the environment variable that names a Python with torch (and transformers,
@@ -157,7 +158,7 @@ func Compare(ctx context.Context, r Row, python string, most time.Duration) (res
 	c := comparison{m: m, p: p, theirs: map[string][]term{}}
 	start := time.Now()
 	for round := 0; ctx.Err() == nil && round <= mostIterations && (round <= 2 || time.Since(start) < most); round++ {
-		if err := c.round(ctx, round); err != nil {
+		if err := c.round(ctx, round); err != nil && ctx.Err() == nil {
 			return res, err
 		}
 	}
@@ -173,22 +174,24 @@ type comparison struct {
 	theirs map[string][]term
 }
 
+// round measures both once; of one that fails or is interrupted nothing counts.
 func (c *comparison) round(ctx context.Context, round int) error {
 	one, err := c.m.iterate(ctx, round)
 	if err != nil {
 		return err
 	}
-	if round > 0 {
-		c.ours = append(c.ours, one.Seconds["source"])
-	}
+	theirs := map[string]term{}
 	for _, precision := range c.p.what.Precisions {
-		t, err := c.p.run(precision)
-		if err != nil {
+		if theirs[precision], err = c.p.run(precision); err != nil {
 			return err
 		}
-		if round > 0 {
-			c.theirs[precision] = append(c.theirs[precision], t)
-		}
+	}
+	if round == 0 {
+		return nil
+	}
+	c.ours = append(c.ours, one.Seconds["source"]/float64(c.m.cfg.Train.MicroBatches()))
+	for precision, t := range theirs {
+		c.theirs[precision] = append(c.theirs[precision], t)
 	}
 	return nil
 }
@@ -201,10 +204,10 @@ func (c *comparison) sumUp(res *PeerResult) {
 		for i, t := range rounds {
 			seconds, ratios, peak = append(seconds, t.Seconds), append(ratios, c.ours[i]/t.Seconds), max(peak, t.Peak)
 		}
-		res.Theirs[precision] = Peer{Seconds: median(seconds), Ratio: median(ratios), Peak: peak}
+		res.Theirs[precision] = Peer{Seconds: median.Of(seconds), Ratio: median.Of(ratios), Peak: peak}
 	}
 	if res.Rounds > 0 {
-		res.Ours = median(c.ours)
+		res.Ours = median.Of(c.ours)
 	}
 }
 

@@ -10,10 +10,9 @@ import (
 	"syscall"
 	"time"
 
-	"gonum.org/v1/gonum/stat"
-
 	"t2sda/configs"
 	"t2sda/graphs/engine"
+	"t2sda/internal/median"
 	"t2sda/orchestrator"
 	"t2sda/orchestrator/learner"
 	"t2sda/orchestrator/trial"
@@ -209,7 +208,9 @@ func (m *measurement) result() Result {
 	r.Outside = m.median(func(i iteration) float64 { return 100 * i.outside / i.Seconds[whole] })
 	last := m.taken[len(m.taken)-1]
 	r.ToDevice, r.FromDevice = last.ToDevice, last.FromDevice
-	r.DevicePeak = m.peak.stop()
+	if peak := m.peak.stop(); m.e.HasOwnMemory() { // auto may have led to the CPU
+		r.DevicePeak = peak
+	}
 	r.HostPeak = hostPeak()
 	return *r
 }
@@ -219,11 +220,7 @@ func (m *measurement) median(of func(iteration) float64) float64 {
 	for i, one := range m.taken {
 		all[i] = of(one)
 	}
-	return median(all)
-}
-
-func median(x []float64) float64 {
-	return stat.Quantile(0.5, stat.Empirical, slices.Sorted(slices.Values(x)), nil)
+	return median.Of(all)
 }
 
 func (m *measurement) close() error {

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -105,7 +106,10 @@ func TestRows(t *testing.T) {
 const fakePython = `#!/bin/sh
 case "$3" in *'"encoder":"mit_b0"'*) ;; *) echo "not the network: $3" >&2; exit 1 ;; esac
 echo '{"torch":"0.1","device":"slate","precisions":["fp32","bf16"]}'
+n=0
 while read -r precision; do
+  n=$((n + 1))
+  test -n "$STOP" && test $n = 5 && { touch "$STOP"; exec sleep 600; }
   test -n "$BREAK" && { echo 'chalk broke' >&2; exit 1; }
   case $precision in fp32) echo '{"seconds":1000}' ;; *) echo '{"seconds":500,"peak_mib":7}' ;; esac
 done
@@ -126,6 +130,22 @@ func TestCompare(t *testing.T) {
 	}
 	if a, b := r.Theirs["fp32"].Ratio, r.Theirs["bf16"].Ratio; a <= 0 || b < 1.99*a || b > 2.01*a {
 		t.Errorf("the ratios are %g and %g", a, b)
+	}
+	stopped := filepath.Join(t.TempDir(), "stopped")
+	t.Setenv("STOP", stopped) // in the third round, until the context ends
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		for _, err := os.Stat(stopped); err != nil && ctx.Err() == nil; _, err = os.Stat(stopped) {
+			time.Sleep(10 * time.Millisecond)
+		}
+		cancel()
+	}()
+	if r, err = Compare(ctx, small(), python, time.Hour); !errors.Is(err, context.Canceled) || r.Rounds != 1 || r.Theirs["fp32"].Seconds != 1000 {
+		t.Errorf("an interrupt: %+v, %v", r, err)
+	}
+	t.Setenv("STOP", "")
+	if r, err = Compare(t.Context(), Row{Network: small().Network, Settings: append(small().Settings, "train.accumulate=2")}, python, time.Nanosecond); err != nil || r.Ours <= 0 {
+		t.Errorf("with micro-batches: %+v, %v", r, err)
 	}
 	t.Setenv("BREAK", "1")
 	if _, err := Compare(t.Context(), small(), python, time.Nanosecond); err == nil || !strings.HasSuffix(err.Error(), PeerEnv+" names ended: chalk broke") {

@@ -9,6 +9,7 @@ import (
 	"t2sda/configs"
 	"t2sda/datasets"
 	"t2sda/graphs/engine"
+	"t2sda/internal/median"
 	"t2sda/internal/ranks"
 	"t2sda/orchestrator"
 	"t2sda/orchestrator/learner"
@@ -146,7 +147,7 @@ func (s *scaling) learn(ctx context.Context, micros int, group *ranks.Group) (wh
 		}
 		return err // of a group all know
 	})
-	return median(all[1:]), median(reduces[1:]), err
+	return median.Of(all[1:]), median.Of(reduces[1:]), err
 }
 
 // sums measures sums that nobody is late for.
@@ -158,7 +159,7 @@ func (s *scaling) sums(ctx context.Context, out *Scaling) error {
 		all[it] = time.Since(start).Seconds()
 		return err
 	})
-	out.Sum = median(all[1:])
+	out.Sum = median.Of(all[1:])
 	return err
 }
 

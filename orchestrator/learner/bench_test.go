@@ -3,12 +3,10 @@ package learner
 import (
 	"context"
 	"math/rand/v2"
-	"slices"
 	"testing"
 	"time"
 
 	"go.uber.org/zap"
-	"gonum.org/v1/gonum/stat"
 
 	"t2sda/configs"
 	"t2sda/datasets"
@@ -18,6 +16,7 @@ import (
 	"t2sda/graphs/graphtest"
 	"t2sda/graphs/nets"
 	"t2sda/graphs/program"
+	"t2sda/internal/median"
 	"t2sda/internal/peaktest"
 	"t2sda/internal/raster"
 	"t2sda/internal/rng"
@@ -54,10 +53,10 @@ func BenchmarkStudentTerm(b *testing.B) {
 		round()
 	}
 	b.ReportMetric(0, "ns/op") // a round mixes three things
-	b.ReportMetric(median(ratio), "x-forward")
-	b.ReportMetric(median(share), "%GEMM")
-	b.ReportMetric(median(rate), "GFLOP/s")
-	b.ReportMetric(median(machine), "GEMM-GFLOP/s")
+	b.ReportMetric(median.Of(ratio), "x-forward")
+	b.ReportMetric(median.Of(share), "%GEMM")
+	b.ReportMetric(median.Of(rate), "GFLOP/s")
+	b.ReportMetric(median.Of(machine), "GEMM-GFLOP/s")
 	b.ReportMetric(t.gflop, "GFLOP")
 }
 
@@ -73,9 +72,9 @@ func BenchmarkNative(b *testing.B) {
 		ratio, have, want = append(ratio, x/y), append(have, x), append(want, y)
 	}
 	b.ReportMetric(0, "ns/op") // a round mixes two things
-	b.ReportMetric(median(ratio), "x-stock")
-	b.ReportMetric(median(have), "s")
-	b.ReportMetric(median(want), "s-stock")
+	b.ReportMetric(median.Of(ratio), "x-stock")
+	b.ReportMetric(median.Of(have), "s")
+	b.ReportMetric(median.Of(want), "s-stock")
 }
 
 func seconds(b *testing.B, run *program.Program) float64 {
@@ -84,10 +83,6 @@ func seconds(b *testing.B, run *program.Program) float64 {
 		b.Fatal(err)
 	}
 	return time.Since(start).Seconds()
-}
-
-func median(x []float64) float64 {
-	return stat.Quantile(0.5, stat.Empirical, slices.Sorted(slices.Values(x)), nil)
 }
 
 // studentTerm is L_S at the size that the figures are stated for.

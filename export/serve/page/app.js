@@ -9,9 +9,12 @@ const results = { server: {}, browser: {} }; // of the image on the stage, by wh
 let about; // GET /v1/model
 let image = null; // { file, name }
 let where = "server";
-let turn = 0; // of images and tabs: what comes for an earlier one is left
+let turn = 0; // of images on the stage and tabs: what comes for an earlier one is left
 let stop = new AbortController();
+let opening = new AbortController(); // of an image on its way to the stage; the one there stays until it can be shown
 let worker = null;
+let asked = 0; // of the worker
+const waiting = new Map(); // for its answers, by number
 
 async function start() {
   try {
@@ -29,7 +32,7 @@ async function start() {
   }
   $("formats").textContent += ` · up to ${Math.round(about.limits.bytes / 2 ** 20)} MB and ${Math.floor(about.limits.pixels / 1e6)} megapixels`;
   view.classes = about.classes;
-  if (compare) {
+  if (compare && $("views").hidden) {
     const spans = $("views").querySelectorAll("span");
     spans[0].textContent = $("name-main").textContent = main.name;
     spans[2].textContent = $("name-compare").textContent = compare.name;
@@ -39,6 +42,7 @@ async function start() {
   showLegend();
   showNote();
   showSamples();
+  if (image) look(); // what waited for a token
 }
 
 function wantToken(e) {
@@ -73,9 +77,8 @@ async function showSamples() {
 
 // open puts an image on the stage and has it looked at.
 async function open(file, name) {
-  const mine = ++turn;
-  stop.abort();
-  stop = new AbortController();
+  opening.abort();
+  const { signal } = (opening = new AbortController());
   tell(null);
   busy("Reading the image …");
   try {
@@ -84,16 +87,20 @@ async function open(file, name) {
     try {
       bitmap = await createImageBitmap(file, { colorSpaceConversion: "none" });
     } catch {
-      bitmap = await preview(file, stop.signal); // of a format that this browser does not know
+      if (where === "browser") throw new Error("This browser cannot read it. The server may, in its tab.");
+      bitmap = await preview(file, signal); // of a format that this browser does not know
     }
-    if (mine !== turn) return;
+    if (signal.aborted) return bitmap.close();
+    stop.abort();
+    stop = new AbortController();
     image = { file, name };
     results.server = {};
     results.browser = {};
     view.show(bitmap);
+    bitmap.close();
     $("controls").hidden = false;
   } catch (e) {
-    if (mine !== turn || e.name === "AbortError") return;
+    if (signal.aborted || e.name === "AbortError") return;
     busy(null);
     if (e instanceof TokenWanted) return wantToken(e);
     return tell(e, `${name} cannot be shown`);
@@ -107,6 +114,7 @@ async function look() {
   tell(null);
   view.setResults(seen);
   showResult();
+  if (!about) return busy(null); // a token is wanted first, see start
   try {
     for (const model of about.models) {
       if (seen[model.key]) continue;
@@ -130,26 +138,38 @@ async function look() {
 // inBrowser asks the worker, which runs the model itself.
 function inBrowser(model, say) {
   if (!about.web.available) return Promise.reject(new Error(about.web.missing));
-  if (!worker) {
-    worker = new Worker("/page/worker.js", { type: "module" });
-    worker.onerror = e => {
-      e.preventDefault();
-      tell(new Error(`The browser cannot run the model: ${e.message || "its worker does not start"}`));
-      busy(null);
-    };
-  }
-  const id = crypto.randomUUID();
+  worker ??= startWorker();
+  const id = ++asked;
   return new Promise((resolve, reject) => {
-    const listen = ({ data }) => {
-      if (data.id !== id) return;
-      if (data.progress) return say(data.progress);
-      worker.removeEventListener("message", listen);
-      if (data.error) reject(new Error(data.error));
-      else resolve(data.result);
-    };
-    worker.addEventListener("message", listen);
+    waiting.set(id, { resolve, reject, say });
     worker.postMessage({ id, file: image.file, model, headers: headers(), classes: about.classes.length });
   });
+}
+
+function startWorker() {
+  const started = new Worker("/page/worker.js", { type: "module" });
+  started.onerror = e => {
+    e.preventDefault();
+    dropWorker(new Error(`The browser cannot run the model: ${e.message || "its worker does not start"}`));
+  };
+  started.onmessage = ({ data }) => {
+    const task = waiting.get(data.id);
+    if (!task) return;
+    if (data.progress) return task.say(data.progress);
+    waiting.delete(data.id);
+    if (!data.error) return task.resolve(data.result);
+    task.reject(new Error(data.error));
+    if (data.broken) dropWorker(new Error(data.error));
+  };
+  return started;
+}
+
+// dropWorker ends a worker that can do nothing any more; the next image gets another.
+function dropWorker(error) {
+  worker?.terminate();
+  worker = null;
+  for (const { reject } of waiting.values()) reject(error);
+  waiting.clear();
 }
 
 // The model whose result the panel is about.
@@ -210,7 +230,7 @@ function legendItem({ id, name, color }, share) {
   if (share !== null) number.textContent = share === 0 ? "–" : share < 0.001 ? "< 0.1 %" : `${(share * 100).toFixed(1)} %`;
   button.className = share === 0 ? "none" : "";
   button.title = share ? "Show this class alone" : "";
-  button.disabled = !share;
+  button.disabled = !share && view.only !== id;
   button.setAttribute("aria-pressed", String(view.only === id));
   button.append(swatch, text, bar, number);
   button.addEventListener("click", () => {

@@ -74,6 +74,7 @@ export class View {
         for (let c = 0; c < 3; c++) little[4 * id + c] = parseInt(color.slice(1 + 2 * c, 3 + 2 * c), 16);
         little[4 * id + 3] = this.only === null || this.only === id ? 255 : 0;
       }
+      if (this.only === 255) little.set([0, 0, 0, 255], 4 * 255); // void, which no class lists
       const pixels = new Uint32Array(result.labels.length);
       result.labels.forEach((id, i) => { pixels[i] = palette[id]; });
       canvas.getContext("2d").putImageData(new ImageData(new Uint8ClampedArray(pixels.buffer), result.width, result.height), 0, 0);

@@ -7,16 +7,23 @@ import { argmax, confidence, logarithms, nearest, readGrid } from "/page/logits.
 const maxStride = 64, confidenceEdge = 512;
 const quiet = { logSeverityLevel: 4 }; // sizes that a model does not take are tried, see runPadded
 let runtime; // the promise of { ort, provider, text }
+let started = false;
 const sessions = new Map(); // by model
 
-onmessage = async ({ data }) => {
+// One image after the other: on a GPU ONNX Runtime keeps the state of one run that waits for it.
+let last = Promise.resolve();
+onmessage = ({ data }) => {
+  last = last.then(() => answer(data));
+};
+
+async function answer(data) {
   try {
     const result = await segment(data, text => postMessage({ id: data.id, progress: text }));
     postMessage({ id: data.id, result }, [result.labels.buffer]);
   } catch (e) {
-    postMessage({ id: data.id, error: String(e?.message ?? e) });
+    postMessage({ id: data.id, error: String(e?.message ?? e), broken: !started }); // an import that failed is kept
   }
-};
+}
 
 async function startRuntime() {
   let adapter = null;
@@ -41,6 +48,7 @@ async function segment(task, say) {
   if (!task.model.recipe.single) throw new Error("the server runs this model in windows, sizes or mirrorings, which the browser does not");
   say("Starting ONNX Runtime in the browser …");
   const engine = await (runtime ??= startRuntime());
+  started = true;
   say("Fetching the model …");
   const { key } = task.model;
   if (!sessions.has(key)) sessions.set(key, openSession(task, engine));
@@ -56,6 +64,8 @@ async function segment(task, say) {
   const image = await decode(task.file);
   const decoded = performance.now();
   const { recipe } = task.model;
+  const takes = session.inputMetadata?.find(v => v.name === recipe.input.name)?.type;
+  if (takes && takes !== recipe.input.type) throw new Error(`the model takes ${takes}, which the server runs as ${recipe.input.type} and the browser does not`);
   const [w, h] = modelSize(recipe, image.width, image.height);
   const pixels = resize(image.pixels, image.width, image.height, w, h);
   const run = await runPadded(engine.ort, session, recipe, pixels, w, h, task.classes);
