@@ -10,10 +10,11 @@ import (
 // is not resumed. That includes the roots of the data, model.init,
 // translate.folder and translate.model, because what lies there is learned from.
 // The run's name and place, how often something is logged, evaluated or saved,
-// the runtime, device, threads and kernels included, by which last digits differ, how many processes train, what is computed again to the same bits, and sections of settings that
-// the method never reads do not enter (single ones may: those of InfoNCE stay with MSE, and the target's data
-// with source-only); of the runtime only a precision of products that is not
-// float32's.
+// the runtime (device, threads and kernels included, by which last digits differ),
+// how many processes train, what is computed again to the same bits, and sections
+// of settings that the method never reads do not enter (single ones may: those of
+// InfoNCE stay with MSE, and the target's data with source-only); of the runtime
+// only a precision of products that is not float32's.
 func (c *Config) Hash() string {
 	k := c.written()
 	k.Name, k.Output, k.Baseline = "", "", false

@@ -496,6 +496,15 @@ func TestNativeFast(t *testing.T) {
 	}
 }
 
+// arrays are a graph's inputs for the interpreter.
+func arrays(g *graphs.Graph, inputs map[string][]float64) map[string]graphtest.Array {
+	out := map[string]graphtest.Array{}
+	for _, v := range g.Inputs() {
+		out[v.Name()] = graphtest.Array{Shape: v.Shape(), Data: inputs[v.Name()]}
+	}
+	return out
+}
+
 // fastRun runs a graph with all kernels of ours.
 func fastRun(t *testing.T, e *engine.Engine, g *graphs.Graph, inputs map[string]graphtest.Array) map[string]graphtest.Array {
 	t.Helper()
@@ -568,10 +577,7 @@ func TestNativeGradients(t *testing.T) {
 			if model, err := g.MarshalNative(false); err != nil || !strings.Contains(string(model), op) || nodesOf(t, g, op) != 0 {
 				t.Errorf("the node is not ours, or not only where other bits may be (%v)", err)
 			}
-			inputs, r := map[string]graphtest.Array{}, rng.New(1, 0, name)
-			for _, v := range g.Inputs() {
-				inputs[v.Name()] = graphtest.Fill(func() float64 { return float64(float32(r.NormFloat64())) }, v.Shape()...)
-			}
+			inputs := arrays(g, draw(g, rng.New(1, 0, name)))
 			want, have, two := graphtest.Run(g, inputs), fastRun(t, engines[0], g, inputs), fastRun(t, engines[1], g, inputs)
 			for name, a := range want {
 				if !slices.Equal(have[name].Data, two[name].Data) {
@@ -656,10 +662,7 @@ func TestNativeShortcuts(t *testing.T) {
 	if after, err := g.Marshal(); err != nil || !slices.Equal(before, after) {
 		t.Error("marshalling changed the graph", err)
 	}
-	inputs, r := map[string]graphtest.Array{}, rng.New(1, 0, "shortcuts")
-	for _, v := range g.Inputs() {
-		inputs[v.Name()] = graphtest.Fill(func() float64 { return float64(float32(r.NormFloat64())) }, v.Shape()...)
-	}
+	inputs := arrays(g, draw(g, rng.New(1, 0, "shortcuts")))
 	compareRuns(t, fastRun(t, onCPU(t, 1), g, inputs), graphtest.Run(g, inputs))
 	low := build()
 	low.Round(graphs.BFloat16)
@@ -708,10 +711,7 @@ func TestNativeShortcutOperands(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			inputs, r := map[string]graphtest.Array{}, rng.New(1, 0, name)
-			for _, v := range g.Inputs() {
-				inputs[v.Name()] = graphtest.Fill(func() float64 { return float64(float32(r.NormFloat64())) }, v.Shape()...)
-			}
+			inputs := arrays(g, draw(g, rng.New(1, 0, name)))
 			t.Run(name, func(t *testing.T) { compareRuns(t, fastRun(t, onCPU(t, 1), g, inputs), graphtest.Run(g, inputs)) })
 		}
 	}

@@ -73,7 +73,7 @@ func Write(ctx context.Context, root string, o WriteOptions) (err error) {
 	if err := o.check(); err != nil {
 		return err
 	}
-	want := manifest{Version, o.Seed, o.Domain, o.W, o.H, o.Train, o.Val}
+	want := o.manifest()
 	if err := prepare(root, want); err != nil {
 		return fmt.Errorf("streets: %w", err)
 	}
@@ -135,7 +135,7 @@ func (o *WriteOptions) check() error {
 // records the new one before its first file is written.
 func prepare(root string, want manifest) error {
 	path := filepath.Join(root, manifestName)
-	data, err := os.ReadFile(path)
+	have, err := readManifest(root)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		for _, dir := range []string{"leftImg8bit", "gtFine"} {
@@ -146,10 +146,6 @@ func prepare(root string, want manifest) error {
 	case err != nil:
 		return err
 	default:
-		var have manifest
-		if err := json.Unmarshal(data, &have); err != nil {
-			return fmt.Errorf("%s: %w", path, err)
-		}
 		if err := prune(root, have, want); err != nil {
 			return err
 		}
@@ -163,23 +159,34 @@ func prepare(root string, want manifest) error {
 // Check is an error where the tree below root was rendered by other options. A folder that no record says
 // anything of may hold anything.
 func Check(root string, o WriteOptions) error {
-	path := filepath.Join(root, manifestName)
-	data, err := os.ReadFile(path)
+	have, err := readManifest(root)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	want := manifest{Version, o.Seed, o.Domain, o.W, o.H, o.Train, o.Val}
-	var have manifest
-	if err := json.Unmarshal(data, &have); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	if have != want {
-		return fmt.Errorf("%s: the streets there are now others (%s), not these (%s)", path, have, want)
+	if want := o.manifest(); have != want {
+		return fmt.Errorf("%s: the streets there are now others (%s), not these (%s)", filepath.Join(root, manifestName), have, want)
 	}
 	return nil
+}
+
+// readManifest reads a tree's record; where there is none, the error is fs.ErrNotExist.
+func readManifest(root string) (m manifest, err error) {
+	path := filepath.Join(root, manifestName)
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return m, err
+	}
+	if err := json.Unmarshal(data, &m); err != nil {
+		return m, fmt.Errorf("%s: %w", path, err)
+	}
+	return m, nil
+}
+
+func (o WriteOptions) manifest() manifest {
+	return manifest{Version, o.Seed, o.Domain, o.W, o.H, o.Train, o.Val}
 }
 
 func (m manifest) String() string {

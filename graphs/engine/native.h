@@ -48,6 +48,10 @@ const t2sda_op *t2sda_softmax_grad(void);
 enum { LANES = 16 };
 typedef float vector __attribute__((vector_size(4 * LANES), aligned(4), may_alias));
 
+// One of the processor's.
+enum { WIDTH = 8 };
+typedef float octet __attribute__((vector_size(4 * WIDTH), aligned(4), may_alias));
+
 enum { NATIVE_RANK = 16 };
 
 typedef struct {
@@ -141,32 +145,35 @@ static inline void *native_share(const t2sda_api *api, void *context, t2sda_part
   return NULL;
 }
 
-// The maps of a result [N,C,H,W]: how many, and how many make a part of a run.
+// How many maps, rows or channels a run has, and how many of them make a part of it.
 typedef struct {
   int64_t count, group;
-} native_maps;
+} native_parts;
 
-// native_group is how many of that many elements make a part of a run, as many as keep a thread busy for
-// some microseconds.
-static inline int64_t native_group(int64_t elements) {
+// native_parts_of makes parts that keep a thread busy for some microseconds.
+static inline native_parts native_parts_of(int64_t count, int64_t elements) {
   enum { BUSY = 32768 };
-  return elements < BUSY ? BUSY / elements : 1;
+  return (native_parts){count, elements < BUSY ? BUSY / elements : 1};
 }
 
-static inline native_maps native_maps_of(const native_shape *s) {
-  return (native_maps){s->dims[0] * s->dims[1], native_group(s->dims[2] * s->dims[3])};
+// native_maps_of is native_parts_of the maps of a result [N,C,H,W].
+static inline native_parts native_maps_of(const native_shape *s) {
+  return native_parts_of(s->dims[0] * s->dims[1], s->dims[2] * s->dims[3]);
 }
 
-// native_end is the map after the last one of a part.
-static inline int64_t native_end(const native_maps *m, int64_t part) {
-  const int64_t end = (part + 1) * m->group;
-  return end < m->count ? end : m->count;
+static inline int64_t native_count(const native_parts *p) { return (p->count + p->group - 1) / p->group; }
+
+// native_end is what comes after the last one of a part.
+static inline int64_t native_end(const native_parts *p, int64_t part) {
+  const int64_t end = (part + 1) * p->group;
+  return end < p->count ? end : p->count;
 }
 
-// native_share_maps is native_share for parts that may set failed where there is no memory for them.
-static inline void *native_share_maps(const t2sda_api *api, void *context, t2sda_part *f, const native_maps *m, void *run, const int *failed) {
-  void *status = native_share(api, context, f, (m->count + m->group - 1) / m->group, run);
-  return !status && *failed ? api->CreateStatus(1, "out of memory") : status;
+// native_share_parts is native_share for parts that may set failed, if it is not NULL, where there is no
+// memory for them.
+static inline void *native_share_parts(const t2sda_api *api, void *context, t2sda_part *f, const native_parts *p, void *run, const int *failed) {
+  void *status = native_share(api, context, f, native_count(p), run);
+  return !status && failed && *failed ? api->CreateStatus(1, "out of memory") : status;
 }
 
 // What the operators answer alike.

@@ -8,7 +8,7 @@ typedef struct {
   int64_t channels;
   conv_map map;
   native_shape result;
-  native_maps maps;
+  native_parts maps;
 } conv;
 
 typedef struct {
@@ -80,7 +80,7 @@ static void *compute(void *kernel, void *context) {
   if (!status) status = native_operand(g->api, context, 1, (const void **)&u.w);
   if (!status && operands > 2) status = native_operand(g->api, context, 2, (const void **)&u.bias);
   if (!status) status = native_result(g->api, context, 0, &g->result, &u.y);
-  return status ? status : native_share_maps(g->api, context, part_task, &g->maps, &u, &u.failed);
+  return status ? status : native_share_parts(g->api, context, part_task, &g->maps, &u, &u.failed);
 }
 
 static void destroy(void *kernel) { free(kernel); }

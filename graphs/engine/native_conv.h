@@ -6,10 +6,8 @@
 
 enum { MOST_TAPS = 49, CONV_SIZES = 10 }; // 7×7
 
-// Vectors of eight: nine taps and what is added up have room in the processor's 16 of that size. With
-// vectors of sixteen, two of the processor's each, they had none, and it took three times as long.
-enum { WIDTH = 8 };
-typedef float octet __attribute__((vector_size(4 * WIDTH), aligned(4), may_alias));
+// Nine taps and what is added up have room in the processor's 16 vectors of WIDTH. In vectors of LANES, two
+// of the processor's each, they had none, and it took three times as long.
 
 typedef struct {
   int64_t height, width, rows, columns; // of the input; of the results

@@ -12,9 +12,10 @@ typedef int32_t mask __attribute__((vector_size(4 * WIDTH), aligned(4), may_alia
 
 typedef struct {
   const t2sda_api *api;
-  int64_t images, channels, group; // group: channels of a part of a run
+  int64_t images;
   conv_map map;
   native_shape result;
+  native_parts channels;
 } weight_grad;
 
 typedef struct {
@@ -58,7 +59,7 @@ ALWAYS void channel(const run *u, int64_t c, float *padded) {
   const conv_map *at = &g->map;
   octet total[MOST_TAPS + TAPS] = {{0}};
   for (int64_t n = 0; n < g->images; n++) {
-    const int64_t m = n * g->channels + c;
+    const int64_t m = n * g->channels.count + c;
     conv_pad(at, u->x + m * at->height * at->width, padded);
     for (int k = 0; k < at->taps; k += TAPS) {
       int64_t offset[TAPS];
@@ -80,8 +81,7 @@ ALWAYS void part(run *u, int64_t number) {
     __atomic_store_n(&u->failed, 1, __ATOMIC_RELAXED);
     return;
   }
-  const int64_t from = number * g->group, end = g->channels - from < g->group ? g->channels : from + g->group;
-  for (int64_t c = from; c < end; c++) channel(u, c, padded);
+  for (int64_t c = number * g->channels.group; c < native_end(&g->channels, number); c++) channel(u, c, padded);
   free(padded);
 }
 
@@ -93,8 +93,7 @@ static void *compute(void *kernel, void *context) {
   void *status = native_operand(g->api, context, 0, (const void **)&u.x);
   if (!status) status = native_operand(g->api, context, 1, (const void **)&u.dy);
   if (!status) status = native_result(g->api, context, 0, &g->result, &u.dw);
-  if (!status) status = native_share(g->api, context, part_task, (g->channels + g->group - 1) / g->group, &u);
-  return !status && u.failed ? g->api->CreateStatus(1, "out of memory") : status;
+  return status ? status : native_share_parts(g->api, context, part_task, &g->channels, &u, &u.failed);
 }
 
 static void destroy(void *kernel) { free(kernel); }
@@ -108,8 +107,8 @@ static int parse(void *kernel, const t2sda_api *api, native_lists *l) {
   if (l->n[SIZES] != CONV_SIZES + 3 || native_shapes(l->of[RESULTS], l->n[RESULTS], &g->result, 1) != 1 || g->result.rank != 4) return 0;
   const int64_t *dims = g->result.dims;
   if (dims[1] != 1 || dims[2] != s[2] || dims[3] != s[3] || s[10] < 1 || s[10] > NATIVE_MOST || !conv_parse(&g->map, s, s[11], s[12])) return 0;
-  g->images = s[10], g->channels = dims[0];
-  g->group = native_group(g->map.rows * g->map.columns);
+  g->images = s[10];
+  g->channels = native_parts_of(dims[0], g->map.rows * g->map.columns);
   return 1;
 }
 

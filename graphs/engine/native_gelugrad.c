@@ -10,8 +10,7 @@
 #pragma GCC optimize("fp-contract=fast")
 #endif
 
-enum { WIDTH = 8, STRIP = 8192 };
-typedef float octet __attribute__((vector_size(4 * WIDTH), aligned(4), may_alias));
+enum { STRIP = 8192 };
 typedef int32_t whole __attribute__((vector_size(4 * WIDTH), aligned(4), may_alias));
 
 typedef struct {

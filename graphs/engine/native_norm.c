@@ -6,8 +6,7 @@
 // Welford, "Note on a Method for Calculating Corrected Sums of Squares and Products", 1962), element
 // by element, and waits for each quotient before the next; here the rows of a vector go side by side,
 // each in that order. Where bits may be others, mean and variance are sums over a row, one after the other.
-enum { PART = 8 * LANES, WIDTH = 8 };
-typedef float octet __attribute__((vector_size(4 * WIDTH), aligned(4), may_alias));
+enum { PART = 8 * LANES };
 
 typedef struct {
   const t2sda_api *api;

@@ -2,12 +2,12 @@
 
 // LayerNormGrad: the gradients of LayerNormalization over the last axis by what it normalises, by its scale
 // and by its bias. By ONNX's operators that is some ten passes over memory. The order of sums is not kept.
-enum { WIDTH = 8, MOST_PARTS = 64 }; // of a run: each has sums of its own
-typedef float octet __attribute__((vector_size(4 * WIDTH), aligned(4), may_alias));
+enum { MOST_PARTS = 64 }; // of a run: each has sums of its own
 
 typedef struct {
   const t2sda_api *api;
-  int64_t rows, length, group; // group: rows of a part of a run
+  int64_t length;
+  native_parts rows;
   native_shape result[3];
 } norm_grad;
 
@@ -49,9 +49,9 @@ ALWAYS void row(const float *dy, const float *x, float m, float r, const float *
 
 ALWAYS void part(const run *u, int64_t number) {
   const norm_grad *g = u->grad;
-  const int64_t n = g->length, end = g->rows - number * g->group < g->group ? g->rows : (number + 1) * g->group;
+  const int64_t n = g->length, end = native_end(&g->rows, number);
   float *sums = u->sums + number * 2 * n;
-  for (int64_t k = number * g->group; k < end; k++)
+  for (int64_t k = number * g->rows.group; k < end; k++)
     row(u->dy + k * n, u->x + k * n, u->mean[k], u->inverse[k], u->scale, n, u->dx + k * n, sums, sums + n);
 }
 
@@ -67,9 +67,9 @@ static void *compute(void *kernel, void *context) {
   for (int k = 0; k < 5 && !status; k++) status = native_operand(g->api, context, k, (const void **)operands[k]);
   for (int k = 0; k < 3 && !status; k++) status = native_result(g->api, context, k, g->result + k, results[k]);
   if (status) return status;
-  const int64_t n = g->length, parts = (g->rows + g->group - 1) / g->group;
+  const int64_t n = g->length, parts = native_count(&g->rows);
   if (!(u.sums = calloc(parts * 2 * n, sizeof *u.sums))) return g->api->CreateStatus(1, "out of memory");
-  status = native_share(g->api, context, part_task, parts, &u);
+  status = native_share_parts(g->api, context, part_task, &g->rows, &u, NULL);
   for (int64_t k = 1; k < parts; k++) // whichever thread had which part
     for (int64_t i = 0; i < 2 * n; i++) u.sums[i] += u.sums[k * 2 * n + i];
   memcpy(by_scale, u.sums, n * sizeof *by_scale);
@@ -87,10 +87,9 @@ static int parse(void *kernel, const t2sda_api *api, native_lists *l) {
   if (l->n[SIZES] != 1 || native_shapes(l->of[RESULTS], l->n[RESULTS], g->result, 3) != 3) return 0;
   g->length = l->of[SIZES][0];
   if (g->length < 1 || g->result[0].size % g->length || g->result[1].size != g->length || g->result[2].size != g->length) return 0;
-  g->rows = g->result[0].size / g->length;
-  const int64_t most = (g->rows + MOST_PARTS - 1) / MOST_PARTS;
-  g->group = native_group(g->length);
-  if (g->group < most) g->group = most;
+  g->rows = native_parts_of(g->result[0].size / g->length, g->length);
+  const int64_t least = (g->rows.count + MOST_PARTS - 1) / MOST_PARTS;
+  if (g->rows.group < least) g->rows.group = least;
   return 1;
 }
 

@@ -7,7 +7,7 @@ typedef struct {
   const t2sda_api *api;
   resize_places places;
   native_shape result;
-  native_maps maps;
+  native_parts maps;
 } resize;
 
 typedef struct {
@@ -46,7 +46,7 @@ ALWAYS void map(const resize_places *g, const float *x, float *y, float *scratch
 }
 
 ALWAYS void part(run *u, int64_t number) {
-  const native_maps *maps = &u->resize->maps;
+  const native_parts *maps = &u->resize->maps;
   const resize_places *g = &u->resize->places;
   const int64_t from = g->height * g->width, to = g->rows * g->columns;
   float *scratch = malloc(4 * g->columns * sizeof *scratch);
@@ -65,7 +65,7 @@ static void *compute(void *kernel, void *context) {
   run u = {.resize = g};
   void *status = native_operand(g->api, context, 0, (const void **)&u.x);
   if (!status) status = native_result(g->api, context, 0, &g->result, &u.y);
-  return status ? status : native_share_maps(g->api, context, part_task, &g->maps, &u, &u.failed);
+  return status ? status : native_share_parts(g->api, context, part_task, &g->maps, &u, &u.failed);
 }
 
 static void destroy(void *kernel) {

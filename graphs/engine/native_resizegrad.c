@@ -3,14 +3,11 @@
 // ResizeGrad: the gradient of bilinear sampling: each element of the cotangent goes to the four that it
 // was made of. By ONNX's operators that is a product with a matrix for each axis, which is nearly all
 // zeros. The order of sums is not kept.
-enum { WIDTH = 8 };
-typedef float octet __attribute__((vector_size(4 * WIDTH), aligned(4), may_alias));
-
 typedef struct {
   const t2sda_api *api;
   resize_places places;
   native_shape result;
-  native_maps maps;
+  native_parts maps;
 } resize_grad;
 
 typedef struct {
@@ -61,7 +58,7 @@ ALWAYS void across(const resize_places *g, const float *x, int rows, float *dx, 
 }
 
 ALWAYS void part(run *u, int64_t number) {
-  const native_maps *maps = &u->grad->maps;
+  const native_parts *maps = &u->grad->maps;
   const resize_places *g = &u->grad->places;
   float *sums = malloc(g->height * g->columns * sizeof *sums);
   octet *side = malloc(g->width * sizeof *side);
@@ -85,7 +82,7 @@ static void *compute(void *kernel, void *context) {
   run u = {.grad = g};
   void *status = native_operand(g->api, context, 0, (const void **)&u.dy);
   if (!status) status = native_result(g->api, context, 0, &g->result, &u.dx);
-  return status ? status : native_share_maps(g->api, context, part_task, &g->maps, &u, &u.failed);
+  return status ? status : native_share_parts(g->api, context, part_task, &g->maps, &u, &u.failed);
 }
 
 static void destroy(void *kernel) {
@@ -101,7 +98,7 @@ static int parse(void *kernel, const t2sda_api *api, native_lists *l) {
   if (l->n[SIZES] != 2 || native_shapes(l->of[RESULTS], l->n[RESULTS], &g->result, 1) != 1 || g->result.rank != 4) return 0;
   const int64_t *dims = g->result.dims;
   if (!resize_parse(&g->places, dims[2], dims[3], s[0], s[1]) || dims[2] > NATIVE_MOST / s[1]) return 0;
-  g->maps = (native_maps){dims[0] * dims[1], native_group(s[0] * s[1])};
+  g->maps = native_parts_of(dims[0] * dims[1], s[0] * s[1]);
   return 1;
 }
 

@@ -3,12 +3,12 @@
 // SoftmaxGrad: of y = softmax(x) over the last axis, y·dy − y·Σ(y·dy). By ONNX's operators products go
 // to memory, come back to be added up, and come back once more. Their order of sums is kept (Eigen's sum of
 // vectors of four, two of them side by side).
-enum { QUAD = 4, PAIR = 2 * QUAD };
-typedef float octet __attribute__((vector_size(4 * PAIR), aligned(4), may_alias));
+enum { QUAD = WIDTH / 2 };
 
 typedef struct {
   const t2sda_api *api;
-  int64_t rows, length, group; // group: rows of a part of a run
+  int64_t length;
+  native_parts rows;
   native_shape result;
 } softmax_grad;
 
@@ -21,12 +21,12 @@ typedef struct {
 // sum adds up the products of a row.
 ALWAYS float sum(const float *y, const float *dy, int64_t n) {
   float quad[QUAD];
-  if (n < PAIR) {
+  if (n < WIDTH) {
     for (int k = 0; k < QUAD; k++) quad[k] = y[k] * dy[k];
   } else {
     octet pair = *(const octet *)y * *(const octet *)dy;
-    int64_t i = PAIR;
-    for (; i + PAIR <= n; i += PAIR) pair += *(const octet *)(y + i) * *(const octet *)(dy + i);
+    int64_t i = WIDTH;
+    for (; i + WIDTH <= n; i += WIDTH) pair += *(const octet *)(y + i) * *(const octet *)(dy + i);
     for (int k = 0; k < QUAD; k++) quad[k] = pair[k] + pair[QUAD + k];
     if (i < n)
       for (int k = 0; k < QUAD; k++) quad[k] += y[i + k] * dy[i + k];
@@ -36,8 +36,8 @@ ALWAYS float sum(const float *y, const float *dy, int64_t n) {
 
 ALWAYS void part(const run *u, int64_t number) {
   const softmax_grad *g = u->grad;
-  const int64_t n = g->length, end = g->rows - number * g->group < g->group ? g->rows : (number + 1) * g->group;
-  for (int64_t row = number * g->group; row < end; row++) {
+  const int64_t n = g->length, end = native_end(&g->rows, number);
+  for (int64_t row = number * g->rows.group; row < end; row++) {
     const float *y = u->y + row * n, *dy = u->dy + row * n;
     const float s = sum(y, dy, n);
     float *dx = u->dx + row * n;
@@ -57,7 +57,7 @@ static void *compute(void *kernel, void *context) {
   void *status = native_operand(g->api, context, 0, (const void **)&u.dy);
   if (!status) status = native_operand(g->api, context, 1, (const void **)&u.y);
   if (!status) status = native_result(g->api, context, 0, &g->result, &u.dx);
-  return status ? status : native_share(g->api, context, part_task, (g->rows + g->group - 1) / g->group, &u);
+  return status ? status : native_share_parts(g->api, context, part_task, &g->rows, &u, NULL);
 }
 
 static void destroy(void *kernel) { free(kernel); }
@@ -69,8 +69,7 @@ static int parse(void *kernel, const t2sda_api *api, native_lists *l) {
   if (l->n[SIZES] != 1 || native_shapes(l->of[RESULTS], l->n[RESULTS], &g->result, 1) != 1) return 0;
   g->length = l->of[SIZES][0];
   if (g->length < QUAD || g->length % QUAD || g->result.size % g->length) return 0;
-  g->rows = g->result.size / g->length;
-  g->group = native_group(g->length);
+  g->rows = native_parts_of(g->result.size / g->length, g->length);
   return 1;
 }
 
