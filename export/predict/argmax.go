@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"t2sda/internal/finite"
+	"t2sda/internal/pad"
 	"t2sda/internal/raster"
 )
 
@@ -24,15 +25,27 @@ type logitMap struct {
 	c, h, w int
 	pix     []float32
 
-	// spanW and spanH are the columns and rows, from the upper left corner on, that
-	// the image covers where it was continued for the model; 0: all.
+	// larger is what the model would have enlarged them to, which is done here instead
+	// where something is asked for; 0×0: the map stands for itself.
+	larger pad.Size
+
+	// spanW and spanH are the columns and rows of it all, enlarged, from the upper left
+	// corner on, that the image covers where it was continued for the model; 0: all.
 	spanW, spanH float64
+}
+
+// size returns the map's, enlarged.
+func (m logitMap) size() pad.Size {
+	if m.larger != (pad.Size{}) {
+		return m.larger
+	}
+	return pad.Size{W: m.w, H: m.h}
 }
 
 // span returns the columns and rows that the image covers.
 func (m logitMap) span() (w, h float64) {
 	if m.spanW == 0 {
-		return float64(m.w), float64(m.h)
+		return float64(m.size().W), float64(m.size().H)
 	}
 	return m.spanW, m.spanH
 }
@@ -74,6 +87,21 @@ func broken(best []float32, y int) error {
 	return nil
 }
 
+// resized returns the map as the model would have made it.
+func (m logitMap) resized() logitMap {
+	if m.larger == (pad.Size{}) {
+		return m
+	}
+	to := logitMap{c: m.c, h: m.larger.H, w: m.larger.W, spanW: m.spanW, spanH: m.spanH}
+	plane := m.plane()
+	for c := range m.c {
+		for y := range to.h {
+			to.pix = append(to.pix, plane(c, y)...)
+		}
+	}
+	return to
+}
+
 // argmaxAt returns the labels at w × h pixels: logits resized bilinearly with
 // half-pixel centres (ONNX Resize "linear", torch align_corners=False), then
 // argmax.
@@ -81,118 +109,38 @@ func broken(best []float32, y int) error {
 // The resized logits are never stored, and hardly computed: between four
 // positions with one and the same largest class that class wins everywhere,
 // because interpolation (also when rounded) is monotone in each of the four
-// values. Only cells on class borders are interpolated.
+// values. Only cells on class borders are interpolated, and of their classes only
+// those that may win. Likewise for what the model would have enlarged before.
 func (m logitMap) argmaxAt(w, h int) (*raster.Labels, error) {
 	spanW, spanH := m.span()
-	if float64(w) == spanW && float64(h) == spanH {
+	asItIs := float64(w) == spanW && float64(h) == spanH
+	if m.larger.W < m.w || m.larger.H < m.h { // it is none, or no enlargement
+		m = m.resized()
+	}
+	if asItIs && m.larger == (pad.Size{}) {
 		return m.argmax(w, h)
 	}
+	source := newBand(m)
+	var all positions = source
+	if m.larger != (pad.Size{}) {
+		all = newEnlarged(m, source)
+	}
 	out := raster.NewLabels(w, h)
-	columns, rows := spans(taps(m.w, spanW, w)), spans(taps(m.h, spanH, h))
-	band := newBand(m, w)
-	borders := make([]span, 0, len(columns))
-	for _, row := range rows {
-		first := out.Pix[row.from*w : (row.from+1)*w]
-		borders = band.paint(row, columns, first, borders[:0])
+	if asItIs {
+		for y := range h {
+			copy(out.Pix[y*w:(y+1)*w], all.row(y))
+		}
+		return out, source.fault
+	}
+	size := m.size()
+	cells := newCells(all, taps(size.W, spanW, w))
+	for _, row := range spans(taps(size.H, spanH, h)) {
+		cells.paint(row)
 		for y, t := range row.taps {
-			ids := out.Pix[(row.from+y)*w : (row.from+y+1)*w]
-			copy(ids, first) // for what is no border
-			for _, c := range borders {
-				band.argmaxCell(t, c.taps, ids[c.from:c.from+len(c.taps)])
-			}
+			cells.label(t, out.Pix[(row.from+y)*w:(row.from+y+1)*w])
 		}
 	}
-	return out, band.fault
-}
-
-// band holds the two rows of logits that output rows lie between, close together:
-// in the map itself one pixel's classes often are a power of two apart, where
-// they drive each other out of the processor's caches.
-type band struct {
-	m      logitMap
-	stride int // from class to class
-	rows   [2]bandRow
-	best   []float32 // of the pixels of a cell
-	fault  error     // of the first row that is broken
-}
-
-// bandRow is a row of logits with its classes.
-type bandRow struct {
-	y      int
-	values []float32 // [C] rows of the band's stride
-	ids    []uint8   // the class with the largest logit
-}
-
-func newBand(m logitMap, widest int) *band {
-	const line = 16 // floats of a cache line
-	b := &band{m: m, stride: m.w + line, best: make([]float32, widest)}
-	for i := range b.rows {
-		b.rows[i] = bandRow{y: -1, values: make([]float32, m.c*b.stride), ids: make([]uint8, m.w)}
-	}
-	return b
-}
-
-// row returns row y; the one before it stays valid.
-func (b *band) row(y int) *bandRow {
-	r := &b.rows[y%2]
-	if r.y == y {
-		return r
-	}
-	r.y = y
-	best := make([]float32, b.m.w)
-	for c := range b.m.c {
-		row := r.values[c*b.stride:][:len(best)]
-		copy(row, b.m.pix[(c*b.m.h+y)*b.m.w:])
-		if c == 0 {
-			copy(best, row)
-			clear(r.ids)
-			continue
-		}
-		ids := r.ids[:len(best)]
-		for x, v := range row {
-			if v > best[x] {
-				best[x], ids[x] = v, uint8(c)
-			}
-		}
-	}
-	if b.fault == nil {
-		b.fault = broken(best, y)
-	}
-	return r
-}
-
-// paint fills a row with the classes of the cells that have a single one, and
-// appends the other cells to borders.
-func (b *band) paint(row span, columns []span, ids []uint8, borders []span) []span {
-	top, bottom := b.row(row.lo).ids, b.row(row.hi).ids
-	for _, c := range columns {
-		id := top[c.lo]
-		if id != top[c.hi] || id != bottom[c.lo] || id != bottom[c.hi] {
-			borders = append(borders, c)
-			continue
-		}
-		for x := c.from; x < c.from+len(c.taps); x++ {
-			ids[x] = id
-		}
-	}
-	return borders
-}
-
-// argmaxCell fills ids of one output row between two columns of logits. Minus
-// infinity of a masked class is NaN where its weight is 0, and no class then.
-func (b *band) argmaxCell(row tap, columns []tap, ids []uint8) {
-	lo, hi := columns[0].lo, columns[0].hi
-	best := b.best[:len(columns)]
-	top, bottom := b.rows[row.lo%2].values, b.rows[row.hi%2].values
-	for c := range b.m.c {
-		at := c * b.stride
-		left, right := row.mix(top[at+lo], bottom[at+lo]), row.mix(top[at+hi], bottom[at+hi])
-		for i, column := range columns {
-			if v := column.mix(left, right); c == 0 || v > best[i] || best[i] != best[i] {
-				best[i], ids[i] = v, uint8(c)
-			}
-		}
-	}
+	return out, source.fault
 }
 
 // span is the output positions between the same two inputs.
@@ -235,4 +183,37 @@ func taps(n int, span float64, m int) []tap {
 		out[i] = tap{lo: lo, hi: min(lo+1, n-1), wLo: float32(1 - f), wHi: float32(f)}
 	}
 	return out
+}
+
+// placed returns the taps of ONNX Runtime's Resize, mode "linear", half-pixel centres, from n
+// positions to m, in float32 as it finds them.
+func placed(n, m int) []tap {
+	out := make([]tap, m)
+	scale := float32(m) / float32(n)
+	for i := range out {
+		at := min(max((float32(i)+0.5)/scale-0.5, 0), float32(n-1))
+		lo := int(at)
+		t := tap{lo: lo, hi: min(lo+1, n-1)}
+		if t.lo == t.hi {
+			t.wLo, t.wHi = 0.5, 0.5
+		} else {
+			t.wLo, t.wHi = float32(t.hi)-at, at-float32(lo)
+		}
+		out[i] = t
+	}
+	return out
+}
+
+// weights are a position's between four, by ONNX Runtime's order of products and sums, which are not
+// to be fused. What they make of these is monotone in each, too.
+type weights struct{ topLeft, topRight, bottomLeft, bottomRight float32 }
+
+func (t tap) weights(column tap) weights {
+	return weights{column.wLo * t.wLo, column.wHi * t.wLo, column.wLo * t.wHi, column.wHi * t.wHi}
+}
+
+func (w weights) mix(topLeft, topRight, bottomLeft, bottomRight float32) float32 {
+	v := float32(w.topLeft*topLeft) + float32(w.topRight*topRight)
+	v += float32(w.bottomLeft * bottomLeft)
+	return v + float32(w.bottomRight*bottomRight)
 }

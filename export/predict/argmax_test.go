@@ -1,13 +1,13 @@
 package predict
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"t2sda/internal/pad"
 	"t2sda/internal/raster"
 )
 
@@ -49,11 +49,24 @@ func TestArgmaxAtEqualsFullInterpolation(t *testing.T) {
 	const seed = 3
 	t.Logf("seed %d", seed)
 	r := rand.New(rand.NewPCG(seed, seed))
-	m := smoothLogits(r, 7, 13, 17)
+	m, holes := smoothLogits(r, 7, 13, 17), smoothLogits(r, 19, 13, 17)
+	for i := 13 * 17; i < len(holes.pix); i++ { // not of class 0, which stands for all where there is nothing to compare
+		switch r.IntN(8) {
+		case 0:
+			holes.pix[i] = float32(math.NaN())
+		case 1:
+			holes.pix[i] = float32(math.Inf(-1))
+		}
+	}
 	for _, size := range [][2]int{{17, 13}, {68, 52}, {34, 26}, {50, 41}, {9, 5}, {1, 1}, {100, 13}} {
-		got := argmaxOf(t, m, size[0], size[1])
-		if diff := cmp.Diff(naiveArgmaxAt(m, size[0], size[1]), got.Pix); diff != "" {
-			t.Errorf("%d×%d: %s", size[0], size[1], diff)
+		for name, m := range map[string]logitMap{"smooth": m, "with holes": holes} {
+			if name == "with holes" && size == [2]int{17, 13} {
+				continue // nothing is interpolated, and no hole spreads
+			}
+			got := argmaxOf(t, m, size[0], size[1])
+			if diff := cmp.Diff(naiveArgmaxAt(m, size[0], size[1]), got.Pix); diff != "" {
+				t.Errorf("%s, %d×%d: %s", name, size[0], size[1], diff)
+			}
 		}
 	}
 	one := smoothLogits(r, 3, 1, 1)
@@ -111,19 +124,33 @@ func TestArgmaxOfBroken(t *testing.T) {
 }
 
 func BenchmarkArgmaxAt(b *testing.B) {
-	coarse := smoothLogits(rand.New(rand.NewPCG(1, 1)), 19, 16, 32) // regions of about 30 pixels
-	m := logitMap{c: 19, h: 512, w: 1024, pix: make([]float32, 19*512*1024)}
-	rows, columns := taps(coarse.h, float64(coarse.h), m.h), taps(coarse.w, float64(coarse.w), m.w)
-	for i := range m.pix {
-		x, y, plane := i%m.w, i/m.w%m.h, coarse.pix[i/(m.w*m.h)*coarse.h*coarse.w:]
-		r, c := rows[y], columns[x]
-		m.pix[i] = c.mix(r.mix(plane[r.lo*coarse.w+c.lo], plane[r.hi*coarse.w+c.lo]), r.mix(plane[r.lo*coarse.w+c.hi], plane[r.hi*coarse.w+c.hi]))
+	regions := smoothLogits(rand.New(rand.NewPCG(1, 1)), 19, 16, 32) // of about 30 pixels of 1024×512
+	at := func(w, h int) logitMap {
+		m := logitMap{c: 19, h: h, w: w, pix: make([]float32, 19*w*h)}
+		regions.each(w, h, func(y int, values []float32) {
+			for c := range m.c {
+				copy(m.pix[(c*h+y)*w:], values[c*w:][:w])
+			}
+		})
+		return m
 	}
-	for _, size := range [][2]int{{1024, 512}, {2048, 1024}} {
-		b.Run(fmt.Sprintf("%d×%d", size[0], size[1]), func(b *testing.B) {
-			b.SetBytes(int64(size[0] * size[1]))
+	quarter := at(256, 128)
+	twice := quarter
+	twice.larger = pad.Size{W: 1024, H: 512}
+	for _, k := range []struct {
+		name string
+		m    logitMap
+		w, h int
+	}{
+		{"1024×512", at(1024, 512), 1024, 512},
+		{"1024×512_to_2048×1024", at(1024, 512), 2048, 1024},
+		{"256×128_to_2048×1024", quarter, 2048, 1024},
+		{"256×128_by_1024×512_to_2048×1024", twice, 2048, 1024},
+	} {
+		b.Run(k.name, func(b *testing.B) {
+			b.SetBytes(int64(k.w * k.h))
 			for b.Loop() {
-				if _, err := m.argmaxAt(size[0], size[1]); err != nil {
+				if _, err := k.m.argmaxAt(k.w, k.h); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -1,5 +1,12 @@
 package predict
 
+import "t2sda/graphs/engine"
+
+// NewAs serves a session of a model that is run as it is.
+func NewAs(s *engine.Session, o Options) (*Predictor, error) {
+	return newPredictor(s, s.Name(), o, nil)
+}
+
 // Size returns the columns and rows of what the predictor's runs gave last.
 func Size(p *Predictor) [2]int {
 	p.mu.Lock()

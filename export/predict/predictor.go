@@ -30,6 +30,7 @@ type Predictor struct {
 	in       input
 	out      engine.IOInfo
 	whole    []int // the output's shape by the model, where that is run unenlarged
+	enlarges bool  // what the model would have enlarged is enlarged here, before anything else
 	reading  reading
 	infer    Inference
 	verbatim bool // the input is an image as it is
@@ -51,14 +52,16 @@ func OpenWith(e *engine.Engine, path string, o Options) (*Predictor, error) {
 	return o.open(path, func(s engine.SessionOptions) (*engine.Session, error) { return e.OpenModelWith(path, s) })
 }
 
-// open opens a session of what it is to compute, one output where it is known which and, for images
-// that take several runs, at the logits' own size (see [unenlarged]), and serves it.
+// open opens a session of what it is to compute, one output where it is known which and at the logits'
+// own size where that does (see [unenlarged]), and serves it: means of several runs are made there, and
+// of a single run this program enlarges what it has to look at, which is little where labels are wanted.
 func (o Options) open(name string, session func(engine.SessionOptions) (*engine.Session, error)) (*Predictor, error) {
 	computes := engine.SessionOptions{Choose: chosen}
 	if o.Output != "" {
 		computes = engine.SessionOptions{Outputs: []string{o.Output}}
 	}
 	var whole []int
+	restore := false
 	computes.Edit = func(model []byte, props map[string]string) (edited []byte) {
 		infer, output := o.Inference, computes.Outputs
 		if len(output) == 0 {
@@ -67,9 +70,10 @@ func (o Options) open(name string, session func(engine.SessionOptions) (*engine.
 		if meta, err := ParseMetadata(props); err == nil {
 			meta.Windows.apply(&infer, meta.Input)
 		}
-		if !infer.direct() {
-			edited, whole = unenlarged(model, output)
+		if restore = infer.direct(); restore && o.Threshold != nil { // which rounds after it
+			return nil
 		}
+		edited, whole = unenlarged(model, output, restore)
 		return edited
 	}
 	s, err := session(computes)
@@ -80,7 +84,7 @@ func (o Options) open(name string, session func(engine.SessionOptions) (*engine.
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	p.owned = true
+	p.owned, p.enlarges = true, whole != nil && restore
 	return p, nil
 }
 

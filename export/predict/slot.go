@@ -199,8 +199,11 @@ func (s *slot) logits() logitMap {
 		pix = s.planar
 	}
 	m := logitMap{c: g.c, h: g.h, w: g.w, pix: pix}
+	if s.p.enlarges {
+		m.larger = s.size
+	}
 	if s.size != s.own() {
-		m.spanW, m.spanH = s.span()
+		m.spanW, m.spanH = s.span(m.size())
 	}
 	return m
 }
@@ -236,9 +239,9 @@ func sizedTo(memory []float32, n int) []float32 {
 	return make([]float32, n)
 }
 
-// span returns the output's columns and rows that stand for the picture.
-func (s *slot) span() (w, h float64) {
-	return float64(s.grid.w) * float64(s.w) / float64(s.size.W), float64(s.grid.h) * float64(s.h) / float64(s.size.H)
+// span returns the columns and rows of an output that stand for the picture.
+func (s *slot) span(of pad.Size) (w, h float64) {
+	return float64(of.W) * float64(s.w) / float64(s.size.W), float64(of.H) * float64(s.h) / float64(s.size.H)
 }
 
 // trainIDs returns the output of a model of label maps, as train ids.
@@ -260,7 +263,7 @@ func (s *slot) trainIDs() (*raster.Labels, error) {
 	if err != nil || s.size == s.own() {
 		return l, err
 	}
-	w, h := s.span()
+	w, h := s.span(pad.Size{W: s.grid.w, H: s.grid.h})
 	return l.Crop(0, 0, max(1, int(math.Round(w))), max(1, int(math.Round(h)))), nil
 }
 

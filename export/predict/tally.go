@@ -237,12 +237,13 @@ func (m logitMap) addView(view logitMap, flip, probabilities bool, least, weight
 // half-pixel centres. f may write to the values.
 func (m logitMap) each(w, h int, f func(y int, values []float32)) {
 	spanW, spanH := m.span()
-	columns, rows := taps(m.w, spanW, w), taps(m.h, spanH, h)
-	values, mixed := make([]float32, m.c*w), make([]float32, m.w)
+	size, plane := m.size(), m.plane()
+	columns, rows := taps(size.W, spanW, w), taps(size.H, spanH, h)
+	values, mixed := make([]float32, m.c*w), make([]float32, size.W)
 	for y, row := range rows {
 		for c := range m.c {
 			dst := values[c*w:][:w]
-			top, bottom := m.pix[(c*m.h+row.lo)*m.w:][:m.w], m.pix[(c*m.h+row.hi)*m.w:][:m.w]
+			top, bottom := plane(c, row.lo), plane(c, row.hi)
 			if float64(w) == spanW && row.wHi == 0 {
 				copy(dst, top)
 				continue
@@ -259,6 +260,30 @@ func (m logitMap) each(w, h int, f func(y int, values []float32)) {
 			}
 		}
 		f(y, values)
+	}
+}
+
+// plane returns what gives rows of the map, as the model would have enlarged it: of a class, two
+// neighbouring ones at a time.
+func (m logitMap) plane() func(c, y int) []float32 {
+	if m.larger == (pad.Size{}) {
+		return func(c, y int) []float32 { return m.pix[(c*m.h+y)*m.w:][:m.w] }
+	}
+	columns, rows := placed(m.w, m.larger.W), placed(m.h, m.larger.H)
+	memory, held := make([]float32, 2*m.c*m.larger.W), make([]int, 2*m.c) // of which row, + 1
+	return func(c, y int) []float32 {
+		k := y%2*m.c + c
+		dst := memory[k*m.larger.W:][:m.larger.W]
+		if held[k] == y+1 {
+			return dst
+		}
+		held[k] = y + 1
+		row := rows[y]
+		top, bottom := m.pix[(c*m.h+row.lo)*m.w:][:m.w], m.pix[(c*m.h+row.hi)*m.w:][:m.w]
+		for x, t := range columns {
+			dst[x] = row.weights(t).mix(top[t.lo], top[t.hi], bottom[t.lo], bottom[t.hi])
+		}
+		return dst
 	}
 }
 

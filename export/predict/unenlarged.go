@@ -10,9 +10,10 @@ import (
 // unenlarged returns the model without the last step of many networks, the bilinear enlargement of
 // their logits to the image's size, and the shape that its output has by itself, -1 for a free
 // dimension. The output is the first of the names, or without names the only one; what is returned
-// has no other, and this one at the logits' own size. It returns nil where the output is made
+// has no other, and this one at the logits' own size. Where they are to be restored to what the model
+// gives, bit by bit, nothing may be done after the enlargement. It returns nil where the output is made
 // otherwise, or the model cannot be edited.
-func unenlarged(model []byte, names []string) (edited []byte, whole []int) {
+func unenlarged(model []byte, names []string, restore bool) (edited []byte, whole []int) {
 	m, err := onnxmodel.Parse(model)
 	if err != nil { // with weights beside it, for one
 		return nil, nil
@@ -27,11 +28,11 @@ func unenlarged(model []byte, names []string) (edited []byte, whole []int) {
 	makers := m.Producers()
 	last := makers[output]
 	for range m.Nodes {
-		if last != nil && (last.Op == "Cast" || last.Op == "Identity") && last.Domain == "" && len(last.Inputs) == 1 {
+		if last != nil && (last.Op == "Identity" || last.Op == "Cast" && !restore) && last.Domain == "" && len(last.Inputs) == 1 {
 			last = makers[last.Inputs[0]]
 		}
 	}
-	if last == nil || !enlarges(last) {
+	if last == nil || !enlarges(last) || restore && !(outputs[0].Type == onnxmodel.Float32 && byRatio(m, last)) {
 		return nil, nil
 	}
 	*last = onnxmodel.Node{Name: last.Name, Op: "Identity", Inputs: last.Inputs[:1], Outputs: last.Outputs}
@@ -68,4 +69,17 @@ func enlarges(n *onnxmodel.Node) bool {
 	return n.Op == "Resize" && n.Domain == "" && len(n.Inputs) > 2 && n.Text("mode", "nearest") == "linear" &&
 		(centres == "half_pixel" || centres == "pytorch_half_pixel") &&
 		n.Int("antialias", 0) == 0 && n.Int("exclude_outside", 0) == 0 && n.Text("keep_aspect_ratio_policy", "stretch") == "stretch"
+}
+
+// byRatio reports whether the places that a node resizes at follow from both sizes, see [placed]: it is
+// given the size, or factors that are whole numbers.
+func byRatio(m *onnxmodel.Model, n *onnxmodel.Node) bool {
+	if n.Inputs[2] == "" {
+		return true
+	}
+	factors := m.Tensor(n.Inputs[2])
+	if factors == nil || factors.Type != onnxmodel.Float32 {
+		return false
+	}
+	return !slices.ContainsFunc(factors.Floats(), func(v float32) bool { return v != float32(int(v)) })
 }

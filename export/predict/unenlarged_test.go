@@ -4,8 +4,11 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"t2sda/export"
 	"t2sda/export/exporttest"
@@ -13,6 +16,7 @@ import (
 	"t2sda/graphs/engine"
 	"t2sda/graphs/engine/enginetest"
 	"t2sda/graphs/engine/onnxtest"
+	"t2sda/internal/raster"
 )
 
 // enlarging is a model of three classes, whose logits are the means of 4 × 4 pixels' colours,
@@ -32,30 +36,46 @@ func enlargingFrom(image []int, last func(m *onnxtest.Model), dtype int, dims []
 }
 
 // TestUnenlarged: a model that ends with a bilinear enlargement to its input's size is run without
-// it where an image takes several runs, and only there; any other is run as it is.
+// it, where an image is one run only if labels and confidences can be those of the model, bit by bit;
+// any other is run as it is.
 func TestUnenlarged(t *testing.T) {
 	e := enginetest.Open(t, engine.Options{})
 	three := predict.Form{Space: exporttest.FiveClasses()}
 	three.Space.Classes = three.Space.Classes[:3]
 	copied := func(m *onnxtest.Model) { m.Node("copy", "Identity", "large", "y") }
+	uneven := []string{"by broken factors", "to other proportions"} // the mirror image's positions lie elsewhere
 	full, linear := []int{1, 3, 24, 32}, []any{"mode", "linear"}
 	for _, tt := range []struct {
 		name  string
 		model []byte
-		small bool
+		small bool // of several runs
+		alone bool // of one
 	}{
-		{"half_pixel", enlarging(copied, 1, full, linear...), true},
-		{"PyTorch's", enlarging(copied, 1, full, "mode", "linear", "coordinate_transformation_mode", "pytorch_half_pixel"), true},
-		{"float16", enlarging(func(m *onnxtest.Model) { m.Node("narrow", "Cast", "large", "y", "to", exporttest.Float16) }, exporttest.Float16, full, linear...), true},
+		{"half_pixel", enlarging(copied, 1, full, linear...), true, true},
+		{"PyTorch's", enlarging(copied, 1, full, "mode", "linear", "coordinate_transformation_mode", "pytorch_half_pixel"), true, true},
+		{"float16", enlarging(func(m *onnxtest.Model) { m.Node("narrow", "Cast", "large", "y", "to", exporttest.Float16) }, exporttest.Float16, full, linear...), true, false},
 		{"two outputs", enlarging(func(m *onnxtest.Model) {
 			copied(m)
 			m.Node("largest", "ArgMax", "large", "ids", "axis", 1).Out("ids", 7, 1, 1, 24, 32)
-		}, 1, full, linear...), true},
-		{"corners", enlarging(copied, 1, full, "mode", "linear", "coordinate_transformation_mode", "align_corners"), false},
-		{"nearest", enlarging(copied, 1, full), false},
-		{"softmax", enlarging(func(m *onnxtest.Model) { m.Node("softmax", "Softmax", "large", "y", "axis", 1) }, 1, full, linear...), false},
-		{"free sides of one name", enlargingFrom([]int{1, 3, -1, -1}, copied, 1, []int{1, 3, -1, -1}, linear...), true},
-		{"free sides in the output alone", enlarging(copied, 1, []int{-1, -1, -1, -1}, linear...), false},
+		}, 1, full, linear...), true, true},
+		{"corners", enlarging(copied, 1, full, "mode", "linear", "coordinate_transformation_mode", "align_corners"), false, false},
+		{"nearest", enlarging(copied, 1, full), false, false},
+		{"softmax", enlarging(func(m *onnxtest.Model) { m.Node("softmax", "Softmax", "large", "y", "axis", 1) }, 1, full, linear...), false, false},
+		{"free sides of one name", enlargingFrom([]int{1, 3, -1, -1}, copied, 1, []int{1, 3, -1, -1}, linear...), true, true},
+		{"by broken factors", resizing(4, func(m *onnxtest.Model) *onnxtest.Model {
+			return m.Floats("s", []float32{1, 1, 4.1, 4.1}, 4).Node("enlarge", "Resize", "small none s", "y", linear...)
+		}), true, false},
+		{"by sizes", resizing(4, func(m *onnxtest.Model) *onnxtest.Model {
+			return m.Ints("s", full...).Node("enlarge", "Resize", "small none none s", "y", linear...)
+		}), true, true},
+		{"to other proportions", resizing(5, func(m *onnxtest.Model) *onnxtest.Model {
+			return m.Ints("s", full...).Node("enlarge", "Resize", "small none none s", "y", linear...)
+		}), true, true},
+		{"to a smaller size", resizing(4, func(m *onnxtest.Model) *onnxtest.Model {
+			m.Floats("ten", []float32{1, 1, 10, 10}, 4).Node("grow", "Resize", "small none ten", "large", "mode", "nearest")
+			return m.Ints("s", full...).Node("shrink", "Resize", "large none none s", "y", linear...)
+		}), true, true},
+		{"free sides in the output alone", enlarging(copied, 1, []int{-1, -1, -1, -1}, linear...), false, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "m.onnx")
@@ -66,14 +86,25 @@ func TestUnenlarged(t *testing.T) {
 			three.Output = "y"
 			img := exporttest.RandomImages(rand.New(rand.NewPCG(3, 8)), 1, 32, 24)[0]
 			alone := exporttest.Open(t, e, path, predict.Options{Form: three})
-			want := predictOf(t, alone, img)
-			if predict.Size(alone) != [2]int{32, 24} {
+			unedited := openUnedited(t, e, path, predict.Options{Form: three})
+			for _, size := range [][2]int{{32, 24}, {64, 48}, {77, 50}, {128, 96}, {20, 9}} {
+				have, confidence := labelsAt(t, alone, img, size[0], size[1])
+				want, wantConfidence := labelsAt(t, unedited, img, size[0], size[1])
+				wantLabels(t, have, want)
+				if diff := cmp.Diff(wantConfidence, confidence); diff != "" {
+					t.Errorf("confidence at %v: %s", size, diff)
+				}
+			}
+			if small := predict.Size(alone) != predict.Size(unedited); small != tt.alone {
 				t.Errorf("a single run gives %v positions", predict.Size(alone))
 			}
 			both := exporttest.Open(t, e, path, predict.Options{Form: three, Inference: predict.Inference{Flip: true}})
-			have := predictOf(t, both, img)
-			if small := predict.Size(both) == [2]int{8, 6}; small != tt.small {
+			have, want := predictOf(t, both, img), predictOf(t, alone, img)
+			if small := predict.Size(both) != predict.Size(unedited); small != tt.small {
 				t.Errorf("runs give %v positions", predict.Size(both))
+			}
+			if slices.Contains(uneven, tt.name) {
+				return
 			}
 			differ := 0
 			for i, id := range have.Pix {
@@ -88,9 +119,57 @@ func TestUnenlarged(t *testing.T) {
 	}
 }
 
-// TestOwnUnenlarged: a model of t2sda's of a fixed size is run at its stride in windows, from a
-// file and from memory. A window as large as the picture is a single run, whose labels are those of
-// the model with its enlargement, bit by bit; so it is what this program makes of the logits, too.
+// resizing is a model of three classes, the means of n × n pixels' colours, of which last makes the output.
+func resizing(n int, last func(m *onnxtest.Model) *onnxtest.Model) []byte {
+	m := onnxtest.New().In("x", 1, 1, 3, 24, 32).Out("y", 1, 1, 3, 24, 32).Floats("none", nil, 0)
+	return last(m.Node("pool", "AveragePool", "x", "small", "kernel_shape", []int{n, n}, "strides", []int{n, n})).Bytes()
+}
+
+// openUnedited opens a model that is run as it is.
+func openUnedited(t *testing.T, e *engine.Engine, path string, o predict.Options) *predict.Predictor {
+	t.Helper()
+	s, err := e.OpenModelWith(path, engine.SessionOptions{Outputs: []string{o.Output}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	p, err := predict.NewAs(s, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := p.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return p
+}
+
+// labelsAt returns an image's labels and confidences at w × h pixels.
+func labelsAt(t *testing.T, p *predict.Predictor, img *raster.Image, w, h int) (*raster.Labels, *predict.Confidence) {
+	t.Helper()
+	task := p.NewTask()
+	defer task.Close()
+	if err := task.Fill(img); err != nil {
+		t.Fatal(err)
+	}
+	if err := task.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	l, err := task.Labels(w, h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l, task.Confidence(w, h)
+}
+
+// TestOwnUnenlarged: a model of t2sda's of a fixed size is run at its stride, from a file and from
+// memory, in windows or not. Labels of a single run are those of the model with its enlargement, bit by bit;
+// a window as large as the picture gives them, too.
 func TestOwnUnenlarged(t *testing.T) {
 	e := enginetest.Open(t, engine.Options{})
 	o := exporttest.NanoOptions("segformer")
@@ -98,6 +177,15 @@ func TestOwnUnenlarged(t *testing.T) {
 	path := exporttest.Predictor(t, e, o, weights).Name()
 	r := rand.New(rand.NewPCG(4, 2))
 	img := exporttest.RandomImages(r, 1, o.Width, o.Height)[0]
+	own := predict.Options{Form: predict.Form{Output: predict.OutputLogits}}
+	for _, size := range [][2]int{{o.Width, o.Height}, {2 * o.Width, 2 * o.Height}, {3*o.Width + 1, o.Height + 7}} {
+		have, confidence := labelsAt(t, exporttest.Open(t, e, path, predict.Options{}), img, size[0], size[1])
+		want, wantConfidence := labelsAt(t, openUnedited(t, e, path, own), img, size[0], size[1])
+		wantLabels(t, have, want)
+		if diff := cmp.Diff(wantConfidence, confidence); diff != "" {
+			t.Errorf("confidence at %v: %s", size, diff)
+		}
+	}
 	whole := predictOf(t, exporttest.Open(t, e, path, predict.Options{}), img)
 	asWindow := predict.Inference{WindowWidth: o.Width, WindowHeight: o.Height, Width: o.Width, Height: o.Height}
 	p := exporttest.Open(t, e, path, predict.Options{Inference: asWindow})

@@ -103,30 +103,42 @@ func (m *Model) parseGraph(graph []byte) error {
 
 // Bytes writes the model; equal models give equal bytes.
 func (m *Model) Bytes() ([]byte, error) {
-	var g []byte
+	// Weights are copied once, to where they stay: they may be gigabytes.
+	var before, after, meta []byte // what stands before the tensors in the graph, after them, and after it
 	for _, n := range m.Nodes {
-		g = protofield.AppendBytes(g, graphNode, n.bytes())
+		before = protofield.AppendBytes(before, graphNode, n.bytes())
 	}
-	g = protofield.AppendBytes(g, graphName, []byte(m.name))
-	for _, t := range m.Tensors {
-		g = protofield.AppendBytes(g, graphInit, t.bytes())
-	}
+	before = protofield.AppendBytes(before, graphName, []byte(m.name))
 	for _, i := range m.Inputs {
-		g = protofield.AppendBytes(g, graphInput, i.bytes())
+		after = protofield.AppendBytes(after, graphInput, i.bytes())
 	}
 	for _, o := range m.Outputs {
-		g = protofield.AppendBytes(g, graphOutput, o.bytes())
+		after = protofield.AppendBytes(after, graphOutput, o.bytes())
 	}
-	g = append(g, m.restOf...)
-	out := protofield.AppendBytes(slices.Clone(m.rest), modelGraph, g)
+	after = append(after, m.restOf...)
 	for _, e := range m.Meta {
 		pair := protofield.AppendBytes(nil, entryKey, []byte(e.Key))
-		out = protofield.AppendBytes(out, modelMeta, protofield.AppendBytes(pair, entryValue, []byte(e.Value)))
+		meta = protofield.AppendBytes(meta, modelMeta, protofield.AppendBytes(pair, entryValue, []byte(e.Value)))
 	}
-	if len(out) > math.MaxInt32 {
+	graph := len(before) + len(after)
+	heads := make([][]byte, len(m.Tensors))
+	for i, t := range m.Tensors {
+		heads[i] = t.head()
+		graph += protowire.SizeTag(graphInit) + protowire.SizeBytes(len(heads[i])+len(t.Raw))
+	}
+	size := len(m.rest) + protowire.SizeTag(modelGraph) + protowire.SizeBytes(graph) + len(meta)
+	if size > math.MaxInt32 {
 		return nil, errors.New("the model exceeds the 2 GiB of one ONNX file")
 	}
-	return out, nil
+	out := append(make([]byte, 0, size), m.rest...)
+	out = protowire.AppendTag(out, modelGraph, protowire.BytesType)
+	out = append(protowire.AppendVarint(out, uint64(graph)), before...)
+	for i, t := range m.Tensors {
+		out = protowire.AppendTag(out, graphInit, protowire.BytesType)
+		out = protowire.AppendVarint(out, uint64(len(heads[i])+len(t.Raw)))
+		out = append(append(out, heads[i]...), t.Raw...)
+	}
+	return append(append(out, after...), meta...), nil
 }
 
 // Clone copies the model so far that nodes and lists may be edited; tensors are shared.

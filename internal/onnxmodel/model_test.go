@@ -97,6 +97,10 @@ func TestBroken(t *testing.T) {
 	outside = protofield.AppendVarint(outside, tensorLocation, 1)
 	branch := protofield.AppendBytes(nil, nodeAttr, protofield.AppendBytes(protofield.AppendBytes(nil, attrName, []byte("then_branch")), attrGraph, nil))
 	short := protofield.AppendVarint(protofield.AppendVarint(protofield.AppendVarint(nil, tensorDims, 3), tensorType, Float32), tensorDims, 1)
+	const float64Type, int16Type = 11, 5
+	doubles := protofield.AppendBytes(protofield.AppendVarint(nil, tensorType, float64Type), tensorName, []byte("wide"))
+	doubles = protofield.AppendBytes(doubles, tensorDoubles, make([]byte, 8))
+	shorts := protofield.AppendVarint(protofield.AppendVarint(nil, tensorType, int16Type), tensorInts32, 1)
 	graph := func(field int, b []byte) []byte {
 		return protofield.AppendBytes(nil, modelGraph, protofield.AppendBytes(nil, protowire.Number(field), b))
 	}
@@ -109,6 +113,8 @@ func TestBroken(t *testing.T) {
 		{[]byte("\x89PNG"), "not an ONNX model"},
 		{graph(graphInit, outside), `constant "far" lies in a file of its own`},
 		{graph(graphInit, short), "of shape [3 1] has 0 bytes"},
+		{graph(graphInit, doubles), `constant "wide" holds its elements in field 10`},
+		{graph(graphInit, shorts), "has elements of type 5"},
 		{graph(graphNode, branch), "holds a graph of its own"},
 	} {
 		if _, err := Parse(tt.model); err == nil || !strings.Contains(err.Error(), tt.want) {

@@ -28,6 +28,7 @@ var width = map[int]int{Float32: 4, Uint8: 1, Int8: 1, Int32: 4, Int64: 8, 9: 1,
 const (
 	tensorDims, tensorType, tensorFloats, tensorInts32, tensorInts64 = 1, 2, 4, 5, 7
 	tensorName, tensorRaw, tensorOutside, tensorLocation             = 8, 9, 13, 14
+	tensorSegment, tensorTexts, tensorDoubles, tensorUints64         = 3, 6, 10, 11
 )
 
 // Tensor is a constant: elements in raw little-endian form, row-major.
@@ -86,6 +87,8 @@ func parseTensor(b []byte) (*Tensor, error) {
 			}
 		case tensorFloats, tensorInts32, tensorInts64:
 			return t.parseTyped(f)
+		case tensorSegment, tensorTexts, tensorDoubles, tensorUints64:
+			return fmt.Errorf("constant %q holds its elements in field %d: such models cannot be edited", t.Name, f.Num)
 		}
 		return nil
 	})
@@ -100,6 +103,9 @@ func (t *Tensor) parseTyped(f protofield.Field) error {
 	if f.Num == tensorFloats { // packed, little-endian: as in raw form
 		t.Raw = append(t.Raw, f.Content...)
 		return nil
+	}
+	if width[t.Type] == 0 {
+		return fmt.Errorf("constant %q has elements of type %d: such models cannot be edited", t.Name, t.Type)
 	}
 	return numbers(f, func(x uint64) {
 		var b [8]byte
@@ -121,12 +127,14 @@ func numbers(from protofield.Field, f func(uint64)) error {
 	return nil
 }
 
-func (t *Tensor) bytes() []byte {
+// head is all of the tensor's fields but what its raw data hold.
+func (t *Tensor) head() []byte {
 	var b []byte
 	for _, d := range t.Dims {
 		b = protofield.AppendVarint(b, tensorDims, uint64(d))
 	}
 	b = protofield.AppendVarint(b, tensorType, uint64(t.Type))
 	b = protofield.AppendBytes(b, tensorName, []byte(t.Name))
-	return protofield.AppendBytes(b, tensorRaw, t.Raw)
+	b = protowire.AppendTag(b, tensorRaw, protowire.BytesType)
+	return protowire.AppendVarint(b, uint64(len(t.Raw)))
 }
