@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"sync"
 )
 
 // FeatureMap is the teacher's view of the batch of one domain, on the feature
@@ -55,6 +54,14 @@ type FeatureReader interface {
 // without a prototype, is dropped (Stats.Dropped). Void positions are never
 // drawn. A batch that leaves no class gives weights of 0, hence a loss of 0.
 func (p *Pull) Plan(ctx context.Context, r *rand.Rand, batch PullBatch) error {
+	defer p.Wait()
+	return p.Begin(ctx, r, batch)
+}
+
+// Begin is [Pull.Plan], but that negatives are still being copied when it returns, until
+// [Pull.Wait] does; so long features must stay what they are.
+func (p *Pull) Begin(ctx context.Context, r *rand.Rand, batch PullBatch) error {
+	p.Wait()
 	if err := p.prepare(ctx, batch); err != nil {
 		return fmt.Errorf("losses: pull: %w", err)
 	}
@@ -74,6 +81,9 @@ func (p *Pull) Plan(ctx context.Context, r *rand.Rand, batch PullBatch) error {
 	}
 	return nil
 }
+
+// Wait waits until all that [Pull.Begin] has planned is there.
+func (p *Pull) Wait() { p.copying.Wait() }
 
 // prepare does what needs no draw: prototypes and pools.
 func (p *Pull) prepare(ctx context.Context, batch PullBatch) error {
@@ -300,15 +310,13 @@ func (p *Pull) negativeIndex() []int64 {
 	return p.negativeAt
 }
 
-// fetchNegatives copies the drawn features, all of one domain in one pass and those of
+// fetchNegatives begins to copy the drawn features, all of one domain in one pass and those of
 // both at the same time, to rows that do not overlap.
 func (p *Pull) fetchNegatives(batch PullBatch) {
-	var wait sync.WaitGroup
 	if batch.Target != nil {
-		wait.Go(func() { p.target.fetch(p.Negatives, batch.Target.Features, p.target.keys) })
+		p.copying.Go(func() { p.target.fetch(p.Negatives, batch.Target.Features, p.target.keys) })
 	}
-	p.source.fetch(p.Negatives, batch.Source.Features, p.source.keys)
-	wait.Wait()
+	p.copying.Go(func() { p.source.fetch(p.Negatives, batch.Source.Features, p.source.keys) })
 }
 
 // drawUnion draws m negatives of class c from both pools together.

@@ -3,6 +3,7 @@ package losses
 import (
 	"fmt"
 	"math"
+	"sync"
 
 	"t2sda/graphs"
 	"t2sda/graphs/program"
@@ -106,10 +107,11 @@ type Pull struct {
 	source, target pool
 	sampler        sampler
 	prototyper     prototyper
-	prototypes     []float32 // [C,D]
-	counts         []int     // [C]
-	available      []int     // [C]
-	negativeAt     []int64   // [C·m] where a reader has the features; nil before the first plan
+	prototypes     []float32      // [C,D]
+	counts         []int          // [C]
+	available      []int          // [C]
+	negativeAt     []int64        // [C·m] where a reader has the features; nil before the first plan
+	copying        sync.WaitGroup // of negatives
 
 	// What the last plan drew, once a part of it was taken, see [Pull.Part].
 	parted       bool

@@ -23,6 +23,9 @@ type Binding struct {
 	inputs  []*Tensor  // in the session's order
 	outputs []*Tensor  // the same; nil where ONNX Runtime shall allocate
 	values  map[*Tensor]ort.Value
+	// The values in the order of the tensors, nil for scalars and where ONNX Runtime shall allocate.
+	inputValues, outputValues []ort.Value
+
 	arenas  map[memory]struct{}
 	pins    runtime.Pinner
 	closed  bool
@@ -82,6 +85,7 @@ func (s *Session) bind(inputs, outputs map[string]*Tensor, free bool) (_ *Bindin
 			return nil, errors.Join(err, b.free())
 		}
 	}
+	b.inputValues, b.outputValues = b.listed(b.inputs), b.listed(b.outputs)
 	b.in, b.out = crossing(b.inputs), crossing(b.outputs)
 	s.bindingsMu.Lock()
 	defer s.bindingsMu.Unlock()
@@ -307,6 +311,6 @@ func (b *Binding) free() error {
 	for a := range b.arenas {
 		errs = append(errs, a.release())
 	}
-	b.values, b.arenas, b.inputs, b.outputs = nil, nil, nil, nil
+	b.values, b.inputValues, b.outputValues, b.arenas, b.inputs, b.outputs = nil, nil, nil, nil, nil, nil
 	return errors.Join(errs...)
 }

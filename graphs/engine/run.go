@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	ort "github.com/yalue/onnxruntime_go"
 )
@@ -77,11 +78,11 @@ func (b *Binding) run(ctx context.Context) (_ map[string]*Tensor, err error) {
 			err = errors.Join(err, v.Destroy())
 		}
 	}()
-	in, err := b.ortValues(b.inputs, scalars)
+	in, err := b.ortValues(b.inputs, b.inputValues, scalars)
 	if err != nil {
 		return nil, err
 	}
-	out, err := b.ortValues(b.outputs, scalars)
+	out, err := b.ortValues(b.outputs, b.outputValues, scalars)
 	if err != nil {
 		return nil, err
 	}
@@ -109,14 +110,10 @@ func (b *Binding) inside(f func() error) (err error) {
 }
 
 // ortValues lists the values of tensors, making those of scalars into scalars.
-func (b *Binding) ortValues(tensors []*Tensor, scalars map[*Tensor]ort.Value) ([]ort.Value, error) {
-	list := make([]ort.Value, len(tensors))
+func (b *Binding) ortValues(tensors []*Tensor, list []ort.Value, scalars map[*Tensor]ort.Value) ([]ort.Value, error) {
+	list = slices.Clone(list)
 	for i, t := range tensors {
-		if t == nil {
-			continue
-		}
-		if !t.copied() {
-			list[i] = b.values[t]
+		if t == nil || !t.copied() {
 			continue
 		}
 		if scalars[t] == nil {
@@ -129,6 +126,17 @@ func (b *Binding) ortValues(tensors []*Tensor, scalars map[*Tensor]ort.Value) ([
 		list[i] = scalars[t]
 	}
 	return list, nil
+}
+
+// listed lists the values of tensors but those of scalars, which are made at each run.
+func (b *Binding) listed(tensors []*Tensor) []ort.Value {
+	list := make([]ort.Value, len(tensors))
+	for i, t := range tensors {
+		if v, ok := b.values[t]; ok {
+			list[i] = v
+		}
+	}
+	return list
 }
 
 // collect turns the outputs that ONNX Runtime allocated into tensors.

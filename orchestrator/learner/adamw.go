@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"t2sda/configs"
+	"t2sda/internal/lanes"
 )
 
 // span is a range [From, To) of the parameter arena that shares its step size
@@ -30,49 +31,34 @@ func newAdamW(c configs.Train, spans []span) *adamW {
 
 // update updates p in place from the gradients g, times u's scale, and both moments.
 func (o *adamW) update(p, g, m, v []float32, u update) {
-	for _, s := range o.spans {
-		k := o.scalars(s, u)
-		inParallel(s.From, s.To, func(from, to int) {
-			k.update(p[from:to], g[from:to], m[from:to], v[from:to])
-		})
+	scalars := make([]lanes.AdamW, len(o.spans))
+	for i, s := range o.spans {
+		scalars[i] = o.scalars(s, u)
 	}
+	inParallel(0, len(p), func(from, to int) {
+		for i, s := range o.spans {
+			if a, b := max(from, s.From), min(to, s.To); a < b {
+				scalars[i].Update(p[a:b], g[a:b], m[a:b], v[a:b])
+			}
+		}
+	})
 }
 
 // scalars are the constants of an update of a span.
-func (o *adamW) scalars(s span, u update) adamWScalars {
+func (o *adamW) scalars(s span, u update) lanes.AdamW {
 	factor := 1.0
 	if o.clipNorm > 0 && u.norm > o.clipNorm {
 		factor = o.clipNorm / u.norm
 	}
 	c1 := 1 - math.Pow(o.beta1, float64(u.index+1))
 	c2 := 1 - math.Pow(o.beta2, float64(u.index+1))
-	return adamWScalars{
-		beta1: float32(o.beta1), beta2: float32(o.beta2), eps: float32(o.eps), grad: float32(factor / u.scale),
-		// Not 1 − float32(β): that is off by 1e-5 of the moment.
-		new1: float32(1 - o.beta1), new2: float32(1 - o.beta2),
-		keep:   float32(1 - u.lr*s.LRFactor*s.Decay),
-		rate:   float32(u.lr * s.LRFactor / c1),
-		rsqrtC: float32(1 / math.Sqrt(c2)),
-	}
-}
-
-// adamWScalars are the constants of one span's update.
-type adamWScalars struct {
-	beta1, beta2, new1, new2, eps, grad, keep, rate, rsqrtC float32
-}
-
-// update loads everything before it stores anything: arenas begin at page
-// boundaries, and a load that follows a store to the same place of another page
-// waits for it (AMD Zen: 16 ns an element instead of 4.5).
-func (k adamWScalars) update(p, g, m, v []float32) {
-	g, m, v = g[:len(p)], m[:len(p)], v[:len(p)]
-	for i := range p {
-		d := g[i] * k.grad
-		mean := k.beta1*m[i] + k.new1*d
-		square := k.beta2*v[i] + k.new2*d*d
-		root := float32(math.Sqrt(float64(square))) * k.rsqrtC
-		p[i] = p[i]*k.keep - k.rate*mean/(root+k.eps)
-		m[i], v[i] = mean, square
+	return lanes.AdamW{
+		Beta1: float32(o.beta1), Beta2: float32(o.beta2), Eps: float32(o.eps),
+		New1: float32(1 - o.beta1), New2: float32(1 - o.beta2),
+		Grad:   float32(factor / u.scale),
+		Keep:   float32(1 - u.lr*s.LRFactor*s.Decay),
+		Rate:   float32(u.lr * s.LRFactor / c1),
+		RsqrtC: float32(1 / math.Sqrt(c2)),
 	}
 }
 
@@ -81,8 +67,22 @@ func (k adamWScalars) update(p, g, m, v []float32) {
 func norm2(x []float32) float64 {
 	const block = 1 << 14
 	sums := make([]float64, (len(x)+block-1)/block)
+	whole := len(x) / block
 	inParallel(0, len(sums), func(from, to int) {
-		for b := from; b < to; b++ {
+		b := from
+		for ; b+4 <= min(to, whole); b += 4 { // a sum waits for its last addition: four take as long as one
+			at := func(k int) []float32 { return x[(b+k)*block:][:block] }
+			p, q, r, s := at(0), at(1), at(2), at(3)
+			var ofP, ofQ, ofR, ofS float64
+			for i := range block {
+				ofP += float64(p[i]) * float64(p[i])
+				ofQ += float64(q[i]) * float64(q[i])
+				ofR += float64(r[i]) * float64(r[i])
+				ofS += float64(s[i]) * float64(s[i])
+			}
+			copy(sums[b:], []float64{ofP, ofQ, ofR, ofS})
+		}
+		for ; b < to; b++ {
 			var s float64
 			for _, v := range x[b*block : min((b+1)*block, len(x))] {
 				s += float64(v) * float64(v)

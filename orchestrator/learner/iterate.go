@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"time"
 
 	"t2sda/configs"
@@ -75,8 +76,11 @@ type iteration struct {
 	parts   []part            // what was learned from each
 	// running are batch statistics, micro-batch by micro-batch and run by run.
 	running []float32
-	noted   []*pass  // of which they are
-	mixed   []*mixed // of micro-batches, as far as a term has asked for them
+	noted   []*pass   // of which they are
+	mixed   []*mixing // of micro-batches that the teacher has looked at, where a term mixes
+	// background is what goes on while sessions run, and ends with the iteration: it reads the batch
+	// and what teachers have said.
+	background sync.WaitGroup
 }
 
 func always(*iteration) bool     { return true }
@@ -112,7 +116,13 @@ func (l *Learner) buildStages() error {
 	}
 	if l.target != nil {
 		l.stages = append(l.stages, stage{teacherStage, look, adapting, func(ctx context.Context, i *iteration) error {
-			return l.target.run(ctx, i.batch.Target, i.micro)
+			if err := l.target.run(ctx, i.batch.Target, i.micro); err != nil {
+				return err
+			}
+			if l.mixes() {
+				l.mixAhead(i, i.micro)
+			}
+			return nil
 		}})
 		if l.cfg.Loss.Quality == "batch" {
 			l.stages = append(l.stages, stage{planStage, plan, adapting, l.countConfident})
@@ -164,6 +174,7 @@ func (l *Learner) Iterate(ctx context.Context, index int, next func(ctx context.
 		adapts: index >= c.FirstAdapting(),
 		step:   Step{Iteration: index, LR: LearningRate(c, index), Losses: map[string]float64{}, Seconds: map[string]float64{}},
 	}
+	defer i.background.Wait()
 	if l.countsBytes() {
 		in, out := l.engine.Crossed()
 		defer func() {

@@ -71,20 +71,38 @@ type mixed struct {
 	pasted [][]bool // [B][H·W]
 }
 
-// classMix returns a micro-batch's mixed images, drawn from the batch and from what the teacher says
-// of its target images when the first term asks for them.
-func (l *Learner) classMix(i *iteration, micro int) (mixed, error) {
+// mixing is a micro-batch's mixed images, which are being drawn until done is closed.
+type mixing struct {
+	done chan struct{}
+	mixed
+	err error
+}
+
+// mixes reports whether a term looks at mixed images.
+func (l *Learner) mixes() bool {
+	return l.cfg.Trains(configs.TermMix) || l.cfg.Trains(configs.TermRegions)
+}
+
+// mixAhead begins to draw a micro-batch's mixed images, from the batch and from what the teacher has
+// said of its target images: while sessions run, which leave cores to others now and then.
+func (l *Learner) mixAhead(i *iteration, micro int) {
 	if i.mixed == nil {
-		i.mixed = make([]*mixed, l.micros.mine)
+		i.mixed = make([]*mixing, l.micros.mine)
 	}
-	if i.mixed[micro] == nil {
-		m, err := l.drawMix(i.index, i.batches[micro], l.target.of(micro).pseudo)
-		if err != nil {
-			return mixed{}, err
-		}
-		i.mixed[micro] = &m
-	}
-	return *i.mixed[micro], nil
+	m := &mixing{done: make(chan struct{})}
+	i.mixed[micro] = m
+	batch, pseudo := i.batches[micro], l.target.of(micro).pseudo
+	i.background.Go(func() {
+		defer close(m.done)
+		m.mixed, m.err = l.drawMix(i.index, batch, pseudo)
+	})
+}
+
+// classMix returns a micro-batch's mixed images.
+func (l *Learner) classMix(i *iteration, micro int) (mixed, error) {
+	m := i.mixed[micro]
+	<-m.done
+	return m.mixed, m.err
 }
 
 // drawMix draws iteration it's mixed images of a batch with pseudo-labels [B,H,W].

@@ -5,6 +5,7 @@ import (
 
 	"t2sda/configs"
 	"t2sda/graphs/engine"
+	"t2sda/internal/lanes"
 )
 
 // optimizer moves a state: gradients to 0, the student by AdamW, the teacher
@@ -63,11 +64,7 @@ func (o *hostOptimizer) Close() error { return nil }
 
 // emaUpdate moves teacher ← α·teacher + (1−α)·student.
 func emaUpdate(teacher, student []float32, alpha float64) {
-	a, b := float32(alpha), float32(1-alpha)
 	inParallel(0, len(teacher), func(from, to int) {
-		t, s := teacher[from:to], student[from:to]
-		for i := range t {
-			t[i] = a*t[i] + b*s[i]
-		}
+		lanes.Blend(teacher[from:to], student[from:to], float32(alpha), float32(1-alpha))
 	})
 }

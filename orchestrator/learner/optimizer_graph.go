@@ -93,7 +93,7 @@ func (o *graphOptimizer) buildNorm(p *program.Program, s *state) {
 	}
 }
 
-// buildAdam is adamWScalars.update as a graph.
+// buildAdam is lanes.AdamW.Update as a graph.
 func (o *graphOptimizer) buildAdam(p *program.Program, s *state, part span) []float32 {
 	g, n := p.Graph(), part.To-part.From
 	at := func(a engine.Arena) *engine.Tensor { return view(a, part.From, n) }
@@ -103,10 +103,10 @@ func (o *graphOptimizer) buildAdam(p *program.Program, s *state, part span) []fl
 	k := o.scalars(part, update{scale: 1})
 	x, m, v := p.Resident("p", at(s.student)), p.Resident("m", at(s.moment1)), p.Resident("v", at(s.moment2))
 	d := g.Mul(p.Resident("g", at(s.grads)), scale)
-	mean := g.Add(g.Mul(m, g.Scalar(k.beta1)), g.Mul(d, g.Scalar(k.new1)))
-	square := g.Add(g.Mul(v, g.Scalar(k.beta2)), g.Mul(g.Mul(d, g.Scalar(k.new2)), d))
+	mean := g.Add(g.Mul(m, g.Scalar(k.Beta1)), g.Mul(d, g.Scalar(k.New1)))
+	square := g.Add(g.Mul(v, g.Scalar(k.Beta2)), g.Mul(g.Mul(d, g.Scalar(k.New2)), d))
 	root := g.Mul(g.Sqrt(square), rsqrtC)
-	moved := g.Sub(g.Mul(x, keep), g.Div(g.Mul(mean, rate), g.Add(root, g.Scalar(k.eps))))
+	moved := g.Sub(g.Mul(x, keep), g.Div(g.Mul(mean, rate), g.Add(root, g.Scalar(k.Eps))))
 	p.Store("m+", mean, at(s.moment1))
 	p.Store("v+", square, at(s.moment2))
 	p.Store("p+", moved, at(s.student))
@@ -140,7 +140,7 @@ func (o *graphOptimizer) norm() (float64, error) {
 func (o *graphOptimizer) step(u update) error {
 	for i, part := range o.spans {
 		k := o.scalars(part, u)
-		copy(o.adam[i].scalars, []float32{k.grad, k.keep, k.rate, k.rsqrtC})
+		copy(o.adam[i].scalars, []float32{k.Grad, k.Keep, k.Rate, k.RsqrtC})
 		if err := o.adam[i].Run(context.Background()); err != nil {
 			return err
 		}

@@ -11,7 +11,7 @@ import (
 
 // plan draws queries, keys and weights of the whole batch from the teacher's features,
 // wherever the micro-batches are: labels and confidences are told to all, of features only
-// sums and the rows that were drawn.
+// sums and the rows that were drawn, which on the host are copied while sessions run.
 func (p *pullTerm) plan(ctx context.Context, r *rand.Rand, i *iteration) error {
 	if err := p.l.agree(p.toGrid(i)); err != nil {
 		return err
@@ -20,7 +20,11 @@ func (p *pullTerm) plan(ctx context.Context, r *rand.Rand, i *iteration) error {
 	if err != nil {
 		return err
 	}
-	return p.planned.Plan(ctx, r, batch)
+	if err := p.planned.Begin(ctx, r, batch); err != nil {
+		return err
+	}
+	i.background.Go(p.planned.Wait)
+	return nil
 }
 
 // toGrid brings labels and confidences of this process's micro-batches to the grid.

@@ -128,6 +128,7 @@ func (p *pullTerm) choose(ctx context.Context, i *iteration) error {
 
 // learn adds the gradient of λ·L_pull.
 func (p *pullTerm) learn(ctx context.Context, i *iteration) (err error) {
+	p.planned.Wait()
 	if m := p.l.micros; p.l.spread() {
 		p.planned.Part(m.from+i.micro, m.all)
 	}

@@ -104,38 +104,37 @@ func sourceStages(l *Learner) ([]stage, error) {
 
 // learn adds the gradient of L_S.
 func (t *sourceTerm) learn(ctx context.Context, i *iteration) error {
-	switch t.domain {
-	case configs.DomainPseudo:
-		return t.learnOn(ctx, i, configs.DomainPseudo, i.batch.Pseudo, 1)
-	case configs.DomainBoth:
-		if err := t.learnOn(ctx, i, configs.DomainPseudo, i.batch.Pseudo, 0.5); err != nil {
-			return err
-		}
-		return t.learnOn(ctx, i, configs.DomainSource, i.batch.Source, 0.5)
+	domains := []string{t.domain}
+	if t.domain == configs.DomainBoth {
+		domains = []string{configs.DomainPseudo, configs.DomainSource}
 	}
-	return t.learnOn(ctx, i, configs.DomainSource, i.batch.Source, 1)
-}
-
-// learnOn adds the gradient of scale times the cross-entropy on images that bear
-// the batch's labels.
-func (t *sourceTerm) learnOn(ctx context.Context, i *iteration, domain string, images []*raster.Image, scale float64) error {
-	labels, denominator := flatten(i.batch.SourceLabels), losses.Denominator(t.l.cfg.Loss.CEDenominator)
-	if err := t.encode(labels, denominator, scale); err != nil {
+	labels, scale := flatten(i.batch.SourceLabels), 1/float64(len(domains))
+	denominator := losses.Denominator(t.l.cfg.Loss.CEDenominator)
+	if err := t.encode(labels, denominator, scale); err != nil { // of all domains
 		return err
 	}
-	// Of both domains, the source's features are those to keep (DAFormer).
-	keeps := t.l.frozen != nil && (domain == configs.DomainSource || t.domain == domain)
-	if keeps {
-		if err := t.l.frozen.run(ctx, images, labels, t.things); err != nil {
+	for _, domain := range domains {
+		images := i.batch.Source
+		if domain == configs.DomainPseudo {
+			images = i.batch.Pseudo
+		}
+		// Of both domains, the source's features are those to keep (DAFormer).
+		keeps := t.l.frozen != nil && (domain == configs.DomainSource || len(domains) == 1)
+		if keeps {
+			if err := t.l.frozen.run(ctx, images, labels, t.things); err != nil {
+				return err
+			}
+		}
+		loss, err := t.l.supervised.learn(ctx, i, domain, images, denominator)
+		i.step.Losses[domain] = loss / scale
+		if keeps {
+			i.step.Losses["feature_distance"] = t.l.frozen.take()
+		}
+		if err != nil {
 			return err
 		}
 	}
-	loss, err := t.l.supervised.learn(ctx, i, domain, images, denominator)
-	i.step.Losses[domain] = loss / scale
-	if keeps {
-		i.step.Losses["feature_distance"] = t.l.frozen.take()
-	}
-	return err
+	return nil
 }
 
 // encode fills the session's labels and weights, whose denominator is that of the batch.
