@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -152,6 +153,36 @@ func TestBatchFails(t *testing.T) {
 	}
 	if !slices.Equal(before, content(t, l.state.student)) {
 		t.Error("the student has moved")
+	}
+}
+
+// TestBackgroundEnds: what goes on while sessions run has ended when an iteration has, also after
+// an error: the teacher's memory and the batch are the caller's again.
+func TestBackgroundEnds(t *testing.T) {
+	l := open(t, small(), zap.NewNop())
+	broken := errors.New("broken")
+	var ended [2]bool // something slow, and the mixing of images
+	for k, s := range l.stages {
+		if s.Name != "source" || s.phase != learn {
+			continue
+		}
+		l.stages[k].run = func(_ context.Context, i *iteration) error {
+			i.background.Go(func() {
+				time.Sleep(10 * time.Millisecond)
+				ended[0] = true
+			})
+			i.background.Go(func() {
+				<-i.mixed[0].done
+				ended[1] = true
+			})
+			return broken
+		}
+	}
+	if err := iterateOnce(t, l); !errors.Is(err, broken) {
+		t.Errorf("error %v", err)
+	}
+	if ended != [2]bool{true, true} {
+		t.Error("the iteration has ended before what it has begun")
 	}
 }
 
