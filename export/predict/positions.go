@@ -1,6 +1,7 @@
 package predict
 
 import (
+	"encoding/binary"
 	"math"
 	"slices"
 )
@@ -24,31 +25,31 @@ type corners struct {
 	topLeft, topRight, bottomLeft, bottomRight float32
 }
 
-// band is the positions of a map of logits. It holds the rows that are looked at close
-// together: in the map itself one pixel's classes often are a power of two apart, where
-// they drive each other out of the processor's caches.
+// band is the positions of a map of logits. It holds the rows that are looked at, a position's
+// logits side by side: in the map itself they often are a power of two apart, where they drive
+// each other out of the processor's caches.
 type band struct {
-	m      logitMap
-	stride int        // from class to class
-	rows   [3]bandRow // two, and one for two rows of an enlargement that lie between three
-	fault  error      // of the first row that is broken
-
-	left, right int // of the cell that is looked at
-	top, bottom []float32
+	m     logitMap
+	rows  [3]bandRow // two, and one for two rows of an enlargement that lie between three
+	fault error      // of the first row that is broken
+	cell  quad       // that is looked at
 }
+
+// quad is the logits [C] of four positions of a band, of two columns and two rows.
+type quad struct{ topLeft, topRight, bottomLeft, bottomRight []float32 }
 
 // bandRow is a row of logits with its classes.
 type bandRow struct {
 	y      int
-	values []float32 // [C] rows of the band's stride
+	values []float32 // [W,C]
+	best   []float32 // [W]
 	ids    []uint8   // the class with the largest logit
 }
 
 func newBand(m logitMap) *band {
-	const line = 16 // floats of a cache line
-	b := &band{m: m, stride: m.w + line}
+	b := &band{m: m}
 	for i := range b.rows {
-		b.rows[i] = bandRow{y: -1, values: make([]float32, m.c*b.stride), ids: make([]uint8, m.w)}
+		b.rows[i] = bandRow{y: -1, values: make([]float32, m.w*m.c), best: make([]float32, m.w), ids: make([]uint8, m.w)}
 	}
 	return b
 }
@@ -61,58 +62,47 @@ func (b *band) row(y int) []uint8 {
 		return r.ids
 	}
 	r.y = y
-	best := make([]float32, b.m.w)
 	for c := range b.m.c {
-		row := r.values[c*b.stride:][:len(best)]
-		copy(row, b.m.pix[(c*b.m.h+y)*b.m.w:])
+		row, best, ids := b.m.pix[(c*b.m.h+y)*b.m.w:][:b.m.w], r.best[:b.m.w], r.ids[:b.m.w]
+		values := r.values[c:]
 		if c == 0 {
 			copy(best, row)
-			clear(r.ids)
-			continue
+			clear(ids)
 		}
-		ids := r.ids[:len(best)]
 		for x, v := range row {
+			values[x*b.m.c] = v
 			if v > best[x] {
 				best[x], ids[x] = v, uint8(c)
 			}
 		}
 	}
 	if b.fault == nil {
-		b.fault = broken(best, y)
+		b.fault = broken(r.best, y)
 	}
 	return r.ids
 }
 
-func (b *band) look(column, row span) {
-	b.left, b.right = column.lo, column.hi
-	b.top, b.bottom = b.held(row.lo).values, b.held(row.hi).values
+// at returns a position's logits.
+func (b *band) at(x, y int) []float32 { return b.held(y).values[x*b.m.c:][:b.m.c] }
+
+func (b *band) quad(left, right, top, bottom int) quad {
+	return quad{b.at(left, top), b.at(right, top), b.at(left, bottom), b.at(right, bottom)}
 }
+
+func (b *band) look(column, row span) { b.cell = b.quad(column.lo, column.hi, row.lo, row.hi) }
 
 func (b *band) around(class uint8) corners {
-	l, r := int(class)*b.stride+b.left, int(class)*b.stride+b.right
-	return corners{class, b.top[l], b.top[r], b.bottom[l], b.bottom[r]}
+	q := &b.cell
+	return corners{class, q.topLeft[class], q.topRight[class], q.bottomLeft[class], q.bottomRight[class]}
 }
 
-func (b *band) reach(to []uint8, bound float32) []uint8 {
-	for c := range b.m.c {
-		l, r := c*b.stride+b.left, c*b.stride+b.right
-		if b.top[l] >= bound || b.top[r] >= bound || b.bottom[l] >= bound || b.bottom[r] >= bound {
-			to = append(to, uint8(c))
-		}
-	}
-	return to
-}
+func (b *band) reach(to []uint8, bound float32) []uint8 { return b.cell.reach(to, bound) }
 
-// within appends the classes whose logits are as high as bound somewhere between two columns and
-// two rows, which have at most one between them.
-func (b *band) within(to []uint8, bound float32, left, right, top, bottom int) []uint8 {
-	x, y := (left+right)/2, (top+bottom)/2
-	first, middle, last := b.held(top).values, b.held(y).values, b.held(bottom).values
-	for c := range b.m.c {
-		l, m, r := c*b.stride+left, c*b.stride+x, c*b.stride+right
-		if first[l] >= bound || first[r] >= bound || last[l] >= bound || last[r] >= bound ||
-			x > left && (first[m] >= bound || last[m] >= bound) ||
-			y > top && (middle[l] >= bound || middle[m] >= bound || middle[r] >= bound) {
+// reach appends the classes whose logits are as high as bound somewhere.
+func (q *quad) reach(to []uint8, bound float32) []uint8 {
+	x, y, z := q.topRight[:len(q.topLeft)], q.bottomLeft[:len(q.topLeft)], q.bottomRight[:len(q.topLeft)]
+	for c, v := range q.topLeft {
+		if v >= bound || x[c] >= bound || y[c] >= bound || z[c] >= bound {
 			to = append(to, uint8(c))
 		}
 	}
@@ -133,11 +123,8 @@ type enlarged struct {
 		ids []uint8
 	}
 
-	// Of the cell that is looked at: where its columns and rows lie in the source, and what
-	// is made of that.
-	left, right, top, bottom tap
-	values                   [4][]float32 // two rows for the upper corners, two for the lower ones
-	weights                  [4]weights   // of the corners
+	corner [4]place // of the cell that is looked at
+	inside bool     // all four lie in one of the source's cells
 }
 
 func newEnlarged(m logitMap, source *band) *enlarged {
@@ -171,22 +158,17 @@ func (e *enlarged) row(y int) []uint8 {
 }
 
 func (e *enlarged) look(column, row span) {
-	e.left, e.right, e.top, e.bottom = e.columns[column.lo], e.columns[column.hi], e.rows[row.lo], e.rows[row.hi]
-	for i, y := range [4]int{e.top.lo, e.top.hi, e.bottom.lo, e.bottom.hi} {
-		e.values[i] = e.source.held(y).values
-	}
-	e.weights = [4]weights{e.top.weights(e.left), e.top.weights(e.right), e.bottom.weights(e.left), e.bottom.weights(e.right)}
+	left, right, top, bottom := e.columns[column.lo], e.columns[column.hi], e.rows[row.lo], e.rows[row.hi]
+	e.inside = left.lo == right.lo && top.lo == bottom.lo
+	e.corner[0].lie(e.source, left, top)
+	e.corner[1].lie(e.source, right, top)
+	e.corner[2].lie(e.source, left, bottom)
+	e.corner[3].lie(e.source, right, bottom)
 }
 
 func (e *enlarged) around(class uint8) corners {
-	from := int(class) * e.source.stride
-	leftLo, leftHi, rightLo, rightHi := from+e.left.lo, from+e.left.hi, from+e.right.lo, from+e.right.hi
-	a, b, c, d, w := e.values[0], e.values[1], e.values[2], e.values[3], &e.weights
-	return corners{
-		class,
-		w[0].mix(a[leftLo], a[leftHi], b[leftLo], b[leftHi]), w[1].mix(a[rightLo], a[rightHi], b[rightLo], b[rightHi]),
-		w[2].mix(c[leftLo], c[leftHi], d[leftLo], d[leftHi]), w[3].mix(c[rightLo], c[rightHi], d[rightLo], d[rightHi]),
-	}
+	k := &e.corner
+	return corners{class, k[0].of(class), k[1].of(class), k[2].of(class), k[3].of(class)}
 }
 
 // reach asks for what lies around: no position is above all that it lies between, by more than
@@ -194,11 +176,32 @@ func (e *enlarged) around(class uint8) corners {
 func (e *enlarged) reach(to []uint8, bound float32) []uint8 {
 	const rounding = 1e-6
 	bound -= rounding * float32(math.Abs(float64(bound)))
-	if e.left.lo == e.right.lo && e.top.lo == e.bottom.lo {
-		e.source.look(span{lo: e.left.lo, hi: e.left.hi}, span{lo: e.top.lo, hi: e.top.hi})
-		return e.source.reach(to, bound)
+	first, last := &e.corner[0], &e.corner[3]
+	if e.inside {
+		return first.reach(to, bound)
 	}
-	return e.source.within(to, bound, e.left.lo, e.right.hi, e.top.lo, e.bottom.hi)
+	right, bottom := e.corner[1].topRight, e.corner[2].bottomLeft
+	for c, v := range first.topLeft { // of positions in three columns or three rows
+		if v >= bound || first.topRight[c] >= bound || first.bottomLeft[c] >= bound || first.bottomRight[c] >= bound || right[c] >= bound ||
+			bottom[c] >= bound || last.topRight[c] >= bound || last.bottomLeft[c] >= bound || last.bottomRight[c] >= bound {
+			to = append(to, uint8(c))
+		}
+	}
+	return to
+}
+
+// place is a position between four of a band.
+type place struct {
+	weights weights
+	quad
+}
+
+func (p *place) lie(b *band, column, row tap) {
+	p.weights, p.quad = row.weights(column), b.quad(column.lo, column.hi, row.lo, row.hi)
+}
+
+func (p *place) of(class uint8) float32 {
+	return p.weights.mix(p.topLeft[class], p.topRight[class], p.bottomLeft[class], p.bottomRight[class])
 }
 
 // cells are what lies between neighbouring positions of two rows, where labels are wanted.
@@ -229,15 +232,41 @@ func newCells(of positions, columns []tap) *cells {
 func (c *cells) paint(row span) {
 	c.borders, c.corners = c.borders[:0], c.corners[:0]
 	top, bottom := c.of.row(row.lo), c.of.row(row.hi)
-	for _, column := range c.columns {
+	for k := 0; k < len(c.columns); k++ {
+		column := c.columns[k]
 		id := top[column.lo]
+		if n := c.alike(k, top, bottom); n > 0 {
+			last := c.columns[k+n-1]
+			fill(c.first[column.from:last.from+len(last.taps)], id)
+			k += n - 1
+			continue
+		}
 		if id != top[column.hi] || id != bottom[column.lo] || id != bottom[column.hi] {
 			c.border(row, column, [4]uint8{id, top[column.hi], bottom[column.lo], bottom[column.hi]})
 			continue
 		}
-		for x := column.from; x < column.from+len(column.taps); x++ {
-			c.first[x] = id
-		}
+		fill(c.first[column.from:column.from+len(column.taps)], id)
+	}
+}
+
+// alike returns how many columns from k on have a single class, where all that an octet of positions
+// lies between does, or 0.
+func (c *cells) alike(k int, top, bottom []uint8) int {
+	const octet = 8
+	from := c.columns[k].lo
+	if k+octet > len(c.columns) || from+octet > len(top) || c.columns[k+octet-2].hi != from+octet-1 {
+		return 0
+	}
+	all := binary.LittleEndian.Uint64(top[from:])
+	if all != all&0xff*0x0101_0101_0101_0101 || all != binary.LittleEndian.Uint64(bottom[from:]) {
+		return 0
+	}
+	return octet - 1
+}
+
+func fill(ids []uint8, id uint8) {
+	for x := range ids {
+		ids[x] = id
 	}
 }
 
@@ -258,7 +287,9 @@ func (c *cells) border(row, column span, largest [4]uint8) {
 	from := len(c.corners)
 	c.ids = c.of.reach(c.ids[:0], bound)
 	for _, id := range c.ids {
-		c.corners = append(c.corners, c.of.around(id))
+		if k := c.of.around(id); k.topLeft >= bound || k.topRight >= bound || k.bottomLeft >= bound || k.bottomRight >= bound {
+			c.corners = append(c.corners, k)
+		}
 	}
 	c.borders = append(c.borders, border{column, [2]int{from, len(c.corners)}})
 }

@@ -1,6 +1,7 @@
 package score
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -52,17 +53,47 @@ func (c *Confusion) Add(truth, prediction *raster.Labels) error {
 		column[id] = min(id, c.classes)
 	}
 	row := c.classes + 1
-	predicted := prediction.Pix[:len(truth.Pix)]
-	for i, t := range truth.Pix {
+	count := func(t, p uint8, n int64) {
 		if t != raster.Void {
-			c.counts[int(t)*row+column[predicted[i]]]++
+			c.counts[int(t)*row+column[p]] += n
 		}
+	}
+	ids, predicted := truth.Pix, prediction.Pix
+	for ; len(ids) >= octet; ids, predicted = ids[octet:], predicted[octet:] {
+		if uniform(ids) && uniform(predicted) {
+			count(ids[0], predicted[0], octet)
+			continue
+		}
+		for i, t := range ids[:octet] {
+			count(t, predicted[i], 1)
+		}
+	}
+	for i, t := range ids {
+		count(t, predicted[i], 1)
 	}
 	return nil
 }
 
+// octet pixels are looked at together: most neighbours are of one class.
+const octet = 8
+
+// uniform reports whether the first octet of ids are one and the same.
+func uniform(ids []uint8) bool {
+	all := binary.LittleEndian.Uint64(ids)
+	return all == all&0xff*0x0101_0101_0101_0101
+}
+
 func (c *Confusion) checkIDs(what string, ids []uint8) error {
 	var seen [256]bool
+	for ; len(ids) >= octet; ids = ids[octet:] {
+		if uniform(ids) {
+			seen[ids[0]] = true
+			continue
+		}
+		for _, id := range ids[:octet] {
+			seen[id] = true
+		}
+	}
 	for _, id := range ids {
 		seen[id] = true
 	}
