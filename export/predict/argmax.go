@@ -66,22 +66,23 @@ func (m logitMap) argmax(w, h int) (*raster.Labels, error) {
 				}
 			}
 		}
-		if err := broken(best, y); err != nil {
+		if err := m.broken(best, y); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
 }
 
-// broken returns [ErrNotFinite] if the largest logits of row y are NaN or infinite, of
+// broken returns [ErrNotFinite], with a place in the map as it is enlarged, if the largest logits of row y are NaN or infinite, of
 // which argmax would make a class all the same. A network whose weights or input
 // are broken gives NaN for all classes, and the comparisons leave that of class 0;
 // where numbers overflow, as those of float16 do, some class is infinite. Classes
 // that are masked, minus infinity, are none of that.
-func broken(best []float32, y int) error {
+func (m logitMap) broken(best []float32, y int) error {
 	for x, v := range best {
 		if !finite.Is(v) {
-			return fmt.Errorf("%w: %v at column %d, row %d", ErrNotFinite, v, x, y)
+			size := m.size()
+			return fmt.Errorf("%w: %v at column %d, row %d", ErrNotFinite, v, x*size.W/m.w, y*size.H/m.h)
 		}
 	}
 	return nil
@@ -92,11 +93,13 @@ func (m logitMap) resized() logitMap {
 	if m.larger == (pad.Size{}) {
 		return m
 	}
-	to := logitMap{c: m.c, h: m.larger.H, w: m.larger.W, spanW: m.spanW, spanH: m.spanH}
-	plane := m.plane()
-	for c := range m.c {
-		for y := range to.h {
-			to.pix = append(to.pix, plane(c, y)...)
+	w, h := m.larger.W, m.larger.H
+	to := logitMap{c: m.c, h: h, w: w, pix: make([]float32, m.c*w*h), spanW: m.spanW, spanH: m.spanH}
+	rows := m.rows()
+	for y := range h {
+		row := rows(y)
+		for c := range m.c {
+			copy(to.pix[(c*h+y)*w:], row(c))
 		}
 	}
 	return to
@@ -110,11 +113,12 @@ func (m logitMap) resized() logitMap {
 // positions with one and the same largest class that class wins everywhere,
 // because interpolation (also when rounded) is monotone in each of the four
 // values. Only cells on class borders are interpolated, and of their classes only
-// those that may win. Likewise for what the model would have enlarged before.
+// those that may win. Likewise for what the model would have enlarged before. Where
+// rounding alone makes two classes equal, the one that is larger wins, not the lower id.
 func (m logitMap) argmaxAt(w, h int) (*raster.Labels, error) {
 	spanW, spanH := m.span()
 	asItIs := float64(w) == spanW && float64(h) == spanH
-	if m.larger.W < m.w || m.larger.H < m.h { // it is none, or no enlargement
+	if m.larger.W < 2*m.w || m.larger.H < 2*m.h { // there is none, or more than three positions lie about a cell
 		m = m.resized()
 	}
 	if asItIs && m.larger == (pad.Size{}) {
@@ -204,8 +208,8 @@ func placed(n, m int) []tap {
 	return out
 }
 
-// weights are a position's between four, by ONNX Runtime's order of products and sums, which are not
-// to be fused. What they make of these is monotone in each, too.
+// weights are a position's between four, by the order of products and sums of ONNX Runtime's Resize, which
+// are not to be fused. (After convolutions it may have another order.) What they make of these is monotone in each, too.
 type weights struct{ topLeft, topRight, bottomLeft, bottomRight float32 }
 
 func (t tap) weights(column tap) weights {

@@ -1,9 +1,10 @@
 package predict
 
 import (
-	"encoding/binary"
 	"math"
 	"slices"
+
+	"t2sda/internal/raster"
 )
 
 // positions are logits at the positions of a grid, of which few are looked at.
@@ -77,7 +78,7 @@ func (b *band) row(y int) []uint8 {
 		}
 	}
 	if b.fault == nil {
-		b.fault = broken(r.best, y)
+		b.fault = b.m.broken(r.best, y)
 	}
 	return r.ids
 }
@@ -109,8 +110,7 @@ func (q *quad) reach(to []uint8, bound float32) []uint8 {
 	return to
 }
 
-// enlarged is the positions that a model's last step makes of a map: products, sums and
-// their order are those of ONNX Runtime.
+// enlarged is the positions that a model's last step makes of a map, see [weights].
 type enlarged struct {
 	source        *band
 	columns, rows []tap
@@ -252,16 +252,15 @@ func (c *cells) paint(row span) {
 // alike returns how many columns from k on have a single class, where all that an octet of positions
 // lies between does, or 0.
 func (c *cells) alike(k int, top, bottom []uint8) int {
-	const octet = 8
+	const others = raster.Octet - 1
 	from := c.columns[k].lo
-	if k+octet > len(c.columns) || from+octet > len(top) || c.columns[k+octet-2].hi != from+octet-1 {
+	if k+others >= len(c.columns) || from+others >= len(top) || c.columns[k+others-1].hi != from+others {
 		return 0
 	}
-	all := binary.LittleEndian.Uint64(top[from:])
-	if all != all&0xff*0x0101_0101_0101_0101 || all != binary.LittleEndian.Uint64(bottom[from:]) {
+	if !raster.Uniform(top[from:]) || !raster.Uniform(bottom[from:]) || top[from] != bottom[from] {
 		return 0
 	}
-	return octet - 1
+	return others
 }
 
 func fill(ids []uint8, id uint8) {

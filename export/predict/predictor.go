@@ -29,8 +29,8 @@ type Predictor struct {
 	meta     Metadata
 	in       input
 	out      engine.IOInfo
-	whole    []int // the output's shape by the model, where that is run unenlarged
-	enlarges bool  // what the model would have enlarged is enlarged here, before anything else
+	without  *enlargement // the step that the model is run without; nil: none
+	enlarges bool         // it is made up for, before anything else
 	reading  reading
 	infer    Inference
 	verbatim bool // the input is an image as it is
@@ -60,42 +60,48 @@ func (o Options) open(name string, session func(engine.SessionOptions) (*engine.
 	if o.Output != "" {
 		computes = engine.SessionOptions{Outputs: []string{o.Output}}
 	}
-	var whole []int
+	var without *enlargement
 	restore := false
 	computes.Edit = func(model []byte, props map[string]string) (edited []byte) {
 		infer, output := o.Inference, computes.Outputs
 		if len(output) == 0 {
 			output = chosen(props)
 		}
-		if meta, err := ParseMetadata(props); err == nil {
+		meta, err := ParseMetadata(props)
+		if err == nil {
 			meta.Windows.apply(&infer, meta.Input)
 		}
-		if restore = infer.direct(); restore && o.Threshold != nil { // which rounds after it
-			return nil
+		restore = infer.direct()
+		if edited, without = unenlarged(model, output, restore); without != nil && !o.leaves(without, meta) {
+			edited, without = nil, nil
 		}
-		edited, whole = unenlarged(model, output, restore)
 		return edited
 	}
 	s, err := session(computes)
 	if err != nil {
 		return nil, err
 	}
-	p, err := newPredictor(s, name, o, whole)
+	p, err := newPredictor(s, name, o, without)
 	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
-	p.owned, p.enlarges = true, whole != nil && restore
+	p.owned, p.enlarges = true, without != nil && restore
 	return p, nil
+}
+
+// leaves reports whether a step may be left to this program: it enlarges logits, or scores that a
+// threshold is for, not a label map or what metadata call probabilities.
+func (o Options) leaves(step *enlargement, meta Metadata) bool {
+	return (step.dims[1] != 1 || o.Threshold != nil) && meta.Output.Kind != OutputSoftmax
 }
 
 // New serves a session of a model that t2sda exported. The session stays the
 // caller's to close, after the predictor.
 func New(s *engine.Session) (*Predictor, error) { return newPredictor(s, s.Name(), Options{}, nil) }
 
-// newPredictor serves a session; whole is the shape that the model itself has for the output, -1 for
-// a free dimension, nil if it is run as it is.
-func newPredictor(s *engine.Session, name string, o Options, whole []int) (*Predictor, error) {
-	p := &Predictor{session: s, name: name, infer: o.Inference, whole: whole, known: map[pad.Size]shapes{}, alike: map[company]bool{}}
+// newPredictor serves a session of a model that is run without a step; nil: as it is.
+func newPredictor(s *engine.Session, name string, o Options, without *enlargement) (*Predictor, error) {
+	p := &Predictor{session: s, name: name, infer: o.Inference, without: without, known: map[pad.Size]shapes{}, alike: map[company]bool{}}
 	if err := p.read(s, o.Form); err != nil {
 		return nil, fmt.Errorf("model %s: %w", name, err)
 	}
@@ -164,8 +170,8 @@ func (p *Predictor) readOutput(outputs []engine.IOInfo, f Form) (err error) {
 		return fmt.Errorf("output %q holds %v, want logits, or a label map of whole numbers", p.out.Name, p.out.DType)
 	}
 	declared := p.out
-	if p.whole != nil {
-		declared.Dims, declared.Unranked = p.whole, false
+	if p.without != nil {
+		declared.Dims, declared.Unranked = p.without.dims, false
 	}
 	if declared.IsStatic() {
 		_, err = p.reading.grid(declared.Name, declared.DType, declared.Dims)
@@ -243,7 +249,7 @@ func (m Metadata) fits(p *Predictor) error {
 		return fmt.Errorf("metadata output: kind %q is none of %s", m.Output.Kind, strings.Join(kinds, ", "))
 	}
 	channels := m.Output.Kind == OutputLogits || m.Output.Kind == OutputSoftmax
-	if (p.out.DType == engine.Float32) != channels || in.Width > 0 && !p.out.IsStatic() && p.whole == nil {
+	if (p.out.DType == engine.Float32) != channels || in.Width > 0 && !p.out.IsStatic() && p.without == nil {
 		return fmt.Errorf("output %q holds %v of shape %s, want %s of a fixed shape by its metadata", p.out.Name, p.out.DType, engine.ShapeText(p.out.Dims), m.Output.Kind)
 	}
 	return nil

@@ -167,13 +167,13 @@ func (s *slot) search(ctx context.Context) error {
 }
 
 // cutShort reports whether the output lacks the input's last columns or rows: what
-// networks give that halve with rounding down and double again. Logits before their enlargement
-// may have any size.
+// networks give that halve with rounding down and double again. Logits before an enlargement
+// to a size that is given may have any.
 func (s *slot) cutShort() bool {
-	if s.p.whole != nil {
-		return false
-	}
 	g, err := s.p.reading.grid(s.p.out.Name, s.p.out.DType, s.out.Shape())
+	if s.p.without != nil {
+		g.h, g.w = s.p.without.of(g.h, g.w)
+	}
 	short := func(n, of int) bool { return n < of && 2*n > of }
 	return err == nil && (short(g.w, s.size.W) || short(g.h, s.size.H))
 }

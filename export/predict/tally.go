@@ -237,13 +237,14 @@ func (m logitMap) addView(view logitMap, flip, probabilities bool, least, weight
 // half-pixel centres. f may write to the values.
 func (m logitMap) each(w, h int, f func(y int, values []float32)) {
 	spanW, spanH := m.span()
-	size, plane := m.size(), m.plane()
+	size, all := m.size(), m.rows()
 	columns, rows := taps(size.W, spanW, w), taps(size.H, spanH, h)
 	values, mixed := make([]float32, m.c*w), make([]float32, size.W)
 	for y, row := range rows {
+		above, below := all(row.lo), all(row.hi)
 		for c := range m.c {
 			dst := values[c*w:][:w]
-			top, bottom := plane(c, row.lo), plane(c, row.hi)
+			top, bottom := above(c), below(c)
 			if float64(w) == spanW && row.wHi == 0 {
 				copy(dst, top)
 				continue
@@ -263,27 +264,35 @@ func (m logitMap) each(w, h int, f func(y int, values []float32)) {
 	}
 }
 
-// plane returns what gives rows of the map, as the model would have enlarged it: of a class, two
-// neighbouring ones at a time.
-func (m logitMap) plane() func(c, y int) []float32 {
+// rows returns what gives a row of each class's logits, as the model would have enlarged them: of two
+// neighbouring rows at a time.
+func (m logitMap) rows() func(y int) func(c int) []float32 {
 	if m.larger == (pad.Size{}) {
-		return func(c, y int) []float32 { return m.pix[(c*m.h+y)*m.w:][:m.w] }
+		return func(y int) func(c int) []float32 {
+			return func(c int) []float32 { return m.pix[(c*m.h+y)*m.w:][:m.w] }
+		}
 	}
 	columns, rows := placed(m.w, m.larger.W), placed(m.h, m.larger.H)
-	memory, held := make([]float32, 2*m.c*m.larger.W), make([]int, 2*m.c) // of which row, + 1
-	return func(c, y int) []float32 {
-		k := y%2*m.c + c
-		dst := memory[k*m.larger.W:][:m.larger.W]
-		if held[k] == y+1 {
-			return dst
+	var held [2]struct {
+		y      int // + 1
+		values []float32
+	}
+	between := make([]weights, len(columns))
+	return func(y int) func(c int) []float32 {
+		k, w := &held[y%2], m.larger.W
+		if k.y != y+1 {
+			k.y, k.values = y+1, sizedTo(k.values, m.c*w)
+			for x, t := range columns {
+				between[x] = rows[y].weights(t)
+			}
+			for c := range m.c {
+				top, bottom, dst := m.pix[(c*m.h+rows[y].lo)*m.w:][:m.w], m.pix[(c*m.h+rows[y].hi)*m.w:][:m.w], k.values[c*w:][:w]
+				for x, t := range columns {
+					dst[x] = between[x].mix(top[t.lo], top[t.hi], bottom[t.lo], bottom[t.hi])
+				}
+			}
 		}
-		held[k] = y + 1
-		row := rows[y]
-		top, bottom := m.pix[(c*m.h+row.lo)*m.w:][:m.w], m.pix[(c*m.h+row.hi)*m.w:][:m.w]
-		for x, t := range columns {
-			dst[x] = row.weights(t).mix(top[t.lo], top[t.hi], bottom[t.lo], bottom[t.hi])
-		}
-		return dst
+		return func(c int) []float32 { return k.values[c*w:][:w] }
 	}
 }
 

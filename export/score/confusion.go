@@ -1,7 +1,6 @@
 package score
 
 import (
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -59,12 +58,12 @@ func (c *Confusion) Add(truth, prediction *raster.Labels) error {
 		}
 	}
 	ids, predicted := truth.Pix, prediction.Pix
-	for ; len(ids) >= octet; ids, predicted = ids[octet:], predicted[octet:] {
-		if uniform(ids) && uniform(predicted) {
-			count(ids[0], predicted[0], octet)
+	for ; len(ids) >= raster.Octet; ids, predicted = ids[raster.Octet:], predicted[raster.Octet:] {
+		if raster.Uniform(ids) && raster.Uniform(predicted) {
+			count(ids[0], predicted[0], raster.Octet)
 			continue
 		}
-		for i, t := range ids[:octet] {
+		for i, t := range ids[:raster.Octet] {
 			count(t, predicted[i], 1)
 		}
 	}
@@ -74,23 +73,14 @@ func (c *Confusion) Add(truth, prediction *raster.Labels) error {
 	return nil
 }
 
-// octet pixels are looked at together: most neighbours are of one class.
-const octet = 8
-
-// uniform reports whether the first octet of ids are one and the same.
-func uniform(ids []uint8) bool {
-	all := binary.LittleEndian.Uint64(ids)
-	return all == all&0xff*0x0101_0101_0101_0101
-}
-
 func (c *Confusion) checkIDs(what string, ids []uint8) error {
 	var seen [256]bool
-	for ; len(ids) >= octet; ids = ids[octet:] {
-		if uniform(ids) {
+	for ; len(ids) >= raster.Octet; ids = ids[raster.Octet:] {
+		if raster.Uniform(ids) {
 			seen[ids[0]] = true
 			continue
 		}
-		for _, id := range ids[:octet] {
+		for _, id := range ids[:raster.Octet] {
 			seen[id] = true
 		}
 	}

@@ -26,9 +26,9 @@ type Binding struct {
 	// The values in the order of the tensors, nil for scalars and where ONNX Runtime shall allocate.
 	inputValues, outputValues []ort.Value
 
-	arenas  map[memory]struct{}
-	pins    runtime.Pinner
-	closed  bool
+	arenas map[memory]struct{}
+	pins   runtime.Pinner
+	closed bool
 
 	in, out int64 // bytes that each run moves between host and device
 }

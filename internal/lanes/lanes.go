@@ -1,5 +1,6 @@
 // Package lanes has loops over slices that take as many elements at once as the processor has
-// lanes for, if it is an x86-64 with AVX2. They round as the same loops in Go do.
+// lanes for, if it is an x86-64 with AVX2. They round as the same loops in Go do, where every product
+// is rounded before it is added to something.
 package lanes
 
 import "golang.org/x/sys/cpu"
@@ -36,10 +37,10 @@ func (k AdamW) update(p, g, m, v []float32) {
 	g, m, v = g[:len(p)], m[:len(p)], v[:len(p)]
 	for i := range p {
 		d := g[i] * k.Grad
-		mean := k.Beta1*m[i] + k.New1*d
-		square := k.Beta2*v[i] + k.New2*d*d
-		root := sqrt(square) * k.RsqrtC
-		p[i] = p[i]*k.Keep - k.Rate*mean/(root+k.Eps)
+		mean := float32(k.Beta1*m[i]) + float32(k.New1*d)
+		square := float32(k.Beta2*v[i]) + float32(k.New2*d*d)
+		root := float32(sqrt(square) * k.RsqrtC)
+		p[i] = float32(p[i]*k.Keep) - k.Rate*mean/(root+k.Eps)
 		m[i], v[i] = mean, square
 	}
 }
@@ -58,6 +59,6 @@ func Blend(dst, src []float32, a, b float32) {
 func blend(dst, src []float32, a, b float32) {
 	src = src[:len(dst)]
 	for i := range dst {
-		dst[i] = a*dst[i] + b*src[i]
+		dst[i] = float32(a*dst[i]) + float32(b*src[i])
 	}
 }

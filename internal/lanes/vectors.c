@@ -1,9 +1,15 @@
+// A product and a sum stay two roundings, whatever the compiler is told.
+#if defined(__clang__)
+#pragma STDC FP_CONTRACT OFF
+#elif defined(__GNUC__)
+#pragma GCC optimize("fp-contract=off")
+#endif
+
 #include "vectors.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
 
-// Compiled for AVX2 alone: without FMA a product and a sum stay two roundings.
 #define AVX2 __attribute__((target("avx2")))
 
 #define ALL(x) _mm256_set1_ps(x)

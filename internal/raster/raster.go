@@ -3,6 +3,7 @@
 package raster
 
 import (
+	"encoding/binary"
 	"fmt"
 	"image"
 	"image/color"
@@ -187,4 +188,13 @@ func (l *Labels) Gray() *image.Gray {
 	out := image.NewGray(image.Rect(0, 0, l.W, l.H))
 	copy(out.Pix, l.Pix)
 	return out
+}
+
+// Octet is how many ids [Uniform] looks at together: most neighbours are of one class.
+const Octet = 8
+
+// Uniform reports whether the first [Octet] ids, which must be there, are one and the same.
+func Uniform(ids []uint8) bool {
+	all := binary.LittleEndian.Uint64(ids)
+	return all == all&0xff*0x0101_0101_0101_0101
 }

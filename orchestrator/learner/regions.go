@@ -95,8 +95,8 @@ func (t *regionsTerm) build() (err error) {
 	return nil
 }
 
-// plan gathers the keys of the whole batch, mixes the images of this process, and counts which of
-// all regions are the target's.
+// plan gathers the keys of the whole batch, and counts which of all regions of mixed images are the
+// target's.
 func (t *regionsTerm) plan(_ context.Context, i *iteration) error {
 	m := t.l.micros
 	var mine []float32
@@ -109,7 +109,7 @@ func (t *regionsTerm) plan(_ context.Context, i *iteration) error {
 	}
 	copy(t.keys, all)
 	sum, err := sumOfAll(t.l, func(k int) ([]int64, error) {
-		n, err := t.mix(i, k)
+		n, err := t.count(i, k)
 		return []int64{n}, err
 	})
 	if err == nil {
@@ -118,9 +118,9 @@ func (t *regionsTerm) plan(_ context.Context, i *iteration) error {
 	return err
 }
 
-// mix draws a micro-batch's images, which are those of L_T, and counts their regions that are the
-// target's.
-func (t *regionsTerm) mix(i *iteration, micro int) (count int64, err error) {
+// count tells which regions of a micro-batch's mixed images, which are those of L_T, are the target's,
+// and how many.
+func (t *regionsTerm) count(i *iteration, micro int) (count int64, err error) {
 	b, each := i.batches[micro], t.regions.Count()
 	x, err := t.l.classMix(i, micro)
 	if err != nil {
