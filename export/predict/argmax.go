@@ -73,8 +73,9 @@ func (m logitMap) argmax(w, h int) (*raster.Labels, error) {
 	return out, nil
 }
 
-// broken returns [ErrNotFinite], with a place in the map as it is enlarged, if the largest logits of row y are NaN or infinite, of
-// which argmax would make a class all the same. A network whose weights or input
+// broken returns [ErrNotFinite], with a place in the map as it is enlarged, if the largest
+// logits of row y are NaN or infinite, of which argmax would make a class all the same. A
+// network whose weights or input
 // are broken gives NaN for all classes, and the comparisons leave that of class 0;
 // where numbers overflow, as those of float16 do, some class is infinite. Classes
 // that are masked, minus infinity, are none of that.
@@ -208,8 +209,9 @@ func placed(n, m int) []tap {
 	return out
 }
 
-// weights are a position's between four, by the order of products and sums of ONNX Runtime's Resize, which
-// are not to be fused. (After convolutions it may have another order.) What they make of these is monotone in each, too.
+// weights are a position's between four, by the order of products and sums of ONNX Runtime's
+// Resize, which are not to be fused. (After convolutions it may have another order.) What they
+// make of the four is monotone in each, too.
 type weights struct{ topLeft, topRight, bottomLeft, bottomRight float32 }
 
 func (t tap) weights(column tap) weights {
