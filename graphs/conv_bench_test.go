@@ -29,6 +29,8 @@ func BenchmarkConvWeightGrad(b *testing.B) {
 		{"3x3few", []int{4, 16, 64, 128}, []int{32, 16, 3, 3}, []int{4, 32, 64, 128}, graphs.ConvAttrs{Strides: one, Dilations: one, Pads: ones}},
 		{"stride2", []int{2, 32, 128, 128}, []int{64, 32, 3, 3}, []int{2, 64, 64, 64}, graphs.ConvAttrs{Strides: [2]int{2, 2}, Dilations: one, Pads: ones}},
 		{"dilation6", []int{2, 256, 32, 32}, []int{64, 256, 3, 3}, []int{2, 64, 32, 32}, graphs.ConvAttrs{Strides: one, Dilations: [2]int{6, 6}, Pads: [4]int{6, 6, 6, 6}}},
+		{"fuse", []int{2, 1024, 64, 64}, []int{256, 1024, 3, 3}, []int{2, 256, 64, 64}, graphs.ConvAttrs{Strides: one, Dilations: one, Pads: ones}},
+		{"aspp", []int{2, 2048, 64, 64}, []int{19, 2048, 3, 3}, []int{2, 19, 64, 64}, graphs.ConvAttrs{Strides: one, Dilations: [2]int{6, 6}, Pads: [4]int{6, 6, 6, 6}}},
 		{"stem7x7", []int{2, 3, 512, 512}, []int{32, 3, 7, 7}, []int{2, 32, 128, 128}, graphs.ConvAttrs{Strides: [2]int{4, 4}, Dilations: one, Pads: [4]int{3, 3, 3, 3}}},
 		{"patches8", []int{2, 32, 128, 128}, []int{32, 32, 8, 8}, []int{2, 32, 16, 16}, graphs.ConvAttrs{Strides: [2]int{8, 8}, Dilations: one}},
 		{"1x1", []int{2, 256, 64, 64}, []int{256, 256, 1, 1}, []int{2, 256, 64, 64}, graphs.ConvAttrs{Strides: one, Dilations: one}},

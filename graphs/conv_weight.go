@@ -29,6 +29,8 @@ func (g *Graph) weightGrad(x, dy *Value, w Shape, a ConvAttrs) *Value {
 		return g.weightGradDepthwise(x, dy, w, a)
 	case a.Group == w[0] && w[1] == 1 && a.Strides != [2]int{1, 1}:
 		return g.weightGradByChannels(x, dy, w, a)
+	case a.Group == 1 && a.Strides == [2]int{1, 1} && 2*w[0] <= w[1]:
+		return g.weightGradByShifts(x, dy, w, a)
 	}
 	return g.weightGradByTaps(x, dy, w, a)
 }
@@ -77,6 +79,29 @@ func (g *Graph) weightGradByTaps(x, dy *Value, w Shape, a ConvAttrs) *Value {
 			seen := g.Slice(padded, []int{top, left}, ends, []int{2, 3}, a.Strides[:])
 			product := g.MatMul(rows, g.Reshape(seen, n, group, size, c)) // [N,G,M,C]
 			parts = append(parts, g.Reshape(product, n, group*m, c, 1))
+		}
+	}
+	return g.Reshape(g.sumAxes(g.Concat(3, parts...), []int{0}), w...)
+}
+
+// weightGradByShifts is [Graph.weightGradByTaps] the other way round, for a convolution of stride 1 to
+// fewer channels than it comes from: dy is shifted, which is less to copy, and x is taken as it is.
+func (g *Graph) weightGradByShifts(x, dy *Value, w Shape, a ConvAttrs) *Value {
+	n, m, c, size := x.shape[0], w[0], w[1], x.shape[2:]
+	var front, back [2]int // rows and columns of zeros around dy
+	for k := range 2 {
+		front[k] = max(0, (w[2+k]-1)*a.Dilations[k]-a.Pads[k])
+		back[k] = max(0, size[k]+a.Pads[k]-dy.shape[2+k])
+	}
+	padded := g.Pad(dy, []int{0, 0, front[0], front[1], 0, 0, back[0], back[1]}, 0)
+	all := g.Reshape(x, n, c, size[0]*size[1])
+	parts := make([]*Value, 0, w[2]*w[3])
+	for i := range w[2] {
+		for j := range w[3] {
+			top, left := front[0]+a.Pads[0]-i*a.Dilations[0], front[1]+a.Pads[1]-j*a.Dilations[1]
+			shifted := g.Slice(padded, []int{top, left}, []int{top + size[0], left + size[1]}, []int{2, 3}, nil)
+			product := g.FusedMatMul(g.Reshape(shifted, n, m, size[0]*size[1]), all, false, true, 1) // [N,M,C]
+			parts = append(parts, g.Reshape(product, n, m, c, 1))
 		}
 	}
 	return g.Reshape(g.sumAxes(g.Concat(3, parts...), []int{0}), w...)
