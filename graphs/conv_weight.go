@@ -8,6 +8,10 @@ package graphs
 // product per tap has too few columns then.
 const fewChannels = 4
 
+// manyChannels is the number of input channels from which on it matters what is copied for a product
+// per tap.
+const manyChannels = 256
+
 // convWeightGrad returns ∂w, of shape w, for the input x and the cotangent dy.
 func (g *Graph) convWeightGrad(x, dy *Value, w Shape, a ConvAttrs) *Value {
 	d := g.weightGrad(x, dy, w, a)
@@ -29,7 +33,7 @@ func (g *Graph) weightGrad(x, dy *Value, w Shape, a ConvAttrs) *Value {
 		return g.weightGradDepthwise(x, dy, w, a)
 	case a.Group == w[0] && w[1] == 1 && a.Strides != [2]int{1, 1}:
 		return g.weightGradByChannels(x, dy, w, a)
-	case a.Group == 1 && a.Strides == [2]int{1, 1} && 2*w[0] <= w[1]:
+	case a.Group == 1 && a.Strides == [2]int{1, 1} && w[1] >= manyChannels && 2*w[0] <= w[1]:
 		return g.weightGradByShifts(x, dy, w, a)
 	}
 	return g.weightGradByTaps(x, dy, w, a)
@@ -84,8 +88,8 @@ func (g *Graph) weightGradByTaps(x, dy *Value, w Shape, a ConvAttrs) *Value {
 	return g.Reshape(g.sumAxes(g.Concat(3, parts...), []int{0}), w...)
 }
 
-// weightGradByShifts is [Graph.weightGradByTaps] the other way round, for a convolution of stride 1 to
-// fewer channels than it comes from: dy is shifted, which is less to copy, and x is taken as it is.
+// weightGradByShifts is [Graph.weightGradByTaps] the other way round, for a convolution of stride 1 from
+// many channels to few: dy is shifted, which is less to copy, and x is taken as it is.
 func (g *Graph) weightGradByShifts(x, dy *Value, w Shape, a ConvAttrs) *Value {
 	n, m, c, size := x.shape[0], w[0], w[1], x.shape[2:]
 	var front, back [2]int // rows and columns of zeros around dy
