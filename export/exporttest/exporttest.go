@@ -5,6 +5,7 @@ package exporttest
 import (
 	"errors"
 	"image"
+	"io"
 	"math"
 	"math/rand/v2"
 	"os"
@@ -121,15 +122,21 @@ func Predictor(t testing.TB, e *engine.Engine, o export.ModelOptions, weights fu
 func Open(t testing.TB, e *engine.Engine, path string, o predict.Options) *predict.Predictor {
 	t.Helper()
 	p, err := predict.OpenWith(e, path, o)
+	return Opened(t, p, err)
+}
+
+// Opened returns what was opened for the time of the test, if it was.
+func Opened[T io.Closer](t testing.TB, c T, err error) T {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := p.Close(); err != nil {
+		if err := c.Close(); err != nil {
 			t.Error(err)
 		}
 	})
-	return p
+	return c
 }
 
 // FiveMap is the label map of the data sets made here: ids are train ids.

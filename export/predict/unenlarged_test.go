@@ -125,24 +125,8 @@ func resizing(n int, last func(m *onnxtest.Model) *onnxtest.Model) []byte {
 func openUnedited(t *testing.T, e *engine.Engine, path string, o predict.Options) *predict.Predictor {
 	t.Helper()
 	s, err := e.OpenModelWith(path, engine.SessionOptions{Outputs: []string{o.Output}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	p, err := predict.NewAs(s, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := p.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return p
+	p, err := predict.NewAs(exporttest.Opened(t, s, err), o)
+	return exporttest.Opened(t, p, err)
 }
 
 // wantConfidences: they are equal but for rounding, which is ONNX Runtime's own way after convolutions.
@@ -250,14 +234,7 @@ func TestOwnUnenlarged(t *testing.T) {
 		t.Fatal(err)
 	}
 	memory, err := predict.OpenBytes(e, "in memory", model)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := memory.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	memory = exporttest.Opened(t, memory, err)
 	asWindow.Width, asWindow.Overlap = o.Windows.Width, o.Windows.Overlap
 	p = exporttest.Open(t, e, path, predict.Options{Inference: asWindow})
 	wantLabels(t, predictOf(t, memory, large), predictOf(t, p, large))
